@@ -1,0 +1,83 @@
+# `make run` serves a demo, `make test` checks everything: both set up all they need, and no more.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+unexport VIRTUAL_ENV
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+
+UV_VERSION := 0.13.8
+PYTHON := .venv/bin/python
+SYNC := .venv/bin/uv sync --frozen --inexact --no-default-groups --quiet
+# Stamps: a file touched when its step is done, so that a second `make run` starts within seconds.
+BASE := .venv/.base
+TESTING := .venv/.testing
+VENDOR := static/vendor/.done
+CATALOGUES = $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
+
+.PHONY: help run test soak lint bench schema messages vendor clean
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(BASE) vendor $(CATALOGUES) ## serve a demo on http://127.0.0.1:8000 (more options in ARGS=)
+	@exec $(PYTHON) -m server serve --demo $(ARGS)
+
+test: $(TESTING) vendor $(CATALOGUES) ## run every test but the long campaigns (a part in ARGS=, for example ARGS=tests/ml)
+	@tools/require chromium redis-server postgresql
+	$(PYTHON) -m pytest -n 2 --dist worksteal --durations=15 $(ARGS)
+
+soak: $(TESTING) vendor $(CATALOGUES) ## run the long campaigns whole: mutations, kills, simulations
+	@tools/require chromium redis-server postgresql
+	CHEVET_SOAK=1 $(PYTHON) -m pytest -m soak -n 2 --dist worksteal --timeout 1800 --durations=15 $(ARGS)
+
+lint: $(TESTING) $(CATALOGUES) ## check style, types, layers, templates and the checked-in schema
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m tests.architecture.template_lint templates
+	$(PYTHON) -m server schema | diff schema.graphql -
+
+bench: $(TESTING) vendor $(CATALOGUES) ## measure speed and memory
+	$(PYTHON) -m tests.bench $(ARGS)
+
+schema: $(BASE) ## write schema.graphql
+	$(PYTHON) -m server schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql
+
+messages: $(BASE) ## bring the translations up to date with the strings in code and templates
+	.venv/bin/pybabel -q extract -F locale/babel.cfg --no-location --sort-output --omit-header -o locale/messages.pot .
+	for language in fr en; do \
+	  test -e locale/$$language/LC_MESSAGES/messages.po && verb='update --no-fuzzy-matching --omit-header' || verb=init; \
+	  .venv/bin/pybabel -q $$verb -i locale/messages.pot -d locale -l $$language; \
+	done
+	$(MAKE) $(patsubst %,locale/%/LC_MESSAGES/messages.mo,fr en)
+
+vendor: $(VENDOR) ## copy the pinned front-end libraries into static/vendor/
+
+clean: ## remove what make built (data under var/ stays)
+	rm -rf .venv node_modules static/vendor build $(CATALOGUES)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+
+.venv/.uv-$(UV_VERSION):
+	tools/venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	touch $@
+
+$(BASE): .venv/.uv-$(UV_VERSION) pyproject.toml uv.lock
+	$(SYNC)
+	touch $@
+
+$(TESTING): $(BASE)
+	$(SYNC) --group test
+	touch $@
+
+$(VENDOR): package.json package-lock.json tools/vendor | $(BASE)
+	SYNC="$(SYNC)" tools/vendor
+	touch $@
+
+%.mo: %.po | $(BASE)
+	.venv/bin/pybabel -q compile -i $< -o $@
