@@ -1,0 +1,94 @@
+"""The one typed context every resolver receives: who asks, and every dependency by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from anyio import to_thread
+from sqlmodel import Session
+from strawberry.types import Info as StrawberryInfo
+
+from ml.ecg.decoding import DecoderPool
+from ml.language.ontology import Ontology
+from schema.database import Database
+from schema.errors import AuthenticationRequiredError
+from schema.loaders import Loaders
+from schema.policy import Actor
+from schema.services.blobs import BlobStore
+from schema.services.events import Doorbell
+from schema.services.matching import CachedMatcher
+
+T = TypeVar("T")
+
+
+@dataclass
+class Services:
+    """What lives as long as the process."""
+
+    database: Database
+    ontology: Ontology
+    matcher: CachedMatcher
+    blobs: BlobStore
+    decoder: DecoderPool
+    doorbell: Doorbell
+    clock: Callable[[], datetime]
+    sign_link: Callable[[str, str], str]
+    """(blob key, media type) -> short-lived signed URL."""
+
+
+@dataclass
+class Context:
+    """One request's context."""
+
+    services: Services
+    actor: Actor | None
+    language: str = "fr"
+    request_id: str = ""
+    translate: Callable[[str], str] = str
+    """gettext in the viewer's language; the identity gives English."""
+
+    @property
+    def viewer(self) -> Actor:
+        """Return who is asking.
+
+        Raises
+        ------
+        AuthenticationRequiredError
+            When nobody is signed in.
+        """
+        if self.actor is None:
+            raise AuthenticationRequiredError
+        return self.actor
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """Return this request's data loaders."""
+        return Loaders(self.read)
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a thread with a reading session."""
+
+        def run() -> T:
+            with self.services.database.read() as session:
+                return work(session)
+
+        return await to_thread.run_sync(run)
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a thread as one transaction, then ring the doorbell."""
+
+        def run() -> T:
+            with self.services.database.write() as session:
+                return work(session)
+
+        result = await to_thread.run_sync(run)
+        await self.services.doorbell.ring()
+        return result
+
+
+if TYPE_CHECKING:
+    Info = StrawberryInfo[Context, None]
+else:
+    Info = StrawberryInfo

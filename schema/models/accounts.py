@@ -1,0 +1,79 @@
+"""Accounts, browser sessions, API tokens and the sign-in throttle."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON
+from sqlmodel import Field, SQLModel
+
+from schema.models.base import instant
+
+
+class Account(SQLModel, table=True):
+    """Someone who may sign in, or a participant an outside system enrolled (no password, `managed_by` set)."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    email: str | None = Field(default=None, unique=True)
+    display_name: str
+    role: str = Field(index=True)
+    language: str = "fr"
+    theme: str = "auto"
+    password_hash: str | None = None
+    managed_by: int | None = Field(default=None, foreign_key="account.id", index=True)
+    external_id: str | None = Field(default=None, index=True)
+    created_at: datetime = instant()
+    disabled_at: datetime | None = instant(default=None)
+
+
+class WebSession(SQLModel, table=True):
+    """A signed-in browser; only the hash of its cookie is stored."""
+
+    __tablename__ = "web_session"
+    token_hash: str = Field(primary_key=True)
+    account_id: int = Field(foreign_key="account.id", index=True)
+    created_at: datetime = instant()
+    expires_at: datetime = instant(index=True)
+
+
+class ApiToken(SQLModel, table=True):
+    """An outside system's key; only its hash is stored."""
+
+    __tablename__ = "api_token"
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id", index=True)
+    name: str
+    token_hash: str = Field(unique=True)
+    scopes: list[str] = Field(sa_type=JSON)
+    created_at: datetime = instant()
+    expires_at: datetime | None = instant(default=None)
+    last_used_at: datetime | None = instant(default=None)
+    revoked_at: datetime | None = instant(default=None)
+
+
+class SignInThrottle(SQLModel, table=True):
+    """Recent failures to sign in for one address or one account (as a keyed hash)."""
+
+    __tablename__ = "sign_in_throttle"
+    key: str = Field(primary_key=True)
+    failures: int
+    blocked_until: datetime | None = instant(default=None)
+    updated_at: datetime = instant()
+
+
+class AuditEvent(SQLModel, table=True):
+    """One link of the append-only chain: who changed what.
+
+    `hash` is SHA-256 over the previous row's hash and this row's canonical JSON.
+    """
+
+    __tablename__ = "audit_event"
+    sequence: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = instant()
+    actor_id: int | None = None
+    token_id: int | None = None
+    action: str = Field(index=True)
+    target_type: str
+    target_id: int | None = None
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    previous_hash: str
+    hash: str

@@ -1,0 +1,107 @@
+"""Pure rules: may this actor do this to that."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an account is for."""
+
+    ADMIN = "admin"
+    TEACHER = "teacher"
+    EXPERT = "expert"
+    STUDENT = "student"
+    ANALYST = "analyst"
+    CLINICIAN = "clinician"
+
+
+class Scope(StrEnum):
+    """What a token may touch."""
+
+    CASES_READ = "cases:read"
+    CASES_WRITE = "cases:write"
+    SESSIONS_READ = "sessions:read"
+    SESSIONS_WRITE = "sessions:write"
+    ATTEMPTS_READ = "attempts:read"
+    ATTEMPTS_WRITE = "attempts:write"
+    CONCEPTS_READ = "concepts:read"
+    STATISTICS_READ = "statistics:read"
+    PROFILE = "profile"
+    ACCOUNTS = "accounts"
+    AUDIT_READ = "audit:read"
+
+
+AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
+EVERYONE = frozenset(Role)
+
+ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
+    Role.ADMIN: frozenset(Scope),
+    Role.TEACHER: frozenset(Scope) - {Scope.ACCOUNTS, Scope.AUDIT_READ},
+    Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.AUDIT_READ},
+    Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, Scope.CONCEPTS_READ, Scope.PROFILE}),
+    Role.ANALYST: frozenset({Scope.STATISTICS_READ, Scope.CONCEPTS_READ, Scope.PROFILE}),
+    Role.CLINICIAN: frozenset({Scope.CONCEPTS_READ, Scope.PROFILE}),
+}
+"""The most each role may do; a token's scopes only narrow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking.
+
+    Parameters
+    ----------
+    scopes
+        None for a browser session (all that the role allows), else what the token was given.
+    session_token_hash
+        The browser session's hash, None for a token.
+    """
+
+    account_id: int
+    role: Role
+    display_name: str = ""
+    language: str = "fr"
+    scopes: frozenset[str] | None = None
+    token_id: int | None = None
+    session_token_hash: str | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Return whether role and token both allow the scope."""
+        return scope in ROLE_SCOPES[self.role] and (self.scopes is None or scope in self.scopes)
+
+    @property
+    def is_admin(self) -> bool:
+        """Return whether the actor administers the platform."""
+        return self.role is Role.ADMIN
+
+    @property
+    def is_author(self) -> bool:
+        """Return whether the actor writes cases and sessions."""
+        return self.role in AUTHORS
+
+
+def may_see_case(actor: Actor, owner_id: int, status: str) -> bool:
+    """Return whether the actor may open a case: their own, or any validated one of a colleague."""
+    if not actor.is_author:
+        return False
+    return actor.is_admin or actor.account_id == owner_id or status == "validated"
+
+
+def may_change_case(actor: Actor, owner_id: int) -> bool:
+    """Return whether the actor may change a case: its owner, or an administrator."""
+    return actor.is_author and (actor.is_admin or actor.account_id == owner_id)
+
+
+def may_manage_session(actor: Actor, owner_id: int) -> bool:
+    """Return whether the actor may open a training session, its attempts and its key."""
+    return actor.is_author and (actor.is_admin or actor.account_id == owner_id)
+
+
+def may_act_for(actor: Actor, student_id: int, managed_by: int | None) -> bool:
+    """Return whether the actor may take an attempt as this student.
+
+    The student themself, or the outside system (a token) that enrolled an external participant it manages.
+    """
+    if actor.account_id == student_id:
+        return True
+    return actor.token_id is not None and managed_by is not None and managed_by == actor.account_id
