@@ -1,0 +1,50 @@
+// Wakes the parts a page uses, at first and after every htmx swap. Everything here adds to pages that work without it.
+import { wakeBuilder } from "./builder.js";
+import { wakeKeys } from "./keys.js";
+import { wakeQuiz } from "./quiz.js";
+import { wakeViewers } from "./viewer.js";
+import { sayTemplate } from "./say.js";
+
+function wake() {
+  wakeViewers();
+  wakeBuilder();
+  wakeQuiz();
+  wakeKeys();
+  for (const opener of document.querySelectorAll("[data-opens][hidden]")) opener.hidden = false;
+}
+
+function focusWhereTheEyeGoes() {
+  const target = document.querySelector("main [data-focus]");
+  if (!target) return;
+  if (!target.matches("a, button, input, select, textarea, [tabindex]")) target.tabIndex = -1;
+  target.removeAttribute("data-focus");
+  target.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens).showModal();
+  for (const menu of document.querySelectorAll("[data-menu][open]")) {
+    if (!menu.contains(event.target) || opener) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("[data-menu][open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+document.addEventListener("htmx:after:swap", () => {
+  wake();
+  focusWhereTheEyeGoes();
+});
+document.addEventListener("htmx:error", () => sayTemplate("said-offline"));
+document.addEventListener("htmx:response:error", (event) => {
+  if (event.detail.ctx.response.status >= 500) sayTemplate("said-broken");
+});
+
+wake();
+focusWhereTheEyeGoes();

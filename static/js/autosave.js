@@ -1,0 +1,158 @@
+// A form that saves itself. What is typed lies in sessionStorage until the server has acknowledged it.
+import { say } from "./say.js";
+
+const PAUSE_MS = 800;
+const LONGEST_MS = 5000;
+const FIRST_RETRY_MS = 1000;
+const LAST_RETRY_MS = 15000;
+const SKIPPED = new Set(["csrf_token", "revision"]);
+
+export class Autosave {
+  constructor(form) {
+    this.form = form;
+    this.url = form.dataset.autosave || form.action;
+    this.key = `chevet:draft:${this.url}`;
+    this.state = form.querySelector("[data-save-state]") ?? document.querySelector("[data-save-state]");
+    this.retry = FIRST_RETRY_MS;
+    this.typed = 0;
+    this.acknowledged = 0;
+    form.addEventListener("input", () => this.changed());
+    form.addEventListener("change", () => this.changed());
+    form.addEventListener("submit", () => this.submitted());
+    addEventListener("online", () => this.pending() && this.save());
+    addEventListener("pagehide", () => this.pending() && this.lastWords());
+    this.restore();
+  }
+
+  pending() {
+    return this.typed > this.acknowledged;
+  }
+
+  entries() {
+    return [...new FormData(this.form)].filter(([name, value]) => !SKIPPED.has(name) && typeof value === "string");
+  }
+
+  changed() {
+    this.typed += 1;
+    this.firstChange ??= Date.now();
+    this.keep();
+    this.show("waiting");
+    this.plan(Math.min(PAUSE_MS, Math.max(0, this.firstChange + LONGEST_MS - Date.now())));
+  }
+
+  keep(submitted = false) {
+    sessionStorage.setItem(this.key, JSON.stringify({ entries: this.entries(), revision: this.revision(), submitted }));
+  }
+
+  revision() {
+    return Number(this.form.elements.namedItem("revision")?.value ?? 0);
+  }
+
+  /** The form goes by the ordinary way: its draft is needed only if the server's revision has not moved. */
+  submitted() {
+    clearTimeout(this.timer);
+    if (this.pending()) this.keep(true);
+    this.acknowledged = this.typed;
+  }
+
+  plan(wait) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), wait);
+  }
+
+  /** Saves now; one request at a time, and again when something was typed meanwhile. */
+  async save() {
+    clearTimeout(this.timer);
+    if (this.refused) return;
+    if (this.saving) {
+      await this.saving;
+      return;
+    }
+    this.saving = this.send(this.typed);
+    await this.saving;
+    this.saving = null;
+    if (this.pending() && !this.refused) this.plan(this.retryWait ?? 0);
+  }
+
+  async send(upTo) {
+    this.firstChange = null;
+    this.retryWait = null;
+    this.show("saving");
+    try {
+      const response = await fetch(this.url, {
+        method: "POST",
+        body: new URLSearchParams(new FormData(this.form)),
+        headers: { Accept: "application/json" },
+        redirect: "manual",
+        signal: AbortSignal.timeout(10000),
+      });
+      if (response.ok) this.accept(upTo, await response.json());
+      else if (response.status < 500 && response.status !== 429) await this.refuse(response);
+      else this.later();
+    } catch {
+      this.later();
+    }
+  }
+
+  accept(upTo, { savedAt, revision }) {
+    this.acknowledged = upTo;
+    this.retry = FIRST_RETRY_MS;
+    const field = this.form.elements.namedItem("revision");
+    if (field && revision !== undefined) field.value = revision;
+    const time = this.state?.querySelector("[data-saved-at]");
+    if (time) {
+      time.dateTime = savedAt;
+      time.textContent = new Date(savedAt).toLocaleTimeString(document.documentElement.lang);
+    }
+    if (this.pending()) return;
+    sessionStorage.removeItem(this.key);
+    this.show("saved");
+  }
+
+  later() {
+    this.show("offline");
+    this.retryWait = this.retry;
+    this.retry = Math.min(LAST_RETRY_MS, this.retry * 2);
+  }
+
+  /** Too late, or saved elsewhere since: what was typed stays on the page and in the session's store. */
+  async refuse(response) {
+    this.refused = true;
+    this.show("refused");
+    const { message } = await response.json().catch(() => ({}));
+    if (message) say(message, "error");
+  }
+
+  /** Resolves when everything typed is acknowledged, or cannot be. */
+  async flush() {
+    if (this.saving) await this.saving;
+    if (this.pending() && !this.refused) await this.save();
+  }
+
+  lastWords() {
+    fetch(this.url, { method: "POST", body: new URLSearchParams(new FormData(this.form)), keepalive: true });
+  }
+
+  restore() {
+    const { entries, revision, submitted } = JSON.parse(sessionStorage.getItem(this.key) ?? "{}");
+    if (!entries) return;
+    if (submitted && this.revision() > revision) {
+      sessionStorage.removeItem(this.key);
+      return;
+    }
+    const names = new Set(entries.map(([name]) => name));
+    for (const field of this.form.elements) {
+      if (!field.name || SKIPPED.has(field.name) || ["hidden", "submit", "button"].includes(field.type)) continue;
+      const values = entries.filter(([name]) => name === field.name).map(([, value]) => value);
+      if (field.type === "checkbox" || field.type === "radio") field.checked = values.includes(field.value);
+      else if (names.has(field.name)) field.value = values[0];
+    }
+    this.typed += 1;
+    this.show("waiting");
+    this.plan(0);
+  }
+
+  show(state) {
+    if (this.state) this.state.dataset.state = state;
+  }
+}
