@@ -1,0 +1,69 @@
+"""What decoding an upload gives, and the closed list of ways it fails. Light: no numpy, pydicom or Pillow."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+MAX_FILE_BYTES = 200_000_000
+MAX_PIXELS = 100_000_000
+MAX_LEADS = 32
+
+
+class DecodeFailure(Enum):
+    """Why a file gave no ECG; callers turn each into one sentence that says what to do."""
+
+    UNSUPPORTED_TYPE = "unsupported_type"
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    DAMAGED = "damaged"
+    NO_WAVEFORM = "no_waveform"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+
+
+class DecodeError(Exception):
+    """The one error of decoding: a code, and never a word of the file's content."""
+
+    def __init__(self, code: DecodeFailure) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A file made safe to keep and to show.
+
+    Attributes
+    ----------
+    kind : "image" or "signal"
+        A picture of an ECG, or voltages that were drawn on calibrated paper.
+    media_type : str
+        Of `original`.
+    original : bytes
+        The file without anything identifying: for a signal the waveform alone in its own format,
+        for a picture the re-encoded pixels. Names printed *in* the picture are still there.
+    rendering, rendering_media_type
+        What the browser shows; the same bytes as `original` for a picture of ordinary size.
+    thumbnail_webp : bytes
+        About 480 pixels wide.
+    width, height : int
+        Pixels of `rendering`.
+    pixels_per_mm : float or None
+        Scale of `rendering` at 25 mm/s and 10 mm/mV; None for a picture, whose scale is unknown.
+    leads, sampling_rate_hz, duration_s
+        Of a signal; empty and None for a picture.
+    """
+
+    kind: Literal["image", "signal"]
+    media_type: str
+    original: bytes
+    rendering: bytes
+    rendering_media_type: str
+    thumbnail_webp: bytes
+    width: int
+    height: int
+    pixels_per_mm: float | None = None
+    leads: tuple[str, ...] = ()
+    sampling_rate_hz: float | None = None
+    duration_s: float | None = None
