@@ -1,0 +1,199 @@
+"""A cache every worker shares, with counters. A broken cache is a miss, never an error."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Cache(Protocol):
+    """Values for a while, under keys that say nothing about anyone."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value, or None when there is none any more."""
+        ...
+
+    def put(self, key: str, value: bytes, seconds: int) -> None:
+        """Keep the value for that long at most."""
+        ...
+
+    def count(self, name: str) -> None:
+        """Add one to a counter."""
+        ...
+
+    def counters(self, names: Sequence[str]) -> list[int]:
+        """Return what each counter has reached, 0 for one never counted."""
+        ...
+
+    def entries(self) -> int:
+        """Return how many values are kept."""
+        ...
+
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS entry (
+  place INTEGER PRIMARY KEY AUTOINCREMENT,
+  key TEXT NOT NULL UNIQUE,
+  value BLOB NOT NULL,
+  expires_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, reached INTEGER NOT NULL);
+"""
+
+
+class LocalCache:
+    """A cache in one SQLite file that all workers of a machine share.
+
+    Parameters
+    ----------
+    path
+        The file; deleting it while nothing runs loses nothing but time.
+    limit
+        How many entries are kept at most; the oldest go first.
+    clock
+        Seconds since the epoch.
+    """
+
+    def __init__(self, path: Path, limit: int = 20_000, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._limit = limit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value, if it is there and has not expired."""
+        rows = self._run("SELECT value FROM entry WHERE key = ? AND expires_at > ?", key, self._clock())
+        return bytes(rows[0][0]) if rows else None
+
+    def put(self, key: str, value: bytes, seconds: int) -> None:
+        """Keep the value and forget what has become too old or too much."""
+        now = self._clock()
+        self._run(
+            "INSERT OR REPLACE INTO entry (key, value, expires_at) VALUES (?, ?, ?)",
+            key,
+            value,
+            now + seconds,
+        )
+        self._run("DELETE FROM entry WHERE place <= (SELECT max(place) FROM entry) - ?", self._limit)
+
+    def count(self, name: str) -> None:
+        """Add one to a counter."""
+        self._run(
+            "INSERT INTO counter VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET reached = reached + 1", name
+        )
+
+    def counters(self, names: Sequence[str]) -> list[int]:
+        """Return what each counter has reached."""
+        reached = dict(self._run("SELECT name, reached FROM counter"))
+        return [reached.get(name, 0) for name in names]
+
+    def entries(self) -> int:
+        """Return how many values have not expired."""
+        rows = self._run("SELECT count(*) FROM entry WHERE expires_at > ?", self._clock())
+        return int(rows[0][0]) if rows else 0
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                return self._opened().execute(statement, values).fetchall()
+            except (sqlite3.Error, OSError) as error:
+                log.warning("the local cache cannot be used: %s", error)
+                return []
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=2, isolation_level=None, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode = wal")
+                connection.execute("PRAGMA synchronous = 0")  # what a power cut takes is computed again
+                connection.executescript(_TABLES)
+            except sqlite3.Error:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+
+_PREFIX = "chevet:"
+_INDEX = _PREFIX + "entries"
+_COUNTERS = _PREFIX + "counters"
+
+
+class RedisCache:
+    """A cache in Redis, shared by every machine.
+
+    Parameters
+    ----------
+    url
+        `redis://host:port/number`.
+    clock
+        Seconds since the epoch.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._client = redis.Redis.from_url(
+            url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1)
+        )
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value."""
+        value: Any = self._try(lambda: self._client.get(_PREFIX + key), None)
+        return None if value is None else bytes(value)
+
+    def put(self, key: str, value: bytes, seconds: int) -> None:
+        """Keep the value; Redis forgets it by itself, its name in the index goes with the next value."""
+        now = self._clock()
+
+        def write() -> None:
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.set(_PREFIX + key, value, ex=seconds)
+            pipeline.zadd(_INDEX, {key: now + seconds})
+            pipeline.zremrangebyscore(_INDEX, "-inf", now)
+            pipeline.execute()
+
+        self._try(write, None)
+
+    def count(self, name: str) -> None:
+        """Add one to a counter."""
+        self._try(lambda: self._client.hincrby(_COUNTERS, name), 0)
+
+    def counters(self, names: Sequence[str]) -> list[int]:
+        """Return what each counter has reached."""
+        nothing: list[Any] = [0] * len(names)
+        reached = self._try(lambda: list(self._client.hmget(_COUNTERS, list(names))), nothing)
+        return [int(value or 0) for value in reached]
+
+    def entries(self) -> int:
+        """Return how many values have not expired."""
+        return self._try(lambda: int(self._client.zcount(_INDEX, self._clock(), "+inf")), 0)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    def _try(self, work: Callable[[], T], otherwise: T) -> T:
+        try:
+            return work()
+        except redis.RedisError as error:
+            log.warning("the Redis cache cannot be used: %s", type(error).__name__)
+            return otherwise
