@@ -1,4 +1,4 @@
-"""Fixtures every area shares."""
+"""Fixtures every area shares; the real servers and the browser come from tests/support."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+pytest_plugins = [
+    "tests.support.rules",
+    "tests.support.postgres",
+    "tests.support.redis_server",
+    "tests.support.browser",
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,90 @@
+"""The rules of a run: under CI nothing is skipped, and each area keeps its budget of minutes."""
+
+import os
+import tomllib
+from collections import defaultdict
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import pytest
+
+BUDGETS = Path(__file__).resolve().parents[1] / "budgets.toml"
+TOLERANCE = 1.5
+_seconds: dict[str, float] = defaultdict(float)
+
+
+def budgets() -> dict[str, float]:
+    """Return the minutes that each area may take."""
+    return {area: float(minutes) for area, minutes in tomllib.loads(BUDGETS.read_text())["minutes"].items()}
+
+
+def area_of(path: str) -> str:
+    """Return the area of a test: the first folder under tests/."""
+    return Path(path.removeprefix("tests/")).parts[0]
+
+
+def overspent(minutes: Mapping[str, float], allowed: Mapping[str, float]) -> list[str]:
+    """Return a line for each area that took far more than its budget; without a budget it may take none."""
+    return [
+        f"{area} took {spent:.1f} min of the {allowed.get(area, 0.0):g} in {BUDGETS.name}"
+        for area, spent in sorted(minutes.items())
+        if spent > TOLERANCE * allowed.get(area, 0.0)
+    ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips under CI, unless it is marked `may_skip`."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker("may_skip"):
+        _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that skips itself whole under CI."""
+    report = yield
+    if report.skipped:
+        _refuse_skip(report)
+    return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count what each test took."""
+    _seconds[area_of(report.nodeid.partition("::")[0])] += report.duration
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when an area took far more than its budget; a soak's campaigns have none."""
+    if _over(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say where the minutes went."""
+    allowed = budgets()
+    terminalreporter.section("minutes by area")
+    for area, spent in sorted(_minutes(config).items()):
+        terminalreporter.line(f"{area:<14}{spent:5.1f} of {allowed.get(area, 0.0):g}")
+    for line in _over(config):
+        terminalreporter.line(f"Too slow: {line}", red=True)
+
+
+def _over(config: pytest.Config) -> list[str]:
+    return [] if os.environ.get("CHEVET_SOAK") == "1" else overspent(_minutes(config), budgets())
+
+
+def _minutes(config: pytest.Config) -> dict[str, float]:
+    """Return the minutes of the clock by area: the processes share the work evenly."""
+    processes = config.getoption("numprocesses", None) or 1
+    return {area: seconds / 60 / processes for area, seconds in _seconds.items()}
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if os.environ.get("CI") != "true":
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"nothing is skipped under CI, and this was: {reason}"
