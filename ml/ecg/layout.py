@@ -1,6 +1,7 @@
 """Where each lead goes on paper: pure geometry in millimetres, seconds and millivolts."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor
 
 import numpy as np
@@ -48,17 +49,17 @@ class Page:
 def lay_out(signal: Signal) -> Page:
     """Place a signal on paper.
 
-    Standard 12 leads of about ten seconds or more: three rows of four columns of a quarter of the time each, time
-    running on from column to column, and lead II below over the whole time. Anything else: a row per lead.
-    Rows keep 25 mm (20 when there are many) and grow by 5 mm steps where deflections need it, to at most 45 mm;
-    beyond that neighbours overlap as on real paper. At most the first ten seconds are drawn.
+    Standard 12 leads of about ten seconds or more: three rows of four columns of a quarter of the time each,
+    time running on from column to column, and lead II below over the whole time. Anything else: a row per
+    lead. Rows keep 25 mm (20 when there are many) and grow by 5 mm steps where deflections need it, to at
+    most 45 mm; beyond that neighbours overlap as on real paper. At most the first ten seconds are drawn.
     """
     shown = min(signal.duration_s, LONGEST_S)
     rows = _standard(shown) if _is_standard(signal) else _stacked(signal, shown)
     least = _STACKED_ROW_MM if len(rows) > _CROWDED else _ROW_MM
     reach = [_reach_mm(signal, row) for row in rows]
     baselines = [_edge(reach[0][0])]
-    for (_, below), (above, _) in zip(reach, reach[1:], strict=False):
+    for (_, below), (above, _) in pairwise(reach):
         baselines.append(baselines[-1] + min(max(_ceil5(below + above), least), _WIDEST_GAP_MM))
     height = baselines[-1] + _edge(reach[-1][1]) + _CAPTION_MM
     width = 2 * MARGIN_MM + PULSE_MM + _ceil5(shown * PAPER_SPEED_MM_S)
@@ -66,7 +67,7 @@ def lay_out(signal: Signal) -> Page:
 
 
 def centred(signal: Signal, lead: str, stop_s: float) -> npt.NDArray[np.float64]:
-    """Return a lead's millivolts up to a time, about their median: the constant part of an ECG means nothing."""
+    """Return a lead's millivolts up to a time, about their median: the constant part means nothing."""
     values = signal.lead(lead)[: ceil(stop_s * signal.sampling_rate_hz) + 1].astype(np.float64)
     recorded = values[~np.isnan(values)]
     return values - np.median(recorded) if recorded.size else values

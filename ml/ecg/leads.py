@@ -7,9 +7,30 @@ A name outside this list is never passed on: a channel label is free text and ma
 import re
 
 CODE_NUMBERS = {
-    **{"I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8, "V7": 9},
-    **{"V3R": 11, "V4R": 12, "V5R": 13, "V6R": 14, "V7R": 15, "X": 16, "Y": 17, "Z": 18},
-    **{"III": 61, "aVR": 62, "aVL": 63, "aVF": 64, "-aVR": 65, "V8": 66, "V9": 67},
+    "I": 1,
+    "II": 2,
+    "V1": 3,
+    "V2": 4,
+    "V3": 5,
+    "V4": 6,
+    "V5": 7,
+    "V6": 8,
+    "V7": 9,
+    "V3R": 11,
+    "V4R": 12,
+    "V5R": 13,
+    "V6R": 14,
+    "V7R": 15,
+    "X": 16,
+    "Y": 17,
+    "Z": 18,
+    "III": 61,
+    "aVR": 62,
+    "aVL": 63,
+    "aVF": 64,
+    "-aVR": 65,
+    "V8": 66,
+    "V9": 67,
 }
 _BY_NUMBER = {number: lead for lead, number in CODE_NUMBERS.items()}
 _UNCODED = ("MLI", "MLII", "MLIII", "MCL1", "MCL6", "CM5", "CS5", "CC5", "ES", "AS", "AI")

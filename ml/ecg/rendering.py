@@ -12,9 +12,9 @@ from ml.ecg.ink import stroke
 from ml.ecg.layout import GAIN_MM_MV, MARGIN_MM, PAPER_SPEED_MM_S, PULSE_MM, Page, Strip, centred, lay_out
 from ml.ecg.signal import Signal
 
-PAPER = (255, 249, 246)
-FINE_GRID = (248, 218, 214)
-BOLD_GRID = (236, 166, 162)
+PAPER = (255, 248, 245)
+FINE_GRID = (247, 212, 208)
+BOLD_GRID = (234, 158, 155)
 INK = (22, 24, 38)
 _SHADES = 16
 _PEN_MM = 0.27
@@ -27,7 +27,7 @@ Coverage = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Rendering:
-    """A calibrated drawing: one second is 25 × `pixels_per_mm` wide, one millivolt 10 × `pixels_per_mm` high."""
+    """A calibrated drawing: 25 × `pixels_per_mm` a second, 10 × `pixels_per_mm` a millivolt."""
 
     png: bytes
     width: int
@@ -102,9 +102,9 @@ class _Ink:
         between_mm: tuple[float, float] | None = None,
     ) -> None:
         """Draw a curve, cut at its sides to a range, and mark what leaves the page above or below."""
-        height = len(self.coverage)
+        height, width = self.coverage.shape
         left, right = between_mm or (x_mm[0] - 1, x_mm[-1] + 1)
-        first, last = max(floor(left * self.scale), 0), min(ceil(right * self.scale) + 1, self.coverage.shape[1])
+        first, last = max(floor(left * self.scale), 0), min(ceil(right * self.scale) + 1, width)
         x, y = x_mm * self.scale + 0.5 - first, y_mm * self.scale + 0.5
         drawn = stroke(x, np.clip(y, -height, 2 * height), shape=(height, last - first), pen=self.pen)
         region = self.coverage[:, first:last]
@@ -142,23 +142,20 @@ class _Ink:
 
 
 def _on_paper(coverage: Coverage, pixels_per_mm: int) -> Image.Image:
-    """Lay ink over the grid as an indexed picture: three papers times sixteen shades, so nothing is dithered."""
-    height, width = coverage.shape
-    paper = np.zeros((height, width), np.uint8)
-    bold = max(round(0.16 * pixels_per_mm), 1)
-    for step, thickness, index in ((1, 1, 1), (5, bold, 2)):
-        for position in range(0, max(height, width), step * pixels_per_mm):
-            begin = max(position - (thickness - 1) // 2, 0)
-            paper[begin : position + thickness // 2 + 1] = np.maximum(
-                paper[begin : position + thickness // 2 + 1], index
-            )
-            paper[:, begin : position + thickness // 2 + 1] = np.maximum(
-                paper[:, begin : position + thickness // 2 + 1], index
-            )
+    """Lay ink over the grid as an indexed picture: three papers times sixteen shades, undithered."""
+    paper = np.maximum.outer(*(_lines(length, pixels_per_mm) for length in coverage.shape))
     shade = np.rint(np.clip(coverage, 0, 1) * (_SHADES - 1)).astype(np.uint8)
     image = Image.fromarray(paper * _SHADES + shade).convert("L")
     image.putpalette(_palette().tobytes())
     return image
+
+
+def _lines(length: int, pixels_per_mm: int) -> npt.NDArray[np.uint8]:
+    """Return 0 where a side of the page is paper, 1 on its fine lines and 2 on its bold ones."""
+    position = np.arange(length)
+    bold = max(round(0.16 * pixels_per_mm), 1)
+    on_bold = (position + (bold - 1) // 2) % (5 * pixels_per_mm) < bold
+    return np.where(on_bold, 2, position % pixels_per_mm == 0).astype(np.uint8)
 
 
 def _palette() -> npt.NDArray[np.uint8]:

@@ -39,6 +39,7 @@ _SAMPLE_TYPES = {(8, "SB"): "i1", (8, "UB"): "u1", (16, "SS"): "i2", (16, "US"):
     (32, "UL"): "u4",
 }
 _MILLIVOLTS = {"UV": ("uV", 1e-3), "MV": ("mV", 1.0), "V": ("V", 1e3)}
+_SIZE = ("NumberOfWaveformSamples", "NumberOfWaveformChannels", "SamplingFrequency")
 _IMPLAUSIBLE_MV = 1e6
 
 Counts = npt.NDArray[np.integer[Any]]
@@ -77,8 +78,8 @@ def _preference(group: Dataset) -> tuple[bool, bool, float]:
     """Order groups: a median beat last, a rhythm first, then the one holding most lead-seconds."""
     label = str(group.get("MultiplexGroupLabel", "")).upper()
     derived = "MEDIAN" in label or group.get("WaveformOriginality") == "DERIVED"
-    size = float(group.get("NumberOfWaveformSamples") or 0) * float(group.get("NumberOfWaveformChannels") or 0)
-    return not derived, "RHYTHM" in label, size / float(group.get("SamplingFrequency") or 1)
+    samples, channels, rate = (float(group.get(keyword) or 1) for keyword in _SIZE)
+    return not derived, "RHYTHM" in label, samples * channels / rate
 
 
 class _Channel:

@@ -1,0 +1,71 @@
+"""Decode one file in this process: only ever called in a child of the pool, which may be killed."""
+
+import io
+from pathlib import Path
+
+from PIL import Image, ImageFilter
+
+from ml.ecg.decoded import Decoded
+from ml.ecg.readers import read
+from ml.ecg.readers.image import encode
+from ml.ecg.readers.reading import Reading
+from ml.ecg.rendering import render
+from ml.ecg.signal import Signal
+
+LONGEST_SIDE_PX = 4000
+THUMBNAIL_WIDTH_PX = 480
+_TALLEST_THUMBNAIL_PX = 960
+
+
+def decode_file(path: Path) -> Decoded:
+    """Read, de-identify and draw an ECG file; raise `DecodeError` when it cannot be."""
+    reading = read(path)
+    if isinstance(reading.content, Signal):
+        return _decoded_signal(reading, reading.content)
+    return _decoded_picture(reading, reading.content)
+
+
+def thumbnail(picture: Image.Image) -> bytes:
+    """Shrink a picture to `THUMBNAIL_WIDTH_PX`, keeping its shape, as WebP."""
+    small = picture.convert("RGB")
+    small.thumbnail((THUMBNAIL_WIDTH_PX, _TALLEST_THUMBNAIL_PX), Image.Resampling.LANCZOS)
+    output = io.BytesIO()
+    small.save(output, "WEBP", quality=80, method=4)
+    return output.getvalue()
+
+
+def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:
+    drawing = render(signal)
+    with Image.open(io.BytesIO(drawing.png)) as page:
+        bold = page.convert("RGB").reduce(3).filter(ImageFilter.MinFilter(3))
+    return Decoded(
+        kind="signal",
+        media_type=reading.media_type,
+        original=reading.original,
+        rendering=drawing.png,
+        rendering_media_type="image/png",
+        thumbnail_webp=thumbnail(bold),
+        width=drawing.width,
+        height=drawing.height,
+        pixels_per_mm=drawing.pixels_per_mm,
+        leads=signal.leads,
+        sampling_rate_hz=signal.sampling_rate_hz,
+        duration_s=signal.duration_s,
+    )
+
+
+def _decoded_picture(reading: Reading, picture: Image.Image) -> Decoded:
+    rendering = reading.original
+    if max(picture.size) > LONGEST_SIDE_PX:
+        picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
+        rendering = encode(picture, reading.media_type)
+    return Decoded(
+        kind="image",
+        media_type=reading.media_type,
+        original=reading.original,
+        rendering=rendering,
+        rendering_media_type=reading.media_type,
+        thumbnail_webp=thumbnail(picture),
+        width=picture.width,
+        height=picture.height,
+    )

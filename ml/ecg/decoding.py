@@ -1,0 +1,164 @@
+"""Decode uploaded ECG files outside this process, which therefore imports no numpy, pydicom or Pillow.
+
+A file is decoded in a child forked for it alone from a process that has everything imported (milliseconds
+instead of 0.7 s), and that holds none of this process' memory, environment or connections.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Self
+
+from ml.ecg.decoded import MAX_FILE_BYTES, MAX_PIXELS, Decoded, DecodeError, DecodeFailure
+from ml.ecg.wire import unpack
+
+__all__ = ["MAX_FILE_BYTES", "MAX_PIXELS", "DecodeError", "DecodeFailure", "Decoded", "DecoderPool"]
+
+DEFAULT_DECODER = "ml.ecg.decoder:decode_file"
+MAX_ANSWER_BYTES = 1_000_000_000
+_PRELOAD_S = 60.0
+_GRACE_S = 2.0
+_CHUNK = 1 << 20
+
+
+class DecoderPool:
+    """Decode files in children that a hang, a crash or hunger for memory cannot spread from.
+
+    Parameters
+    ----------
+    processes : int
+        Files decoded at once; further callers wait their turn.
+    timeout_s : float
+        Wall-clock seconds a file gets before its child is killed.
+    memory_mb : int
+        Address space of a child; a picture of `MAX_PIXELS` needs most of the default.
+    decoder : str
+        The function that decodes, as ``module:function`` taking a Path and returning `Decoded`.
+
+    Notes
+    -----
+    Thread-safe. The process that children are forked from starts importing at once, without being waited for,
+    and is started again when something killed it.
+    """
+
+    def __init__(
+        self,
+        processes: int = 1,
+        timeout_s: float = 20.0,
+        memory_mb: int = 2048,
+        decoder: str = DEFAULT_DECODER,
+    ) -> None:
+        self._slots = threading.BoundedSemaphore(processes)
+        self._timeout_s = timeout_s
+        self._arguments = (decoder, str(timeout_s), str(memory_mb))
+        self._lock = threading.Lock()
+        self._closed = False
+        self._start()
+
+    def decode(self, path: Path) -> Decoded:
+        """Decode a file; blocks for at most the time limit once its turn has come.
+
+        Raises
+        ------
+        DecodeError
+            For whatever keeps the file from being decoded, a missing file included.
+        RuntimeError
+            When the pool is closed.
+        """
+        _check_size(path)
+        with self._slots, self._request(path) as answer:
+            return unpack(self._received(answer))
+
+    def close(self) -> None:
+        """Stop taking files; those being decoded end within their time. Closing twice does nothing."""
+        with self._lock:
+            self._closed = True
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._zygote = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "ml.ecg.zygote", str(theirs.fileno()), *self._arguments],
+                pass_fds=[theirs.fileno()],
+                env=_environment(),
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def _stop(self) -> None:
+        self._control.close()
+        self._zygote.kill()
+        self._zygote.wait()
+
+    def _request(self, path: Path) -> socket.socket:
+        """Ask for a child to decode the file and return the socket it answers on."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            if self._closed:
+                ours.close()
+                raise RuntimeError("the decoder pool is closed")
+            if self._zygote.poll() is not None:
+                self._stop()
+                self._start()
+            try:
+                socket.send_fds(self._control, [os.fsencode(path.resolve())], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                raise DecodeError(DecodeFailure.CRASHED) from None
+        return ours
+
+    def _received(self, answer: socket.socket) -> bytearray:
+        """Read until the child closes; raise TIMED_OUT or CRASHED when it ends without a word."""
+        message = bytearray()
+        began = None
+        try:
+            answer.settimeout(_PRELOAD_S)
+            answer.recv(1)
+            began = time.monotonic()
+            while chunk := self._chunk(answer, began):
+                message += chunk
+                if len(message) > MAX_ANSWER_BYTES:
+                    raise DecodeError(DecodeFailure.TOO_LARGE)
+        except TimeoutError:
+            raise DecodeError(DecodeFailure.TIMED_OUT) from None
+        except OSError:
+            raise DecodeError(DecodeFailure.CRASHED) from None
+        if not message:
+            late = time.monotonic() - began > 0.9 * self._timeout_s
+            raise DecodeError(DecodeFailure.TIMED_OUT if late else DecodeFailure.CRASHED)
+        return message
+
+    def _chunk(self, answer: socket.socket, began: float) -> bytes:
+        answer.settimeout(max(began + self._timeout_s + _GRACE_S - time.monotonic(), 0.001))
+        return answer.recv(_CHUNK)
+
+
+def _check_size(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise DecodeError(DecodeFailure.DAMAGED) from None
+    if size == 0:
+        raise DecodeError(DecodeFailure.EMPTY)
+    if size > MAX_FILE_BYTES:
+        raise DecodeError(DecodeFailure.TOO_LARGE)
+
+
+def _environment() -> dict[str, str]:
+    """Return what the interpreter needs and nothing else: no secret of ours is in a child's memory."""
+    root = str(Path(__file__).resolve().parents[2])
+    search = os.pathsep.join(dict.fromkeys([root, *filter(None, sys.path)]))
+    return {"PYTHONPATH": search, "PATH": os.defpath, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
