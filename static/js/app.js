@@ -10,7 +10,7 @@ function wake() {
   wakeBuilder();
   wakeQuiz();
   wakeKeys();
-  for (const opener of document.querySelectorAll("[data-opens][hidden]")) opener.hidden = false;
+  for (const one of document.querySelectorAll("[data-opens][hidden], [data-print][hidden]")) one.hidden = false;
 }
 
 function focusWhereTheEyeGoes() {
@@ -23,6 +23,7 @@ function focusWhereTheEyeGoes() {
 
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
+  if (event.target.closest("[data-print]")) print();
   if (opener) document.getElementById(opener.dataset.opens).showModal();
   for (const menu of document.querySelectorAll("[data-menu][open]")) {
     if (!menu.contains(event.target) || opener) menu.open = false;
