@@ -1,0 +1,309 @@
+"""The builder: import, annotate, validate, session. A draft is a case, so leaving and returning loses nothing."""
+
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.forms import Form
+from server.i18n import gettext as _
+from server.i18n import ngettext
+from server.pages.support import Submission, form_of, found, mutate, query, redirect, render, submit
+
+STEPS = ("import", "annotate", "validate")
+CASE_FIELDS = ("name", "category", "difficulty", "description")
+
+
+async def resume(request: Request) -> Response:
+    """Return to the viewer's latest draft where they left it, or begin."""
+    data = await query(request, "builder/start")
+    drafts = [edge["node"] for edge in data["drafts"]["edges"]]
+    if not drafts:
+        return await render(request, "builder/start.html", {**data, "problems": []})
+    step = "annotate" if drafts[0]["recordings"] else "import"
+    return redirect(request, address(drafts[0]["id"], step))
+
+
+async def start(request: Request) -> Response:
+    """Show an empty builder, with the drafts one may go back to."""
+    return await render(request, "builder/start.html", {**await query(request, "builder/start"), "problems": []})
+
+
+async def create(request: Request) -> Response:
+    """Make a draft of the files that were sent; without any good file nothing is kept."""
+    form = await form_of(request)
+    made = await mutate(request, "builder/create_case", input={})
+    if not made.ok:
+        raise HTTPException(made.status)
+    case_id = made.value["id"]
+    problems = await _add_files(request, case_id, form)
+    return await _after_upload(request, case_id, form, problems)
+
+
+async def show_import(request: Request) -> Response:
+    """Show the first step: recordings and what the case is."""
+    return await _step(request, "import")
+
+
+async def show_annotate(request: Request) -> Response:
+    """Show the second step: describe, see what is proposed, pick by hand."""
+    return await _step(request, "annotate")
+
+
+async def show_validate(request: Request) -> Response:
+    """Show the third step: the whole case once more."""
+    return await _step(request, "validate")
+
+
+async def upload(request: Request) -> Response:
+    """Add files to the draft."""
+    form = await form_of(request)
+    case_id = request.path_params["id"]
+    problems = await _add_files(request, case_id, form)
+    return await _after_upload(request, case_id, form, problems)
+
+
+async def arrange(request: Request) -> Response:
+    """Move or remove a recording, or save what the recordings are called."""
+    form = await form_of(request)
+    case_id = request.path_params["id"]
+    if isinstance(move := form.get("move"), str):
+        done = await _move(request, case_id, move)
+    elif isinstance(gone := form.get("remove"), str):
+        done = await mutate(request, "builder/remove_recording", input={"id": gone})
+    else:
+        done = await _rename(request, form)
+    return await _back(request, done, case_id, "import", focus="recordings")
+
+
+async def save(request: Request) -> Response:
+    """Save what the case is, and go on."""
+    case_id = request.path_params["id"]
+    done = await submit(request, "builder/update_case", id=case_id)
+    if not done.ok:
+        return await _step(request, "import", done)
+    return redirect(request, address(case_id, "annotate"))
+
+
+async def describe(request: Request) -> Response:
+    """Keep the free description and show what it says."""
+    case_id = request.path_params["id"]
+    done = await submit(request, "builder/update_case", id=case_id)
+    return await _back(request, done, case_id, "annotate", focus="proposed")
+
+
+async def annotate(request: Request) -> Response:
+    """Add proposed or picked concepts, change a weight, remove a concept."""
+    form = await form_of(request)
+    case_id = request.path_params["id"]
+    if isinstance(gone := form.get("remove"), str):
+        done = await mutate(request, "builder/remove_annotation", input={"id": gone})
+    elif "weigh" in form:
+        done = await _reweigh(request, case_id, form)
+    else:
+        wanted = form.getlist("proposed") if "all" in form else form.getlist("add")
+        chosen = [_annotation(form, str(value)) for value in wanted]
+        given = {"caseId": case_id, "annotations": chosen}
+        done = await mutate(request, "builder/add_annotations", input=given)
+    return await _back(request, done, case_id, "annotate", focus="kept")
+
+
+async def validate(request: Request) -> Response:
+    """Declare the case ready for sessions."""
+    case_id = request.path_params["id"]
+    done = await submit(request, "builder/validate_case", id=case_id)
+    if not done.ok:
+        return await _step(request, "validate", done)
+    return redirect(request, f"/builder/session?case={case_id}", said=_("The case is validated."))
+
+
+async def show_session(request: Request) -> Response:
+    """Show the fourth step: the validated cases, and the session to make of them."""
+    return await _session_form(request, Form(), request.query_params.getlist("case"))
+
+
+async def create_session(request: Request) -> Response:
+    """Make the training session; the builder is fresh again."""
+    done = await submit(request, "builder/create_session")
+    if not done.ok:
+        return await _session_form(request, done.form, done.form.values("caseIds"), done)
+    return redirect(request, f"/builder/done/{done.value['id']}")
+
+
+async def done(request: Request) -> Response:
+    """Say the session's id, its join code and that students may begin."""
+    data = await query(request, "builder/done", id=request.path_params["id"])
+    found(data["session"])
+    return await render(request, "builder/done.html", data)
+
+
+def address(case_id: str, step: str) -> str:
+    """Return a step's address."""
+    return f"/builder/{case_id}/{step}"
+
+
+async def _step(
+    request: Request, step: str, failed: Submission | None = None, files: list[str] | None = None
+) -> Response:
+    data = await query(request, "builder/show", id=request.path_params["id"])
+    case = found(data["case"])
+    if not case["viewerCanEdit"]:
+        raise HTTPException(403)
+    refused = failed is not None and not failed.ok
+    given: dict[str, Any] = {
+        **data,
+        "step": step,
+        "form": failed.form if failed else Form(),
+        "refusal": failed.message if failed else "",
+        "file_problems": files or [],
+    }
+    if step == "annotate":
+        given |= await _proposals(request, case)
+    status = failed.status if failed and refused else 422 if files else 200
+    return await render(request, f"builder/{step}.html", given, status=status)
+
+
+async def _proposals(request: Request, case: dict[str, Any]) -> dict[str, Any]:
+    """Return what the description says, and the concepts of the category or search one asked for."""
+    asked = request.query_params
+    category, search = asked.get("category") or None, asked.get("search") or None
+    picked: dict[str, Any] = {"edges": []}
+    if category or search:
+        listed = await query(request, "builder/concepts", category=category, search=search)
+        picked = listed["concepts"]
+    matching = None
+    extra: dict[str, Any] = {}
+    if case["draftText"].strip():
+        matched = await query(request, "builder/match", text=case["draftText"])
+        matching, extra = matched["matchConcepts"], {"statistics": matched["statistics"]}
+    kept = {annotation["concept"]["code"] for annotation in case["annotations"]}
+    return {
+        **extra,
+        "matching": matching,
+        "kept": kept,
+        "picked": [edge["node"] for edge in picked["edges"]],
+        "asked": {"category": category or "", "search": search or ""},
+    }
+
+
+async def _session_form(
+    request: Request, form: Form, chosen: list[str], failed: Submission | None = None
+) -> Response:
+    data = await query(request, "builder/session")
+    given = {**data, "form": form, "chosen": chosen, "refusal": failed.message if failed else ""}
+    return await render(request, "builder/session.html", given, status=failed.status if failed else 200)
+
+
+async def _add_files(request: Request, case_id: str, form: FormData) -> list[str]:
+    """Add each file; return a sentence for each that could not be read. The good ones are kept."""
+    problems = []
+    files = [f for f in form.getlist("files") if isinstance(f, UploadFile) and f.filename]
+    for number, file in enumerate(files, start=1):
+        given = {"caseId": case_id, "file": file}
+        added = await mutate(request, "builder/add_recording", input=given)
+        if not added.ok:
+            said = added.message or " ".join(problem.message for problem in added.form.problems)
+            problems.append(_("File %(number)s: %(problem)s") % {"number": number, "problem": said})
+    return problems if files else [_("Choose at least one file.")]
+
+
+async def _after_upload(request: Request, case_id: str, form: FormData, problems: list[str]) -> Response:
+    sent = sum(1 for f in form.getlist("files") if isinstance(f, UploadFile) and f.filename)
+    request.path_params["id"] = case_id
+    if problems:
+        return await _step(request, "import", files=problems)
+    said = ngettext("The ECG was added.", "%(num)s ECGs were added.", sent) % {"num": sent}
+    return redirect(request, address(case_id, "import"), said=said)
+
+
+async def _move(request: Request, case_id: str, move: str) -> Submission:
+    """Read `ID:up`, `ID:down` or `ID:POSITION`."""
+    recording_id, _colon, where = move.rpartition(":")
+    case = found((await query(request, "builder/show", id=case_id))["case"])
+    places = {recording["id"]: recording["position"] for recording in case["recordings"]}
+    if recording_id not in places:
+        raise HTTPException(404)
+    now = int(places[recording_id])
+    target = {"up": now - 1, "down": now + 1}.get(where, int(where) if where.isdigit() else now)
+    target = min(max(target, 0), len(places) - 1)
+    return await mutate(request, "builder/move_recording", input={"id": recording_id, "position": target})
+
+
+async def _rename(request: Request, form: FormData) -> Submission:
+    """Save label and timing of every recording listed."""
+    done = Submission("Case")
+    for recording_id in [str(value) for value in form.getlist("recording")]:
+        given = {
+            "id": recording_id,
+            "label": str(form.get(f"label_{recording_id}", "")),
+            "timing": str(form.get(f"timing_{recording_id}", "INITIAL")),
+        }
+        done = await mutate(request, "builder/update_recording", input=given)
+        if not done.ok:
+            return done
+    return done
+
+
+async def _back(request: Request, done: Submission, case_id: str, step: str, focus: str) -> Response:
+    if not done.ok:
+        return await _step(request, step, done)
+    query_string = f"?{request.url.query}" if request.url.query else ""
+    return redirect(request, f"{address(case_id, step)}{query_string}#{focus}")
+
+
+async def _reweigh(request: Request, case_id: str, form: FormData) -> Submission:
+    """Save the weights and roles that differ from what the case has."""
+    done = Submission("Case")
+    for annotation in found((await query(request, "builder/show", id=case_id))["case"])["annotations"]:
+        one = annotation["id"]
+        coefficient = _number(form.get(f"coefficient_{one}", str(annotation["coefficient"])))
+        role = str(form.get(f"role_{one}", annotation["role"]))
+        if (coefficient, role) == (annotation["coefficient"], annotation["role"]):
+            continue
+        given = {"id": one, "coefficient": coefficient, "role": role}
+        done = await mutate(request, "builder/update_annotation", input=given)
+        if not done.ok:
+            return done
+    return done
+
+
+def _annotation(form: FormData, value: str) -> dict[str, Any]:
+    """Read `CODE:CONFIDENCE` (proposed) or `CODE` (picked)."""
+    code, _colon, confidence = value.partition(":")
+    return {
+        "conceptId": code,
+        "confidence": _number(confidence) if confidence else 100.0,
+        "type": "MATCHED" if confidence else "PICKED",
+        "coefficient": _number(form.get("coefficient", "1.0")),
+        "role": str(form.get("role", "SCORED")),
+    }
+
+
+def _number(value: object) -> float:
+    """Read a number as typed in French or English."""
+    try:
+        return float(str(value).replace(",", "."))
+    except ValueError:
+        raise HTTPException(400) from None
+
+
+routes = [
+    Route("/builder", resume, name="builder"),
+    Route("/builder/new", start, name="builder_new"),
+    Route("/builder/new", create, methods=["POST"]),
+    Route("/builder/session", show_session),
+    Route("/builder/session", create_session, methods=["POST"]),
+    Route("/builder/done/{id}", done),
+    Route("/builder/{id}/import", show_import),
+    Route("/builder/{id}/annotate", show_annotate),
+    Route("/builder/{id}/validate", show_validate),
+    Route("/builder/{id}/recordings", upload, methods=["POST"]),
+    Route("/builder/{id}/arrange", arrange, methods=["POST"]),
+    Route("/builder/{id}/save", save, methods=["POST"]),
+    Route("/builder/{id}/describe", describe, methods=["POST"]),
+    Route("/builder/{id}/annotations", annotate, methods=["POST"]),
+    Route("/builder/{id}/validate", validate, methods=["POST"]),
+]

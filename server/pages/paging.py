@@ -1,0 +1,26 @@
+"""A list's page by cursor, from and to the address bar."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+PAGE_SIZE = 24
+
+
+def page_of(request: Request) -> dict[str, Any]:
+    """Return the connection's arguments that the address asks for."""
+    if before := request.query_params.get("before"):
+        return {"last": PAGE_SIZE, "before": before}
+    return {"first": PAGE_SIZE, "after": request.query_params.get("after")}
+
+
+def links(request: Request, page_info: dict[str, Any]) -> dict[str, str | None]:
+    """Return the addresses of the page before and the page after, keeping the filters."""
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in {"after", "before"} and v]
+    forward = f"?{urlencode([*kept, ('after', page_info['endCursor'])])}"
+    back = f"?{urlencode([*kept, ('before', page_info['startCursor'])])}"
+    return {
+        "next": forward if page_info["hasNextPage"] else None,
+        "previous": back if page_info["hasPreviousPage"] else None,
+    }
