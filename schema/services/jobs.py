@@ -1,0 +1,219 @@
+"""Later and long work as rows: held by a lease, renewed by a heartbeat, freed when its worker dies."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, and_, or_, update
+from sqlmodel import Session, col, select
+
+from schema.database import Database
+from schema.models.work import Job, JobState
+from schema.services import events
+from schema.services.clock import Clock
+
+LEASE = timedelta(seconds=30)
+HEARTBEAT_SECONDS = 10.0
+MAX_ATTEMPTS = 5
+FIRST_DELAY = timedelta(seconds=2)
+
+log = logging.getLogger(__name__)
+
+
+def enqueue(  # noqa: PLR0913 - the options are keywords, each with a default
+    session: Session,
+    clock: Clock,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    run_after: datetime | None = None,
+    unique_key: str | None = None,
+    owner_id: int | None = None,
+) -> int:
+    """Queue a job within the caller's transaction and return its id.
+
+    A second job with the same `unique_key` is the first one.
+    """
+    if unique_key is not None:
+        known = session.exec(select(Job.id).where(Job.unique_key == unique_key)).first()
+        if known is not None:
+            return known
+    now = clock()
+    job = Job(
+        kind=kind,
+        payload=payload,
+        unique_key=unique_key,
+        owner_id=owner_id,
+        run_after=run_after or now,
+        created_at=now,
+    )
+    session.add(job)
+    session.flush()
+    return job.id or 0
+
+
+def reschedule(session: Session, unique_key: str, run_after: datetime) -> None:
+    """Move a job that still waits to another time."""
+    waiting = (col(Job.unique_key) == unique_key) & (col(Job.state) == JobState.QUEUED.value)
+    session.execute(update(Job).where(waiting).values(run_after=run_after))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job one worker holds. `attempt` also tells this hold from an earlier one of the same job."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    attempt: int
+
+
+class Jobs:
+    """One worker's view of the queue.
+
+    Parameters
+    ----------
+    owner
+        Names the worker; at most one worker holds a job at any time.
+    """
+
+    def __init__(self, database: Database, clock: Clock, owner: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._owner = owner
+
+    def claim(self, kinds: frozenset[str]) -> Claim | None:
+        """Take the job that has waited longest among those due, or whose worker has stopped renewing it.
+
+        A job that took down `MAX_ATTEMPTS` workers is given up instead.
+        """
+        with self._database.read() as session:
+            if session.exec(select(Job.id).where(self._due(kinds)).limit(1)).first() is None:
+                return None
+        with self._database.write() as session:
+            due = select(Job).where(self._due(kinds)).order_by(col(Job.run_after), col(Job.id)).limit(1)
+            job = session.exec(due.with_for_update(skip_locked=True)).first()
+            if job is None:
+                return None
+            if job.attempts >= MAX_ATTEMPTS:
+                self._finish(session, job, JobState.FAILED, error="its workers stopped without an answer")
+                return None
+            return self._take(job)
+
+    def heartbeat(self, claim: Claim) -> bool:
+        """Renew the lease; False when another worker has taken the job over."""
+        with self._database.write() as session:
+            held = self._held(claim)
+            renewed = session.execute(
+                update(Job).where(held).values(lease_until=self._clock() + LEASE).returning(col(Job.id))
+            )
+            return renewed.first() is not None
+
+    def progress(self, claim: Claim, fraction: float) -> None:
+        """Say how far the job has come, from 0 to 1."""
+
+        def change(session: Session, job: Job) -> None:
+            job.progress = fraction
+            self._announce(session, job)
+
+        self._change(claim, change)
+
+    def succeed(self, claim: Claim, result: dict[str, Any] | None = None) -> None:
+        """Close the job with its result, unless it was taken over meanwhile."""
+
+        def change(session: Session, job: Job) -> None:
+            job.progress, job.result = 1.0, result
+            self._finish(session, job, JobState.SUCCEEDED)
+
+        self._change(claim, change)
+
+    def fail(self, claim: Claim, error: str) -> None:
+        """Put the job back for later, twice as late each time; after `MAX_ATTEMPTS` give it up."""
+
+        def change(session: Session, job: Job) -> None:
+            if job.attempts >= MAX_ATTEMPTS:
+                self._finish(session, job, JobState.FAILED, error)
+                return
+            job.state, job.error, job.lease_until = JobState.QUEUED.value, error, None
+            job.run_after = self._clock() + FIRST_DELAY * 2 ** (job.attempts - 1)
+            self._announce(session, job)
+
+        self._change(claim, change)
+
+    def _due(self, kinds: frozenset[str]) -> ColumnElement[bool]:
+        now = self._clock()
+        waiting = and_(col(Job.state) == JobState.QUEUED.value, col(Job.run_after) <= now)
+        lapsed = and_(col(Job.state) == JobState.RUNNING.value, col(Job.lease_until) <= now)
+        return and_(col(Job.kind).in_(kinds), or_(waiting, lapsed))
+
+    def _take(self, job: Job) -> Claim:
+        job.state, job.attempts = JobState.RUNNING.value, job.attempts + 1
+        job.lease_owner, job.lease_until = self._owner, self._clock() + LEASE
+        return Claim(job.id or 0, job.kind, job.payload, job.attempts)
+
+    def _held(self, claim: Claim) -> ColumnElement[bool]:
+        return and_(
+            col(Job.id) == claim.id,
+            col(Job.state) == JobState.RUNNING.value,
+            col(Job.lease_owner) == self._owner,
+            col(Job.attempts) == claim.attempt,
+        )
+
+    def _change(self, claim: Claim, change: Callable[[Session, Job], None]) -> None:
+        """Change the job while it is still held; what a worker says of a job it lost is dropped."""
+        with self._database.write() as session:
+            job = session.exec(select(Job).where(self._held(claim)).with_for_update()).first()
+            if job is None:
+                log.warning("job %s was taken over by another worker", claim.id)
+            else:
+                change(session, job)
+
+    def _finish(self, session: Session, job: Job, state: JobState, error: str | None = None) -> None:
+        job.state, job.error, job.finished_at, job.lease_until = state.value, error, self._clock(), None
+        self._announce(session, job)
+
+    def _announce(self, session: Session, job: Job) -> None:
+        events.append(session, self._clock, f"job:{job.id}", job.state, {"progress": job.progress})
+
+
+Handler = Callable[[Claim, Callable[[float], None]], dict[str, Any] | None]
+"""Does a job of one kind; the second argument reports progress from 0 to 1; returns the job's result."""
+
+
+def run_due(database: Database, handlers: Mapping[str, Handler], clock: Clock, limit: int) -> int:
+    """Work off at most `limit` due jobs of the kinds that have a handler; return how many were taken.
+
+    A handler that raises has its job put back for later. One that never returns keeps the lease, which its
+    process renews; when the process dies, another takes the job over. So a handler must bear being run twice.
+    """
+    jobs = Jobs(database, clock, uuid4().hex)
+    taken = 0
+    while taken < limit and (claim := jobs.claim(frozenset(handlers))) is not None:
+        taken += 1
+        _run(jobs, claim, handlers[claim.kind])
+    return taken
+
+
+def _run(jobs: Jobs, claim: Claim, handler: Handler) -> None:
+    done = threading.Event()
+    heart = threading.Thread(target=_beat, args=(jobs, claim, done), name=f"job-{claim.id}", daemon=True)
+    heart.start()
+    try:
+        result = handler(claim, lambda fraction: jobs.progress(claim, fraction))
+    except Exception as error:
+        log.exception("job %s (%s) failed", claim.id, claim.kind)
+        jobs.fail(claim, type(error).__name__)
+    else:
+        jobs.succeed(claim, result)
+    finally:
+        done.set()
+        heart.join()
+
+
+def _beat(jobs: Jobs, claim: Claim, done: threading.Event) -> None:
+    while not done.wait(HEARTBEAT_SECONDS) and jobs.heartbeat(claim):
+        log.debug("job %s is still being done", claim.id)
