@@ -1,0 +1,129 @@
+"""Refusals and faults as pages, or as JSON where a program asked."""
+
+from dataclasses import dataclass
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server import htmx
+from server.i18n import gettext as _
+from server.i18n import speaking
+from server.context import visitor_of
+from server.site import site_of
+
+API_PATHS = ("/graphql", "/health", "/ready")
+
+
+class SignInRequired(Exception):  # noqa: N818 - it is an invitation, not an error
+    """The page is for people who are signed in."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What happened, and what to do."""
+
+    title: str
+    advice: str
+
+
+def explain(status: int, detail: str = "") -> Explanation:
+    """Return what an error's page says, in the current language."""
+    if status == 403 and detail == "forged":
+        return Explanation(
+            _("This request was refused"),
+            _(
+                "It did not come from a page of this site, or the page was too old. Nothing was changed."
+                " Reload the page and try again."
+            ),
+        )
+    return {
+        400: Explanation(_("This request cannot be read"), _("Go back, reload the page and try again.")),
+        403: Explanation(
+            _("This is not open to you"), _("Ask a teacher or an administrator if you need it.")
+        ),
+        404: Explanation(
+            _("There is nothing here"), _("It does not exist any more, or is not yours. Check the address.")
+        ),
+        405: Explanation(_("This cannot be done here"), _("Go back to the page before and use its buttons.")),
+        409: Explanation(
+            _("This has changed meanwhile"), _("Reload the page to see how it stands, then try again.")
+        ),
+        410: Explanation(_("This link has expired"), _("Go back to the page it was on and reload it.")),
+        413: Explanation(
+            _("This is too large"), _("Nothing was kept. Send a smaller file: 200 MB at most for each.")
+        ),
+        429: Explanation(_("Too many tries"), _("Wait a few minutes, then try again.")),
+    }.get(
+        status,
+        Explanation(
+            _("Something went wrong on our side"),
+            _("What you had saved is kept. Try again; if it happens again, quote the number below."),
+        ),
+    )
+
+
+def refusal(request: Request, error: HTTPException) -> Response:
+    """Return the answer to a request that is refused or has failed."""
+    with speaking(visitor_of(request).language):
+        said = explain(error.status_code, error.detail)
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    if request.url.path.startswith(API_PATHS):
+        body = {"errors": [{"message": said.title, "extensions": {"code": f"HTTP_{error.status_code}"}}]}
+        response: Response = Response(orjson.dumps(body), error.status_code, media_type="application/json")
+    else:
+        data = {
+            "said": said,
+            "status": error.status_code,
+            "request_id": request_id,
+            "layout": "_layout/base.html",
+        }
+        response = site_of(request).renderer.response(request, "errors/error.html", data, error.status_code)
+        if htmx.asks(request):
+            response.headers["HX-Retarget"] = "body"
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def on_refusal(request: Request, error: Exception) -> Response:
+    """Handle Starlette's HTTPException."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return refusal(request, error)
+
+
+async def on_fault(request: Request, _error: Exception) -> Response:
+    """Handle anything unforeseen; the envelope logs it."""
+    return refusal(request, HTTPException(500))
+
+
+async def on_sign_in_required(request: Request, _error: Exception) -> Response:
+    """Send people to the sign-in page, and back to where they were."""
+    from urllib.parse import quote  # noqa: PLC0415
+
+    back = request.url.path if request.method == "GET" else "/"
+    return htmx.redirect(request, f"/sign-in?next={quote(back)}")
+
+
+class TooLargePage:
+    """Puts our page in the place of Starlette's plain words when a body is larger than its route allows."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        replaced = False
+
+        async def replace(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                replaced = message["status"] == 413
+            if not replaced:
+                await send(message)
+
+        await self._app(scope, receive, replace)
+        if replaced:
+            await refusal(Request(scope), HTTPException(413))(scope, receive, send)

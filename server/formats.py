@@ -1,0 +1,84 @@
+"""Dates, numbers and durations as French and English readers write them.
+
+Babel is imported on first use: a worker that renders no figure never pays for it.
+"""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from server.i18n import current_language
+
+LOCALES = {"fr": "fr_FR", "en": "en_GB"}
+NO_BREAK_SPACE = "\u00a0"
+
+
+def _locale() -> str:
+    return LOCALES[current_language.get()]
+
+
+def instant(value: str | dt.datetime) -> dt.datetime:
+    """Return an instant from its ISO form, as scalars arrive from GraphQL."""
+    return value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(value)
+
+
+class Formats:
+    """The template filters; instants are shown in one time zone.
+
+    Parameters
+    ----------
+    zone
+        The time zone of the people who read, e.g. `Europe/Paris`.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    def date(self, value: str | dt.datetime) -> str:
+        """Return « 21 novembre 2026 »."""
+        from babel.dates import format_date  # noqa: PLC0415 - see the module's docstring
+
+        return str(format_date(instant(value).astimezone(self._zone), "long", locale=_locale()))
+
+    def datetime(self, value: str | dt.datetime) -> str:
+        """Return « 21 nov. 2026, 10:42 »."""
+        from babel.dates import format_datetime  # noqa: PLC0415 - see the module's docstring
+
+        local = instant(value).astimezone(self._zone).replace(tzinfo=None)
+        return str(format_datetime(local, "d MMM y, HH:mm", locale=_locale()))
+
+    def time(self, value: str | dt.datetime) -> str:
+        """Return « 10:42 »."""
+        return instant(value).astimezone(self._zone).strftime("%H:%M")
+
+    def datetime_local(self, value: str | dt.datetime) -> str:
+        """Return the value of an `<input type=datetime-local>`."""
+        return instant(value).astimezone(self._zone).strftime("%Y-%m-%dT%H:%M")
+
+
+def number(value: float, digits: int = 1) -> str:
+    """Return a number with at most that many decimals: « 1 234,5 »."""
+    from babel.numbers import format_decimal  # noqa: PLC0415 - see the module's docstring
+
+    pattern = "#,##0." + "#" * digits if digits else "#,##0"
+    return str(format_decimal(value, format=pattern, locale=_locale()))
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Return a percentage between 0 and 100 with its sign: « 87 % » in French, "87%" in English."""
+    space = NO_BREAK_SPACE if current_language.get() == "fr" else ""
+    return f"{number(value, digits)}{space}%"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its two largest units: « 1 h 05 min », « 12 min 30 s », « 45 s »."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return _joined(f"{hours} h", f"{minutes:02d} min" if minutes else "")
+    if minutes:
+        return _joined(f"{minutes} min", f"{rest:02d} s" if rest else "")
+    return _joined(f"{rest} s")
+
+
+def _joined(*parts: str) -> str:
+    return NO_BREAK_SPACE.join(part.replace(" ", NO_BREAK_SPACE) for part in parts if part)

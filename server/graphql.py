@@ -1,0 +1,87 @@
+"""The Strawberry view at /graphql: JSON and multipart by POST, subscriptions by graphql-transport-ws only."""
+
+from typing import Any
+
+import orjson
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry import Schema
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
+
+from schema.context import Context
+from server.context import context_of
+from server.masking import masked
+from server.settings import Settings
+
+PATH = "/graphql"
+MAX_DOCUMENT = 1_000_000
+MAX_UPLOAD = 210_000_000
+"""Bytes of one multipart request: a file of 200 MB with the operation around it."""
+EXPLORER_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' https://unpkg.com; "
+    "style-src 'self' 'unsafe-inline' https://unpkg.com; img-src 'self' data: https://unpkg.com; connect-src 'self'"
+)
+"""GraphiQL loads its scripts from elsewhere; it is served in development only."""
+
+
+class View(GraphQL[Context, None]):
+    """Answers with masked errors, by orjson."""
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        """Return the visitor's context."""
+        del response
+        return context_of(request)
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """Return the answer, with what went wrong worded for the client."""
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = masked(result.errors, request.scope["state"]["request_id"])
+        if result.extensions:
+            answer["extensions"] = result.extensions
+        return answer  # type: ignore[return-value]
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        """Return GraphiQL under a policy that lets it load."""
+        del request
+        return HTMLResponse(self.graphql_ide_html, headers={"Content-Security-Policy": EXPLORER_POLICY})
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Read JSON."""
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> str:
+        """Write JSON; as text, since a WebSocket's messages are text."""
+        return orjson.dumps(data).decode()
+
+
+class Endpoint:
+    """The view behind a limit that lets only multipart requests be large."""
+
+    def __init__(self, schema: Schema, settings: Settings) -> None:
+        view: ASGIApp = View(
+            schema,
+            graphql_ide=None if settings.production else "graphiql",
+            allow_queries_via_get=not settings.production,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            multipart_uploads_enabled=True,
+            allowed_origins=(settings.public_url,),
+        )
+        self._view = view
+        self._documents = RequestBodyLimitMiddleware(view, MAX_DOCUMENT)
+        self._uploads = RequestBodyLimitMiddleware(view, MAX_UPLOAD)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one connection."""
+        if scope["type"] != "http":
+            await self._view(scope, receive, send)
+            return
+        kind = Request(scope).headers.get("content-type", "")
+        limited = self._uploads if kind.startswith("multipart/form-data") else self._documents
+        await limited(scope, receive, send)

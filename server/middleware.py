@@ -1,0 +1,142 @@
+"""What every request passes: one door against forgery, security headers, a request id, a line in the log."""
+
+import logging
+import re
+import time
+from collections.abc import MutableMapping
+from secrets import token_hex
+from typing import Any
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.context import bearer_token, identify
+from server.i18n import speaking
+from server.site import site_of
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+UNPERSONAL = ("/static/", "/health", "/ready", "/blobs/")
+"""Paths answered alike for everyone: nobody is looked up for them."""
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+access_log = logging.getLogger("chevet.access")
+
+
+class Envelope:
+    """Gives each answer its request id and security headers, and writes one line about it.
+
+    The line holds no query string, no body and no address: codes and signed links never reach the log. It stands
+    outside of Starlette's own error handling, so that a crash's answer carries the headers too.
+    """
+
+    def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
+        self._app = app
+        self._headers = dict(SECURITY_HEADERS)
+        if strict_transport:
+            self._headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        seen: MutableMapping[str, Any] = {"status": 0}
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen["status"] = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            _log(scope, request_id, seen["status"], time.perf_counter() - started)
+
+
+class ForgeryDoor:
+    """Refuses unsafe requests another site could have made, before their body is read.
+
+    A browser says where a request comes from by Sec-Fetch-Site, or by Origin; a request with an API token carries
+    nothing a browser adds by itself. One that says nothing at all is refused.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request or raise the refusal."""
+        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
+            connection = HTTPConnection(scope)
+            if not _comes_from_us(connection):
+                await site_of(connection).renderer.refuse(scope, receive, send, HTTPException(403, "forged"))
+                return
+        await self._app(scope, receive, send)
+
+
+class VisitorLookup:
+    """Finds out who makes a request, and speaks their language while it is answered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one connection."""
+        if scope["type"] == "lifespan" or scope["path"].startswith(UNPERSONAL):
+            await self._app(scope, receive, send)
+            return
+        visitor = await identify(HTTPConnection(scope))
+        scope.setdefault("state", {})["visitor"] = visitor
+        with speaking(visitor.language):
+            await self._app(scope, receive, send)
+
+
+def _comes_from_us(connection: HTTPConnection) -> bool:
+    if bearer_token(connection) is not None:
+        return True
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = connection.headers.get("origin")
+    ours = {f"{connection.url.scheme}://{connection.url.netloc}", site_of(connection).settings.public_url}
+    return origin in ours
+
+
+def _request_id(scope: Scope) -> str:
+    """Return the id a proxy gave the request, or a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else token_hex(8)
+
+
+def _log(scope: Scope, request_id: str, status: int, seconds: float) -> None:
+    line = {
+        "request": request_id,
+        "method": scope.get("method", "WEBSOCKET"),
+        "path": scope["path"],
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+    }
+    access_log.info(orjson.dumps(line).decode())

@@ -1,0 +1,103 @@
+"""Live parts of pages: server-sent events that carry rendered partials.
+
+On the page: `<div hx-sse:connect="{{ url('session_live', id=…) }}?after={{ sequence }}">`. A reconnect resumes after the
+last event seen, which the browser names by Last-Event-ID.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, suppress
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from server.context import context_of
+from server.operations import Operation, Outcome
+from server.site import site_of
+
+HEARTBEAT_S = 15.0
+LIFETIME_S = 300.0
+"""A stream ends after this long; the page reconnects, and who may listen is decided anew."""
+REFUSED = "event: refused\nretry: 60000\ndata:\n\n"
+"""htmx reads `retry` only on a message; a page that may no longer listen asks again once a minute."""
+
+Event = Mapping[str, Any]
+Prepare = Callable[[Event], Awaitable[Mapping[str, Any]]]
+
+
+async def live(
+    request: Request, operation: str, template: str, *, prepare: Prepare | None = None, **variables: Any
+) -> StreamingResponse:
+    """Stream a subscription as rendered partials, one event each, with its sequence as the event's id.
+
+    Parameters
+    ----------
+    operation
+        A subscription of one root field that selects `sequence` and takes `$after`.
+    template
+        A partial, given `event` (the root field's value) and what `prepare` adds.
+    prepare
+        Called with each event, typically to query what the partial shows.
+    """
+    site = site_of(request)
+    named = site.operations[operation]
+    after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    if after.isdigit():
+        variables["after"] = _as_asked(named, int(after))
+
+    async def frame(outcome: Outcome) -> str:
+        [event] = (outcome.data or {}).values()
+        more = await prepare(event) if prepare else {}
+        return encode(site.renderer.text(request, template, {**more, "event": event}), event["sequence"])
+
+    async def frames() -> AsyncGenerator[str, None]:
+        outcomes = site.operations.subscribe(operation, variables, context_of(request))
+        async for outcome in _with_heartbeats(outcomes):
+            if outcome is None:
+                yield ":\n\n"
+            elif outcome.errors:
+                yield REFUSED
+                return
+            else:
+                yield await frame(outcome)
+
+    return StreamingResponse(
+        frames(),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def encode(text: str, sequence: int | str) -> str:
+    """Return one event; every line of its text becomes a data line."""
+    lines = "\n".join(f"data: {line}" for line in text.splitlines())
+    return f"id: {sequence}\n{lines}\n\n"
+
+
+async def _with_heartbeats(outcomes: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome | None, None]:
+    """Yield each outcome, and None whenever nothing has happened for a while."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + LIFETIME_S
+    async with aclosing(outcomes):
+        coming = asyncio.ensure_future(anext(outcomes))
+        try:
+            while clock() < end:
+                done, _ = await asyncio.wait({coming}, timeout=HEARTBEAT_S)
+                if not done:
+                    yield None
+                    continue
+                with suppress(StopAsyncIteration):
+                    yield coming.result()
+                    coming = asyncio.ensure_future(anext(outcomes))
+                    continue
+                return
+        finally:
+            coming.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await coming
+
+
+def _as_asked(operation: Operation, after: int) -> int | str:
+    kind = str(operation.variables.get("after", "")).rstrip("!")
+    return after if kind == "Int" else str(after)

@@ -1,0 +1,167 @@
+"""Templates to HTML: the Jinja environment, and what every page is given."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from schema.policy import Actor
+from server import formats, htmx
+from server.context import visitor_of
+from server.i18n import gettext, ngettext, speaking
+from server.settings import Settings
+from server.signing import Signer
+
+FLASH_COOKIE = "chevet_flash"
+FLASH = "flash message"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a template knows of the request: `page.language`, `page.viewer` …
+
+    Parameters
+    ----------
+    viewer
+        The signed-in account, or None.
+    path
+        The address without the query string.
+    flash
+        (kind, text) left by the page before, shown once; kinds are those of the `message` macro.
+    """
+
+    language: str
+    theme: str
+    csrf_token: str
+    viewer: Actor | None
+    path: str
+    flash: tuple[str, str] | None = None
+
+
+class _Environment(jinja2.Environment):
+    """Reads `{{ case.items }}` as the key of a mapping before the mapping's method."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return a mapping's item, else the object's attribute."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+class StaticFiles:
+    """Addresses of static files that change with their content, so that browsers may keep them for good."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, tuple[float, str]] = {}
+
+    def address(self, path: str) -> str:
+        """Return `/static/css/base.css?v=…`."""
+        file = self._folder / path
+        changed = file.stat().st_mtime
+        known = self._known.get(path)
+        if known is None or known[0] != changed:
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+            known = self._known[path] = (changed, f"/static/{path}?v={digest}")
+        return known[1]
+
+
+class Renderer:
+    """Renders templates for requests.
+
+    Parameters
+    ----------
+    templates, static
+        The folders of templates and of static files.
+    url_for
+        (route name, path parameters) -> path.
+    """
+
+    def __init__(
+        self, settings: Settings, signer: Signer, templates: Path, static: Path, url_for: Callable[..., str]
+    ) -> None:
+        self._signer = signer
+        self._secure = settings.production
+        self._environment = _environment(settings, templates)
+        self._environment.globals.update(static=StaticFiles(static).address, url=url_for)
+
+    def text(self, connection: HTTPConnection, template: str, data: Mapping[str, Any], **page: Any) -> str:
+        """Return a template rendered in the visitor's language; `page` replaces parts of the page object."""
+        visitor = visitor_of(connection)
+        about = Page(
+            language=visitor.language,
+            theme=visitor.theme,
+            csrf_token=visitor.csrf_token,
+            viewer=visitor.actor,
+            path=connection.url.path,
+            **page,
+        )
+        with speaking(visitor.language):
+            return self._environment.get_template(template).render({**data, "page": about})
+
+    def response(
+        self, request: Request, template: str, data: Mapping[str, Any], status: int = 200
+    ) -> HTMLResponse:
+        """Return a template as an answer that no shared computer keeps; a whole page shows the waiting message."""
+        flash = None if htmx.wants_fragment(request) else self._waiting(request)
+        body = self.text(request, template, data, flash=flash)
+        headers = {"Vary": htmx.VARY, "Cache-Control": "no-store"}
+        response = HTMLResponse(body, status_code=status, headers=headers)
+        if flash is not None:
+            response.delete_cookie(FLASH_COOKIE)
+        return response
+
+    def leave(self, response: Response, kind: str, text: str) -> None:
+        """Leave a message for the next page."""
+        packed = base64.urlsafe_b64encode(orjson.dumps([kind, text])).decode()
+        value = f"{packed}.{self._signer.sign(FLASH, packed)}"
+        response.set_cookie(
+            FLASH_COOKIE, value, max_age=60, httponly=True, samesite="lax", secure=self._secure
+        )
+
+    async def refuse(self, scope: Scope, receive: Receive, send: Send, error: HTTPException) -> None:
+        """Answer with an error's page from where no exception handler is listening."""
+        from server.errors import refusal  # noqa: PLC0415 - errors are rendered by this module
+
+        await refusal(Request(scope), error)(scope, receive, send)
+
+    def _waiting(self, request: Request) -> tuple[str, str] | None:
+        packed, _, signature = request.cookies.get(FLASH_COOKIE, "").partition(".")
+        if not self._signer.verify(FLASH, packed, signature):
+            return None
+        kind, text = orjson.loads(base64.urlsafe_b64decode(packed))
+        return kind, text
+
+
+def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
+    environment = _Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=not settings.production,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    filters = formats.Formats(settings.time_zone)
+    environment.filters.update(
+        date=filters.date,
+        datetime=filters.datetime,
+        time=filters.time,
+        datetime_local=filters.datetime_local,
+        number=formats.number,
+        percent=formats.percent,
+        duration=formats.duration,
+    )
+    return environment

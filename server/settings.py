@@ -1,0 +1,261 @@
+"""Every setting in one place: read once, checked at start with every bad value named."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIN_SECRET_LENGTH = 32
+KEY_FILE = "secret_key"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `problems` names every bad one, never a secret value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(["The settings cannot be used:", *(f"  {line}" for line in problems)]))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """What the environment, or a `.env` file beside the program, decides.
+
+    The order of the fields matters: a rule of production reads `env`, which is therefore checked first.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True, hide_input_in_errors=True
+    )
+
+    env: Literal["development", "production"] = Field(
+        "development",
+        validation_alias="CHEVET_ENV",
+        description="production is strict: a secret key, an https address and secure cookies are required",
+    )
+    data_dir: Path = Field(
+        Path("var"),
+        validation_alias="CHEVET_DATA_DIR",
+        description="folder of everything kept on disk: database, blobs, cache, local model store",
+    )
+    database_url: str = Field(
+        "",
+        validation_alias="DATABASE_URL",
+        validate_default=True,
+        repr=False,
+        description="sqlite:///path or postgresql+psycopg://user:password@host/name; "
+        "a SQLite file in the data folder when absent",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        validation_alias="CHEVET_SECRET_KEY",
+        validate_default=True,
+        description="signs links and form tokens, 32 characters at least; "
+        "made and kept in the data folder when absent outside production",
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        validation_alias="CHEVET_PUBLIC_URL",
+        validate_default=True,
+        description="the address people type, without a path; https in production",
+    )
+    jobs: Literal["inside", "elsewhere"] = Field(
+        "inside",
+        validation_alias="CHEVET_JOBS",
+        description="where background jobs are worked off: inside the server, or elsewhere by `worker`",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        validation_alias="CHEVET_TRUSTED_PROXIES",
+        description="addresses, comma-separated, of reverse proxies whose X-Forwarded-* headers are believed",
+    )
+    time_zone: ZoneInfo = Field(
+        ZoneInfo("Europe/Paris"),
+        validation_alias="CHEVET_TIME_ZONE",
+        description="time zone that dates are read and shown in, e.g. Europe/Paris or America/Montreal",
+    )
+    redis_url: str | None = Field(
+        None,
+        validation_alias="REDIS_URL",
+        repr=False,
+        description="redis://… for cache and doorbell between processes; a local cache when absent",
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None,
+        validation_alias="MLFLOW_TRACKING_URI",
+        repr=False,
+        description="MLflow server; a local store in the data folder when absent",
+    )
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias="OPENAI_API_KEY", description="key of the language-model endpoint"
+    )
+    openai_base_url: str | None = Field(
+        None,
+        validation_alias="OPENAI_BASE_URL",
+        description="an OpenAI-compatible endpoint; without key and address the embedded matcher works alone",
+    )
+    openai_model: str = Field(
+        "gpt-4o-mini", validation_alias="OPENAI_MODEL", description="model asked of the endpoint"
+    )
+    s3_bucket: str | None = Field(
+        None, validation_alias="S3_BUCKET", description="bucket of the blobs; a local folder when absent"
+    )
+    s3_endpoint_url: str | None = Field(
+        None, validation_alias="S3_ENDPOINT_URL", description="address of an S3-compatible store"
+    )
+    s3_region: str | None = Field(None, validation_alias="S3_REGION", description="region of the bucket")
+    s3_access_key_id: str | None = Field(
+        None, validation_alias="S3_ACCESS_KEY_ID", description="key of the store, with its secret"
+    )
+    s3_secret_access_key: SecretStr | None = Field(
+        None, validation_alias="S3_SECRET_ACCESS_KEY", validate_default=True, description="secret of that key"
+    )
+
+    @property
+    def production(self) -> bool:
+        """Return whether the strict rules hold."""
+        return self.env == "production"
+
+    @property
+    def secret(self) -> bytes:
+        """Return the signing key; `load_settings` has made sure that there is one."""
+        if self.secret_key is None:
+            raise SettingsError(["CHEVET_SECRET_KEY: missing"])
+        return self.secret_key.get_secret_value().encode()
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return f"sqlite:///{info.data.get('data_dir', Path('var').resolve()) / 'chevet.db'}"
+        if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("start with sqlite:/// or postgresql+psycopg://")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None and info.data.get("env") == "production":
+            raise ValueError("required in production")
+        if value is not None and len(value.get_secret_value()) < MIN_SECRET_LENGTH:
+            raise ValueError(f"needs at least {MIN_SECRET_LENGTH} characters")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str, info: ValidationInfo) -> str:
+        address = _http_url(value).rstrip("/")
+        parts = urlsplit(address)
+        if parts.path or parts.query or parts.fragment:
+            raise ValueError("give scheme and host only, without a path")
+        if info.data.get("env") == "production" and parts.scheme != "https":
+            raise ValueError("https is required in production")
+        return address
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("openai_base_url", "s3_endpoint_url")
+    @classmethod
+    def _endpoint(cls, value: str | None) -> str | None:
+        return None if value is None else _http_url(value)
+
+    @field_validator("s3_secret_access_key")
+    @classmethod
+    def _key_and_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (info.data.get("s3_access_key_id") is None):
+            raise ValueError("give S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY together")
+        return value
+
+
+def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Settings:
+    """Read the settings, and make and keep a secret key when none is needed yet.
+
+    Parameters
+    ----------
+    env_file
+        A file of `NAME=value` lines that the environment wins over; None reads the environment alone.
+    overrides
+        Values by field name, which win over both.
+
+    Raises
+    ------
+    SettingsError
+        With every bad value named.
+    """
+    try:
+        settings = Settings(**{"_env_file": env_file, **overrides})
+    except ValidationError as error:
+        raise SettingsError([_problem(fault) for fault in error.errors()]) from None
+    if settings.secret_key is not None:
+        return settings
+    return settings.model_copy(update={"secret_key": SecretStr(_kept_key(settings.data_dir))})
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Return (variable, default, meaning) of every setting, for the README and the tests."""
+    fields = Settings.model_fields.values()
+    defaults = ["" if field.default is None else str(field.default) for field in fields]
+    return [
+        (str(field.validation_alias), default, field.description or "")
+        for field, default in zip(fields, defaults, strict=True)
+    ]
+
+
+def _problem(fault: Any) -> str:
+    name = str(fault["loc"][0]) if fault["loc"] else "settings"
+    field = Settings.model_fields.get(name)
+    variable = str(field.validation_alias) if field else name
+    return f"{variable}: {str(fault['msg']).removeprefix('Value error, ')}"
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("give an http:// or https:// address")
+    return value
+
+
+def _kept_key(data_dir: Path) -> str:
+    """Return the key kept in the data folder; of several processes starting at once, one makes it."""
+    path = data_dir / KEY_FILE
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            draft = data_dir / f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
+            draft.touch(mode=0o600, exist_ok=False)
+            draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+            _publish(draft, path)
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise SettingsError([f"CHEVET_DATA_DIR: cannot keep a secret key there ({error.strerror})"]) from None
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Give the draft its final name unless another process was first."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()

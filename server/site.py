@@ -1,0 +1,31 @@
+"""What one running application is made of; `server.app.create_app` wires it, requests find it by `site_of`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+
+from schema.context import Services
+from server.settings import Settings
+from server.signing import Signer
+
+if TYPE_CHECKING:
+    from server.operations import Operations
+    from server.rendering import Renderer
+
+
+@dataclass(frozen=True)
+class Site:
+    """The parts that live as long as the process."""
+
+    settings: Settings
+    services: Services
+    operations: "Operations"
+    renderer: "Renderer"
+    signer: Signer
+
+
+def site_of(connection: HTTPConnection) -> Site:
+    """Return the site that serves a request."""
+    site: Site = connection.app.state.site
+    return site
