@@ -48,13 +48,12 @@ schema: $(BASE) ## write schema.graphql
 	$(PYTHON) -m server schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
 
-messages: $(BASE) ## bring the translations up to date with the strings in code and templates
-	.venv/bin/pybabel -q extract -F locale/babel.cfg --no-location --sort-output --omit-header -o locale/messages.pot .
-	for language in fr en; do \
-	  test -e locale/$$language/LC_MESSAGES/messages.po && verb='update --no-fuzzy-matching --omit-header' || verb=init; \
-	  .venv/bin/pybabel -q $$verb -i locale/messages.pot -d locale -l $$language; \
-	done
-	$(MAKE) $(patsubst %,locale/%/LC_MESSAGES/messages.mo,fr en)
+messages: $(BASE) ## bring the French catalogue up to date with the strings in code and templates
+	mkdir -p build
+	.venv/bin/pybabel -q extract --mapping locale/babel.cfg --no-location --sort-output --project Chevet --output build/messages.pot .
+	.venv/bin/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+	  --input-file build/messages.pot --output-dir locale --locale fr
+	$(MAKE) locale/fr/LC_MESSAGES/messages.mo
 
 vendor: $(VENDOR) ## copy the pinned front-end libraries into static/vendor/
 
