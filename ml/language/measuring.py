@@ -1,0 +1,142 @@
+"""Numbers in a text read as measurements: a name, a value, a unit."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ml.language.normalising import Folded
+from ml.language.types import Measurement, Span
+
+_NUMBER = r"(?P<sign>[<>+-]|sup(?:erieur)?e?s? a|inf(?:erieur)?e?s? a|plus de|moins de)?\s?(?P<value>\d{1,3}(?:[.,]\d{1,2})?)"
+_UPTO = r"(?:\s?(?:-|a|to|et)\s?(?P<high>\d{2,3}(?:[.,]\d{1,2})?))?"
+_TIME = r"\s?(?P<unit>ms\b|msec\b|millisecondes?\b|s\b|sec\b|secondes?\b)?"
+_PER_MINUTE = (
+    r"(?:b\.?p\.?m\b|/\s?(?:min|mn|minutes?)\b|(?:c|b|bat|batt|battements?|cycles?|beats?)?\s?(?:/|par|per)\s?(?:min|mn|minutes?)\b"
+    r"|cpm\b)"
+)
+_NOT_OTHER = r"(?!\s?(?:bpm|/\s?min|/\s?mn|%|ans|mm|mv))"
+_OTHER_NAME = r"(?!\b(?:qrs|qtc?|pr|pq|axe|axis|fc|frequence|rate|bav|onde|st)\b)"
+
+
+def _gap(most: int) -> str:
+    return rf"(?:{_OTHER_NAME}[^\d;.,\n<>]){{0,{most}}}?"
+
+
+_NAMED = {
+    "pr": rf"\b(?:pr|pq)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
+    "qrs": rf"\b(?:qrs|bbg|bbd|lbbb|rbbb|bloc de branche (?:gauche|droite?))\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
+    "qtc": rf"\b(?:qt\s?/\s?qtc|qtc|qt corrige|corrected qt)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
+    "qt": rf"(?<!/)\bqt\b(?!\s?/|\s?corrige){_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
+    "p_duration": rf"\bondes? p\b{_gap(30)}{_NUMBER}{_UPTO}\s?(?P<unit>ms\b)",
+    "axis": rf"\b(?:axe|axis|normoaxee?s?)\b{_gap(30)}{_NUMBER}\s?(?P<unit>°|deg(?:re|ree)?s?\b)?(?!\s?(?:bpm|/|%|ms|mm|s\b|\d|,\d))",
+    "sokolow": rf"\bsokolow\b{_gap(40)}{_NUMBER}\s?(?P<unit>mm\b|mv\b)?",
+    "rate": (
+        rf"\b(?:fc|frequence|heart rate|ventricular rate|rate|hr|vr)\b(?: (?:ventriculaire|cardiaque|moyenne))*"
+        rf"{_gap(22)}{_NUMBER}{_UPTO}(?:\s?{_PER_MINUTE})?(?!\s?(?:ms|mm|°|%|s\b|[:/]\s?\d|\d))"
+    ),
+}
+_PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
+_BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
+_UNITS = {"pr": "ms", "qrs": "ms", "qtc": "ms", "qt": "ms", "p_duration": "ms", "axis": "°", "sokolow": "mm"}
+_PLAUSIBLE = {
+    "pr": (60, 800),
+    "qrs": (40, 300),
+    "qtc": (200, 800),
+    "qt": (200, 800),
+    "p_duration": (40, 250),
+    "axis": (-180, 180),
+    "sokolow": (5, 90),
+    "rate": (15, 350),
+}
+_ATRIAL = re.compile(r"atrial|auricul|oreillette|ondes? f\b|ondes? p\b|\bf waves")
+_VENTRICULAR = re.compile(r"ventric|\bfc\b|cardia|conduct|reponse|qrs|heart rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement with what its bound (`> 200 ms`) leaves possible.
+
+    `low` and `high` are the values to interpret: both must mean the same thing for the text to say it.
+    `number` is where the digits stand.
+    """
+
+    measurement: Measurement
+    low: float
+    high: float
+    number: Span
+
+
+def measure(folded: Folded) -> tuple[Measured, ...]:
+    """Find the measurements of a text, in text order; implausible values are left alone."""
+    found = [
+        measured
+        for name, pattern in _PATTERNS.items()
+        for match in pattern.finditer(folded.text)
+        if (measured := _measured(name, match, folded)) is not None
+    ]
+    found += [
+        measured
+        for match in _BARE_RATE.finditer(folded.text)
+        if (measured := _measured("rate", match, folded)) is not None
+    ]
+    return tuple(sorted(_distinct(found), key=lambda each: each.measurement.span))
+
+
+def _distinct(found: list[Measured]) -> Iterator[Measured]:
+    """Yield measurements whose numbers no earlier one has read."""
+    read: list[Span] = []
+    for each in found:
+        if not any(each.number.start < other.end and other.start < each.number.end for other in read):
+            read.append(each.number)
+            yield each
+
+
+def _measured(name: str, match: re.Match[str], folded: Folded) -> Measured | None:
+    value = _value(name, match["value"], match)
+    groups = match.groupdict()
+    high = _value(name, groups["high"], match) if groups.get("high") else value
+    sign = (groups.get("sign") or "").strip()
+    if name == "axis" and sign == "-":
+        value = high = -value
+    lowest, highest = _PLAUSIBLE[name]
+    if not lowest <= value <= highest or not lowest <= high <= highest:
+        return None
+    if name == "rate" and _about_atria(folded.text, match):
+        name = "atrial_rate"
+    blank = len(match.group()) - len(match.group().lstrip())
+    whole = _span(folded, match.start() + blank, match.end())
+    measurement = Measurement(name, value, _UNITS.get(name, "/min"), whole)
+    nudge = (
+        0.5
+        if sign.startswith((">", "sup", "plus"))
+        else -0.5
+        if sign.startswith(("<", "inf", "moins"))
+        else 0
+    )
+    number = _span(folded, match.start("value"), match.end("value"))
+    return Measured(measurement, min(value, high) + nudge, max(value, high) + nudge, number)
+
+
+def _span(folded: Folded, start: int, end: int) -> Span:
+    return Span(folded.origin[start], folded.origin[end - 1] + 1)
+
+
+def _value(name: str, number: str, match: re.Match[str]) -> float:
+    value = float(number.replace(",", "."))
+    unit = match.groupdict().get("unit") or ""
+    if name == "sokolow":
+        return value * 10 if unit == "mv" else value
+    if _UNITS.get(name) == "ms" and (unit.startswith("s") or value < 2):
+        return round(value * 1000, 1)
+    return value
+
+
+def _about_atria(text: str, match: re.Match[str]) -> bool:
+    """Say whether the words before a rate speak of the atria and not of the ventricles."""
+    before = re.split(r"[,;.\n]", text[max(0, match.start() - 80) : match.start()])[-1]
+    phrase = before + text[match.start() : match.start("value")]
+    atrial = [found.start() for found in _ATRIAL.finditer(phrase)]
+    ventricular = [found.start() for found in _VENTRICULAR.finditer(phrase)]
+    return (
+        bool(atrial) and "fibrillation" not in phrase and (not ventricular or max(atrial) > max(ventricular))
+    )

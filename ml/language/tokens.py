@@ -1,0 +1,167 @@
+"""Cutting a text about an ECG into the words that matter, each knowing where it stands."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ml.language.normalising import Folded, fold, stem
+
+_PATTERN = re.compile(
+    r"""
+    (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$))|rsr'?|r'|r/t|ac/fa|s1\s?q3(?:\s?t3)?))
+  | (?P<lead>(?<![a-z0-9])(?:v[1-9]r?|d(?:iii|ii|i|[123])|av[rlf]|v[rl])(?![a-z0-9]))
+  | (?P<ratio>(?<![\d.,/:])[1-9]\s?(?:[:/]|pour|to)\s?1(?![\d.,/]))
+  | (?P<ordinal>(?<![\d.,])[123](?=(?:er|ere|re|e|eme|ieme|nd|nde|st|rd)\b))(?:[a-z]+)
+  | (?P<number>\d+(?:[.,]\d+)?)
+  | (?P<word>[^\W\d_]+)
+  | (?P<dash>(?<=\s)->?(?=\s)|->)
+  | (?P<mark>[,.;:()\n?!>+/&])
+    """,
+    re.VERBOSE,
+)
+_NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
+_ROMAN = {"i": "1", "ii": "2", "iii": "3"}
+_BEFORE_ROMAN = frozenset({"bav", "bloc", "av", "mobitz", "typ", "degr", "degre", "grad", "m", "2", "1", "3"})
+_PREFIXES = frozenset(
+    "supra pre hemi sus sous micro hyper hypo extra electro normo bi tri intra inter idio anti antero "
+    "infero postero septo apico sino auriculo atrio infra re non".split()
+) - {"non", "re"}
+_UNJOINED = frozenset("et ou de du des la le les un une l d en ni and or il elle".split())
+_EQUAL = {
+    "auriculair": "atrial",
+    "auricular": "atrial",
+    "interauriculair": "interatrial",
+    "sinoauriculair": "sinoatrial",
+    "biauriculair": "biatrial",
+    "auriculoventriculair": "av",
+    "atrioventriculair": "av",
+    "atrioventricular": "av",
+    "ventricular": "ventriculair",
+    "supraventricular": "supraventriculair",
+    "intraventricular": "intraventriculair",
+    "idioventricular": "idioventriculair",
+    "biventricular": "biventriculair",
+    "block": "bloc",
+    "pq": "pr",
+    "segmentaire": "segment",
+    "normoax": "normoax",
+    "sinusoidal": "sinusal",
+    "ischaemia": "ischemia",
+    "ischaemic": "ischemic",
+    "repolarization": "repolarisation",
+    "artifact": "artefact",
+    "nodal": "nodal",
+    "susdenivelation": "susdecalag",
+    "sousdenivelation": "sousdecalag",
+    "surelevation": "elevation",
+    "fibrilation": "fibrillation",
+    "auriculo": "atrio",
+}
+_WAVES = frozenset("pqrstufj")
+# Two words that say the same as one, whichever order French or English puts them in.
+_PAIRS = {("bloc", "av"): "bav", ("av", "bloc"): "bav"}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word, number or mark.
+
+    Attributes
+    ----------
+    key
+        What the word is compared by: its stem, or what it is equal to.
+    start, end
+        Characters of the original text it was read from.
+    mark
+        Whether it is punctuation.
+    """
+
+    key: str
+    start: int
+    end: int
+    mark: bool = False
+    lead: bool = False
+
+
+def tokenise(text: str | Folded) -> tuple[Token, ...]:
+    """Cut a text into tokens: words joined to their prefixes, waves to their letters, numerals read."""
+    folded = fold(text) if isinstance(text, str) else text
+    return tuple(_pairs(_waves(_numerals(_joined(folded.text, list(_raw(folded)))))))
+
+
+def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
+    """Yield each token with its place in the folded text, where prefixes are joined."""
+    for found in _PATTERN.finditer(folded.text):
+        kind = found.lastgroup or "word"
+        start, end = found.span()
+        key = found.group() if kind != "ordinal" else found.group()[0]
+        if kind == "ratio":
+            key = f"{key[0]}:1"
+        elif kind == "special":
+            key = key.replace(" ", "")
+        elif kind == "dash":
+            key = ","
+        token = Token(
+            key, folded.origin[start], folded.origin[end - 1] + 1, kind in {"mark", "dash"}, kind == "lead"
+        )
+        yield token, start, end
+
+
+def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:
+    """Join a prefix to the word after it, then reduce every word to its key."""
+    index = 0
+    while index < len(raw):
+        token, _, end = raw[index]
+        if token.key in _PREFIXES and index + 1 < len(raw):
+            following, start, _ = raw[index + 1]
+            close = not text[end:start].strip(" -") and start - end <= 2
+            if close and not following.mark and following.key not in _UNJOINED and following.key.isalpha():
+                token = replace(token, key=token.key + following.key, end=following.end)
+                index += 1
+        yield replace(token, key=_key(token.key)) if token.key.isalpha() and not token.lead else token
+        index += 1
+
+
+def _key(word: str) -> str:
+    key = stem(word)
+    key = _NUMERALS.get(key, key)
+    return _EQUAL.get(key, key)
+
+
+def _numerals(tokens: Iterator[Token]) -> Iterator[Token]:
+    before = ""
+    for token in tokens:
+        roman = _ROMAN.get(token.key)
+        yield replace(token, key=roman) if roman and before in _BEFORE_ROMAN else token
+        before = token.key
+
+
+def _waves(tokens: Iterator[Token]) -> Iterator[Token]:
+    """Read `onde T` and `T wave` as one word, `ondet`."""
+    held: Token | None = None
+    for token in tokens:
+        if held is None:
+            held = token
+        elif held.key == "ond" and token.key in _WAVES:
+            held = Token("onde" + token.key, held.start, token.end)
+        elif held.key in _WAVES and token.key == "wav":
+            held = Token("onde" + held.key, held.start, token.end)
+        else:
+            yield held
+            held = token
+    if held is not None:
+        yield held
+
+
+def _pairs(tokens: Iterator[Token]) -> Iterator[Token]:
+    held: Token | None = None
+    for token in tokens:
+        merged = _PAIRS.get((held.key, token.key)) if held else None
+        if held and merged:
+            held = Token(merged, held.start, token.end)
+            continue
+        if held:
+            yield held
+        held = token
+    if held is not None:
+        yield held
