@@ -16,8 +16,7 @@ export class Autosave {
     this.retry = FIRST_RETRY_MS;
     this.typed = 0;
     this.acknowledged = 0;
-    form.addEventListener("input", () => this.changed());
-    form.addEventListener("change", () => this.changed());
+    for (const name of ["input", "change"]) form.addEventListener(name, (event) => this.changed(event));
     form.addEventListener("submit", () => this.submitted());
     addEventListener("online", () => this.pending() && this.save());
     addEventListener("pagehide", () => this.pending() && this.lastWords());
@@ -28,11 +27,19 @@ export class Autosave {
     return this.typed > this.acknowledged;
   }
 
-  entries() {
-    return [...new FormData(this.form)].filter(([name, value]) => !SKIPPED.has(name) && typeof value === "string");
+  /** What is sent: everything but the search for a concept. */
+  body() {
+    const body = new URLSearchParams(new FormData(this.form));
+    for (const field of this.form.querySelectorAll("[data-picker] [name]")) body.delete(field.name);
+    return body;
   }
 
-  changed() {
+  entries() {
+    return [...this.body()].filter(([name]) => !SKIPPED.has(name));
+  }
+
+  changed(event) {
+    if (event.target.closest("[data-picker]")) return;
     this.typed += 1;
     this.firstChange ??= Date.now();
     this.keep();
@@ -81,7 +88,7 @@ export class Autosave {
     try {
       const response = await fetch(this.url, {
         method: "POST",
-        body: new URLSearchParams(new FormData(this.form)),
+        body: this.body(),
         headers: { Accept: "application/json" },
         redirect: "manual",
         signal: AbortSignal.timeout(10000),
@@ -130,7 +137,7 @@ export class Autosave {
   }
 
   lastWords() {
-    fetch(this.url, { method: "POST", body: new URLSearchParams(new FormData(this.form)), keepalive: true });
+    fetch(this.url, { method: "POST", body: this.body(), keepalive: true });
   }
 
   restore() {

@@ -9,8 +9,11 @@ const enabled = () => localStorage.getItem(SWITCH) !== "off";
 function press(key) {
   const target = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && !one.disabled);
   if (!target) return false;
-  if (target.matches("input:not([type=submit]), textarea, select")) target.focus();
-  else target.click();
+  if (!target.matches("input:not([type=submit]), textarea, select")) target.click();
+  else {
+    target.focus();
+    if (target.matches("textarea")) target.setSelectionRange(target.value.length, target.value.length);
+  }
   return true;
 }
 

@@ -76,6 +76,7 @@ class Viewer {
     const along = (y - before.top) / before.height;
     this.zoom = Math.abs(zoom - 1) < 0.02 ? 1 : zoom;
     this.image.toggleAttribute("data-zoomed", this.zoom !== 1);
+    this.stage.style.blockSize = this.zoom === 1 ? "" : this.stage.style.blockSize || `${box.height}px`;
     this.image.style.inlineSize = this.zoom === 1 ? "" : `${this.fitted * this.zoom}px`;
     const after = this.image.getBoundingClientRect();
     this.stage.scrollLeft += after.left + across * after.width - x;
