@@ -1,7 +1,7 @@
 """The one typed context every resolver receives: who asks, and every dependency by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +19,7 @@ from schema.policy import Actor
 from schema.services.blobs import BlobStore
 from schema.services.events import Doorbell
 from schema.services.matching import CachedMatcher
+from schema.services.passwords import Passwords
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Services:
     clock: Callable[[], datetime]
     sign_link: Callable[[str, str], str]
     """(blob key, media type) -> short-lived signed URL."""
+    passwords: Passwords = field(default_factory=Passwords)
 
 
 @dataclass

@@ -28,6 +28,7 @@ class Scope(StrEnum):
     STATISTICS_READ = "statistics:read"
     PROFILE = "profile"
     ACCOUNTS = "accounts"
+    ACCOUNTS_CREATE = "accounts:create"
     AUDIT_READ = "audit:read"
 
 
@@ -37,7 +38,7 @@ EVERYONE = frozenset(Role)
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
     Role.TEACHER: frozenset(Scope) - {Scope.ACCOUNTS, Scope.AUDIT_READ},
-    Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.AUDIT_READ},
+    Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.ACCOUNTS_CREATE, Scope.AUDIT_READ},
     Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, Scope.CONCEPTS_READ, Scope.PROFILE}),
     Role.ANALYST: frozenset({Scope.STATISTICS_READ, Scope.CONCEPTS_READ, Scope.PROFILE}),
     Role.CLINICIAN: frozenset({Scope.CONCEPTS_READ, Scope.PROFILE}),
@@ -78,6 +79,18 @@ class Actor:
     def is_author(self) -> bool:
         """Return whether the actor writes cases and sessions."""
         return self.role in AUTHORS
+
+
+def may_create_account(actor: Actor, role: Role, managed_by: int | None = None) -> bool:
+    """Return whether the actor may make an account of this role.
+
+    Administrators make any; teachers prepare their class; any author's outside system enrols participants it
+    manages itself, who cannot sign in.
+    """
+    if actor.is_admin:
+        return True
+    own_participant = actor.is_author and managed_by == actor.account_id
+    return role is Role.STUDENT and (actor.role is Role.TEACHER or own_participant)
 
 
 def may_see_case(actor: Actor, owner_id: int, status: str) -> bool:

@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from schema.models.base import instant
 
 
 class Account(SQLModel, table=True):
-    """Someone who may sign in, or a participant an outside system enrolled (no password, `managed_by` set)."""
+    """Someone who may sign in, or whom an outside system enrolled (no password, `managed_by` set)."""
 
+    __table_args__ = (UniqueConstraint("managed_by", "external_id"),)
     id: int | None = Field(default=None, primary_key=True)
     email: str | None = Field(default=None, unique=True)
     display_name: str
@@ -76,4 +77,13 @@ class AuditEvent(SQLModel, table=True):
     target_id: int | None = None
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     previous_hash: str
+    hash: str
+
+
+class AuditHead(SQLModel, table=True):
+    """The chain's end, one row: without it nobody could tell that the last events are missing."""
+
+    __tablename__ = "audit_head"
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    rows: int
     hash: str

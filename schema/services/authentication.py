@@ -1,0 +1,178 @@
+"""Who is asking: sign-in with a password, browser sessions, API tokens."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlmodel import Session, col, delete, or_, select, update
+
+from schema.database import Database
+from schema.errors import DomainError, NotAllowedError, NotFoundError, ValidationFailedError
+from schema.models.accounts import Account, ApiToken, WebSession
+from schema.policy import Actor, Role
+from schema.services.accounts import Accounts, normal_email
+from schema.services.clock import Clock
+from schema.services.passwords import Passwords, digest, new_secret
+from schema.services.throttle import Throttle
+
+SESSION_LIFETIME = timedelta(days=14)
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class SignInRefusedError(DomainError):
+    """The address and the password do not go together; which of them is wrong is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """Turns passwords, cookies and tokens into actors.
+
+    It takes the database, not a session: hashing a password takes tens of milliseconds, and no transaction
+    may be open meanwhile.
+    """
+
+    database: Database
+    clock: Clock
+    passwords: Passwords
+
+    def sign_in(self, email: str, password: str, address: str) -> str:
+        """Check a password and open a browser session.
+
+        Parameters
+        ----------
+        email
+            As typed; case and surrounding blanks do not matter.
+        address
+            The client's network address, counted by the throttle and not stored.
+
+        Returns
+        -------
+        str
+            The session's raw token, for the cookie; only its hash is stored.
+
+        Raises
+        ------
+        SignInRefusedError
+            For a wrong password, an unknown or a disabled account alike, after the same work.
+        TooManyAttemptsError
+            While a delay runs for the account or the address; nothing was checked.
+        """
+        name = normal_email(email)
+        with self.database.write() as session:
+            Throttle(session, self.clock, self.passwords).count(account=name, address=address)
+        with self.database.read() as session:
+            seen = session.exec(select(Account).where(Account.email == name)).first()
+        matches = self.passwords.matches(seen.password_hash if seen else None, password)
+        if seen is None or not matches or seen.disabled_at is not None:
+            raise SignInRefusedError
+        renewed = self._renewed(seen, password)
+        with self.database.write() as session:
+            account = session.get(Account, seen.id)
+            if account is None or account.disabled_at or account.password_hash != seen.password_hash:
+                raise SignInRefusedError
+            account.password_hash = renewed
+            Throttle(session, self.clock, self.passwords).forgive(account=name, address=address)
+            return self._open(session, account)
+
+    def sign_out(self, token: str) -> None:
+        """End a browser session; ending it twice does nothing."""
+        with self.database.write() as session:
+            session.exec(delete(WebSession).where(col(WebSession.token_hash) == digest(token)))
+
+    def by_session_token(self, token: str) -> Actor | None:
+        """Return who holds a browser session; None when it ended or its account is disabled."""
+        key = digest(token)
+        statement = (
+            select(Account.id, Account.role, Account.display_name, Account.language)
+            .join(WebSession, col(WebSession.account_id) == Account.id)
+            .where(WebSession.token_hash == key, WebSession.expires_at > self.clock())
+            .where(col(Account.disabled_at).is_(None))
+        )
+        with self.database.read() as session:
+            row = session.exec(statement).first()
+        if row is None or row[0] is None:
+            return None
+        return Actor(row[0], Role(row[1]), row[2], row[3], session_token_hash=key)
+
+    def by_api_token(self, token: str) -> Actor | None:
+        """Return whom an API token stands for; None when it expired, was revoked or its account is disabled.
+
+        Notes its use, at most once a minute.
+        """
+        statement = (
+            select(Account, ApiToken)
+            .join(ApiToken, col(ApiToken.account_id) == Account.id)
+            .where(ApiToken.token_hash == digest(token), col(ApiToken.revoked_at).is_(None))
+            .where(col(Account.disabled_at).is_(None))
+            .where(or_(col(ApiToken.expires_at).is_(None), col(ApiToken.expires_at) > self.clock()))
+        )
+        with self.database.read() as session:
+            row = session.exec(statement).first()
+        if row is None or row[0].id is None:
+            return None
+        account, key = row
+        self._note_use(key)
+        return Actor(
+            row[0].id,
+            Role(account.role),
+            account.display_name,
+            account.language,
+            frozenset(key.scopes),
+            key.id,
+        )
+
+    def change_password(self, actor: Actor, current: str, new: str) -> Account:
+        """Replace the actor's own password and end their other browser sessions.
+
+        Raises
+        ------
+        ValidationFailedError
+            At `currentPassword` when it is wrong, at `newPassword` when it is too short or too long.
+        NotAllowedError
+            When the account has no password.
+        TooManyAttemptsError
+            While the delay of earlier failures runs.
+        """
+        with self.database.write() as session:
+            account = Accounts(session, self.clock).get(actor.account_id)
+            if account.email is None or account.password_hash is None:
+                raise NotAllowedError("no_password")
+            Throttle(session, self.clock, self.passwords).count(account=account.email)
+        if not self.passwords.matches(account.password_hash, current):
+            raise ValidationFailedError.of("currentPassword", "wrong_password")
+        chosen = self.passwords.new(new, "newPassword")
+        with self.database.write() as session:
+            Throttle(session, self.clock, self.passwords).forgive(account=account.email)
+            if chosen.hash is None:
+                problems = list(chosen.problems)
+            else:
+                return Accounts(session, self.clock, actor).set_password(actor.account_id, chosen)
+        raise ValidationFailedError(problems)
+
+    def _renewed(self, account: Account, password: str) -> str | None:
+        stored = account.password_hash
+        if stored is None or not self.passwords.outdated(stored):
+            return stored
+        return self.passwords.new(password).hash or stored
+
+    def _open(self, session: Session, account: Account) -> str:
+        token, now = new_secret(), self.clock()
+        session.exec(delete(WebSession).where(col(WebSession.expires_at) <= now))
+        Throttle(session, self.clock, self.passwords).sweep()
+        if account.id is None:
+            raise NotFoundError
+        session.add(
+            WebSession(
+                token_hash=digest(token),
+                account_id=account.id,
+                created_at=now,
+                expires_at=now + SESSION_LIFETIME,
+            )
+        )
+        return token
+
+    def _note_use(self, token: ApiToken) -> None:
+        now = self.clock()
+        if token.last_used_at is not None and token.last_used_at > now - USE_NOTED_EVERY:
+            return
+        with self.database.write() as session:
+            session.exec(update(ApiToken).where(col(ApiToken.id) == token.id).values(last_used_at=now))
