@@ -3,19 +3,22 @@
 GraphQL hands out the address to those who may see the file; whoever holds it may read the file until it expires.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
+from typing import BinaryIO
 from urllib.parse import quote, urlencode
 
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from schema.services.blobs import BlobMissingError
 from server.signing import Signer
 from server.site import site_of
 
+CHUNK = 1 << 18
 ROUND = timedelta(hours=1)
 PURPOSE = "blob link"
 SHOWN = {
@@ -74,19 +77,25 @@ async def send_blob(request: Request) -> Response:
     links = BlobLinks(site.signer, site.services.clock)
     left = links.remaining(key, media_type, asked.get("until", ""), asked.get("signature", ""))
     try:
-        chunks = await run_in_threadpool(site.services.blobs.open, key)
-    except FileNotFoundError:
+        stream = await run_in_threadpool(site.services.blobs.open, key)
+    except BlobMissingError:
         raise HTTPException(404) from None
     headers = {
         "Cache-Control": f"private, max-age={left}, immutable",
         "Content-Disposition": "inline" if media_type in SHOWN else "attachment",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
-    return StreamingResponse(iterate_in_threadpool(chunks), media_type=media_type, headers=headers)
+    return StreamingResponse(_chunks(stream), media_type=media_type, headers=headers)
+
+
+async def _chunks(stream: BinaryIO) -> AsyncIterator[bytes]:
+    with stream:
+        while chunk := await run_in_threadpool(stream.read, CHUNK):
+            yield chunk
 
 
 routes = [Route("/blobs/{key:path}", send_blob, name="blob")]
 
 
 def _signed_text(key: str, media_type: str, until: str) -> str:
-    return "\n".join((key, media_type, until))
+    return f"{key}\n{media_type}\n{until}"

@@ -7,7 +7,6 @@ from starlette.requests import HTTPConnection
 
 from schema.context import Context
 from schema.policy import Actor
-from schema.services.accounts import Accounts
 from server.i18n import LANGUAGES, catalogue, preferred
 from server.settings import Settings
 from server.site import Site, site_of
@@ -79,12 +78,9 @@ def context_of(connection: HTTPConnection) -> Context:
 
 
 def _actor(site: Site, bearer: str | None, session_token: str) -> Actor | None:
-    services = site.services
-    with services.database.read() as session:
-        accounts = Accounts(session, services.clock)
-        if bearer is not None:
-            return accounts.by_api_token(bearer)
-        return accounts.by_session_token(session_token)
+    if bearer is not None:
+        return site.authentication.by_api_token(bearer)
+    return site.authentication.by_session_token(session_token)
 
 
 def _visitor(connection: HTTPConnection, site: Site, actor: Actor | None, token: str) -> Visitor:

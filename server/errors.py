@@ -1,6 +1,7 @@
 """Refusals and faults as pages, or as JSON where a program asked."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -9,11 +10,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import htmx
+from server.context import visitor_of
 from server.i18n import gettext as _
 from server.i18n import speaking
-from server.context import visitor_of
 from server.site import site_of
 
+WHOLE_PAGE = "_layout/base.html"
 API_PATHS = ("/graphql", "/health", "/ready")
 
 
@@ -41,6 +43,7 @@ def explain(status: int, detail: str = "") -> Explanation:
         )
     return {
         400: Explanation(_("This request cannot be read"), _("Go back, reload the page and try again.")),
+        401: Explanation(_("You are not signed in any more"), _("Sign in again, then try once more.")),
         403: Explanation(
             _("This is not open to you"), _("Ask a teacher or an administrator if you need it.")
         ),
@@ -70,21 +73,23 @@ def refusal(request: Request, error: HTTPException) -> Response:
     with speaking(visitor_of(request).language):
         said = explain(error.status_code, error.detail)
     request_id = request.scope.get("state", {}).get("request_id", "")
-    if request.url.path.startswith(API_PATHS):
-        body = {"errors": [{"message": said.title, "extensions": {"code": f"HTTP_{error.status_code}"}}]}
-        response: Response = Response(orjson.dumps(body), error.status_code, media_type="application/json")
+    if wants_json(request):
+        fault = {"message": said.title, "extensions": {"code": f"HTTP_{error.status_code}"}}
+        body = orjson.dumps({"message": f"{said.title}. {said.advice}", "errors": [fault]})
+        response = Response(body, error.status_code, media_type="application/json")
     else:
-        data = {
-            "said": said,
-            "status": error.status_code,
-            "request_id": request_id,
-            "layout": "_layout/base.html",
-        }
+        data = {"said": said, "status": error.status_code, "request_id": request_id, "layout": WHOLE_PAGE}
         response = site_of(request).renderer.response(request, "errors/error.html", data, error.status_code)
         if htmx.asks(request):
             response.headers["HX-Retarget"] = "body"
     response.headers.update(error.headers or {})
     return response
+
+
+def wants_json(request: Request) -> bool:
+    """Return whether a program asks, such as the script that saves answers."""
+    accepted = request.headers.get("accept", "")
+    return request.url.path.startswith(API_PATHS) or accepted.startswith("application/json")
 
 
 async def on_refusal(request: Request, error: Exception) -> Response:
@@ -101,8 +106,8 @@ async def on_fault(request: Request, _error: Exception) -> Response:
 
 async def on_sign_in_required(request: Request, _error: Exception) -> Response:
     """Send people to the sign-in page, and back to where they were."""
-    from urllib.parse import quote  # noqa: PLC0415
-
+    if wants_json(request):
+        return refusal(request, HTTPException(401))
     back = request.url.path if request.method == "GET" else "/"
     return htmx.redirect(request, f"/sign-in?next={quote(back)}")
 

@@ -1,8 +1,6 @@
 """/health: the process answers. /ready: it can do its work, each part checked by itself."""
 
-import uuid
 from collections.abc import Callable
-from pathlib import Path
 
 import orjson
 from anyio import to_thread
@@ -12,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.faults import log_fault
-from server.migrations import expected_head
+from server.migrations import current_revision, expected_head
 from server.site import Site, site_of
 
 
@@ -39,16 +37,13 @@ def _database(site: Site) -> None:
 
 
 def _migrations(site: Site) -> None:
-    with site.services.database.read() as session:
-        current = session.connection().execute(text("SELECT version_num FROM alembic_version")).scalar_one()
-    if current != expected_head():
+    if current_revision(site.services.database) != expected_head():
         raise RuntimeError("the database is not at the newest revision")
 
 
 def _storage(site: Site) -> None:
-    probe: Path = site.settings.data_dir / f".ready-{uuid.uuid4().hex}"
-    probe.write_bytes(b"ready")
-    probe.unlink()
+    if not site.services.blobs.healthy():
+        raise RuntimeError("the blob store takes no files")
 
 
 CHECKS: dict[str, Callable[[Site], None]] = {

@@ -32,7 +32,7 @@ class Page:
     Parameters
     ----------
     viewer
-        The signed-in account, or None.
+        The signed-in account's `displayName` and `role`, or None.
     path
         The address without the query string.
     flash
@@ -42,7 +42,7 @@ class Page:
     language: str
     theme: str
     csrf_token: str
-    viewer: Actor | None
+    viewer: dict[str, str] | None
     path: str
     flash: tuple[str, str] | None = None
 
@@ -101,7 +101,7 @@ class Renderer:
             language=visitor.language,
             theme=visitor.theme,
             csrf_token=visitor.csrf_token,
-            viewer=visitor.actor,
+            viewer=_shown(visitor.actor),
             path=connection.url.path,
             **page,
         )
@@ -140,6 +140,10 @@ class Renderer:
             return None
         kind, text = orjson.loads(base64.urlsafe_b64decode(packed))
         return kind, text
+
+
+def _shown(actor: Actor | None) -> dict[str, str] | None:
+    return None if actor is None else {"displayName": actor.display_name, "role": actor.role.name}
 
 
 def _environment(settings: Settings, folder: Path) -> jinja2.Environment:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import HTTPConnection
 
 from schema.context import Services
+from schema.services.authentication import Authentication
 from server.settings import Settings
 from server.signing import Signer
 
@@ -20,6 +21,7 @@ class Site:
 
     settings: Settings
     services: Services
+    authentication: Authentication
     operations: "Operations"
     renderer: "Renderer"
     signer: Signer

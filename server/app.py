@@ -1,0 +1,209 @@
+"""The one place where everything is wired together."""
+
+import importlib
+import pkgutil
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+from ml.ecg.decoding import Decoded, DecoderPool
+from ml.language.matching import EmbeddedMatcher
+from ml.language.ontology import load_ontology
+from schema.build import build_schema
+from schema.context import Services
+from schema.database import Database
+from schema.services.authentication import Authentication
+from schema.services.blobs import BlobStore, FolderBlobStore, S3BlobStore
+from schema.services.cache import Cache, LocalCache, RedisCache
+from schema.services.clock import now
+from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
+from schema.services.matching import CachedMatcher
+from schema.services.passwords import Passwords
+from server import auth, blobs, errors, graphql, health, pages
+from server.middleware import Envelope, ForgeryDoor, VisitorLookup
+from server.operations import Operations
+from server.rendering import Renderer
+from server.settings import Settings
+from server.signing import Signer
+from server.site import Site
+from server.worker import working
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = ROOT / "templates"
+STATIC = ROOT / "static"
+MAX_BODY = 1_000_000
+"""Bytes of an ordinary request; routes that take files say more."""
+
+
+class Application(Starlette):
+    """Starlette within an envelope that crashes and refusals cannot leave."""
+
+    site: Site
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the whole stack."""
+        inner = errors.TooLargePage(super().build_middleware_stack())
+        return Envelope(inner, strict_transport=self.site.settings.production)
+
+
+class Static(StaticFiles):
+    """Static files: kept for good under an address with their version, asked for again under any other."""
+
+    def file_response(
+        self, full_path: object, stat_result: object, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Add how long a browser may keep the file."""
+        response = super().file_response(full_path, stat_result, scope, status_code)  # type: ignore[arg-type]
+        versioned = scope["query_string"].startswith(b"v=")
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if versioned else "no-cache"
+        return response
+
+
+def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Application:
+    """Build the application.
+
+    Parameters
+    ----------
+    settings
+        As `load_settings` returns them.
+    templates
+        The folder of pages and operations.
+
+    Raises
+    ------
+    OperationsError
+        When an operation does not fit the schema.
+    """
+    signer = Signer(settings.secret)
+    schema = build_schema()
+    app = Application(
+        routes=_routes(graphql.Endpoint(schema, settings)),
+        middleware=[Middleware(ForgeryDoor), Middleware(VisitorLookup)],
+        exception_handlers={
+            HTTPException: errors.on_refusal,
+            errors.SignInRequired: errors.on_sign_in_required,
+            Exception: errors.on_fault,
+        },
+        lifespan=_lifespan,
+        max_body_size=MAX_BODY,
+    )
+    services = wire_services(settings, signer)
+    app.site = app.state.site = Site(
+        settings=settings,
+        services=services,
+        authentication=Authentication(services.database, services.clock, Passwords(settings.secret)),
+        operations=Operations(schema, templates),
+        renderer=Renderer(settings, signer, templates, STATIC, app.url_path_for),
+        signer=signer,
+    )
+    return app
+
+
+def wire_services(settings: Settings, signer: Signer) -> Services:
+    """Choose and connect the outside services; a worker without HTTP uses the same."""
+    ontology = load_ontology()
+    return Services(
+        database=Database(settings.database_url),
+        ontology=ontology,
+        matcher=CachedMatcher(EmbeddedMatcher(ontology), ontology, _cache(settings)),
+        blobs=_blobs(settings),
+        decoder=cast("DecoderPool", LateDecoder()),
+        doorbell=_doorbell(settings),
+        clock=now,
+        sign_link=blobs.BlobLinks(signer, now).address,
+    )
+
+
+class LateDecoder:
+    """A decoder pool that starts with the first file: most processes never see one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pool: DecoderPool | None = None
+
+    def decode(self, path: Path) -> Decoded:
+        """Decode a file as `DecoderPool.decode` does."""
+        with self._lock:
+            self._pool = self._pool or DecoderPool()
+        return self._pool.decode(path)
+
+    def close(self) -> None:
+        """Stop the pool if it ever started."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
+
+
+@asynccontextmanager
+async def _lifespan(app: Application) -> AsyncIterator[None]:
+    site = app.site
+    try:
+        if site.settings.jobs == "inside":
+            async with working(site.services):
+                yield
+        else:
+            yield
+    finally:
+        close_services(site.services)
+
+
+def close_services(services: Services) -> None:
+    """Let go of connections, threads and children."""
+    services.decoder.close()
+    services.database.dispose()
+    for part in (services.doorbell, services.matcher):
+        close = getattr(part, "close", None)
+        if close is not None:
+            close()
+
+
+def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
+    return [
+        *health.routes,
+        Mount("/static", Static(directory=STATIC), name="static"),
+        *blobs.routes,
+        Route(graphql.PATH, endpoint, methods=["GET", "POST"], name="graphql"),
+        WebSocketRoute(graphql.PATH, endpoint),
+        *auth.routes,
+        *_page_routes(),
+    ]
+
+
+def _page_routes() -> list[BaseRoute]:
+    """Return the routes of every page module."""
+    names = sorted(module.name for module in pkgutil.iter_modules(pages.__path__))
+    modules: list[Any] = [importlib.import_module(f"{pages.__name__}.{name}") for name in names]
+    return [route for module in modules for route in getattr(module, "routes", ())]
+
+
+def _cache(settings: Settings) -> Cache:
+    if settings.redis_url:
+        return RedisCache(settings.redis_url)
+    return LocalCache(settings.data_dir / "cache.db")
+
+
+def _doorbell(settings: Settings) -> Doorbell:
+    return RedisDoorbell(settings.redis_url) if settings.redis_url else LocalDoorbell()
+
+
+def _blobs(settings: Settings) -> BlobStore:
+    if settings.s3_bucket is None:
+        return FolderBlobStore(settings.data_dir / "blobs")
+    secret = settings.s3_secret_access_key
+    options = {
+        "endpoint_url": settings.s3_endpoint_url,
+        "region_name": settings.s3_region,
+        "aws_access_key_id": settings.s3_access_key_id,
+        "aws_secret_access_key": secret.get_secret_value() if secret else None,
+    }
+    return S3BlobStore(settings.s3_bucket, **{name: value for name, value in options.items() if value})
