@@ -1,0 +1,89 @@
+"""My account and its tokens; for administrators, everybody's accounts."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.i18n import gettext as _
+from server.pages.paging import links, page_of
+from server.pages.support import Submission, query, redirect, render, submit
+
+
+async def me(request: Request) -> Response:
+    """Show the viewer's own account."""
+    return await _me(request, Submission("Account"))
+
+
+async def change_password(request: Request) -> Response:
+    """Change the password; other browsers are signed out."""
+    done = await submit(request, "accounts/change_password")
+    if not done.ok:
+        return await _me(request, done)
+    return redirect(request, "/account", said=_("The password is changed. Other devices are signed out."))
+
+
+async def create_token(request: Request) -> Response:
+    """Make a token; its secret is shown this once."""
+    done = await submit(request, "accounts/create_token")
+    return await _me(request, done, secret=str(done.value.get("secret", "")))
+
+
+async def revoke_token(request: Request) -> Response:
+    """Take a token's access away."""
+    done = await submit(request, "accounts/revoke_token")
+    if not done.ok:
+        return await _me(request, done)
+    return redirect(request, "/account", said=_("The token is revoked."))
+
+
+async def index(request: Request) -> Response:
+    """List the accounts the viewer may see."""
+    return await _index(request, Submission("Account"))
+
+
+async def create(request: Request) -> Response:
+    """Make an account."""
+    done = await submit(request, "accounts/create")
+    if not done.ok:
+        return await _index(request, done)
+    return redirect(request, "/accounts", said=_("%(name)s can sign in.") % {"name": done.value["displayName"]})
+
+
+async def update(request: Request) -> Response:
+    """Change a role, disable or enable."""
+    done = await submit(request, "accounts/update")
+    if not done.ok:
+        return await _index(request, done)
+    return redirect(request, "/accounts", said=_("The account of %(name)s is changed.") % {"name": done.value["displayName"]})
+
+
+async def audit(request: Request) -> Response:
+    """List who changed what."""
+    data = await query(request, "audit/list", **page_of(request))
+    return await render(request, "audit/list.html", {**data, "pages": links(request, data["auditEvents"]["pageInfo"])})
+
+
+async def _me(request: Request, done: Submission, secret: str = "") -> Response:
+    data = await query(request, "accounts/me")
+    given = {**data, "form": done.form, "refusal": done.message, "secret": secret}
+    return await render(request, "accounts/me.html", given, status=done.status)
+
+
+async def _index(request: Request, done: Submission) -> Response:
+    asked = request.query_params.get("search", "")
+    data = await query(request, "accounts/list", filter={"search": asked} if asked else {}, **page_of(request))
+    pages = links(request, data["accounts"]["pageInfo"])
+    given = {**data, "form": done.form, "refusal": done.message, "pages": pages, "asked": asked}
+    return await render(request, "accounts/list.html", given, status=done.status)
+
+
+routes = [
+    Route("/account", me, name="account"),
+    Route("/account/password", change_password, methods=["POST"]),
+    Route("/account/tokens", create_token, methods=["POST"]),
+    Route("/account/tokens/revoke", revoke_token, methods=["POST"]),
+    Route("/accounts", index, name="accounts"),
+    Route("/accounts", create, methods=["POST"]),
+    Route("/accounts/update", update, methods=["POST"]),
+    Route("/audit", audit, name="audit"),
+]
