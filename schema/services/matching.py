@@ -10,10 +10,11 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
+from ml.language.matching import ConceptMatcher
 from ml.language.ontology import Ontology
 from ml.language.types import (
     Certainty,
@@ -26,9 +27,6 @@ from ml.language.types import (
     Span,
 )
 from schema.services.cache import Cache
-
-if TYPE_CHECKING:
-    from ml.language.matching import ConceptMatcher
 
 KEPT_SECONDS = 30 * 24 * 3600
 _PIECE = re.compile(r"\s+|\S")
@@ -75,7 +73,7 @@ class CachedMatcher:
         Shared by the workers; what it loses is read again.
     """
 
-    def __init__(self, matcher: "ConceptMatcher", ontology: Ontology, cache: Cache) -> None:
+    def __init__(self, matcher: ConceptMatcher, ontology: Ontology, cache: Cache) -> None:
         self._matcher = matcher
         self._ontology = ontology
         self._cache = cache

@@ -1,0 +1,191 @@
+"""A case's ECGs: uploaded, decoded away from this process, kept without anything identifying, ordered."""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from sqlmodel import Session, select
+
+from ml.ecg.decoded import MAX_FILE_BYTES, Decoded, DecodeError, DecodeFailure
+from schema.errors import NotFoundError, ValidationFailedError
+from schema.models.cases import Case, Recording, RecordingTiming
+from schema.services.blobs import BlobStore
+from schema.services.cases import Cases
+from schema.services.clock import Clock
+from schema.services.revisions import recordings_of
+from schema.services.text import line
+
+MOST = 20
+LONGEST_LABEL = 100
+THUMBNAIL_MEDIA_TYPE = "image/webp"
+_CHUNK = 1 << 20
+
+
+class Decoder(Protocol):
+    """Makes a file safe to keep and to show; raises `DecodeError` when it cannot."""
+
+    def decode(self, path: Path) -> Decoded:
+        """Return what the file holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An upload that was decoded and whose blobs are kept."""
+
+    decoded: Decoded
+    original_key: str
+    rendering_key: str
+    thumbnail_key: str
+
+
+def store_upload(decoder: Decoder, blobs: BlobStore, upload: IO[bytes]) -> StoredFile:
+    """Decode an upload and keep its blobs; slow, so never inside a transaction.
+
+    Raises
+    ------
+    ValidationFailedError
+        At `file`, with the way the decoding failed as its code.
+    """
+    with tempfile.NamedTemporaryFile(prefix="chevet-") as staged:
+        try:
+            _copy(upload, staged)
+            decoded = decoder.decode(Path(staged.name))
+        except DecodeError as error:
+            values = {"megabytes": MAX_FILE_BYTES // 1_000_000}
+            raise ValidationFailedError.of("file", f"file_{error.code.value}", **values) from None
+    return StoredFile(
+        decoded,
+        original_key=blobs.put(decoded.original, decoded.media_type),
+        rendering_key=blobs.put(decoded.rendering, decoded.rendering_media_type),
+        thumbnail_key=blobs.put(decoded.thumbnail_webp, THUMBNAIL_MEDIA_TYPE),
+    )
+
+
+def _copy(upload: IO[bytes], staged: IO[bytes]) -> None:
+    size = 0
+    while chunk := upload.read(_CHUNK):
+        size += len(chunk)
+        if size > MAX_FILE_BYTES:
+            raise DecodeError(DecodeFailure.TOO_LARGE)
+        staged.write(chunk)
+    staged.flush()
+
+
+class Recordings:
+    """Changes to the recordings of one actor's cases; each is a revision of the case.
+
+    Parameters
+    ----------
+    cases
+        The actor's way to the cases.
+    """
+
+    def __init__(self, session: Session, cases: Cases, clock: Clock) -> None:
+        self._session = session
+        self._cases = cases
+        self._clock = clock
+
+    def with_room(self, case_id: int) -> Case:
+        """Return the case if the actor may add a recording to it: worth asking before a file is decoded."""
+        case = self._cases.to_change(case_id)
+        if len(recordings_of(self._session, case_id)) >= MOST:
+            raise ValidationFailedError.of("file", "too_many_recordings", maximum=MOST)
+        return case
+
+    def add(
+        self,
+        case_id: int,
+        stored: StoredFile,
+        label: str | None = None,
+        timing: RecordingTiming | None = None,
+    ) -> Case:
+        """Add a recording after the others; without a label it is numbered (ECG_01)."""
+        case = self.with_room(case_id)
+        others = recordings_of(self._session, case_id)
+        decoded = stored.decoded
+        self._session.add(
+            Recording(
+                case_id=case_id,
+                label=_next_label(others) if label is None else _label(label),
+                timing=(timing or RecordingTiming.INITIAL).value,
+                position=len(others),
+                kind=decoded.kind,
+                media_type=decoded.media_type,
+                original_key=stored.original_key,
+                rendering_key=stored.rendering_key,
+                rendering_media_type=decoded.rendering_media_type,
+                thumbnail_key=stored.thumbnail_key,
+                width=decoded.width,
+                height=decoded.height,
+                pixels_per_mm=decoded.pixels_per_mm,
+                sampling_rate_hz=decoded.sampling_rate_hz,
+                duration_s=decoded.duration_s,
+                leads=list(decoded.leads),
+                created_at=self._clock(),
+            )
+        )
+        return self._cases.saved(case, "case.recording_added")
+
+    def update(
+        self, recording_id: int, label: str | None = None, timing: RecordingTiming | None = None
+    ) -> Case:
+        """Change the label or the timing; changing nothing makes no revision."""
+        recording, case = self._to_change(recording_id)
+        before = (recording.label, recording.timing)
+        recording.label = recording.label if label is None else _label(label)
+        recording.timing = recording.timing if timing is None else timing.value
+        if (recording.label, recording.timing) == before:
+            return case
+        return self._cases.saved(case, "case.recording_updated")
+
+    def move(self, recording_id: int, position: int) -> Case:
+        """Put a recording at a place among the others, counted from 0."""
+        recording, case = self._to_change(recording_id)
+        ordered = recordings_of(self._session, recording.case_id)
+        if not 0 <= position < len(ordered):
+            raise ValidationFailedError.of("position", "out_of_range", minimum=0, maximum=len(ordered) - 1)
+        if ordered.index(recording) == position:
+            return case
+        ordered.remove(recording)
+        ordered.insert(position, recording)
+        _number(ordered)
+        return self._cases.saved(case, "case.recording_moved")
+
+    def remove(self, recording_id: int) -> Case:
+        """Take a recording out of its case; earlier revisions keep it, so its files stay."""
+        recording, case = self._to_change(recording_id)
+        self._session.delete(recording)
+        self._session.flush()
+        _number(recordings_of(self._session, recording.case_id))
+        return self._cases.saved(case, "case.recording_removed")
+
+    def _to_change(self, recording_id: int) -> tuple[Recording, Case]:
+        case_id = self._session.exec(select(Recording.case_id).where(Recording.id == recording_id)).first()
+        if case_id is None:
+            raise NotFoundError
+        case = self._cases.to_change(case_id)
+        recording = self._session.get(Recording, recording_id)
+        if recording is None:
+            raise NotFoundError
+        return recording, case
+
+
+def _label(label: str) -> str:
+    tidy, problems = line(label, "label", LONGEST_LABEL)
+    if problems:
+        raise ValidationFailedError(problems)
+    return tidy
+
+
+def _next_label(others: Iterable[Recording]) -> str:
+    taken = {recording.label for recording in others}
+    numbers = range(len(taken) + 1, 2 * len(taken) + 2)
+    return next(label for number in numbers if (label := f"ECG_{number:02d}") not in taken)
+
+
+def _number(ordered: list[Recording]) -> None:
+    for position, recording in enumerate(ordered):
+        recording.position = position
