@@ -42,7 +42,10 @@ document.addEventListener("htmx:after:swap", () => {
   wake();
   focusWhereTheEyeGoes();
 });
-document.addEventListener("htmx:error", () => sayTemplate("said-offline"));
+document.addEventListener("htmx:error", (event) => {
+  // A stream that breaks comes back by itself.
+  if (!event.target.closest?.("[hx-sse\\:connect]")) sayTemplate("said-offline");
+});
 document.addEventListener("htmx:response:error", (event) => {
   if (event.detail.ctx.response.status >= 500) sayTemplate("said-broken");
 });

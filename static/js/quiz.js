@@ -1,8 +1,22 @@
 // Time left by the server's clock, and answers saved while they are typed.
 import { Autosave } from "./autosave.js";
-import { whisper } from "./say.js";
+import { sayTemplate, whisper } from "./say.js";
 
 const awake = new WeakSet();
+
+const savers = () => [...document.querySelectorAll("form[data-autosave]")].map((form) => form.autosave).filter(Boolean);
+
+const flushAll = () => Promise.all(savers().map((saver) => saver.flush()));
+
+/** Handing in waits for the last words to be acknowledged; what cannot be saved stops it. */
+async function flushFirst(event) {
+  const { target: form, submitter } = event;
+  if (!form.matches("form[data-flush]") || !savers().some((saver) => saver.pending())) return;
+  event.preventDefault();
+  await flushAll();
+  if (!savers().some((saver) => saver.pending())) form.requestSubmit(submitter);
+  else if (!savers().some((saver) => saver.refused)) sayTemplate("said-offline");
+}
 
 class Timer {
   constructor(block) {
@@ -39,12 +53,16 @@ class Timer {
 
   /** The server hands in at the deadline whatever happens here; this saves the last words, then shows its answer. */
   async over() {
-    await Promise.all([...document.querySelectorAll("form[data-autosave]")].map((form) => form.autosave?.flush()));
+    await flushAll();
     if (this.block.dataset.after) location.assign(this.block.dataset.after);
   }
 }
 
+let listening = false;
+
 export function wakeQuiz() {
+  if (!listening) document.addEventListener("submit", flushFirst);
+  listening = true;
   for (const block of document.querySelectorAll("[data-timer]")) {
     if (awake.has(block)) continue;
     awake.add(block);

@@ -2,10 +2,15 @@
 
 const region = () => document.getElementById("messages");
 
+function show(content) {
+  region().replaceChildren(content);
+  region().scrollIntoView({ block: "nearest" });
+}
+
 /** Puts the content of a <template> into the message region; repeating it says it again. */
 export function sayTemplate(id) {
   const template = document.getElementById(id);
-  if (template) region().replaceChildren(template.content.cloneNode(true));
+  if (template) show(template.content.cloneNode(true));
 }
 
 /** Says one sentence in the message region. */
@@ -14,7 +19,7 @@ export function say(text, kind = "info") {
   message.className = "message";
   message.dataset.kind = kind;
   message.append(Object.assign(document.createElement("p"), { textContent: text }));
-  region().replaceChildren(message);
+  show(message);
 }
 
 /** Says something to screen readers only, without moving what is on the page. */
