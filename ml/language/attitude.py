@@ -14,6 +14,7 @@ class _Stance(Enum):
     REJECTED = auto()
     PROBABLE = auto()
     POSSIBLE = auto()
+    REMOTE = auto()
     NEUTRAL = auto()
 
 
@@ -37,9 +38,14 @@ _BEFORE = {
         "possiblement;possibly;eventuel;eventuellement;peut etre;compatible;discuter;discute;je discute;a discuter;"
         "a eliminer;doute;oriente vers;faire penser;fait penser;temoigner;may be;might be;could be;suggests;"
         "suggesting;suggestive;suggestive of;consistent with;cannot exclude;cannot rule out;"
-        "ne peut etre ecarte;ne peut etre exclu;"
+        "ne peut etre ecarte;ne peut etre exclu;ne peut eliminer;ne peut exclure;ne peut ecarter;ne peut pas eliminer;"
+        "ne peut pas exclure;ne peut pas ecarter;"
         "n'elimine pas;ne permet pas d'eliminer;sans pouvoir exclure;sans pouvoir eliminer;sans exclure;"
-        "hypothese;differentiel;pas certain;pas sur;concern for;query;plutot que;plutot qu;pourrait etre;?"
+        "hypothese;differentiel;pas certain;pas sur;concern for;query;si;if;plutot que;plutot qu;plus probable que;plus probable qu;more likely than;rather than;pourrait etre;pouvant"
+    ),
+    _Stance.REMOTE: (
+        "indication;necessitant;necessite;risque;risques;antecedent;a la recherche;pour rechercher;recherche;"
+        "risk of;indication for;history of;prevention;requiring"
     ),
     _Stance.NEUTRAL: (
         "pas seulement;non seulement;not only;pas que;pas de doute;aucun doute;no doubt;sans oublier;"
@@ -55,7 +61,7 @@ _AFTER = {
     _Stance.PROBABLE: "probable;vraisemblable;likely;plus probable;plutot que;plutot qu;nettement plus probable",
     _Stance.POSSIBLE: (
         "a discuter;a eliminer;possible;non exclu;ne peut etre exclu;ne peut etre ecarte;cannot be excluded;"
-        "suspecte;suspected;evoque;discutable;a evoquer;pas exclu;n'est pas exclu;n'est pas elimine;n'est pas ecarte;douteux;"
+        "suspecte;suspected;evoque;discutable;a evoquer;pas exclu;n'est pas exclu;n'est pas elimine;n'est pas ecarte;douteux;differentiel;"
         "eventuel;a confirmer;hypothetique"
     ),
 }
@@ -66,6 +72,7 @@ _TURNS = frozenset(
 )
 _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
 _JOINTS = frozenset({",", "et", "ou", "ni", "and", "or", "nor", "/", "+", "&", "v", "versu"})
+_ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
 _EITHER = frozenset({"ou", "or", "v", "versu"})
 _REACH = 6
 
@@ -137,13 +144,14 @@ class Attitudes:
         found: dict[int, _Cue] = {}
         index = 0
         while index < len(self._keys):
-            cue = table.at(self._keys, index)
-            if cue is None or any(each in self._owner for each in range(cue.first, cue.last + 1)):
-                index += 1
-                continue
-            found[cue.last] = cue
-            index = cue.last + 1
+            cue = next((each for each in table.at(self._keys, index) if self._is_free(each)), None)
+            if cue is not None:
+                found[cue.last] = cue
+            index = cue.last + 1 if cue is not None else index + 1
         return found
+
+    def _is_free(self, cue: _Cue) -> bool:
+        return not any(each in self._owner for each in range(cue.first, cue.last + 1))
 
     def _governing(self, mention: Mentioned) -> Iterator[tuple[_Stance, float]]:
         """Walk back from a mention, yielding the stances whose scope reaches it."""
@@ -164,7 +172,7 @@ class Attitudes:
                     denial_open = False
                 elif certainty_open and not negative:
                     yield cue.stance, soft
-                    certainty_open = False
+                    certainty_open = cue.stance is _Stance.REMOTE
                 index = cue.first - 1
                 continue
             if self._ends(index):
@@ -185,6 +193,9 @@ class Attitudes:
                     soft = max(soft, 40.0)
             elif key not in SKIPPED:
                 plain_words += 1
+                denial_open = denial_open and not (
+                    index == mention.first - 2 and self._keys[index + 1] in _ARTICLES
+                )
             index -= 1
 
     def _ends(self, index: int) -> bool:
@@ -278,6 +289,8 @@ def _attitude(stances: dict[_Stance, float]) -> Attitude:
         return Attitude(Polarity.ABSENT, Certainty.REJECTED, stances[_Stance.REJECTED])
     if _Stance.DENIED in stances:
         return Attitude(Polarity.ABSENT, Certainty.ASSERTED, stances[_Stance.DENIED])
+    if _Stance.REMOTE in stances:
+        return Attitude(Polarity.PRESENT, Certainty.POSSIBLE, 45.0)
     if _Stance.POSSIBLE in stances:
         return Attitude(Polarity.PRESENT, Certainty.POSSIBLE, min(5.0, stances[_Stance.POSSIBLE]))
     if _Stance.PROBABLE in stances:
@@ -297,12 +310,11 @@ class _CueTable:
         for each in self._by_first.values():
             each.sort(key=lambda pair: -len(pair[0]))
 
-    def at(self, keys: Sequence[str], index: int) -> _Cue | None:
-        """Return the longest cue that starts at a token."""
+    def at(self, keys: Sequence[str], index: int) -> Iterator[_Cue]:
+        """Yield the cues that start at a token, the longest first."""
         for phrase, stance in self._by_first.get(keys[index], ()):
             if tuple(keys[index : index + len(phrase)]) == phrase:
-                return _Cue(stance, index, index + len(phrase) - 1)
-        return None
+                yield _Cue(stance, index, index + len(phrase) - 1)
 
 
 _BEFORE_CUES = _CueTable(_BEFORE)

@@ -94,6 +94,7 @@ class Lexicon:
         self._by_initial: dict[str, list[str]] = defaultdict(list)
         for key in sorted(self.vocabulary):
             self._by_initial[key[0]].append(key)
+        self._beheaded = {key[1:]: key for key in sorted(self.vocabulary) if len(key) > 5}
         self.corrected = lru_cache(maxsize=4096)(self._corrected)
 
     def _add(self, keys: tuple[str, ...], concept: str, language: Language | None) -> None:
@@ -110,6 +111,8 @@ class Lexicon:
         """Return the one known key a misspelt word must be, or nothing when it is known or unclear."""
         if len(key) < 5 or key in self.vocabulary or key in _COMMON or not key.isalpha():
             return None
+        if key in self._beheaded:
+            return self._beheaded[key]
         allowed = 1 if len(key) < 8 else 2
         close = process.extract(
             key, self._by_initial[key[0]], scorer=OSA.distance, score_cutoff=allowed, limit=2
@@ -242,11 +245,16 @@ def _patterns(
             yield bare, language
 
 
+def _weight(hit: Hit) -> float:
+    """Return how much a hit explains; words in another order may well belong to different names."""
+    return len(hit.used) - (1.25 if hit.method == "order" else 0.0)
+
+
 def _longest(hits: list[Hit]) -> list[Hit]:
     """Keep hits that share no token, longer ones and those in the name's own order first."""
     taken: set[int] = set()
     kept: list[Hit] = []
-    for hit in sorted(hits, key=lambda hit: (-len(hit.used), hit.penalty, hit.used)):
+    for hit in sorted(hits, key=lambda hit: (-_weight(hit), hit.penalty, hit.used)):
         if taken.isdisjoint(hit.used):
             taken.update(hit.used)
             kept.append(hit)

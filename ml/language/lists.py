@@ -7,6 +7,7 @@ from ml.language.lexicon import SKIPPED, Hit, Lexicon
 from ml.language.tokens import Token
 
 _JOINTS = frozenset({",", "et", "ou", "ni", "and", "or", "nor", "/", "+", "&"})
+_ENDS = frozenset({".", ";", ":", "\n", "(", ")", "?", ">", "avec", "sur", "with"})
 _LONGEST_ITEM = 3
 _PENALTY = 6.0
 
@@ -72,17 +73,10 @@ def _item(keys: Sequence[str], taken: frozenset[int], index: int, step: int) -> 
         joints += keys[index] in _JOINTS
         index += step
     item: list[int] = []
-    while joints and 0 <= index < len(keys) and keys[index] not in _JOINTS:
+    while joints and 0 <= index < len(keys) and keys[index] not in _JOINTS | _ENDS:
         if keys[index] not in SKIPPED:
             if index in taken or not keys[index].isalnum() or len(item) == _LONGEST_ITEM:
                 return ()
             item.append(index)
         index += step
-        if (
-            step > 0
-            and item
-            and index < len(keys)
-            and keys[index] in {"avec", "sur", ".", ";", "\n", "en", ":"}
-        ):
-            break
     return tuple(sorted(item))

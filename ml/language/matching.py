@@ -32,8 +32,9 @@ LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
 _LONE_TERRITORY_PENALTY = 30.0
-_LONE_LETTER_PENALTY = 15.0
-_FAR = 5
+_LONE_QUALIFIER_PENALTY = 12.0
+_FAR = 2
+_FIRM = 60.0
 
 
 class ConceptMatcher(Protocol):
@@ -120,8 +121,8 @@ class EmbeddedMatcher:
 
     def _named(self, tokens: Sequence[Token], hit: Hit) -> _Mention:
         confidence = _NAMED_CONFIDENCE - hit.penalty
-        if self._ontology.concept(hit.concept).kind is Kind.TERRITORY and len(hit.used) == 1:
-            confidence -= 2.0
+        if self._ontology.concept(hit.concept).kind is Kind.QUALIFIER and len(hit.used) == 1:
+            confidence -= _LONE_QUALIFIER_PENALTY
         return _Mention(
             hit.concept,
             hit.used,
@@ -232,19 +233,11 @@ class EmbeddedMatcher:
     ) -> None:
         finding = mentions[base]
         places = {mentions[index].concept: index for index in territories}
-        composites: list[str] = []
-        for place in self._merged(list(places)):
-            composite = self._composites.get((finding.concept, place))
-            general = next(
-                (
-                    found
-                    for ancestor in self._ontology.ancestors(place)
-                    if (found := self._composites.get((finding.concept, ancestor)))
-                ),
-                None,
-            )
-            if composite or general:
-                composites.append(composite or general or "")
+        composites = [
+            composite
+            for place in self._merged(list(places))
+            for composite in self._located_findings(finding.concept, place)
+        ]
         for index in territories:
             if composites or mentions[index].lead_group:
                 result[index] = None
@@ -261,6 +254,14 @@ class EmbeddedMatcher:
         result[base] = joined[0]
         for index, mention in zip(territories, joined[1:], strict=False):
             result[index] = mention
+
+    def _located_findings(self, finding: str, place: str) -> list[str]:
+        """Return the concepts for a finding in a place, or in the wider places that the place is part of."""
+        exact = self._composites.get((finding, place))
+        if exact:
+            return [exact]
+        wider = [up for up, distance in self._ontology.ancestors(place).items() if distance == 1]
+        return [found for up in wider if (found := self._composites.get((finding, up)))]
 
     def _merged(self, places: list[str]) -> list[str]:
         """Replace two territories by the one that names both, and drop what a finer one covers."""
@@ -411,7 +412,7 @@ def _merged_claims(claims: Iterable[Claim]) -> tuple[Claim, ...]:
             continue
         merged[key] = replace(
             claim if claim.expression is Expression.EXPLICIT else known,
-            certainty=claim.certainty,
+            certainty=claim.certainty if claim.confidence >= _FIRM else known.certainty,
             confidence=max(known.confidence, claim.confidence),
             spans=tuple(sorted({*known.spans, *claim.spans})),
         )

@@ -8,13 +8,13 @@ from ml.language.normalising import Folded
 from ml.language.types import Measurement, Span
 
 _NUMBER = r"(?P<sign>[<>+-]|sup(?:erieur)?e?s? a|inf(?:erieur)?e?s? a|plus de|moins de)?\s?(?P<value>\d{1,3}(?:[.,]\d{1,2})?)"
-_UPTO = r"(?:\s?(?:-|a|to|et)\s?(?P<high>\d{2,3}(?:[.,]\d{1,2})?))?"
+_UPTO = r"(?:\s?(?:-|/|a|to|et)\s?(?P<high>\d{2,3}(?:[.,]\d{1,2})?))?"
 _TIME = r"\s?(?P<unit>ms\b|msec\b|millisecondes?\b|s\b|sec\b|secondes?\b)?"
 _PER_MINUTE = (
     r"(?:b\.?p\.?m\b|/\s?(?:min|mn|minutes?)\b|(?:c|b|bat|batt|battements?|cycles?|beats?)?\s?(?:/|par|per)\s?(?:min|mn|minutes?)\b"
     r"|cpm\b)"
 )
-_NOT_OTHER = r"(?!\s?(?:bpm|/\s?min|/\s?mn|%|ans|mm|mv))"
+_NOT_OTHER = r"(?!\s?(?:bpm|/\s?min|/\s?mn|%|°|ans|mm|mv))"
 _OTHER_NAME = r"(?!\b(?:qrs|qtc?|pr|pq|axe|axis|fc|frequence|rate|bav|onde|st)\b)"
 
 
@@ -23,12 +23,15 @@ def _gap(most: int) -> str:
 
 
 _NAMED = {
+    "axis": (
+        rf"\b(?:axe|axis|normoaxee?s?)\b(?: (?:electrique|frontal|cardiaque|moyen|du|des|de|qrs|of|the))*{_gap(30)}{_NUMBER}"
+        r"\s?(?P<unit>°|deg(?:re|ree)?s?\b)?(?!\s?(?:bpm|/|%|ms|mm|s\b|\d|,\d))"
+    ),
     "pr": rf"\b(?:pr|pq)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qrs": rf"\b(?:qrs|bbg|bbd|lbbb|rbbb|bloc de branche (?:gauche|droite?))\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qtc": rf"\b(?:qt\s?/\s?qtc|qtc|qt corrige|corrected qt)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qt": rf"(?<!/)\bqt\b(?!\s?/|\s?corrige){_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "p_duration": rf"\bondes? p\b{_gap(30)}{_NUMBER}{_UPTO}\s?(?P<unit>ms\b)",
-    "axis": rf"\b(?:axe|axis|normoaxee?s?)\b{_gap(30)}{_NUMBER}\s?(?P<unit>°|deg(?:re|ree)?s?\b)?(?!\s?(?:bpm|/|%|ms|mm|s\b|\d|,\d))",
     "sokolow": rf"\bsokolow\b{_gap(40)}{_NUMBER}\s?(?P<unit>mm\b|mv\b)?",
     "rate": (
         rf"\b(?:fc|frequence|heart rate|ventricular rate|rate|hr|vr)\b(?: (?:ventriculaire|cardiaque|moyenne))*"

@@ -8,9 +8,9 @@ from ml.language.normalising import Folded, fold, stem
 
 _PATTERN = re.compile(
     r"""
-    (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$))|rsr'?|r'|r/t|ac/fa|s1\s?q3(?:\s?t3)?))
+    (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$))|rsr'?|r'|r/t|rs(?=\s?(?:[<>]|en\sv|v[1-9]|\d+\s?ms))|ac/fa|s1\s?q3(?:\s?t3)?))
   | (?P<lead>(?<![a-z0-9])(?:v[1-9]r?|d(?:iii|ii|i|[123])|av[rlf]|v[rl])(?![a-z0-9]))
-  | (?P<ratio>(?<![\d.,/:])[1-9]\s?(?:[:/]|pour|to)\s?1(?![\d.,/]))
+  | (?P<ratio>(?<![\d.,/:])[1-9]\s?(?:[:/]|pour|to)\s?1(?!\d|[.,/]\d))
   | (?P<ordinal>(?<![\d.,])[123](?=(?:er|ere|re|e|eme|ieme|nd|nde|st|rd)\b))(?:[a-z]+)
   | (?P<number>\d+(?:[.,]\d+)?)
   | (?P<word>[^\W\d_]+)
@@ -24,8 +24,8 @@ _ROMAN = {"i": "1", "ii": "2", "iii": "3"}
 _BEFORE_ROMAN = frozenset({"bav", "bloc", "av", "mobitz", "typ", "degr", "degre", "grad", "m", "2", "1", "3"})
 _PREFIXES = frozenset(
     "supra pre hemi sus sous micro hyper hypo extra electro normo bi tri intra inter idio anti antero "
-    "infero postero septo apico sino auriculo atrio infra re non".split()
-) - {"non", "re"}
+    "infero postero septo apico sino auriculo atrio infra re".split()
+)
 _UNJOINED = frozenset("et ou de du des la le les un une l d en ni and or il elle".split())
 _EQUAL = {
     "auriculair": "atrial",
@@ -56,6 +56,11 @@ _EQUAL = {
     "surelevation": "elevation",
     "fibrilation": "fibrillation",
     "auriculo": "atrio",
+    "g": "gauch",
+    "ant": "anterieur",
+    "inf": "inferieur",
+    "lat": "lateral",
+    "post": "posterieur",
 }
 _WAVES = frozenset("pqrstufj")
 # Two words that say the same as one, whichever order French or English puts them in.
@@ -86,7 +91,8 @@ class Token:
 def tokenise(text: str | Folded) -> tuple[Token, ...]:
     """Cut a text into tokens: words joined to their prefixes, waves to their letters, numerals read."""
     folded = fold(text) if isinstance(text, str) else text
-    return tuple(_pairs(_waves(_numerals(_joined(folded.text, list(_raw(folded)))))))
+    words = _shared_decalage(list(_joined(folded.text, list(_raw(folded)))))
+    return tuple(_pairs(_waves(_numerals(words))))
 
 
 def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
@@ -98,7 +104,7 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
         if kind == "ratio":
             key = f"{key[0]}:1"
         elif kind == "special":
-            key = key.replace(" ", "")
+            key = "rscomplex" if key == "rs" else key.replace(" ", "")
         elif kind == "dash":
             key = ","
         token = Token(
@@ -126,6 +132,20 @@ def _key(word: str) -> str:
     key = stem(word)
     key = _NUMERALS.get(key, key)
     return _EQUAL.get(key, key)
+
+
+def _shared_decalage(tokens: list[Token]) -> Iterator[Token]:
+    """Give `sus` its noun in `sus ou sous-décalage`."""
+    for index, token in enumerate(tokens):
+        following = tokens[index + 2].key if index + 2 < len(tokens) else ""
+        if (
+            token.key == "sus"
+            and following.startswith("sous")
+            and tokens[index + 1].key in {"ou", "et", "ni", "/"}
+        ):
+            yield replace(token, key="sus" + following.removeprefix("sous"))
+        else:
+            yield token
 
 
 def _numerals(tokens: Iterator[Token]) -> Iterator[Token]:

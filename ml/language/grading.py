@@ -1,0 +1,302 @@
+"""Marking what a student stated against the key a teacher set, with the reason for every point.
+
+The rules, version 1
+--------------------
+A key item's credit runs from 0 to 1. It is the best that any one affirmed claim earns:
+
+- the expected concept, or a more specific one, earns 1;
+- a more general concept earns `GENERALITY_CREDIT`: half for the next level up, a quarter for the one above
+  that, nothing beyond;
+- a concept stated as merely possible earns half of that (`CERTAINTY_CREDIT`); probable counts in full.
+
+An item is *contradicted*, and earns nothing, when the answer denies the expected concept or one more general
+than it, or affirms, at least as firmly as it affirms the expected one, a concept that the ontology says
+excludes it. A concept that serves some key item never contradicts another: two items of a key may exclude
+each other in general and still both be true of one tracing.
+
+An affirmed claim that excludes a key item, or that states the finding of a key item in another territory,
+is *wrong* and listed with where it was said. Anything else beyond the key is supplementary: listed, and
+without effect on the mark. Concepts picked from the list count as asserted.
+
+The mark is 100 times the sum of coefficient times credit over the sum of coefficients, over scored items;
+descriptive items are marked the same way and do not count. A key with no scored item gives 100.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ml.language.ontology import Ontology
+from ml.language.types import Certainty, Claim, Expression, Polarity, Reading, Span
+
+GRADER_VERSION = "1"
+GENERALITY_CREDIT = {1: 0.5, 2: 0.25}
+CERTAINTY_CREDIT = {Certainty.ASSERTED: 1.0, Certainty.PROBABLE: 1.0, Certainty.POSSIBLE: 0.5}
+COUNTED_CONFIDENCE = 70.0
+_FIRMNESS = {Certainty.POSSIBLE: 1, Certainty.PROBABLE: 2, Certainty.ASSERTED: 3}
+
+
+class Role(StrEnum):
+    """Whether an item counts in the mark or only describes the tracing."""
+
+    SCORED = "scored"
+    DESCRIPTIVE = "descriptive"
+
+
+class Verdict(StrEnum):
+    """What became of a key item."""
+
+    FOUND = "found"
+    PARTIAL = "partial"
+    MISSED = "missed"
+    CONTRADICTED = "contradicted"
+
+
+class Reason(StrEnum):
+    """Why an item got its verdict, or a claim is wrong."""
+
+    EXACT = "exact"
+    MORE_SPECIFIC = "more_specific"
+    MORE_GENERAL = "more_general"
+    HEDGED = "hedged"
+    NOT_STATED = "not_stated"
+    DENIED = "denied"
+    EXCLUDED = "excluded"
+    OTHER_TERRITORY = "other_territory"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyItem:
+    """One thing the teacher expects.
+
+    Attributes
+    ----------
+    coefficient
+        Its weight among the scored items, 0.5 to 1.0.
+    """
+
+    concept: str
+    coefficient: float = 1.0
+    role: Role = Role.SCORED
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.coefficient <= 1.0:
+            raise ValueError(
+                f"the coefficient of {self.concept} is {self.coefficient}, not within 0.5 and 1.0"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """The ground of a verdict: a reason, and the claimed concept it rests on, if any."""
+
+    reason: Reason
+    concept: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GradedItem:
+    """A key item with what the answer earned for it; `spans` is the text that decided."""
+
+    concept: str
+    verdict: Verdict
+    credit: float
+    coefficient: float
+    role: Role
+    spans: tuple[Span, ...]
+    because: Because
+
+
+@dataclass(frozen=True, slots=True)
+class WrongClaim:
+    """A claim that cannot be true beside the key; `because.concept` is the key item it goes against."""
+
+    concept: str
+    spans: tuple[Span, ...]
+    because: Because
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The mark out of 100 and everything it rests on.
+
+    Attributes
+    ----------
+    score
+        0-100, rounded to one decimal.
+    items
+        One for each item of the key, in its order.
+    supplementary
+        Identifiers affirmed beyond the key, without effect on the mark.
+    """
+
+    score: float
+    items: tuple[GradedItem, ...]
+    wrong: tuple[WrongClaim, ...]
+    supplementary: tuple[str, ...]
+    grader_version: str = GRADER_VERSION
+
+
+def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontology: Ontology) -> Grade:
+    """Mark a reading and the concepts picked beside it against a key.
+
+    Parameters
+    ----------
+    reading
+        What the answer's text states; claims below 70 in confidence are left out of account.
+    picked
+        Identifiers the student chose from the list; unknown ones are ignored.
+    key
+        What the teacher expects.
+
+    Raises
+    ------
+    KeyError
+        When the key names a concept the ontology does not have.
+
+    Examples
+    --------
+    A key of two items with coefficients 1.0 and 0.5, the first found and the second given only as the more
+    general concept one level up: 100 x (1.0 x 1 + 0.5 x 0.5) / 1.5 = 83.3.
+    """
+    for item in key:
+        ontology.concept(item.concept)
+    answer = _Answer(reading, picked, [item.concept for item in key], ontology)
+    items = tuple(answer.graded(item) for item in key)
+    return Grade(score=_score(items), items=items, wrong=answer.wrong(), supplementary=answer.supplementary())
+
+
+def _score(items: Iterable[GradedItem]) -> float:
+    scored = [item for item in items if item.role is Role.SCORED]
+    weight = sum(item.coefficient for item in scored)
+    if not weight:
+        return 100.0
+    return round(100 * sum(item.coefficient * item.credit for item in scored) / weight, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Support:
+    """What one claim is worth for one key item."""
+
+    credit: float
+    reason: Reason
+    claim: Claim
+
+
+class _Answer:
+    """A student's claims, asked about one key item at a time."""
+
+    def __init__(
+        self, reading: Reading, picked: Sequence[str], expected: Sequence[str], ontology: Ontology
+    ) -> None:
+        claims = [
+            claim
+            for claim in reading.claims
+            if claim.confidence >= COUNTED_CONFIDENCE and claim.concept in ontology
+        ]
+        claims += [_picked(each) for each in dict.fromkeys(picked) if each in ontology]
+        self._ontology = ontology
+        self._expected = tuple(dict.fromkeys(expected))
+        self._affirmed = [claim for claim in claims if claim.polarity is Polarity.PRESENT]
+        self._denied = [claim for claim in claims if claim.polarity is Polarity.ABSENT]
+        self._serving = {claim.concept for claim in self._affirmed if self._serves(claim.concept)}
+
+    def graded(self, item: KeyItem) -> GradedItem:
+        """Return one key item with its verdict."""
+        support = self._support(item.concept)
+        against = self._against(item.concept, support)
+        if against is not None:
+            reason, claim = against
+            return _graded(item, Verdict.CONTRADICTED, 0.0, claim.spans, Because(reason, claim.concept))
+        if support is None:
+            return _graded(item, Verdict.MISSED, 0.0, (), Because(Reason.NOT_STATED))
+        verdict = Verdict.FOUND if support.credit >= 1.0 else Verdict.PARTIAL
+        because = Because(support.reason, support.claim.concept)
+        return _graded(item, verdict, support.credit, support.claim.spans, because)
+
+    def wrong(self) -> tuple[WrongClaim, ...]:
+        """Return the claims that cannot be true beside the key."""
+        found: dict[str, WrongClaim] = {}
+        for claim in self._affirmed:
+            for expected in self._expected:
+                reason = self._conflict(claim.concept, expected)
+                if reason is not None and claim.concept not in found:
+                    found[claim.concept] = WrongClaim(claim.concept, claim.spans, Because(reason, expected))
+        return tuple(found.values())
+
+    def supplementary(self) -> tuple[str, ...]:
+        """Return what was affirmed beyond the key and does not go against it."""
+        wrong = {claim.concept for claim in self.wrong()}
+        beyond = [claim.concept for claim in self._affirmed]
+        return tuple(
+            concept
+            for concept in dict.fromkeys(beyond)
+            if concept not in wrong
+            and concept not in self._serving
+            and not any(concept in self._ontology.ancestors(expected) for expected in self._expected)
+        )
+
+    def _serves(self, concept: str) -> bool:
+        family = {concept, *self._ontology.ancestors(concept)}
+        return not family.isdisjoint(self._expected)
+
+    def _support(self, expected: str) -> _Support | None:
+        supports = [found for claim in self._affirmed if (found := self._worth(claim, expected))]
+        return max(supports, key=lambda support: support.credit, default=None)
+
+    def _worth(self, claim: Claim, expected: str) -> _Support | None:
+        if claim.concept == expected:
+            credit, reason = 1.0, Reason.EXACT
+        elif expected in self._ontology.ancestors(claim.concept):
+            credit, reason = 1.0, Reason.MORE_SPECIFIC
+        else:
+            distance = self._ontology.ancestors(expected).get(claim.concept, 0)
+            credit, reason = GENERALITY_CREDIT.get(distance, 0.0), Reason.MORE_GENERAL
+        firmness = CERTAINTY_CREDIT.get(claim.certainty, 0.0)
+        if not credit * firmness:
+            return None
+        hedged = firmness < 1.0 and credit == 1.0
+        return _Support(credit * firmness, Reason.HEDGED if hedged else reason, claim)
+
+    def _against(self, expected: str, support: _Support | None) -> tuple[Reason, Claim] | None:
+        """Return what contradicts an item: its denial, or something firm enough that excludes it."""
+        general = {expected, *self._ontology.ancestors(expected)}
+        for claim in self._denied:
+            if claim.concept in general:
+                return Reason.DENIED, claim
+        held = _FIRMNESS[support.claim.certainty] if support else 0
+        for claim in self._affirmed:
+            if (
+                self._conflict(claim.concept, expected) is Reason.EXCLUDED
+                and _FIRMNESS[claim.certainty] >= held
+            ):
+                hedged_both = support is not None and claim.certainty is Certainty.POSSIBLE
+                if not hedged_both:
+                    return Reason.EXCLUDED, claim
+        return None
+
+    def _conflict(self, concept: str, expected: str) -> Reason | None:
+        if concept in self._serving:
+            return None
+        if self._ontology.exclude_each_other(concept, expected):
+            return Reason.EXCLUDED
+        if self._other_place(concept, expected):
+            return Reason.OTHER_TERRITORY
+        return None
+
+    def _other_place(self, concept: str, expected: str) -> bool:
+        """Say whether two concepts are one finding in two territories, neither part of the other."""
+        claimed, wanted = self._ontology.concept(concept).parts, self._ontology.concept(expected).parts
+        if len(claimed) != 2 or len(wanted) != 2 or claimed[0] != wanted[0]:
+            return False
+        return claimed[1] not in self._ontology.ancestors(wanted[1])
+
+
+def _picked(concept: str) -> Claim:
+    return Claim(concept, Polarity.PRESENT, Certainty.ASSERTED, Expression.EXPLICIT, 100.0, (), "picked")
+
+
+def _graded(
+    item: KeyItem, verdict: Verdict, credit: float, spans: tuple[Span, ...], because: Because
+) -> GradedItem:
+    return GradedItem(item.concept, verdict, credit, item.coefficient, item.role, spans, because)
