@@ -4,6 +4,7 @@ A file is decoded in a child forked for it alone from a process that has everyth
 instead of 0.7 s), and that holds none of this process' memory, environment or connections.
 """
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -22,6 +23,7 @@ DEFAULT_DECODER = "ml.ecg.decoder:decode_file"
 MAX_ANSWER_BYTES = 1_000_000_000
 _PRELOAD_S = 60.0
 _GRACE_S = 2.0
+_ATTEMPTS = 2
 _CHUNK = 1 << 20
 
 
@@ -70,8 +72,15 @@ class DecoderPool:
             When the pool is closed.
         """
         _check_size(path)
-        with self._slots, self._request(path) as answer:
-            return unpack(self._received(answer))
+        with self._slots:
+            for _ in range(_ATTEMPTS):
+                zygote, answer = self._request(path)
+                with answer:
+                    if _has_started(answer):
+                        return unpack(self._received(answer))
+                zygote.kill()
+                zygote.wait()
+        raise DecodeError(DecodeFailure.CRASHED)
 
     def close(self) -> None:
         """Stop taking files; those being decoded end within their time. Closing twice does nothing."""
@@ -103,31 +112,23 @@ class DecoderPool:
         self._zygote.kill()
         self._zygote.wait()
 
-    def _request(self, path: Path) -> socket.socket:
-        """Ask for a child to decode the file and return the socket it answers on."""
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
+    def _request(self, path: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Ask for a child to decode the file; return whom was asked and the socket it answers on."""
+        with self._lock:
             if self._closed:
-                ours.close()
                 raise RuntimeError("the decoder pool is closed")
             if self._zygote.poll() is not None:
                 self._stop()
                 self._start()
-            try:
+            ours, theirs = socket.socketpair()
+            with theirs, contextlib.suppress(OSError):
                 socket.send_fds(self._control, [os.fsencode(path.resolve())], [theirs.fileno()])
-            except OSError:
-                ours.close()
-                raise DecodeError(DecodeFailure.CRASHED) from None
-        return ours
+            return self._zygote, ours
 
     def _received(self, answer: socket.socket) -> bytearray:
         """Read until the child closes; raise TIMED_OUT or CRASHED when it ends without a word."""
-        message = bytearray()
-        began = None
+        message, began = bytearray(), time.monotonic()
         try:
-            answer.settimeout(_PRELOAD_S)
-            answer.recv(1)
-            began = time.monotonic()
             while chunk := self._chunk(answer, began):
                 message += chunk
                 if len(message) > MAX_ANSWER_BYTES:
@@ -144,6 +145,15 @@ class DecoderPool:
     def _chunk(self, answer: socket.socket, began: float) -> bytes:
         answer.settimeout(max(began + self._timeout_s + _GRACE_S - time.monotonic(), 0.001))
         return answer.recv(_CHUNK)
+
+
+def _has_started(answer: socket.socket) -> bool:
+    """Wait for a child's first byte; false when what it was to be forked from is gone."""
+    answer.settimeout(_PRELOAD_S)
+    try:
+        return bool(answer.recv(1))
+    except OSError:
+        return False
 
 
 def _check_size(path: Path) -> None:

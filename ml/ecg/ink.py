@@ -1,9 +1,9 @@
-"""Antialiased curves: exact coverage of a round pen following a function of x, at a cost bounded by area."""
+"""Antialiased curves: a round pen following a function of x, to an eighth of a pixel, at a bounded cost."""
 
 import numpy as np
 import numpy.typing as npt
 
-_SUBCOLUMNS = 4
+_SUBCOLUMNS = 8
 
 Floats = npt.NDArray[np.float64]
 

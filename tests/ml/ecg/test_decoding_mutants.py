@@ -1,0 +1,100 @@
+"""Damaged files by the hundred: whatever comes out is an ECG or the one error, and the pool lives on."""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ml.ecg.decoding import Decoded, DecodeError, DecodeFailure, DecoderPool
+from tests.ml.ecg.waveforms import SHIPPED
+
+MUTANTS = 600 if os.environ.get("CHEVET_SOAK") == "1" else 60
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecoderPool]:
+    with DecoderPool(processes=2, timeout_s=10) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("originals")
+    image = Image.effect_noise((320, 200), 60).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(folder / "png", "PNG", exif=exif)
+    image.save(folder / "jpeg", "JPEG", exif=exif, progressive=True)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return files | {"dicom": SHIPPED.read_bytes()}
+
+
+def mutant(data: bytes, donor: bytes, dice: random.Random) -> bytes:
+    """Cut short, flip bytes (mostly among the first, where headers are), or splice in another file's part."""
+    kind = dice.choice(["truncate", "flip", "flip", "flip", "splice"])
+    if kind == "truncate":
+        return data[: dice.randrange(1, len(data))]
+    if kind == "splice":
+        at, begin = dice.randrange(len(data)), dice.randrange(len(donor))
+        part = donor[begin : begin + dice.randrange(1, 2000)]
+        return data[:at] + part + data[at + dice.choice([0, len(part)]) :]
+    changed = bytearray(data)
+    reach = dice.choice([200, 2000, 6000, len(data)])
+    for _ in range(dice.choice([1, 3, 20, 200])):
+        changed[dice.randrange(min(reach, len(data)))] = dice.choice(
+            [0, 1, 0x7F, 0x80, 0xFF, dice.randrange(256)]
+        )
+    return bytes(changed)
+
+
+def outcome(pool: DecoderPool, path: Path) -> str:
+    try:
+        decoded = pool.decode(path)
+    except DecodeError as error:
+        return error.code.value
+    assert isinstance(decoded, Decoded)
+    assert decoded.width > 0
+    assert decoded.height > 0
+    assert decoded.rendering
+    assert decoded.thumbnail_webp.startswith(b"RIFF")
+    return "decoded"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["png", "jpeg", "dicom"])
+def test_every_mutant_is_an_ecg_or_one_error_and_the_pool_still_answers(
+    pool: DecoderPool, originals: dict[str, bytes], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    outcomes: dict[str, int] = {}
+    for seed in range(MUTANTS // 3):
+        dice = random.Random(f"{name} {seed}")  # noqa: S311 - mutations are to be repeatable
+        path.write_bytes(mutant(originals[name], originals[dice.choice(sorted(originals))], dice))
+        result = outcome(pool, path)
+        outcomes[result] = outcomes.get(result, 0) + 1
+    path.write_bytes(originals[name])
+    assert outcome(pool, path) == "decoded"
+    assert sum(outcomes.values()) == MUTANTS // 3
+    assert outcomes.keys() <= {"decoded", *(code.value for code in DecodeFailure)}
+    assert "crashed" not in outcomes, outcomes
+    assert "timed_out" not in outcomes, outcomes
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "dicom"])
+def test_the_files_that_are_mutated_decode(
+    pool: DecoderPool, originals: dict[str, bytes], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "x").write_bytes(originals[name])
+    assert outcome(pool, tmp_path / "x") == "decoded"
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "dicom"])
+def test_a_file_without_its_second_half_is_damaged(
+    pool: DecoderPool, originals: dict[str, bytes], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "x").write_bytes(originals[name][: len(originals[name]) // 2])
+    assert outcome(pool, tmp_path / "x") == "damaged"

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
+from ml.ecg.wire import pack, unpack
+
+DECODED = Decoded(
+    "signal", "a/b", b"original", b"drawn", "image/png", b"small", 3, 4, 12.0, ("I", "II"), 500.0, 10.0
+)
+
+
+def sent(outcome: Decoded | DecodeFailure) -> bytearray:
+    return bytearray(b"".join(pack(outcome)))
+
+
+def test_what_is_packed_is_unpacked() -> None:
+    assert unpack(sent(DECODED)) == DECODED
+
+
+def test_a_picture_is_sent_once_when_it_is_its_own_rendering() -> None:
+    same = Decoded("image", "a/b", b"x" * 10_000, b"x" * 10_000, "a/b", b"t", 1, 1)
+    assert len(sent(same)) < 11_000
+    assert unpack(sent(same)) == same
+
+
+@pytest.mark.parametrize("code", list(DecodeFailure))
+def test_a_failure_arrives_as_itself(code: DecodeFailure) -> None:
+    with pytest.raises(DecodeError) as caught:
+        unpack(sent(code))
+    assert caught.value.code is code
+
+
+def header(**changes: object) -> bytes:
+    line, _, body = sent(DECODED).partition(b"\n")
+    return json.dumps({**json.loads(line), **changes}).encode() + b"\n" + bytes(body)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"\x80\x04garbage",
+        b"[]\n",
+        b"{}\n",
+        b'{"failure": "a new one"}\n',
+        bytes(sent(DECODED)[:-1]),
+        header(sizes=[1, 2, 3]),
+        header(sizes=[-1, 18, 1]),
+        header(sizes="abc"),
+        header(surprise=1),
+        header(leads=5),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_a_crash(message: bytes) -> None:
+    with pytest.raises(DecodeError) as caught:
+        unpack(bytearray(message))
+    assert caught.value.code is DecodeFailure.CRASHED
