@@ -46,7 +46,9 @@ async def create(request: Request) -> Response:
     done = await submit(request, "accounts/create")
     if not done.ok:
         return await _index(request, done)
-    return redirect(request, "/accounts", said=_("%(name)s can sign in.") % {"name": done.value["displayName"]})
+    return redirect(
+        request, "/accounts", said=_("%(name)s can sign in.") % {"name": done.value["displayName"]}
+    )
 
 
 async def update(request: Request) -> Response:
@@ -54,13 +56,19 @@ async def update(request: Request) -> Response:
     done = await submit(request, "accounts/update")
     if not done.ok:
         return await _index(request, done)
-    return redirect(request, "/accounts", said=_("The account of %(name)s is changed.") % {"name": done.value["displayName"]})
+    return redirect(
+        request,
+        "/accounts",
+        said=_("The account of %(name)s is changed.") % {"name": done.value["displayName"]},
+    )
 
 
 async def audit(request: Request) -> Response:
     """List who changed what."""
     data = await query(request, "audit/list", **page_of(request))
-    return await render(request, "audit/list.html", {**data, "pages": links(request, data["auditEvents"]["pageInfo"])})
+    return await render(
+        request, "audit/list.html", {**data, "pages": links(request, data["auditEvents"]["pageInfo"])}
+    )
 
 
 async def _me(request: Request, done: Submission, secret: str = "") -> Response:
@@ -71,7 +79,9 @@ async def _me(request: Request, done: Submission, secret: str = "") -> Response:
 
 async def _index(request: Request, done: Submission) -> Response:
     asked = request.query_params.get("search", "")
-    data = await query(request, "accounts/list", filter={"search": asked} if asked else {}, **page_of(request))
+    data = await query(
+        request, "accounts/list", filter={"search": asked} if asked else {}, **page_of(request)
+    )
     pages = links(request, data["accounts"]["pageInfo"])
     given = {**data, "form": done.form, "refusal": done.message, "pages": pages, "asked": asked}
     return await render(request, "accounts/list.html", given, status=done.status)

@@ -1,4 +1,4 @@
-"""The builder: import, annotate, validate, session. A draft is a case, so leaving and returning loses nothing."""
+"""The builder: import, annotate, validate, session. A draft is a case: returning to it loses nothing."""
 
 from typing import Any
 
@@ -29,7 +29,9 @@ async def resume(request: Request) -> Response:
 
 async def start(request: Request) -> Response:
     """Show an empty builder, with the drafts one may go back to."""
-    return await render(request, "builder/start.html", {**await query(request, "builder/start"), "problems": []})
+    return await render(
+        request, "builder/start.html", {**await query(request, "builder/start"), "problems": []}
+    )
 
 
 async def create(request: Request) -> Response:

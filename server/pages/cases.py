@@ -42,7 +42,11 @@ async def restore(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     """Delete a draft that no session uses."""
     done = await mutate(request, "cases/delete", input={"id": request.path_params["id"]})
-    said = _("The draft is deleted.") if done.ok else _said(done.message, [p.message for p in done.form.problems])
+    said = (
+        _("The draft is deleted.")
+        if done.ok
+        else _said(done.message, [p.message for p in done.form.problems])
+    )
     return redirect(request, "/cases", said=said, kind="done" if done.ok else "care")
 
 

@@ -1,7 +1,7 @@
 """Live parts of pages: server-sent events that carry rendered partials.
 
-On the page: `<div hx-sse:connect="{{ url('session_live', id=…) }}?after={{ sequence }}">`. A reconnect resumes after the
-last event seen, which the browser names by Last-Event-ID.
+On the page: `<div hx-sse:connect="{{ url('session_live', id=…) }}?after={{ sequence }}">`. A reconnect
+resumes after the last event seen, which the browser names by Last-Event-ID.
 """
 
 import asyncio

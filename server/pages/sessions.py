@@ -39,12 +39,16 @@ async def activity(request: Request) -> Response:
         data = await query(request, "sessions/results", id=session_id)
         return {"session": found(data["session"])}
 
-    return await live(request, "sessions/activity", "sessions/_live.html", prepare=prepare, sessionId=session_id)
+    return await live(
+        request, "sessions/activity", "sessions/_live.html", prepare=prepare, sessionId=session_id
+    )
 
 
 async def update(request: Request) -> Response:
     """Save the session's own fields."""
-    return await _after(request, await submit(request, "sessions/update", id=request.path_params["id"]), _("Saved."))
+    return await _after(
+        request, await submit(request, "sessions/update", id=request.path_params["id"]), _("Saved.")
+    )
 
 
 async def set_status(request: Request) -> Response:
@@ -67,7 +71,9 @@ async def extra_time(request: Request) -> Response:
 
 async def remove(request: Request) -> Response:
     """Take a student out who has not begun."""
-    return await _after(request, await submit(request, "sessions/remove_enrolment"), _("The student was taken out."))
+    return await _after(
+        request, await submit(request, "sessions/remove_enrolment"), _("The student was taken out.")
+    )
 
 
 async def attempt(request: Request) -> Response:

@@ -98,8 +98,8 @@ async def submit(request: Request, operation: str, **fixed: Any) -> Submission:
     Parameters
     ----------
     operation
-        A mutation of one root field that answers a result union; its variables' types say how fields are read.
-    fixed
+        A mutation of one root field that answers a result union; its variables' types say how fields are
+    read. fixed
         What the form does not decide: whole variables by name, or fields of `$input`.
     """
     data = await form_of(request)
@@ -148,7 +148,7 @@ async def render(
 
 
 def redirect(request: Request, address: str, *, said: str = "", kind: str = "done") -> Response:
-    """Send the visitor to another page, with a message shown there once; kinds are those of the `message` macro."""
+    """Send the visitor to another page and show a message there; kinds are those of the `message` macro."""
     response = htmx.redirect(request, address)
     if said:
         site_of(request).renderer.leave(response, kind, said)

@@ -1,0 +1,112 @@
+"""`seed --demo`: one account a role, a real ECG described and validated, a session to take at once."""
+
+import argparse
+import secrets
+from importlib.util import find_spec
+from pathlib import Path
+
+from sqlmodel import Session
+
+from ml.language.types import Polarity
+from schema.context import Services
+from schema.models.cases import AnnotationRole, AnnotationType, CaseCategory, Difficulty
+from schema.models.training import SessionDifficulty
+from schema.policy import Actor, Role
+from schema.services.accounts import Accounts
+from schema.services.annotations import Annotations, NewAnnotation
+from schema.services.cases import Cases
+from schema.services.enrolments import Enrolments
+from schema.services.passwords import Passwords
+from schema.services.recordings import Recordings, StoredFile, store_upload
+from schema.services.sessions import SessionFields, Sessions
+from server.app import close_services, wire_services
+from server.settings import Settings, load_settings
+from server.signing import Signer
+
+PASSWORDS = "demo-passwords.txt"
+PEOPLE = {
+    Role.TEACHER: ("Claire Moreau", "enseignante@chevet.example"),
+    Role.STUDENT: ("Hugo Lambert", "etudiant@chevet.example"),
+    Role.EXPERT: ("Nadia Benali", "experte@chevet.example"),
+    Role.ANALYST: ("Paul Girard", "analyste@chevet.example"),
+    Role.CLINICIAN: ("Inès Roche", "clinicienne@chevet.example"),
+    Role.ADMIN: ("Administration", "admin@chevet.example"),
+}
+DESCRIPTION = (
+    "Rythme sinusal régulier à 60/min. Axe normal. PR normal, QRS fins. Pas d'onde Q pathologique. "
+    "Pas de trouble de la repolarisation."
+)
+VIGNETTE = "Consultation avant une intervention programmée, sans symptôme."
+
+
+def run(_options: argparse.Namespace) -> None:
+    """Fill the database the settings name."""
+    settings = load_settings()
+    services = wire_services(settings, Signer(settings.secret))
+    try:
+        seed(settings, services)
+    finally:
+        close_services(services)
+
+
+def seed(settings: Settings, services: Services) -> None:
+    """Make the demo; passwords are drawn anew and kept in the data folder, readable by its owner alone."""
+    with demo_ecg().open("rb") as file:
+        stored = store_upload(services.decoder, services.blobs, file)
+    passwords = {role: secrets.token_urlsafe(9) for role in PEOPLE}
+    hashing = Passwords(settings.secret)
+    hashed = {role: hashing.new(password) for role, password in passwords.items()}
+    with services.database.write() as session:
+        accounts = Accounts(session, services.clock)
+        made = {
+            role: accounts.create(name, role, email, hashed[role]).id or 0
+            for role, (name, email) in PEOPLE.items()
+        }
+        teacher = Actor(made[Role.TEACHER], Role.TEACHER)
+        _teach(session, services, teacher, stored)
+    lines = "".join(f"{role.value} {email} {passwords[role]}\n" for role, (_name, email) in PEOPLE.items())
+    path = settings.data_dir / PASSWORDS
+    path.touch(mode=0o600)
+    path.write_text(lines, encoding="utf-8")
+
+
+def sign_ins(settings: Settings) -> list[tuple[str, str, str]]:
+    """Return (role, e-mail, password) of the demo's accounts; empty where no demo was made."""
+    path = settings.data_dir / PASSWORDS
+    if not path.is_file():
+        return []
+    rows = [line.split(" ", 2) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [(role, email, password) for role, email, password in rows]
+
+
+def demo_ecg() -> Path:
+    """Return the real 12-lead recording that pydicom ships, found without importing pydicom."""
+    spec = find_spec("pydicom")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("pydicom is not installed")
+    return Path(spec.origin).parent / "data" / "test_files" / "waveform_ecg.dcm"
+
+
+def _teach(session: Session, services: Services, teacher: Actor, stored: StoredFile) -> None:
+    cases = Cases(session, teacher, services.clock, services.ontology)
+    case = cases.create("Rythme sinusal normal", CaseCategory.NORMAL, Difficulty.BEGINNER, VIGNETTE)
+    case_id = case.id or 0
+    Recordings(session, cases, services.clock).add(case_id, stored)
+    reading = services.matcher.match(DESCRIPTION, "fr").reading
+    wanted = [
+        NewAnnotation(claim.concept, claim.confidence, AnnotationType.MATCHED, 1.0, AnnotationRole.SCORED)
+        for claim in reading.claims
+        if claim.polarity is Polarity.PRESENT
+    ]
+    Annotations(session, cases, services.clock, services.ontology).add(case_id, wanted)
+    cases.update(case_id, cases.get(case_id).revision, {"draft_text": DESCRIPTION})
+    cases.validate(case_id, cases.get(case_id).revision)
+    fields = SessionFields(
+        name="Première lecture",
+        objectives="Lire un ECG dans l'ordre : rythme, fréquence, axe, intervalles, repolarisation.",
+        difficulty=SessionDifficulty.BEGINNER,
+        time_limit_minutes=20,
+        allow_retry=True,
+    )
+    training = Sessions(session, teacher, services.clock).create(fields, [case_id])
+    Enrolments(session, teacher, services.clock).enrol_student(training.id or 0, PEOPLE[Role.STUDENT][1])
