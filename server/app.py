@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,10 +31,11 @@ from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
 from schema.services.matching import CachedMatcher
 from schema.services.passwords import Passwords
 from server import auth, blobs, errors, graphql, health, pages
+from server.logs import configure
 from server.middleware import Envelope, ForgeryDoor, VisitorLookup
 from server.operations import Operations
 from server.rendering import Renderer
-from server.settings import Settings
+from server.settings import Settings, load_settings
 from server.signing import Signer
 from server.site import Site
 from server.worker import working
@@ -107,6 +109,17 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
         signer=signer,
     )
     return app
+
+
+def from_environment() -> ASGIApp:
+    """Build the application a server process serves; the settings come from its environment."""
+    settings = load_settings()
+    configure(settings)
+    app = create_app(settings)
+    if not settings.trusted_proxies:
+        return app
+    proxied: ASGIApp = wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxies))
+    return proxied
 
 
 def wire_services(settings: Settings, signer: Signer) -> Services:

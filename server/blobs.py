@@ -1,6 +1,7 @@
 """Signed, short-lived addresses of stored files, and the bytes behind them.
 
-GraphQL hands out the address to those who may see the file; whoever holds it may read the file until it expires.
+GraphQL hands out the address to those who may see the file; whoever holds it may read the file until it
+expires.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -30,14 +31,14 @@ SHOWN = {
     "text/csv",
     "application/json",
 }
-"""Media types a browser may show in place; anything else is offered as a download. SVG may carry scripts: not here."""
+"""Media types a browser may show in place; anything else is a download. SVG may carry scripts: not here."""
 
 
 class BlobLinks:
     """Makes and checks signed addresses.
 
-    A link made at any moment of an hour expires at the end of the next one: within the hour a page's pictures keep
-    their address, and a browser its copies, for one to two hours.
+    A link made at any moment of an hour expires at the end of the next one: within the hour a page's
+    pictures keep their address, and a browser its copies, for one to two hours.
     """
 
     def __init__(self, signer: Signer, clock: Callable[[], datetime]) -> None:

@@ -49,8 +49,8 @@ def bearer_token(connection: HTTPConnection) -> str | None:
 async def identify(connection: HTTPConnection) -> Visitor:
     """Return the visitor of a request.
 
-    A request that carries an API token is judged by that token alone: its cookies are not looked at, since the
-    forgery door has let it pass.
+    A request that carries an API token is judged by that token alone: its cookies are not looked at, since
+    the forgery door has let it pass.
     """
     site = site_of(connection)
     bearer = bearer_token(connection)

@@ -1,9 +1,10 @@
 """HTML forms to operation variables, by the operation's own input types, and errors back to the fields.
 
-A field's name is its path in the input: `title`, `recordings.0.label`; fields of an operation's one `$input` need no
-prefix, so that names are the paths `ValidationErrors` answers with. Any other variable goes by its own name.
-An empty field means null where null is allowed. A check box that is absent means false where a value is required;
-where the input has a default, put `<input type=hidden value=false>` of the same name before the box.
+A field's name is its path in the input: `title`, `recordings.0.label`; fields of an operation's one `$input`
+need no prefix, so that names are the paths `ValidationErrors` answers with. Any other variable goes by its
+own name. An empty field means null where null is allowed. A check box that is absent means false where a
+value is required; where the input has a default, put `<input type=hidden value=false>` of the same name
+before the box.
 """
 
 import datetime as dt
@@ -34,6 +35,7 @@ from server.operations import Operation
 Value = str | UploadFile
 TRUE = {"true", "on", "1", "yes"}
 ROOT = "input"
+WRONG_TYPE = {"Int": "not_an_integer", "Float": "not_a_number", "DateTime": "not_a_date"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Problem:
 class Form:
     """What was typed, kept for showing it again, and what is wrong with it.
 
-    `form.value("title")` and `form.error("title")` serve the form macros; a form nobody has filled in yet is `Form()`.
+    `form.value("title")` and `form.error("title")` serve the form macros; a form nobody has filled in yet is
+    `Form()`.
     """
 
     typed: Mapping[str, list[str]] = field(default_factory=dict)
@@ -100,8 +103,8 @@ def variables_of(
     data
         The form as it was sent.
     fixed
-        What the page knows better than the form (ids from the address); keys are variables, or fields of `$input`.
-    zone
+        What the page knows better than the form (ids from the address); keys are variables, or fields of
+    `$input`. zone
         The time zone of `datetime-local` fields, which carry none.
     """
     reader = _Reader(data, zone)
@@ -154,7 +157,7 @@ class _Reader:
         return {name: value for name, value in read.items() if value is not Undefined}
 
     def _field(self, path: str, part: GraphQLInputField) -> Any:
-        """Return a field's value; one that is required and absent is null, so that it is refused by its own name."""
+        """Return a field's value; one that is required and absent is null, to be refused by its own name."""
         value = self.read(path, part.type)
         if value is not Undefined or not is_required_input_field(part):
             return value
@@ -262,11 +265,10 @@ def _worded(value: Any, kind: GraphQLNamedType | None) -> tuple[str, str]:
         return "required", _("This field is required.")
     if isinstance(kind, GraphQLEnumType):
         return "not_a_choice", _("Choose one of the values offered.")
-    match kind.name if kind else "":
-        case "Int":
-            return "not_an_integer", _("Give a whole number.")
-        case "Float":
-            return "not_a_number", _("Give a number.")
-        case "DateTime":
-            return "not_a_date", _("Give a date and a time.")
-    return "invalid", _("This value cannot be read.")
+    code = WRONG_TYPE.get(kind.name if kind else "", "invalid")
+    return code, {
+        "not_an_integer": _("Give a whole number."),
+        "not_a_number": _("Give a number."),
+        "not_a_date": _("Give a date and a time."),
+        "invalid": _("This value cannot be read."),
+    }[code]

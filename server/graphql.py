@@ -25,7 +25,8 @@ MAX_UPLOAD = 210_000_000
 """Bytes of one multipart request: a file of 200 MB with the operation around it."""
 EXPLORER_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' https://unpkg.com; "
-    "style-src 'self' 'unsafe-inline' https://unpkg.com; img-src 'self' data: https://unpkg.com; connect-src 'self'"
+    "style-src 'self' 'unsafe-inline' https://unpkg.com; img-src 'self' data: https://unpkg.com; "
+    "connect-src 'self'"
 )
 """GraphiQL loads its scripts from elsewhere; it is served in development only."""
 

@@ -14,8 +14,8 @@ def asks(request: Request) -> bool:
 def wants_fragment(request: Request) -> bool:
     """Return whether htmx will swap the answer into a part of the page.
 
-    It says `full` when its target is the whole body or it selects from a whole page itself, and asks for a whole page
-    when it restores one from history.
+    It says `full` when its target is the whole body or it selects from a whole page itself, and asks for a
+    whole page when it restores one from history.
     """
     if request.headers.get("hx-history-restore-request") == "true":
         return False
@@ -25,7 +25,8 @@ def wants_fragment(request: Request) -> bool:
 def redirect(request: Request, address: str) -> Response:
     """Send the browser to another page.
 
-    htmx follows a 303 by itself and would swap the next page into the fragment's place: it is told by a header.
+    htmx follows a 303 by itself and would swap the next page into the fragment's place: it is told by a
+    header.
     """
     if asks(request):
         return Response(status_code=204, headers={"HX-Redirect": address})

@@ -37,7 +37,7 @@ def speaking(language: str) -> Iterator[None]:
 
 @cache
 def catalogue(language: str) -> standard_gettext.NullTranslations:
-    """Return a language's catalogue: the compiled one when it is current, else the source compiled in memory."""
+    """Return a language's catalogue: compiled in memory where no current compiled one lies beside it."""
     source = LOCALE_FOLDER / language / "LC_MESSAGES" / "messages.po"
     if not source.exists():
         return standard_gettext.NullTranslations()

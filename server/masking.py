@@ -1,4 +1,4 @@
-"""What a client may read of an error: what it can act on keeps its words, anything else is masked and logged."""
+"""What a client may read of an error: what it can act on; anything else is masked and logged."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,8 +15,8 @@ MAX_MESSAGE = 300
 def masked(errors: Iterable[GraphQLError], request_id: str) -> list[dict[str, Any]]:
     """Return the errors as the API words them, each with `extensions.code`.
 
-    Codes are the domain's own; BAD_REQUEST for a document or variables that do not fit the schema; INTERNAL, with the
-    request's id to quote, for a fault of ours.
+    Codes are the domain's own; BAD_REQUEST for a document or variables that do not fit the schema; INTERNAL,
+    with the request's id to quote, for a fault of ours.
     """
     return [_masked(error, request_id) for error in errors]
 

@@ -42,8 +42,8 @@ access_log = logging.getLogger("chevet.access")
 class Envelope:
     """Gives each answer its request id and security headers, and writes one line about it.
 
-    The line holds no query string, no body and no address: codes and signed links never reach the log. It stands
-    outside of Starlette's own error handling, so that a crash's answer carries the headers too.
+    The line holds no query string, no body and no address: codes and signed links never reach the log. It
+    stands outside of Starlette's own error handling, so that a crash's answer carries the headers too.
     """
 
     def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
@@ -80,8 +80,8 @@ class Envelope:
 class ForgeryDoor:
     """Refuses unsafe requests another site could have made, before their body is read.
 
-    A browser says where a request comes from by Sec-Fetch-Site, or by Origin; a request with an API token carries
-    nothing a browser adds by itself. One that says nothing at all is refused.
+    A browser says where a request comes from by Sec-Fetch-Site, or by Origin; a request with an API token
+    carries nothing a browser adds by itself. One that says nothing at all is refused.
     """
 
     def __init__(self, app: ASGIApp) -> None:

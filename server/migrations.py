@@ -1,9 +1,10 @@
 """Bringing a database to the newest revision, without alembic in the process that serves.
 
-The newest revision is read from the migration files by their `revision` and `down_revision` lines; the migration
-itself runs in a child process.
+The newest revision is read from the migration files by their `revision` and `down_revision` lines; the
+migration itself runs in a child process.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,12 @@ def current_revision(database: Database) -> str | None:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
+def is_empty(database: Database) -> bool:
+    """Return whether nobody has an account yet."""
+    with database.engine.connect() as connection:
+        return not connection.execute(text("SELECT count(*) FROM account")).scalar_one()
+
+
 def migrate(settings: Settings) -> None:
     """Run every missing migration in a child process.
 
@@ -48,5 +55,5 @@ def migrate(settings: Settings) -> None:
         When one fails; its output has been shown.
     """
     command = [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", "head"]
-    environment = {**__import__("os").environ, "DATABASE_URL": settings.database_url}
-    subprocess.run(command, check=True, cwd=ROOT, env=environment)  # noqa: S603 - nothing of it comes from outside
+    environment = {**os.environ, "DATABASE_URL": settings.database_url}
+    subprocess.run(command, check=True, cwd=ROOT, env=environment)  # noqa: S603 - nothing of it is from outside

@@ -1,8 +1,9 @@
 """Named GraphQL operations kept beside their templates: checked at start, executed in-process.
 
-`templates/cases/list.graphql` holds one operation, named `CasesList`, and is run as `"cases/list"`. Fragments live
-in `_name.graphql` files beside the partials they feed and are added to every operation that reaches them.
-`__typename` is added wherever a union or an interface is selected, so that templates can branch on it.
+`templates/cases/list.graphql` holds one operation, named `CasesList`, and is run as `"cases/list"`.
+Fragments live in `_name.graphql` files beside the partials they feed and are added to every operation that
+reaches them. `__typename` is added wherever a union or an interface is selected, so that templates can
+branch on it.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -135,7 +136,7 @@ class Operations:
     async def subscribe(
         self, name: str, variables: Mapping[str, Any], context: Context
     ) -> AsyncIterator[Outcome]:
-        """Execute a subscription by name: one outcome an event, or a single one with the errors that refused it."""
+        """Execute a subscription: one outcome an event, or a single one with the errors that refused it."""
         stream = await self._schema.subscribe(
             self._operations[name].text, variable_values=dict(variables), context_value=context
         )
@@ -185,7 +186,8 @@ def _misplaced(name: str, document: DocumentNode) -> Iterator[str]:
     expected = operation_name(name.removesuffix(".graphql"))
     names = [node.name.value if node.name else "(no name)" for node in operations]
     if names != [expected] or others:
-        yield f"{name}: should hold one operation named {expected} and nothing else, not {', '.join(names) or 'none'}"
+        held = ", ".join(names) or "none"
+        yield f"{name}: should hold one operation named {expected} and nothing else, not {held}"
 
 
 def _described(error: GraphQLError) -> str:

@@ -27,7 +27,7 @@ FLASH = "flash message"
 
 @dataclass(frozen=True)
 class Page:
-    """What a template knows of the request: `page.language`, `page.viewer` …
+    """What a template knows of the request, such as `page.language` and `page.viewer`.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Renderer:
     def response(
         self, request: Request, template: str, data: Mapping[str, Any], status: int = 200
     ) -> HTMLResponse:
-        """Return a template as an answer that no shared computer keeps; a whole page shows the waiting message."""
+        """Return a template as an answer no shared computer keeps; a whole page shows the waiting message."""
         flash = None if htmx.wants_fragment(request) else self._waiting(request)
         body = self.text(request, template, data, flash=flash)
         headers = {"Vary": htmx.VARY, "Cache-Control": "no-store"}

@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_TIME_ZONE",
         description="time zone that dates are read and shown in, e.g. Europe/Paris or America/Montreal",
     )
+    access_log: bool = Field(
+        default=True,
+        validation_alias="CHEVET_ACCESS_LOG",
+        description="one JSON line on standard output for each request, without query, body or address",
+    )
     redis_url: str | None = Field(
         None,
         validation_alias="REDIS_URL",

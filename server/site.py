@@ -1,4 +1,4 @@
-"""What one running application is made of; `server.app.create_app` wires it, requests find it by `site_of`."""
+"""What a running application is made of; `server.app.create_app` wires it, requests find it by `site_of`."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -53,7 +53,7 @@ class Query:
         return input.minutes
 
     @strawberry.field
-    def attach(self, id: strawberry.ID, file: Upload, count: int = 1) -> int:  # noqa: A002
+    def attach(self, id: strawberry.ID, file: Upload, count: int = 1) -> int:  # noqa: A002, ARG002 - the same
         return count
 
 
@@ -193,7 +193,7 @@ def test_a_file_input_left_empty_asks_for_a_file(operations: Operations) -> None
 
 
 def test_what_was_typed_is_kept_without_its_files() -> None:
-    fields = [
+    fields: list[tuple[str, Any]] = [
         ("minutes", "abc"),
         ("tags", "a"),
         ("tags", "b"),

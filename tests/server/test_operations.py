@@ -36,7 +36,8 @@ class Query:
 
     @strawberry.field
     def pet(self, number: int) -> Cat | Dog | None:
-        return {1: Cat(name="Tom", lives=9), 2: Dog(name="Rex", tricks=[])}.get(number)
+        pets: dict[int, Cat | Dog] = {1: Cat(name="Tom", lives=9), 2: Dog(name="Rex", tricks=[])}
+        return pets.get(number)
 
     @strawberry.field
     def broken(self) -> int:
@@ -51,6 +52,7 @@ class Subscription:
             yield number
 
 
+COUNT = "subscription LiveCount($after: Int!) { count(after: $after) }"
 SCHEMA = strawberry.Schema(Query, subscription=Subscription, types=[Cat, Dog])
 
 
@@ -101,7 +103,8 @@ def test_a_fragment_in_another_file_is_added_where_it_is_reached(tmp_path: Path)
 
 
 def test_the_type_is_told_wherever_a_union_is_selected(tmp_path: Path) -> None:
-    text = "query PetsShow($number: Int!) { pet(number: $number) { ... on Cat { lives } ... on Dog { tricks } } }"
+    selected = "... on Cat { lives } ... on Dog { tricks }"
+    text = f"query PetsShow($number: Int!) {{ pet(number: $number) {{ {selected} }} }}"
     folder = write(tmp_path, {"pets/show.graphql": text})
     assert run(folder, "pets/show", number=1).data == {"pet": {"__typename": "Cat", "lives": 9}}
     assert run(folder, "pets/show", number=2).data == {"pet": {"__typename": "Dog", "tricks": []}}
@@ -128,7 +131,7 @@ def test_every_fault_is_named_at_once_with_its_file_and_line(tmp_path: Path) -> 
 
 
 def test_two_fragments_of_one_name_are_refused(tmp_path: Path) -> None:
-    files = {name: "fragment Row on Cat { lives }" for name in ("a/_row.graphql", "b/_row.graphql")}
+    files = dict.fromkeys(("a/_row.graphql", "b/_row.graphql"), "fragment Row on Cat { lives }")
     assert any("Row" in problem for problem in faults(write(tmp_path, files)))
 
 
@@ -155,9 +158,7 @@ def test_a_variable_of_the_wrong_type_is_a_bad_request(tmp_path: Path) -> None:
 
 
 def test_a_subscription_yields_one_outcome_for_each_event(tmp_path: Path) -> None:
-    folder = write(
-        tmp_path, {"live/count.graphql": "subscription LiveCount($after: Int!) { count(after: $after) }"}
-    )
+    folder = write(tmp_path, {"live/count.graphql": COUNT})
 
     async def collected() -> list[Any]:
         stream = Operations(SCHEMA, folder).subscribe("live/count", {"after": 4}, context())
@@ -167,9 +168,7 @@ def test_a_subscription_yields_one_outcome_for_each_event(tmp_path: Path) -> Non
 
 
 def test_a_refused_subscription_yields_its_errors(tmp_path: Path) -> None:
-    folder = write(
-        tmp_path, {"live/count.graphql": "subscription LiveCount($after: Int!) { count(after: $after) }"}
-    )
+    folder = write(tmp_path, {"live/count.graphql": COUNT})
 
     async def collected() -> list[list[str]]:
         stream = Operations(SCHEMA, folder).subscribe("live/count", {}, context())

@@ -1,0 +1,96 @@
+"""`python -m server COMMAND`: serve, work, migrate, and what administrators do."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from server.settings import SettingsError
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
+ROLES = ("admin", "teacher", "expert", "student", "analyst", "clinician")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of every command; each names the function that runs it, imported only then."""
+    top = argparse.ArgumentParser(
+        prog="python -m server", description="Chevet: bedside teaching of ECG reading"
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add(commands, "worker", "work off background jobs, without serving pages", "worker:run")
+    _add(commands, "migrate", "bring the database to the newest revision", "migrate:run")
+    _add_seed(commands)
+    _add_user(commands)
+    _add_token(commands)
+    audit = commands.add_parser("audit", help="the trail of changes").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    _add(audit, "verify", "check that the trail is as it was written; exit status 1 when not", "audit:verify")
+    _add(commands, "schema", "print the GraphQL schema", "schema:run")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = parser().parse_args(arguments)
+    module, _, name = options.run.partition(":")
+    run: Callable[[argparse.Namespace], int | None] = getattr(
+        importlib.import_module(f"server.commands.{module}"), name
+    )
+    try:
+        return run(options) or 0
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _add(commands: Commands, name: str, about: str, run: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=about, description=about)
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_serve(commands: Commands) -> None:
+    serve = _add(commands, "serve", "serve pages and the API", "serve:run")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+    serve.add_argument("--workers", type=int, default=1, help="processes that serve (default: %(default)s)")
+    serve.add_argument(
+        "--demo", action="store_true", help="fill an empty database and print a sign-in for each role"
+    )
+    serve.add_argument("--no-migrate", action="store_true", help="leave the database at the revision it has")
+
+
+def _add_seed(commands: Commands) -> None:
+    seed = _add(commands, "seed", "fill an empty database", "seed:run")
+    seed.add_argument(
+        "--demo", action="store_true", required=True, help="with one account a role and real ECGs"
+    )
+
+
+def _add_user(commands: Commands) -> None:
+    user = commands.add_parser("user", help="accounts").add_subparsers(required=True, metavar="WHAT")
+    add = _add(user, "add", "make an account; prints a password when none is given", "accounts:add_user")
+    add.add_argument("--email", required=True, help="address to sign in with")
+    add.add_argument("--name", required=True, help="name others see")
+    add.add_argument("--role", required=True, choices=ROLES)
+    add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+
+def _add_token(commands: Commands) -> None:
+    token = commands.add_parser("token", help="access for outside systems").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    create = _add(token, "create", "make an API token and print it, once", "accounts:create_token")
+    create.add_argument("--role", required=True, choices=ROLES, help="what the outside system acts as")
+    create.add_argument("--name", required=True, help="what the token is for")
+    create.add_argument(
+        "--scope", action="append", metavar="SCOPE", help="repeat for several; all of the role's when absent"
+    )
+    create.add_argument("--days", type=int, default=365, help="days until it expires (default: %(default)s)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""`serve`: make the database ready, say where everything is, and serve with granian."""
+
+import argparse
+import os
+import subprocess
+import sys
+
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import Server
+
+from schema.database import Database
+from server.migrations import current_revision, expected_head, is_empty, migrate
+from server.settings import Settings, load_settings
+
+STOP_SECONDS = 5
+"""How long open streams may hold up a stop."""
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve until told to stop."""
+    settings = load_settings()
+    prepare(settings, demo=options.demo, may_migrate=not options.no_migrate)
+    if options.demo:
+        os.environ.setdefault("CHEVET_ACCESS_LOG", "false")
+    server = Server(
+        "server.app:from_environment",
+        factory=True,
+        address=options.host,
+        port=options.port,
+        workers=options.workers,
+        interface=Interfaces.ASGI,
+        loop=Loops.asyncio,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+    server.on_startup(lambda: announce(f"http://{options.host}:{options.port}", demo=options.demo))
+    server.serve()
+
+
+def prepare(settings: Settings, *, demo: bool, may_migrate: bool) -> None:
+    """Migrate the database when it is behind, and fill an empty one with the demo when asked."""
+    database = Database(settings.database_url)
+    try:
+        if may_migrate and current_revision(database) != expected_head():
+            migrate(settings)
+        empty = demo and is_empty(database)
+    finally:
+        database.dispose()
+    if empty:
+        subprocess.run([sys.executable, "-m", "server", "seed", "--demo"], check=True)
+
+
+def announce(address: str, *, demo: bool) -> None:
+    """Print where the site is, and in a demo how to sign in."""
+    print(f"\nChevet: {address}", flush=True)
+    if demo:
+        from server.commands.seed import sign_ins  # noqa: PLC0415 - only a demo has them
+
+        for role, email, password in sign_ins():
+            print(f"  {role:<10} {email:<28} {password}", flush=True)
