@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from server.__main__ import parser
 from starlette.testclient import TestClient
 
+from server.__main__ import parser
 from server.app import create_app
 from server.settings import documented, load_settings
 
