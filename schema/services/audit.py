@@ -178,8 +178,8 @@ def _fault(row: RowMapping, expected: int, previous: str) -> tuple[int, str] | N
 def _stored(row: RowMapping) -> _Link:
     values = {part.name: row[part.name] for part in fields(_Link)}
     at, detail = values["at"], values["detail"]
-    if isinstance(at, str):  # SQLite stores instants as text, in UTC
-        values["at"] = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    if not isinstance(at, datetime):  # SQLite stores instants as text, in UTC, without saying so
+        values["at"] = datetime.fromisoformat(f"{at}+00:00")
     if isinstance(detail, str):
         values["detail"] = orjson.loads(detail)
     return _Link(**values)

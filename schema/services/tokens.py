@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account, ApiToken
@@ -120,15 +120,11 @@ class Tokens:
         allowed: frozenset[str] = ROLE_SCOPES[Role(account.role)]
         if self.actor is not None and self.actor.scopes is not None:
             allowed &= self.actor.scopes
-        beyond = sorted(scopes - allowed)
-        return (
-            [FieldProblem(("scopes",), "scope_beyond_role", (("scopes", ", ".join(beyond)),))]
-            if beyond
-            else []
-        )
+        beyond = ", ".join(sorted(scopes - allowed))
+        return [FieldProblem(("scopes",), "scope_beyond_role", (("scopes", beyond),))] if beyond else []
 
     def _in_force(self, account_id: int) -> int:
-        mine = select(func.count()).where(
-            ApiToken.account_id == account_id, col(ApiToken.revoked_at).is_(None)
-        )
-        return self.session.exec(mine).one()
+        end = col(ApiToken.expires_at)
+        mine = select(func.count()).where(ApiToken.account_id == account_id)
+        in_force = mine.where(col(ApiToken.revoked_at).is_(None), or_(end.is_(None), end > self.clock()))
+        return self.session.exec(in_force).one()

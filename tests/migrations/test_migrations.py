@@ -1,0 +1,117 @@
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+from sqlmodel import SQLModel
+
+import schema.models
+from schema.database import Database
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = set(SQLModel.metadata.tables)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+def migrate(url: str, revision: str = "head", *, down: bool = False) -> None:
+    config = Config(ROOT / "alembic.ini", attributes={"url": url})
+    (command.downgrade if down else command.upgrade)(config, revision)
+
+
+def tables(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names()) - {"alembic_version", "sqlite_sequence"}
+
+
+def test_the_metadata_holds_the_tables_of_every_model_module() -> None:
+    assert {"account", "case", "attempt", "job"} <= TABLES
+    assert len(schema.models.__all__) == len(list((ROOT / "schema/models").glob("*.py"))) - 2
+
+
+def test_up_down_and_up_again_leave_what_they_should(database: Database) -> None:
+    migrate(database.url)
+    assert tables(database) == TABLES
+    migrate(database.url, "base", down=True)
+    assert tables(database) == set()
+    migrate(database.url)
+    assert tables(database) == TABLES
+
+
+def test_the_migrated_schema_is_that_of_the_models(database: Database) -> None:
+    migrate(database.url)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_migrating_twice_keeps_the_rows(database: Database) -> None:
+    migrate(database.url)
+    with database.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO event (topic, kind, payload, at)"
+                " VALUES ('t', 'k', '{}', '2026-03-02 09:00:00.000000')"
+            )
+        )
+    migrate(database.url)
+    with database.read() as session:
+        assert session.execute(text("SELECT topic FROM event")).scalars().all() == ["t"]
+
+
+def test_two_who_migrate_at_once_both_succeed(database_url: str) -> None:
+    environment = {**os.environ, "DATABASE_URL": database_url}
+    arguments = [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", "head"]
+    results: list[subprocess.CompletedProcess[str]] = []
+
+    def run() -> None:
+        results.append(
+            subprocess.run(arguments, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        )
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result.returncode for result in results] == [0, 0], [result.stderr for result in results]
+    engine = create_engine(database_url)
+    assert set(inspect(engine).get_table_names()) >= TABLES
+    engine.dispose()
+
+
+def test_a_migration_that_fails_changes_nothing(database: Database) -> None:
+    with database.write() as session:
+        session.execute(text("CREATE TABLE event (sequence INTEGER)"))
+    with pytest.raises(Exception, match="event"):
+        migrate(database.url)
+    assert tables(database) == {"event"}
+
+
+def test_without_an_address_the_migration_says_what_to_set() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    arguments = [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", "head"]
+    result = subprocess.run(arguments, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "Set DATABASE_URL" in result.stderr
+
+
+def test_the_migrations_form_one_line() -> None:
+    scripts = ScriptDirectory.from_config(Config(ROOT / "alembic.ini"))
+    assert len(scripts.get_heads()) == 1
+    assert len(scripts.get_bases()) == 1
