@@ -1,44 +1,48 @@
 """Antialiased curves: a round pen following a function of x, to an eighth of a pixel, at a bounded cost."""
 
+from math import ceil
+
 import numpy as np
 import numpy.typing as npt
 
 _SUBCOLUMNS = 8
 
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
 
-def stroke(x: Floats, y: Floats, *, shape: tuple[int, int], pen: float) -> npt.NDArray[np.float32]:
-    """Draw a curve with a round pen.
+def stroke(canvas: npt.NDArray[np.float32], x: Floats, y: Floats, *, pen: float) -> None:
+    """Draw a curve with a round pen onto a canvas, over what is there.
 
     Parameters
     ----------
+    canvas : ndarray of float32, shape (height, width)
+        How much of each pixel is covered, 0 to 1; what lies outside is not drawn.
     x, y : ndarray of float, shape (n,)
         Pixel coordinates, x never decreasing; pixel 0 covers 0 to 1. NaN in y lifts the pen.
-    shape : (height, width)
-        Of the result; what lies outside is not drawn.
     pen : float
         Width of the line in pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width)
-        The part of each pixel that is covered, 0 to 1.
     """
-    height, width = shape
-    top, bottom = _spans(x, y, width * _SUBCOLUMNS)
-    top, bottom = _thickened(top, bottom, pen / 2)
-    coverage = np.zeros((height, width), np.float32)
-    drawn = top < bottom
-    if not drawn.any():
-        return coverage
-    first, last = max(int(top[drawn].min()), 0), min(int(bottom[drawn].max()) + 1, height)
-    rows = np.arange(first, last, dtype=np.float32)[:, None]
-    for sub in range(_SUBCOLUMNS):
-        upper = np.maximum(rows, top[sub::_SUBCOLUMNS].astype(np.float32))
-        lower = np.minimum(rows + 1, bottom[sub::_SUBCOLUMNS].astype(np.float32))
-        coverage[first:last] += np.clip(lower - upper, 0, 1) / _SUBCOLUMNS
-    return coverage
+    height, width = canvas.shape
+    top, bottom = _thickened(*_spans(x, y, width * _SUBCOLUMNS), pen / 2)
+    top, bottom = np.clip(top, 0, height), np.clip(bottom, 0, height)
+    drawn = np.flatnonzero(top < bottom)
+    if drawn.size:
+        first, last = int(top[drawn].min()), ceil(bottom[drawn].max())
+        coverage = _filled(
+            drawn // _SUBCOLUMNS, top[drawn] - first, bottom[drawn] - first, (last - first, width)
+        )
+        np.maximum(canvas[first:last], coverage, out=canvas[first:last])
+
+
+def _filled(column: Places, top: Floats, bottom: Floats, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Return how spans cover pixels: each writes where coverage begins and ends, and a running sum fills."""
+    change = np.zeros((shape[0] + 2, shape[1]), np.float32)
+    for edge, sign in ((top, 1 / _SUBCOLUMNS), (bottom, -1 / _SUBCOLUMNS)):
+        row = edge.astype(np.int64)
+        np.add.at(change, (row, column), sign * (1 - (edge - row)))
+        np.add.at(change, (row + 1, column), sign * (edge - row))
+    return np.cumsum(change, axis=0, out=change)[: shape[0]]
 
 
 def _spans(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:

@@ -65,7 +65,7 @@ def render(signal: Signal, *, pixels_per_mm: int = 12) -> Rendering:
 def _caption(signal: Signal, page: Page) -> str:
     scale = f"{PAPER_SPEED_MM_S:.0f} mm/s    {GAIN_MM_MV:.0f} mm/mV"
     longer = signal.duration_s > page.shown_s
-    return f"{scale}    0–{page.shown_s:.0f} s / {signal.duration_s:.0f} s" if longer else scale
+    return f"{scale}    0-{page.shown_s:.0f} s / {signal.duration_s:.0f} s" if longer else scale
 
 
 class _Ink:
@@ -106,9 +106,7 @@ class _Ink:
         left, right = between_mm or (x_mm[0] - 1, x_mm[-1] + 1)
         first, last = max(floor(left * self.scale), 0), min(ceil(right * self.scale) + 1, width)
         x, y = x_mm * self.scale + 0.5 - first, y_mm * self.scale + 0.5
-        drawn = stroke(x, np.clip(y, -height, 2 * height), shape=(height, last - first), pen=self.pen)
-        region = self.coverage[:, first:last]
-        np.maximum(region, drawn, out=region)
+        stroke(self.coverage[:, first:last], x, y, pen=self.pen)
         inside = (x >= 0) & (x < last - first)
         for beyond, edge, inward in ((y < 0, 0, 1), (y > height, height - 1, -1)):
             self.mark(first + x[beyond & inside], edge, inward)

@@ -13,7 +13,7 @@ class Signal:
     Parameters
     ----------
     leads : tuple of str
-        Lead names in the field's spelling (``I``, ``aVR``, ``V1``), one per column.
+        Lead names in the field's spelling (``I``, ``aVR``, ``V1``), unique, one per column.
     samples_mv : ndarray of float32, shape (n_samples, n_leads)
         Millivolts; NaN where the machine recorded nothing. Made read-only.
     sampling_rate_hz : float
@@ -32,6 +32,8 @@ class Signal:
     def __post_init__(self) -> None:
         if self.samples_mv.ndim != 2 or self.samples_mv.shape[1] != len(self.leads) or not self.leads:
             raise ValueError("samples_mv must have one column per lead")
+        if len(set(self.leads)) < len(self.leads):
+            raise ValueError("lead names must be unique")
         if len(self.samples_mv) < 2 or not 0 < self.sampling_rate_hz < float("inf"):
             raise ValueError("a signal needs two samples and a sampling rate")
         self.samples_mv.setflags(write=False)

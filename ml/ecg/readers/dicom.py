@@ -66,7 +66,7 @@ def read(path: Path) -> Reading:
     group = max(dataset.WaveformSequence, key=_preference)
     try:
         counts = _counts(group, dataset.original_encoding[1] is not False)
-        channels = [_Channel(item, index) for index, item in enumerate(group.ChannelDefinitionSequence)]
+        channels = _channels(group)
         signal = _signal(group, counts, channels)
         original = _rewritten(sop_class, group, counts, channels)
     except (AttributeError, IndexError, TypeError, ValueError, OverflowError):
@@ -85,8 +85,8 @@ def _preference(group: Dataset) -> tuple[bool, bool, float]:
 class _Channel:
     """One channel's lead and calibration; raises ValueError when it has no unit of voltage."""
 
-    def __init__(self, item: Dataset, index: int) -> None:
-        self.lead = _lead(item) or f"{index + 1}"
+    def __init__(self, item: Dataset, lead: str) -> None:
+        self.lead = lead
         self.sensitivity = float(item.ChannelSensitivity)
         unit = str(item.ChannelSensitivityUnitsSequence[0].CodeValue).strip().replace("µ", "u").upper()
         if unit not in _MILLIVOLTS:
@@ -103,6 +103,16 @@ class _Channel:
         gain = self.sensitivity * self.correction
         values = (_sign_extended(counts, self.bits_stored) * gain + self.baseline) * self.unit_mv
         return values if padding is None else np.where(counts == padding, np.nan, values)
+
+
+def _channels(group: Dataset) -> list[_Channel]:
+    """Return the channels in order; one with no known name, or one already taken, goes by its number."""
+    channels: dict[str, _Channel] = {}
+    for number, item in enumerate(group.ChannelDefinitionSequence, 1):
+        named = _lead(item)
+        lead = named if named and named not in channels else str(number)
+        channels[lead] = _Channel(item, lead)
+    return list(channels.values())
 
 
 def _number(item: Dataset, keyword: str, default: float) -> float:
@@ -155,8 +165,11 @@ def _signal(group: Dataset, counts: Counts, channels: Sequence[_Channel]) -> Sig
     recorded = millivolts[~np.isnan(millivolts)]
     if not recorded.size or np.abs(recorded).max() > _IMPLAUSIBLE_MV:
         raise ValueError("not the voltage of a heart")
-    leads = tuple(channel.lead for channel in channels)
-    return Signal(leads, millivolts.astype(np.float32), float(group.SamplingFrequency))
+    return Signal(
+        tuple(channel.lead for channel in channels),
+        millivolts.astype(np.float32),
+        float(group.SamplingFrequency),
+    )
 
 
 def _rewritten(sop_class: UID, group: Dataset, counts: Counts, channels: Sequence[_Channel]) -> bytes:

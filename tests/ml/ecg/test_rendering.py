@@ -122,7 +122,7 @@ def test_the_png_is_small_and_says_its_true_size() -> None:
 def test_a_constant_offset_does_not_move_the_trace() -> None:
     signal = twelve_leads(spikes_s={"V4": [8.0]})
     shifted = replace(signal, samples_mv=signal.samples_mv + np.float32(4))
-    np.testing.assert_array_equal(darkness(signal), darkness(shifted))
+    assert (darkness(signal) != darkness(shifted)).sum() <= 10, "more than what float32 rounds"
 
 
 def test_rows_grow_for_tall_complexes() -> None:
@@ -173,6 +173,13 @@ def test_nothing_is_drawn_where_nothing_was_recorded() -> None:
     assert not dark[zero, LEFT_PX + 310 : LEFT_PX + 440].any()
     assert dark[zero, LEFT_PX + 460 : LEFT_PX + 740].all()
     assert not dark[zero, LEFT_PX + 760 : LEFT_PX + 1490].any()
+
+
+def test_thirty_two_leads_of_wild_noise_take_a_bounded_effort() -> None:
+    """An amplifier's full range at 8 kHz in every lead: the page stays below 65 megapixels."""
+    noise = np.random.default_rng(3).uniform(-30, 30, (80_000, 32)).astype(np.float32)
+    rendering = render(Signal(tuple(map(str, range(32))), noise, 8000))
+    assert rendering.width * rendering.height < 65_000_000
 
 
 @pytest.mark.parametrize("rate_hz", [50.0, 100.0, 360.0, 1000.0, 8000.0])

@@ -21,7 +21,13 @@ def test_samples_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize(
     "leads,shape,rate_hz",
-    [(("I",), (2, 2), 500), ((), (2, 0), 500), (("I",), (1, 1), 500), (("I",), (2, 1), 0)],
+    [
+        (("I",), (2, 2), 500),
+        (("I", "I"), (2, 2), 500),
+        ((), (2, 0), 500),
+        (("I",), (1, 1), 500),
+        (("I",), (2, 1), 0),
+    ],
 )
 def test_what_does_not_fit_together_is_no_signal(
     leads: tuple[str, ...], shape: tuple[int, int], rate_hz: float

@@ -151,6 +151,13 @@ def test_a_lead_is_known_by_its_code_whatever_its_text(tmp_path: Path, code: str
     assert signal_of(write(tmp_path / "x", [group(ramp(), [item])])).leads == (lead,)
 
 
+def test_a_lead_named_twice_keeps_both_channels(tmp_path: Path) -> None:
+    path = write(tmp_path / "x", [group(ramp(10, 3), [channel("V1"), channel("V1"), channel("V2")])])
+    signal = signal_of(path)
+    assert signal.leads == ("V1", "2", "V2")
+    np.testing.assert_allclose(signal.samples_mv[0], [0, 0.001, 0.002])
+
+
 def test_another_kind_of_object_has_no_waveform(tmp_path: Path) -> None:
     assert failure_of(write(tmp_path / "x", [group(ramp(), [channel()])], SOPClassUID=CTImageStorage)) is (
         DecodeFailure.NO_WAVEFORM
