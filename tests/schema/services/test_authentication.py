@@ -1,0 +1,418 @@
+import threading
+from datetime import timedelta
+
+import pytest
+from argon2 import PasswordHasher
+from sqlmodel import Session, SQLModel, col, select, update
+
+from schema.database import Database
+from schema.errors import DomainError, NotAllowedError, ValidationFailedError
+from schema.models.accounts import Account, ApiToken, SignInThrottle, WebSession
+from schema.policy import Actor, Role, Scope
+from schema.services.accounts import Accounts
+from schema.services.authentication import SESSION_LIFETIME, Authentication, SignInRefusedError
+from schema.services.passwords import Passwords, digest
+from schema.services.throttle import LONGEST_DELAY_S, TooManyAttemptsError, network
+from schema.services.tokens import Tokens
+from tests.schema.people import PASSWORD, PASSWORDS, StoppedClock, actor_of, person
+
+HERE = "203.0.113.7"
+
+
+@pytest.fixture
+def authentication(database: Database, clock: StoppedClock) -> Authentication:
+    return Authentication(database, clock, PASSWORDS)
+
+
+@pytest.fixture
+def account(database: Database, clock: StoppedClock) -> Account:
+    return person(database, clock)
+
+
+def email_of(account: Account) -> str:
+    assert account.email is not None
+    return account.email
+
+
+def fail(authentication: Authentication, email: str, times: int = 1, address: str = HERE) -> None:
+    for _ in range(times):
+        with pytest.raises(SignInRefusedError):
+            authentication.sign_in(email, "not the password", address)
+
+
+def test_a_stranger_and_a_wrong_password_are_refused_alike(
+    authentication: Authentication, account: Account
+) -> None:
+    refusals: list[DomainError] = []
+    for email, password in [(email_of(account), "not the password"), ("nobody@example.org", PASSWORD)]:
+        with pytest.raises(SignInRefusedError) as refusal:
+            authentication.sign_in(email, password, HERE)
+        refusals.append(refusal.value)
+    assert refusals[0].args == refusals[1].args == ()
+
+
+def test_an_unknown_account_costs_the_same_work(
+    database: Database, clock: StoppedClock, account: Account
+) -> None:
+    verified: list[str | bytes] = []
+
+    class Counting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002
+            verified.append(hash)
+            return bool(super().verify(hash, password))
+
+    passwords = Passwords(PASSWORDS.key, Counting(time_cost=1, memory_cost=8, parallelism=1))
+    authentication = Authentication(database, clock, passwords)
+    for email in (email_of(account), "nobody@example.org", "\x00", "\ud800@example.org"):
+        fail(authentication, email)
+    assert len(verified) == 4
+
+
+def test_signing_in_opens_a_session_that_names_its_holder(
+    authentication: Authentication, account: Account
+) -> None:
+    token = authentication.sign_in(f"  {email_of(account).upper()} ", PASSWORD, HERE)
+    actor = authentication.by_session_token(token)
+    assert actor == actor_of(account, session_token_hash=digest(token))
+
+
+def test_only_the_hash_of_a_session_is_stored(
+    authentication: Authentication, database: Database, account: Account
+) -> None:
+    token = authentication.sign_in(email_of(account), PASSWORD, HERE)
+    with database.read() as session:
+        kept = session.exec(select(WebSession)).one()
+    assert kept.token_hash == digest(token)
+    assert token not in kept.model_dump_json()
+
+
+def test_each_sign_in_opens_a_session_of_its_own(authentication: Authentication, account: Account) -> None:
+    first, second = (authentication.sign_in(email_of(account), PASSWORD, HERE) for _ in range(2))
+    authentication.sign_out(first)
+    authentication.sign_out(first)
+    assert authentication.by_session_token(first) is None
+    assert authentication.by_session_token(second) is not None
+
+
+def test_a_session_ends_by_itself_and_its_row_goes_with_the_next_sign_in(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    old = authentication.sign_in(email_of(account), PASSWORD, HERE)
+    clock.at += SESSION_LIFETIME - timedelta(seconds=1)
+    assert authentication.by_session_token(old) is not None
+    clock.pass_(seconds=1)
+    assert authentication.by_session_token(old) is None
+    new = authentication.sign_in(email_of(account), PASSWORD, HERE)
+    with database.read() as session:
+        assert session.exec(select(WebSession.token_hash)).all() == [digest(new)]
+
+
+@pytest.mark.parametrize("forged", ["", "x", "\x00", "\ud800", "a" * 10_000, "' OR 1=1 --"])
+def test_a_forged_token_is_nobodys(authentication: Authentication, forged: str) -> None:
+    assert authentication.by_session_token(forged) is None
+    assert authentication.by_api_token(forged) is None
+
+
+def test_a_disabled_account_is_shut_out_and_refused_like_a_stranger(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    cookie = authentication.sign_in(email_of(account), PASSWORD, HERE)
+    secret = make_token(database, clock, account)
+    with database.write() as session:
+        Accounts(session, clock).disable(account.id or 0)
+    assert authentication.by_session_token(cookie) is None
+    assert authentication.by_api_token(secret) is None
+    with pytest.raises(SignInRefusedError):
+        authentication.sign_in(email_of(account), PASSWORD, HERE)
+    with database.write() as session:
+        Accounts(session, clock).update(account.id or 0, disabled=False)
+    assert authentication.by_session_token(cookie) is None
+    assert authentication.by_api_token(secret) is None
+    assert authentication.sign_in(email_of(account), PASSWORD, HERE)
+
+
+def test_the_delay_grows_with_each_failure_and_the_right_password_waits_too(
+    authentication: Authentication, clock: StoppedClock, account: Account
+) -> None:
+    fail(authentication, email_of(account), times=5)
+    delays = []
+    for _ in range(12):
+        with pytest.raises(TooManyAttemptsError) as refusal:
+            authentication.sign_in(email_of(account), PASSWORD, HERE)
+        delays.append(refusal.value.retry_after)
+        clock.pass_(seconds=refusal.value.retry_after)
+        fail(authentication, email_of(account))
+    assert delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, LONGEST_DELAY_S, LONGEST_DELAY_S]
+    clock.pass_(seconds=LONGEST_DELAY_S)
+    assert authentication.sign_in(email_of(account), PASSWORD, HERE)
+    fail(authentication, email_of(account), times=4)
+    assert authentication.sign_in(email_of(account), PASSWORD, HERE)
+
+
+def test_an_unknown_account_is_slowed_down_like_a_known_one(authentication: Authentication) -> None:
+    fail(authentication, "nobody@example.org", times=5)
+    with pytest.raises(TooManyAttemptsError):
+        authentication.sign_in("Nobody@example.org", PASSWORD, HERE)
+
+
+def test_guesses_from_one_address_are_slowed_down_over_all_accounts(
+    authentication: Authentication, account: Account
+) -> None:
+    for number in range(50):
+        fail(authentication, f"student{number}@example.org")
+    with pytest.raises(TooManyAttemptsError):
+        authentication.sign_in(email_of(account), PASSWORD, HERE)
+    assert authentication.sign_in(email_of(account), PASSWORD, "203.0.113.8")
+
+
+def test_a_class_behind_one_address_signs_in_without_delay(
+    authentication: Authentication, account: Account
+) -> None:
+    for number in range(49):
+        fail(authentication, f"student{number}@example.org")
+    for _ in range(10):
+        authentication.sign_in(email_of(account), PASSWORD, HERE)
+
+
+def test_guesses_in_parallel_do_not_slip_through_together(
+    authentication: Authentication, account: Account
+) -> None:
+    outcomes: list[type[DomainError]] = []
+
+    def guess() -> None:
+        try:
+            authentication.sign_in(email_of(account), "not the password", HERE)
+        except DomainError as error:
+            outcomes.append(type(error))
+
+    threads = [threading.Thread(target=guess) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (outcomes.count(SignInRefusedError), outcomes.count(TooManyAttemptsError)) == (5, 7)
+
+
+def test_failures_are_forgotten_after_an_hour(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    fail(authentication, email_of(account), times=4)
+    fail(authentication, "nobody@example.org")
+    clock.pass_(hours=1, seconds=1)
+    fail(authentication, email_of(account), times=4)
+    authentication.sign_in(email_of(account), PASSWORD, HERE)
+    with database.read() as session:
+        assert len(session.exec(select(SignInThrottle)).all()) == 1  # the address
+
+
+def test_the_throttle_keeps_neither_address_nor_e_mail(
+    authentication: Authentication, database: Database, account: Account
+) -> None:
+    fail(authentication, email_of(account))
+    other = Passwords(key=b"another key").keyed("address", HERE)
+    with database.read() as session:
+        keys = session.exec(select(SignInThrottle.key)).all()
+    assert len(keys) == 2
+    assert all(len(key) == 64 and key != other for key in keys)
+
+
+@pytest.mark.parametrize(
+    "address, counted",
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_an_ipv6_customer_counts_as_one(address: str, counted: str) -> None:
+    assert network(address) == counted
+
+
+def test_a_hash_of_another_cost_is_renewed_at_sign_in(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    dearer = Passwords(PASSWORDS.key, PasswordHasher(time_cost=2, memory_cost=8, parallelism=1))
+    Authentication(database, clock, dearer).sign_in(email_of(account), PASSWORD, HERE)
+    with database.read() as session:
+        assert "t=2" in str(session.get_one(Account, account.id).password_hash)
+    assert authentication.sign_in(email_of(account), PASSWORD, HERE)
+
+
+def test_no_transaction_is_open_while_a_password_is_hashed(sqlite_url: str, clock: StoppedClock) -> None:
+    database = Database(sqlite_url)
+    SQLModel.metadata.create_all(database.engine)
+    account = person(database, clock)
+    written: list[bool] = []
+
+    class Writing(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002
+            with database.write() as session:  # would wait 15 s for another writer and fail
+                session.execute(update(Account).values(theme="dark"))
+                written.append(True)
+            return bool(super().verify(hash, password))
+
+    passwords = Passwords(PASSWORDS.key, Writing(time_cost=1, memory_cost=8, parallelism=1))
+    authentication = Authentication(database, clock, passwords)
+    authentication.sign_in(email_of(account), PASSWORD, HERE)
+    authentication.change_password(actor_of(account), PASSWORD, "un autre mot de passe")
+    assert written == [True, True]
+    database.dispose()
+
+
+# API tokens
+
+
+def make_token(
+    database: Database, clock: StoppedClock, account: Account, lasting: timedelta | None = None
+) -> str:
+    with database.write() as session:
+        end = clock.at + lasting if lasting else None
+        scopes = frozenset({Scope.CASES_READ, Scope.PROFILE})
+        made = Tokens(session, clock, actor_of(account)).create(account.id or 0, "Moodle", scopes, end)
+        return made.secret
+
+
+def token_row(session: Session) -> ApiToken:
+    return session.exec(select(ApiToken)).one()
+
+
+def test_a_token_stands_for_its_account_within_its_scopes(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    actor = authentication.by_api_token(make_token(database, clock, account))
+    assert actor is not None
+    assert (actor.account_id, actor.role, actor.token_id) == (account.id, Role.TEACHER, 1)
+    assert actor.may(Scope.CASES_READ)
+    assert not actor.may(Scope.CASES_WRITE)
+
+
+def test_a_token_loses_what_its_account_loses(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    secret = make_token(database, clock, account)
+    with database.write() as session:
+        Accounts(session, clock).update(account.id or 0, role=Role.STUDENT)
+    actor = authentication.by_api_token(secret)
+    assert actor is not None
+    assert not actor.may(Scope.CASES_READ)
+
+
+def test_a_token_ends_when_it_expires_or_is_revoked(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    secret = make_token(database, clock, account, timedelta(days=1))
+    clock.pass_(days=1, seconds=-1)
+    assert authentication.by_api_token(secret) is not None
+    clock.pass_(seconds=1)
+    assert authentication.by_api_token(secret) is None
+    lasting = make_token(database, clock, account)
+    assert authentication.by_api_token(lasting) is not None
+    with database.write() as session:
+        Tokens(session, clock, actor_of(account)).revoke(2)
+    assert authentication.by_api_token(lasting) is None
+
+
+def test_a_tokens_use_is_noted_once_a_minute(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    secret = make_token(database, clock, account)
+    first = clock.at
+    seen = []
+    for seconds in (0, 59, 1):
+        clock.pass_(seconds=seconds)
+        authentication.by_api_token(secret)
+        with database.read() as session:
+            seen.append(token_row(session).last_used_at)
+    assert seen == [first, first, first + timedelta(seconds=60)]
+
+
+# Changing one's password
+
+NEW = "un autre mot de passe"
+
+
+def test_changing_a_password_ends_the_other_sessions_only(
+    authentication: Authentication, account: Account
+) -> None:
+    mine, other = (authentication.sign_in(email_of(account), PASSWORD, HERE) for _ in range(2))
+    actor = authentication.by_session_token(mine)
+    assert actor is not None
+    authentication.change_password(actor, PASSWORD, NEW)
+    assert authentication.by_session_token(mine) is not None
+    assert authentication.by_session_token(other) is None
+    fail(authentication, email_of(account))  # the old one no longer fits
+    assert authentication.sign_in(email_of(account), NEW, HERE)
+
+
+@pytest.mark.parametrize(
+    "current, new, problem",
+    [
+        ("not the password", NEW, "currentPassword:wrong_password"),
+        (PASSWORD, "123456789", "newPassword:too_short"),
+        (PASSWORD, "x" * 201, "newPassword:too_long"),
+    ],
+)
+def test_a_password_that_cannot_be_changed_says_why(
+    authentication: Authentication, account: Account, current: str, new: str, problem: str
+) -> None:
+    with pytest.raises(ValidationFailedError, match=f"^{problem}$"):
+        authentication.change_password(actor_of(account), current, new)
+    assert authentication.sign_in(email_of(account), PASSWORD, HERE)
+
+
+def test_guessing_the_current_password_is_throttled(authentication: Authentication, account: Account) -> None:
+    for _ in range(5):
+        with pytest.raises(ValidationFailedError):
+            authentication.change_password(actor_of(account), "not the password", NEW)
+    with pytest.raises(TooManyAttemptsError):
+        authentication.change_password(actor_of(account), PASSWORD, NEW)
+
+
+def test_a_participant_without_password_has_none_to_change(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    with database.write() as session:
+        student = Accounts(session, clock).create(
+            "P-17", Role.STUDENT, managed_by=account.id, external_id="17"
+        )
+    with pytest.raises(NotAllowedError):
+        authentication.change_password(actor_of(student), "", NEW)
+
+
+def test_a_long_password_is_not_cut_short() -> None:
+    longest = "x" * 200
+    stored = PASSWORDS.new(longest).hash
+    assert PASSWORDS.matches(stored, longest)
+    assert not PASSWORDS.matches(stored, longest + "y")
+
+
+def test_a_password_typed_with_combining_accents_is_the_same() -> None:
+    stored = PASSWORDS.new("préférée pour toujours").hash
+    assert PASSWORDS.matches(stored, "pre\u0301fe\u0301re\u0301e pour toujours")
+
+
+def test_a_damaged_hash_matches_nothing() -> None:
+    assert not PASSWORDS.matches("not a hash", PASSWORD)
+
+
+def test_an_actor_of_a_token_never_exceeds_the_role() -> None:
+    actor = Actor(1, Role.STUDENT, scopes=frozenset({Scope.CASES_WRITE, Scope.PROFILE}))
+    assert not actor.may(Scope.CASES_WRITE)
+    assert actor.may(Scope.PROFILE)
+
+
+def test_a_password_changed_while_signing_in_wins(
+    database: Database, clock: StoppedClock, account: Account
+) -> None:
+    class Changing(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002
+            with database.write() as session:
+                mine = update(Account).where(col(Account.id) == account.id)
+                session.execute(mine.values(password_hash="changed meanwhile"))
+            return bool(super().verify(hash, password))
+
+    passwords = Passwords(PASSWORDS.key, Changing(time_cost=1, memory_cost=8, parallelism=1))
+    with pytest.raises(SignInRefusedError):
+        Authentication(database, clock, passwords).sign_in(email_of(account), PASSWORD, HERE)
