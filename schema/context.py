@@ -18,8 +18,10 @@ from schema.loaders import Loaders
 from schema.policy import Actor
 from schema.services.blobs import BlobStore
 from schema.services.events import Doorbell
+from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.passwords import Passwords
+from schema.services.submission import Submissions
 
 T = TypeVar("T")
 
@@ -38,6 +40,11 @@ class Services:
     sign_link: Callable[[str, str], str]
     """(blob key, media type) -> short-lived signed URL."""
     passwords: Passwords = field(default_factory=Passwords)
+
+    @cached_property
+    def submissions(self) -> Submissions:
+        """Return what ends attempts; it keeps its own transactions."""
+        return Submissions(self.database, self.clock, Grader(self.matcher, self.ontology))
 
 
 @dataclass
@@ -86,6 +93,12 @@ class Context:
                 return work(session)
 
         result = await to_thread.run_sync(run)
+        await self.services.doorbell.ring()
+        return result
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Run `work`, which keeps its own transactions, in a thread, then ring the doorbell."""
+        result = await to_thread.run_sync(work)
         await self.services.doorbell.ring()
         return result
 

@@ -56,12 +56,6 @@ def enqueue(  # noqa: PLR0913 - the options are keywords, each with a default
     return job.id or 0
 
 
-def reschedule(session: Session, unique_key: str, run_after: datetime) -> None:
-    """Move a job that still waits to another time."""
-    waiting = (col(Job.unique_key) == unique_key) & (col(Job.state) == JobState.QUEUED.value)
-    session.execute(update(Job).where(waiting).values(run_after=run_after))
-
-
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A job one worker holds. `attempt` also tells this hold from an earlier one of the same job."""

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 import redis
-from sqlmodel import SQLModel
 
 from schema.database import Database
 from schema.models.work import Event
@@ -15,14 +14,6 @@ from schema.services.clock import now
 from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    SQLModel.metadata.create_all(database.engine)
-    yield database
-    database.dispose()
 
 
 def append(database: Database, topic: str, kind: str = "saved") -> int:

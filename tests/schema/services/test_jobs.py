@@ -2,48 +2,25 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, select
+from sqlmodel import select
 
 from schema.database import Database
 from schema.models.work import Job
 from schema.services import events, jobs
 from schema.services.jobs import Claim, Jobs, enqueue, run_due
+from tests.schema.people import StoppedClock
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KINDS = frozenset({"submit_attempt"})
 
 
-class FakeClock:
-    def __init__(self) -> None:
-        self.at = NINE
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def advance(self, **duration: float) -> None:
-        self.at += timedelta(**duration)
-
-
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    SQLModel.metadata.create_all(database.engine)
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def put(database: Database, clock: FakeClock) -> Callable[..., int]:
+def put(database: Database, clock: StoppedClock) -> Callable[..., int]:
     def put(kind: str = "submit_attempt", **options: Any) -> int:
         with database.write() as session:
             return enqueue(session, clock, kind, {"attempt": 7}, **options)
@@ -62,7 +39,7 @@ def held(claim: Claim | None) -> Claim:
 
 
 def test_a_job_enqueued_in_a_transaction_that_failed_is_not_there(
-    database: Database, clock: FakeClock
+    database: Database, clock: StoppedClock
 ) -> None:
     with database.write() as session:
         enqueue(session, clock, "submit_attempt", {})
@@ -70,11 +47,11 @@ def test_a_job_enqueued_in_a_transaction_that_failed_is_not_there(
     assert Jobs(database, clock, "w").claim(KINDS) is None
 
 
-def test_a_job_waits_for_its_time(database: Database, clock: FakeClock, put: Callable[..., int]) -> None:
+def test_a_job_waits_for_its_time(database: Database, clock: StoppedClock, put: Callable[..., int]) -> None:
     job = put(run_after=NINE + timedelta(minutes=20))
     worker = Jobs(database, clock, "w")
     assert worker.claim(KINDS) is None
-    clock.advance(minutes=20)
+    clock.pass_(minutes=20)
     claim = held(worker.claim(KINDS))
     assert (claim.id, claim.kind, claim.payload, claim.attempt) == (job, "submit_attempt", {"attempt": 7}, 1)
 
@@ -84,27 +61,15 @@ def test_a_unique_key_makes_one_job_of_two(put: Callable[..., int]) -> None:
     assert put(unique_key="attempt:8") != put(unique_key="attempt:7")
 
 
-def test_a_waiting_job_can_be_moved_to_another_time(
-    database: Database, clock: FakeClock, put: Callable[..., int]
-) -> None:
-    put(unique_key="attempt:7", run_after=NINE + timedelta(minutes=20))
-    with database.write() as session:
-        jobs.reschedule(session, "attempt:7", NINE + timedelta(minutes=30))
-    clock.advance(minutes=29)
-    assert Jobs(database, clock, "w").claim(KINDS) is None
-    clock.advance(minutes=1)
-    assert Jobs(database, clock, "w").claim(KINDS) is not None
-
-
 def test_a_worker_takes_only_kinds_it_knows(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     put("import_folder")
     assert Jobs(database, clock, "w").claim(KINDS) is None
 
 
 def test_eight_workers_never_hold_the_same_job(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     queued = {put() for _ in range(20)}
     claimed: list[int] = []
@@ -126,24 +91,24 @@ def test_eight_workers_never_hold_the_same_job(
 
 
 def test_a_held_job_is_not_given_out_again_while_its_worker_renews_the_lease(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     put()
     first, second = Jobs(database, clock, "first"), Jobs(database, clock, "second")
     claim = held(first.claim(KINDS))
     for _ in range(4):
-        clock.advance(seconds=20)
+        clock.pass_(seconds=20)
         assert first.heartbeat(claim)
         assert second.claim(KINDS) is None
 
 
 def test_a_lapsed_lease_frees_the_job_and_its_first_worker_has_no_say_any_more(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     job = put()
     first, second = Jobs(database, clock, "first"), Jobs(database, clock, "second")
     lost = held(first.claim(KINDS))
-    clock.advance(seconds=30)
+    clock.pass_(seconds=30)
     taken_over = held(second.claim(KINDS))
     assert taken_over.attempt == 2
     assert not first.heartbeat(lost)
@@ -157,48 +122,48 @@ def test_a_lapsed_lease_frees_the_job_and_its_first_worker_has_no_say_any_more(
 
 
 def test_the_same_worker_that_lost_a_job_and_took_it_again_is_told_apart(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     job = put()
     worker = Jobs(database, clock, "w")
     lost = held(worker.claim(KINDS))
-    clock.advance(seconds=30)
+    clock.pass_(seconds=30)
     held(worker.claim(KINDS))
     worker.succeed(lost)
     assert row(database, job).state == "running"
 
 
 def test_a_failed_job_comes_back_later_each_time_and_is_given_up_after_five(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     job = put()
     worker = Jobs(database, clock, "w")
     for delay in (2, 4, 8, 16):
         worker.fail(held(worker.claim(KINDS)), "TimeoutError")
-        clock.advance(seconds=delay - 1)
+        clock.pass_(seconds=delay - 1)
         assert worker.claim(KINDS) is None
-        clock.advance(seconds=1)
+        clock.pass_(seconds=1)
     worker.fail(held(worker.claim(KINDS)), "TimeoutError")
-    clock.advance(days=1)
+    clock.pass_(days=1)
     assert worker.claim(KINDS) is None
     given_up = row(database, job)
     assert (given_up.state, given_up.error, given_up.attempts) == ("failed", "TimeoutError", 5)
 
 
 def test_a_job_that_kills_every_worker_is_given_up(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     job = put()
     worker = Jobs(database, clock, "w")
     for _ in range(5):
         assert worker.claim(KINDS) is not None
-        clock.advance(seconds=30)
+        clock.pass_(seconds=30)
     assert worker.claim(KINDS) is None
     assert row(database, job).state == "failed"
 
 
 def test_a_worker_killed_while_it_holds_a_job_loses_nothing(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     job = put()
     script = (
@@ -214,14 +179,14 @@ def test_a_worker_killed_while_it_holds_a_job_loses_nothing(
     done: list[int] = []
     handlers = {"submit_attempt": lambda claim, _progress: done.append(claim.payload["attempt"])}
     assert run_due(database, handlers, clock, 10) == 0
-    clock.advance(seconds=30)
+    clock.pass_(seconds=30)
     assert run_due(database, handlers, clock, 10) == 1
     assert done == [7]
     assert row(database, job).state == "succeeded"
 
 
 def test_due_jobs_are_worked_off_up_to_the_limit(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     for _ in range(3):
         put()
@@ -232,7 +197,7 @@ def test_due_jobs_are_worked_off_up_to_the_limit(
 
 
 def test_a_handler_that_raises_has_its_job_put_back(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     job = put()
 
@@ -245,13 +210,13 @@ def test_a_handler_that_raises_has_its_job_put_back(
 
 
 def test_a_long_job_keeps_its_lease_while_it_is_done(
-    database: Database, clock: FakeClock, put: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    database: Database, clock: StoppedClock, put: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "HEARTBEAT_SECONDS", 0.005)
     job = put()
 
     def handler(_claim: Claim, _progress: Callable[[float], None]) -> None:
-        clock.advance(seconds=25)
+        clock.pass_(seconds=25)
         while row(database, job).lease_until != clock() + timedelta(seconds=30):
             pass
 
@@ -260,7 +225,7 @@ def test_a_long_job_keeps_its_lease_while_it_is_done(
 
 
 def test_whoever_follows_a_job_hears_of_its_progress_and_its_end(
-    database: Database, clock: FakeClock, put: Callable[..., int]
+    database: Database, clock: StoppedClock, put: Callable[..., int]
 ) -> None:
     job = put()
     run_due(database, {"submit_attempt": lambda _claim, progress: progress(0.5)}, clock, 1)

@@ -1,0 +1,195 @@
+"""Marking an answer against a pinned key, and keeping the mark with all that it depends on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ml.language import grading as rules
+from ml.language.grading import (
+    Because,
+    Feedback,
+    Grade,
+    GradedItem,
+    KeyItem,
+    Reason,
+    Role,
+    Verdict,
+    WrongClaim,
+)
+from ml.language.ontology import Ontology
+from ml.language.types import Language, Reading, Span
+from schema.models.cases import CaseRevision
+from schema.services.answers import Draft
+from schema.services.matching import CachedMatcher
+from schema.services.revisions import pinned_annotations
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What the expert expects of an answer, as one revision of the case has it."""
+
+    revision: int
+    items: tuple[KeyItem, ...]
+
+    @classmethod
+    def of(cls, revision: CaseRevision) -> "Key":
+        """Return the key in a kept revision."""
+        items = [
+            KeyItem(row.concept_id, row.coefficient, Role(row.role))
+            for row in pinned_annotations(revision.snapshot)
+        ]
+        return cls(revision.number, tuple(items))
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A mark out of 100 and the document that explains it."""
+
+    score: float
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGrade:
+    """A mark read back.
+
+    Parameters
+    ----------
+    picked
+        Concepts the student chose from the list.
+    supplementary_spans
+        Where the answer states each supplementary concept.
+    """
+
+    grade: Grade
+    picked: frozenset[str]
+    supplementary_spans: dict[str, tuple[Span, ...]]
+    key_revision: int
+    ontology_version: str
+    matcher_version: str
+
+    def feedback(self, ontology: Ontology, language: Language) -> Feedback:
+        """Return the mark in sentences; a concept the ontology has dropped since gets an empty one."""
+        known = replace(
+            self.grade,
+            items=tuple(item for item in self.grade.items if _known(item, ontology)),
+            wrong=tuple(claim for claim in self.grade.wrong if _known(claim, ontology)),
+        )
+        told = rules.feedback(known, ontology, language)
+        items = dict(zip((item.concept for item in known.items), told.items, strict=True))
+        wrong = dict(zip((claim.concept for claim in known.wrong), told.wrong, strict=True))
+        return Feedback(
+            items=tuple(items.get(item.concept, "") for item in self.grade.items),
+            wrong=tuple(wrong.get(claim.concept, "") for claim in self.grade.wrong),
+            summary=told.summary,
+        )
+
+
+class Grader:
+    """Marks answers by the present matcher, ontology and rules.
+
+    A concept of the key that the present ontology has dropped cannot be marked: the document lists it as
+    `unmarked` and the others decide the mark.
+    """
+
+    def __init__(self, matcher: CachedMatcher, ontology: Ontology) -> None:
+        self._matcher = matcher
+        self._ontology = ontology
+
+    def grade(self, draft: Draft, key: Key) -> Graded:
+        """Return the mark of one answer; never raises, whatever the answer's text."""
+        reading = self._matcher.match(draft.text).reading if draft.text.strip() else Reading()
+        items = [item for item in key.items if item.concept in self._ontology]
+        grade = rules.grade(reading, draft.concept_ids, items, self._ontology)
+        document = {
+            **_document(grade, reading),
+            "picked": list(draft.concept_ids),
+            "unmarked": [item.concept for item in key.items if item.concept not in self._ontology],
+            "key_revision": key.revision,
+            "ontology_version": self._ontology.version,
+            "matcher_version": self._matcher.version,
+        }
+        return Graded(grade.score, document)
+
+
+def stored_grade(document: dict[str, Any]) -> StoredGrade:
+    """Read a kept document."""
+    grade = Grade(
+        score=document["score"],
+        items=tuple(_item(fields) for fields in document["items"]),
+        wrong=tuple(
+            WrongClaim(fields["concept"], _spans(fields["spans"]), _because(fields))
+            for fields in document["wrong"]
+        ),
+        supplementary=tuple(fields["concept"] for fields in document["supplementary"]),
+        grader_version=document["grader_version"],
+    )
+    return StoredGrade(
+        grade=grade,
+        picked=frozenset(document["picked"]),
+        supplementary_spans={each["concept"]: _spans(each["spans"]) for each in document["supplementary"]},
+        key_revision=document["key_revision"],
+        ontology_version=document["ontology_version"],
+        matcher_version=document["matcher_version"],
+    )
+
+
+def _document(grade: Grade, reading: Reading) -> dict[str, Any]:
+    stated = {claim.concept: claim.spans for claim in reading.claims}
+    return {
+        "score": grade.score,
+        "items": [
+            {
+                "concept": item.concept,
+                "verdict": item.verdict.value,
+                "credit": item.credit,
+                "coefficient": item.coefficient,
+                "role": item.role.value,
+                **_grounds(item),
+            }
+            for item in grade.items
+        ],
+        "wrong": [{"concept": claim.concept, **_grounds(claim)} for claim in grade.wrong],
+        "supplementary": [
+            {"concept": concept, "spans": _pairs(stated.get(concept, ()))} for concept in grade.supplementary
+        ],
+        "grader_version": grade.grader_version,
+    }
+
+
+def _grounds(marked: GradedItem | WrongClaim) -> dict[str, Any]:
+    return {
+        "spans": _pairs(marked.spans),
+        "reason": marked.because.reason.value,
+        "because": marked.because.concept,
+    }
+
+
+def _item(fields: dict[str, Any]) -> GradedItem:
+    return GradedItem(
+        concept=fields["concept"],
+        verdict=Verdict(fields["verdict"]),
+        credit=fields["credit"],
+        coefficient=fields["coefficient"],
+        role=Role(fields["role"]),
+        spans=_spans(fields["spans"]),
+        because=_because(fields),
+    )
+
+
+def _because(fields: dict[str, Any]) -> Because:
+    return Because(Reason(fields["reason"]), fields["because"])
+
+
+def _pairs(spans: Iterable[Span]) -> list[list[int]]:
+    return [[span.start, span.end] for span in spans]
+
+
+def _spans(pairs: Iterable[list[int]]) -> tuple[Span, ...]:
+    return tuple(Span(start, end) for start, end in pairs)
+
+
+def _known(marked: GradedItem | WrongClaim, ontology: Ontology) -> bool:
+    return marked.concept in ontology and (
+        marked.because.concept is None or marked.because.concept in ontology
+    )
