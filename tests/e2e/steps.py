@@ -1,0 +1,95 @@
+"""What people do in the browser, said once."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def import_files(page: Page, address: str, files: Sequence[Path]) -> None:
+    """Start a new case with some files; return once they are shown."""
+    page.goto(f"{address}/builder/new")
+    page.set_input_files("input[name=files]", [str(file) for file in files])
+    page.wait_for_url(re.compile(r"/builder/[^/]+/import"))
+    expect(page.locator("[data-ecg] img")).to_have_count(len(files))
+
+
+def name_case(page: Page, name: str, category: str, difficulty: str) -> None:
+    """Say what the case is and go on to annotating it."""
+    page.get_by_label("Nom", exact=True).fill(name)
+    page.get_by_label("Catégorie", exact=True).select_option(label=category)
+    page.get_by_label("Difficulté", exact=True).select_option(label=difficulty)
+    page.get_by_role("button", name="Enregistrer et annoter").click()
+    page.wait_for_url(re.compile("/annotate"))
+
+
+def describe(page: Page, text: str) -> None:
+    """Describe the tracing and ask for its concepts."""
+    page.get_by_label("Décrivez-le avec vos mots").fill(text)
+    page.get_by_role("button", name="Trouver les concepts").click()
+    expect(page.get_by_role("heading", name="Proposés")).to_be_visible()
+
+
+def add_proposed(page: Page) -> list[str]:
+    """Add every proposed concept and return their names."""
+    proposed = page.locator("section[aria-labelledby=proposed]")
+    names = proposed.locator("form > ul .concept-name").all_inner_texts()
+    proposed.get_by_role("button", name=re.compile("^Ajouter les")).click()
+    expect(kept(page)).to_have_count(len(names))
+    return names
+
+
+def kept(page: Page) -> Locator:
+    """Return the concepts kept for the case."""
+    return page.locator("section[aria-labelledby=kept] .concept")
+
+
+def pick(page: Page, search: str, name: str, weight: str) -> None:
+    """Pick a concept by hand, with its weight."""
+    before = kept(page).count()
+    page.get_by_label("Rechercher un concept").fill(search)
+    page.get_by_role("button", name="Afficher les concepts").click()
+    page.get_by_label(weight).check()
+    page.get_by_role("button", name=f"Ajouter {name}", exact=True).first.click()
+    expect(kept(page)).to_have_count(before + 1)
+
+
+def validate(page: Page) -> None:
+    """Go on to validation and validate the case."""
+    page.get_by_role("link", name="Passer à la validation").click()
+    page.get_by_role("button", name="Valider le cas").click()
+    page.wait_for_url(re.compile("/builder/session"))
+
+
+def make_session(page: Page, name: str, cases: Sequence[str]) -> str:
+    """Make a session of validated cases by name and return its join code."""
+    for case in cases:
+        page.locator("#caseIds").get_by_label(case).check()
+    page.get_by_label("Nom", exact=True).fill(name)
+    page.get_by_role("button", name="Créer la session").click()
+    page.wait_for_url(re.compile("/builder/done/"))
+    expect(page.get_by_text("disponible pour les étudiants")).to_be_visible()
+    return page.locator(".join-code").inner_text().strip()
+
+
+def join_and_begin(page: Page, address: str, code: str) -> None:
+    """Join a session by code and begin."""
+    page.goto(f"{address}/learn")
+    page.get_by_label("Code d’accès").fill(code)
+    page.get_by_role("button", name="Rejoindre une session").click()
+    page.get_by_role("button", name="Commencer").first.click()
+    page.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
+
+
+def write(page: Page, text: str) -> None:
+    """Write an answer and wait until the page says it is saved."""
+    page.get_by_label("Votre lecture").fill(text)
+    expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved", timeout=10_000)
+
+
+def hand_in(page: Page) -> None:
+    """Hand the attempt in."""
+    page.locator("summary", has_text="Rendre").click()
+    page.get_by_role("button", name="Rendre définitivement").click()
+    page.wait_for_url(re.compile("/result"))

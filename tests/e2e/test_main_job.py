@@ -1,0 +1,188 @@
+"""The whole main job in a real browser, on real ECGs."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e import steps
+from tests.e2e.conftest import Site, sign_in
+
+pytestmark = pytest.mark.e2e
+BAV2 = "BAV du 2e degré Mobitz 1, fréquence à 60 bpm, axe normal, pas d'onde Q pathologique"
+STEMI = "STEMI antérieur étendu, sus-décalage ST V1-V6, miroir en inférieur, évolution vers ondes Q profondes"
+BAV1 = "BAV du 1er degré avec PR allongé à 240ms"
+BAV3 = "BAV 3 complet avec dissociation AV, FC ventriculaire 35"
+Enter = Callable[..., Page]
+
+
+def test_a_stranger_is_asked_to_sign_in_and_sees_nothing(site: Site, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="fr-FR")
+    for path in ("/builder", "/cases", "/sessions", "/learn", "/account", "/audit"):
+        page.goto(f"{site.address}{path}")
+        assert "/sign-in" in page.url
+
+
+def test_a_teacher_turns_one_png_into_a_case_with_five_concepts(
+    site: Site, enter: Enter, pictures: list[Path]
+) -> None:
+    page = enter("teacher")
+    steps.import_files(page, site.address, pictures[:1])
+    steps.name_case(page, "Bloc à cinq concepts", "Bloc de conduction", "Intermédiaire")
+    steps.describe(page, BAV2)
+    names = steps.add_proposed(page)
+    assert len(names) >= 4
+    shares = page.locator("section[aria-labelledby=proposed] .confidence").all_inner_texts()
+    percents = [int(found.group(1)) for text in shares if (found := re.search(r"(\d+)", text))]
+    assert percents == sorted(percents, reverse=True)
+    assert min(percents) >= 70
+    steps.pick(page, "PR allongé", "PR allongé", "0,8 important")
+    assert steps.kept(page).count() >= 5
+    steps.validate(page)
+    page.goto(f"{site.address}/cases?search=cinq+concepts")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".card")).to_contain_text("Validé")
+
+
+def test_three_pngs_with_labels_and_timings_and_eight_concepts(
+    site: Site, enter: Enter, pictures: list[Path]
+) -> None:
+    page = enter("teacher")
+    steps.import_files(page, site.address, pictures)
+    for number, (label, timing) in enumerate(
+        [("Avant", "Initial"), ("Après thrombolyse", "Post-traitement"), ("À trois mois", "Suivi")]
+    ):
+        page.locator("input[name^=label_]").nth(number).fill(label)
+        page.locator("select[name^=timing_]").nth(number).select_option(label=timing)
+    page.get_by_role("button", name="Enregistrer étiquettes et moments").click()
+    expect(page.locator("[data-ecg] .ecg-title")).to_have_text(["Avant", "Après thrombolyse", "À trois mois"])
+    page.get_by_role("button", name="Descendre Avant").click()
+    expect(page.locator("[data-ecg] .ecg-title").first).to_have_text("Après thrombolyse")
+    steps.name_case(page, "Infarctus suivi", "Infarctus", "Avancé")
+    steps.describe(page, STEMI)
+    found = len(steps.add_proposed(page))
+    assert found >= 4
+    for search, name in [
+        ("rythme sinusal", "Rythme sinusal"),
+        ("tachycardie sinusale", "Tachycardie sinusale"),
+        ("axe normal", "Axe normal"),
+        ("QRS fins", "QRS fins"),
+    ][: max(8 - found, 0)]:
+        steps.pick(page, search, name, "0,5 optionnel")
+    assert steps.kept(page).count() >= 8
+    steps.validate(page)
+
+
+def test_a_session_of_three_cases_is_taken_and_graded(
+    site: Site,
+    enter: Enter,
+    new_page: Callable[..., Page],
+    student_of: Callable[[str], tuple[str, str]],
+    pictures: list[Path],
+) -> None:
+    teacher = enter("teacher")
+    for name, text, picture in zip(
+        ("Cas un", "Cas deux", "Cas trois"), (BAV1, STEMI, BAV3), pictures, strict=True
+    ):
+        steps.import_files(teacher, site.address, [picture])
+        steps.name_case(teacher, name, "Autre", "Débutant")
+        steps.describe(teacher, text)
+        steps.add_proposed(teacher)
+        steps.validate(teacher)
+    code = steps.make_session(teacher, "Trois lectures", ["Cas un", "Cas deux", "Cas trois"])
+    teacher.get_by_role("link", name="Suivre la session").click()
+    expect(teacher.get_by_text("Personne n’a encore commencé")).to_be_visible()
+
+    student = new_page(locale="fr-FR", viewport={"width": 390, "height": 844})
+    sign_in(student, site, *student_of("Lina"))
+    steps.join_and_begin(student, site.address, code)
+    expect(student.get_by_role("heading", level=1)).to_contain_text("Cas 1 sur 3")
+    assert "Cas un" not in student.content()
+    expect(teacher.locator("#activity")).to_contain_text("Lina", timeout=5_000)
+
+    steps.write(student, BAV1)
+    student.get_by_role("button", name="Enregistrer et cas suivant").click()
+    student.wait_for_url(re.compile(r"/attempts/[^/]+/2"))
+    steps.write(student, "Pas de sus-décalage ST.")
+    student.goto(student.url.rsplit("/", 1)[0] + "/3")
+    steps.write(student, "BAV 3 complet, FC ventriculaire 35")
+    student.reload()
+    expect(student.get_by_label("Votre lecture")).to_have_value("BAV 3 complet, FC ventriculaire 35")
+    steps.hand_in(student)
+    expect(student.locator(".score")).to_contain_text("/ 100")
+    score = float(student.locator(".score strong").inner_text().replace(",", "."))
+    assert 20 < score < 90
+    expect(student.locator("#case-1")).to_contain_text("100 / 100")
+    expect(student.locator("[data-verdict=found]").first).to_be_visible()
+    expect(student.locator("[data-verdict=contradicted]").first).to_be_visible()
+    expect(student.locator("#case-1")).to_contain_text("Cas un")
+    expect(teacher.locator("#activity")).to_contain_text("Rendu", timeout=5_000)
+
+
+def test_a_matcher_miss_then_a_hit_moves_the_figures_beside_the_page(
+    site: Site, enter: Enter, pictures: list[Path]
+) -> None:
+    page = enter("teacher")
+    steps.import_files(page, site.address, pictures[:1])
+    steps.name_case(page, "Deux fois le même texte", "Autre", "Débutant")
+    hits, misses = _figures(page)
+    text = f"Fibrillation atriale à 120/min, QRS fins ({hits}-{misses})"
+    steps.describe(page, text)
+    after_miss = _figures(page)
+    assert after_miss[1] > misses
+    page.get_by_role("button", name="Trouver les concepts").click()
+    expect(page.get_by_role("heading", name="Proposés")).to_be_visible()
+    assert _figures(page)[0] > after_miss[0]
+
+
+def test_a_case_made_elsewhere_shows_beside_the_page_within_two_seconds(
+    site: Site, enter: Enter, pictures: list[Path]
+) -> None:
+    watching = enter("teacher")
+    watching.goto(f"{site.address}/builder/new")
+    figure = watching.locator("#statistics dd").first
+    before = int(figure.inner_text())
+    other = enter("expert")
+    steps.import_files(other, site.address, pictures[:1])
+    expect(figure).not_to_have_text(str(before), timeout=2_000)
+
+
+def test_leaving_the_builder_and_returning_resumes_the_draft(
+    site: Site, enter: Enter, pictures: list[Path]
+) -> None:
+    page = enter("teacher")
+    steps.import_files(page, site.address, pictures[:1])
+    steps.name_case(page, "Brouillon repris", "Autre", "Débutant")
+    page.get_by_label("Décrivez-le avec vos mots").fill("Tachycardie sinusale à 110/min")
+    page.get_by_role("button", name="Trouver les concepts").click()
+    page.goto(f"{site.address}/cases")
+    page.goto(f"{site.address}/builder")
+    expect(page.get_by_label("Décrivez-le avec vos mots")).to_have_value("Tachycardie sinusale à 110/min")
+
+
+def test_a_dicom_is_drawn_on_calibrated_paper_and_keeps_no_name(
+    site: Site, enter: Enter, shared_data: Path
+) -> None:
+    page = enter("teacher")
+    steps.import_files(page, site.address, [shared_data / "ecg-formats/dicom/pydicom_waveform_ecg.dcm"])
+    expect(page.locator("[data-ecg]")).to_have_attribute("data-px-per-mm", re.compile(r"\d"))
+    expect(page.locator(".ecg-foot")).to_contain_text("25 mm/s · 10 mm/mV")
+
+
+def test_a_file_that_is_no_ecg_is_refused_beside_the_field_and_the_good_one_kept(
+    site: Site, enter: Enter, pictures: list[Path], tmp_path: Path
+) -> None:
+    bad = tmp_path / "notes.png"
+    bad.write_bytes(b"not a picture at all")
+    page = enter("teacher")
+    page.goto(f"{site.address}/builder/new")
+    page.set_input_files("input[name=files]", [str(pictures[0]), str(bad)])
+    expect(page.locator("main .message[data-kind=error]")).to_contain_text("Fichier 2")
+    expect(page.locator("[data-ecg] img")).to_have_count(1)
+
+
+def _figures(page: Page) -> tuple[int, int]:
+    hits, misses = page.locator("#statistics dd").all_inner_texts()[-2:]
+    return int(re.sub(r"\D", "", hits)), int(re.sub(r"\D", "", misses))
