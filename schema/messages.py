@@ -74,7 +74,6 @@ MESSAGES: dict[str, str] = {
     "answer_changed": N_("This answer was changed on another device. Reload to see it."),
     "already_submitted": N_("This attempt has been handed in already."),
     "deadline_passed": N_("The time is up. What you had saved by then has been handed in."),
-    "unknown_concept": N_("This concept is not one of the list."),
     "too_many_concepts": N_("At most {maximum} concepts."),
 }
 """Features add their own rows; a test checks that each code used has one and that French has it too."""
