@@ -17,7 +17,7 @@ export class Autosave {
     this.typed = 0;
     this.acknowledged = 0;
     for (const name of ["input", "change"]) form.addEventListener(name, (event) => this.changed(event));
-    form.addEventListener("submit", () => this.submitted());
+    form.addEventListener("submit", (event) => this.submitted(event));
     addEventListener("online", () => this.pending() && this.save());
     addEventListener("pagehide", () => this.pending() && this.lastWords());
     this.restore();
@@ -55,9 +55,18 @@ export class Autosave {
     return Number(this.form.elements.namedItem("revision")?.value ?? 0);
   }
 
-  /** The form goes by the ordinary way: its draft is needed only if the server's revision has not moved. */
-  submitted() {
+  /** The form goes by the ordinary way, once no save is under way (it moves the revision); its draft is needed only if
+      the server's revision has not moved. */
+  async submitted(event) {
     clearTimeout(this.timer);
+    if (this.saving) {
+      const { submitter } = event;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      await this.saving;
+      this.form.requestSubmit(submitter);
+      return;
+    }
     if (this.pending()) this.keep(true);
     this.acknowledged = this.typed;
   }

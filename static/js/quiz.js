@@ -58,10 +58,23 @@ class Timer {
   }
 }
 
+/** A link leaves when the last words are acknowledged, or after two seconds: they stay in this tab's store then. */
+async function saveFirst(event) {
+  const link = event.target.closest?.("a[href]");
+  const elsewhere = event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || link?.target;
+  if (!link || elsewhere || link.hash || !savers().some((saver) => saver.pending() && !saver.refused)) return;
+  event.preventDefault();
+  await Promise.race([flushAll(), new Promise((resolve) => setTimeout(resolve, 2000))]);
+  location.assign(link.href);
+}
+
 let listening = false;
 
 export function wakeQuiz() {
-  if (!listening) document.addEventListener("submit", flushFirst);
+  if (!listening) {
+    document.addEventListener("submit", flushFirst);
+    document.addEventListener("click", saveFirst);
+  }
   listening = true;
   for (const block of document.querySelectorAll("[data-timer]")) {
     if (awake.has(block)) continue;
