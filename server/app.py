@@ -48,14 +48,14 @@ MAX_BODY = 1_000_000
 
 
 class Application(Starlette):
-    """Starlette within an envelope that crashes and refusals cannot leave."""
+    """Starlette behind the forgery door, in an envelope that no crash and no refusal leaves."""
 
     site: Site
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the whole stack."""
         inner = errors.TooLargePage(super().build_middleware_stack())
-        return Envelope(inner, strict_transport=self.site.settings.production)
+        return Envelope(ForgeryDoor(inner), strict_transport=self.site.settings.production)
 
 
 class Static(StaticFiles):
@@ -90,7 +90,7 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
     schema = build_schema()
     app = Application(
         routes=_routes(graphql.Endpoint(schema, settings)),
-        middleware=[Middleware(ForgeryDoor), Middleware(VisitorLookup)],
+        middleware=[Middleware(VisitorLookup)],
         exception_handlers={
             HTTPException: errors.on_refusal,
             errors.SignInRequired: errors.on_sign_in_required,

@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.context import bearer_token, identify
+from server.faults import log_fault
 from server.i18n import speaking
 from server.site import site_of
 
@@ -43,7 +44,8 @@ class Envelope:
     """Gives each answer its request id and security headers, and writes one line about it.
 
     The line holds no query string, no body and no address: codes and signed links never reach the log. It
-    stands outside of Starlette's own error handling, so that a crash's answer carries the headers too.
+    stands outside of Starlette's own error handling, so that a crash's answer carries the headers too; the crash,
+    once answered, goes no further than our log.
     """
 
     def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
@@ -73,7 +75,12 @@ class Envelope:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            log_fault(error, request_id, scope["path"])
+            if not seen["status"]:
+                raise
         finally:
+            await _close(scope)
             _log(scope, request_id, seen["status"], time.perf_counter() - started)
 
 
@@ -123,6 +130,12 @@ def _comes_from_us(connection: HTTPConnection) -> bool:
     origin = connection.headers.get("origin")
     ours = {f"{connection.url.scheme}://{connection.url.netloc}", site_of(connection).settings.public_url}
     return origin in ours
+
+
+async def _close(scope: Scope) -> None:
+    """Close what the request opened, such as uploaded files."""
+    for close in scope["state"].get("closing", ()):
+        await close()
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,0 +1,70 @@
+"""The real application on a migrated SQLite file, and people who use it."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from schema.policy import Role
+from schema.services.accounts import Accounts
+from server.app import Application, close_services, create_app
+from server.migrations import migrate
+from server.settings import Settings, load_settings
+
+ADDRESS = "http://testserver"
+PASSWORD = "correct horse battery"
+numbers = count(1)
+
+Join = Callable[[Role], "Person"]
+
+
+class Person:
+    """Somebody with an account and a browser."""
+
+    def __init__(self, app: Application, role: Role) -> None:
+        site = app.site
+        self.email = f"person{next(numbers)}@example.org"
+        hashed = site.authentication.passwords.new(PASSWORD)
+        with site.services.database.write() as session:
+            accounts = Accounts(session, site.services.clock)
+            account = accounts.create(f"{role.value} {self.email[6:8]}", role, self.email, hashed)
+        self.account_id = account.id or 0
+        self.browser = browser(app)
+        token = site.authentication.sign_in(self.email, PASSWORD, f"10.9.0.{self.account_id % 250}")
+        self.browser.cookies.set("chevet_session", token, domain="testserver.local")
+
+
+def browser(app: Application, address: str = "10.0.0.1") -> TestClient:
+    """Return a browser on the site itself, as far as its headers tell."""
+    headers = {"sec-fetch-site": "same-origin", "accept": "text/html", "accept-language": "en"}
+    return TestClient(app, ADDRESS, headers=headers, client=(address, 50000), follow_redirects=False)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return the settings of one installation; its database is at the newest revision."""
+    found = load_settings(None, data_dir=tmp_path_factory.mktemp("site"), jobs="elsewhere", public_url=ADDRESS)
+    migrate(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[Application]:
+    """Return the application; tests share it and make their own accounts."""
+    application = create_app(settings)
+    yield application
+    close_services(application.site.services)
+
+
+@pytest.fixture
+def stranger(app: Application) -> TestClient:
+    """Return the browser of somebody who is not signed in."""
+    return browser(app)
+
+
+@pytest.fixture
+def join(app: Application) -> Join:
+    """Return a function that makes somebody with a role, signed in."""
+    return lambda role: Person(app, role)
