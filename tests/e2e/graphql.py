@@ -47,7 +47,7 @@ class Client:
     def upload(self, case_id: str, path: Path) -> dict[str, Any]:
         """Add a recording by the multipart request specification."""
         query = f"""mutation($input: AddRecordingInput!) {{
-          addRecording(input: $input) {{ __typename ... on Case {{ id recordings {{ id label }} }} {REFUSALS} }}
+          addRecording(input: $input) {{ __typename ... on Case {{ id }} {REFUSALS} }}
         }}"""
         operations = {"query": query, "variables": {"input": {"caseId": case_id, "file": None}}}
         answer = httpx.post(

@@ -1,4 +1,4 @@
-"""kill -9 under load: what was acknowledged is there, nothing is handed in twice, everything can be resumed."""
+"""kill -9 under load: what was acknowledged is kept, nothing is handed in twice, all can be resumed."""
 
 import os
 import random
