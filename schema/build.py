@@ -5,10 +5,21 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from schema.mutations.annotations import AnnotationMutations
+from schema.mutations.cases import CaseMutations
+from schema.mutations.recordings import RecordingMutations
+from schema.mutations.accounts import AccountMutations
+from schema.mutations.tokens import TokenMutations
 from schema.queries.accounts import AccountQueries
+from schema.queries.audit import AuditQueries
+from schema.queries.nodes import NodeQueries
+from schema.scalars import DATE_TIME
+from schema.queries.cases import CaseQueries
+from schema.queries.concepts import ConceptQueries
+from schema.queries.statistics import StatisticsQueries
 
-QUERIES = (AccountQueries,)
-MUTATIONS: tuple[type, ...] = ()
+QUERIES = (AccountQueries, CaseQueries, ConceptQueries, StatisticsQueries)
+MUTATIONS: tuple[type, ...] = (CaseMutations, RecordingMutations, AnnotationMutations)
 SUBSCRIPTIONS: tuple[type, ...] = ()
 
 

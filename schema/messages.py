@@ -32,6 +32,7 @@ MESSAGES: dict[str, str] = {
     "not_your_own_account": N_("Ask another administrator: this is your own account."),
     "in_the_past": N_("Choose a time that is still to come."),
     "scope_beyond_role": N_("This goes beyond your own access: {scopes}."),
+    "too_many": N_("At most {maximum} at a time."),
     "too_many_tokens": N_("At most {maximum} tokens at a time. Revoke one first."),
     "needs_recording": N_("Add at least one recording."),
     "needs_annotation": N_("Add at least one annotation."),

@@ -4,11 +4,11 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from sqlmodel import Session, select
 
-from ml.ecg.decoded import MAX_FILE_BYTES, Decoded, DecodeError, DecodeFailure
+from ml.ecg.decoding import MAX_FILE_BYTES, Decoded, DecodeError, DecodeFailure, DecoderPool
 from schema.errors import NotFoundError, ValidationFailedError
 from schema.models.cases import Case, Recording, RecordingTiming
 from schema.services.blobs import BlobStore
@@ -23,14 +23,6 @@ THUMBNAIL_MEDIA_TYPE = "image/webp"
 _CHUNK = 1 << 20
 
 
-class Decoder(Protocol):
-    """Makes a file safe to keep and to show; raises `DecodeError` when it cannot."""
-
-    def decode(self, path: Path) -> Decoded:
-        """Return what the file holds."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """An upload that was decoded and whose blobs are kept."""
@@ -41,7 +33,7 @@ class StoredFile:
     thumbnail_key: str
 
 
-def store_upload(decoder: Decoder, blobs: BlobStore, upload: IO[bytes]) -> StoredFile:
+def store_upload(decoder: DecoderPool, blobs: BlobStore, upload: IO[bytes]) -> StoredFile:
     """Decode an upload and keep its blobs; slow, so never inside a transaction.
 
     Raises

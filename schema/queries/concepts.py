@@ -1,0 +1,103 @@
+"""The ontology's concepts, and reading texts into them."""
+
+from typing import Annotated
+
+import strawberry
+from anyio import to_thread
+
+from ml.language.ontology import Category as ConceptCategory
+from ml.language.ontology import Concept as OntologyConcept
+from ml.language.types import Language
+from schema.context import Context, Info
+from schema.errors import NotFoundError, ValidationFailedError
+from schema.pagination import Page, PageRequest, encode_cursor
+from schema.permissions import query_field
+from schema.policy import Scope
+from schema.services.text import prose
+from schema.types.arguments import After, First
+from schema.types.base import Connection, connection
+from schema.types.concepts import Concept, ConceptMatching, TextLanguage, concept_code
+
+LONGEST_TEXT = 20_000
+LONGEST_SEARCH = 200
+
+
+@strawberry.type
+class ConceptQueries:
+    """Queries about concepts."""
+
+    @query_field(Scope.CONCEPTS_READ, "One concept; null when the ontology has none of that id.")
+    async def concept(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The concept's id.")],  # noqa: A002
+    ) -> Concept | None:
+        """Return one concept."""
+        code, ontology = concept_code(id), info.context.services.ontology
+        if code not in ontology:
+            raise NotFoundError
+        return Concept.of(ontology.concept(code))
+
+    @query_field(
+        Scope.CONCEPTS_READ, "The ontology's concepts: all in its own order, or the best matches first."
+    )
+    async def concepts(
+        self,
+        info: Info,
+        search: Annotated[
+            str | None,
+            strawberry.argument(description="What was typed so far of a name; typos are forgiven."),
+        ] = None,
+        category: Annotated[
+            ConceptCategory | None, strawberry.argument(description="Only those on this shelf.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+    ) -> Connection[Concept]:
+        """Return a page of concepts."""
+        found = await to_thread.run_sync(_found, info.context, (search or "")[:LONGEST_SEARCH].strip())
+        chosen = [each for each in found if category is None or each.category is category]
+        return connection(_page(chosen, PageRequest.of(first, after, None, None)), Concept.of)
+
+    @query_field(Scope.CONCEPTS_READ, "Reads a text: which concepts it affirms or denies, and where.")
+    async def match_concepts(
+        self,
+        info: Info,
+        text: Annotated[str, strawberry.argument(description="Free text, at most 20,000 characters.")],
+        language: Annotated[
+            TextLanguage, strawberry.argument(description="The text's language.")
+        ] = TextLanguage.AUTO,
+    ) -> ConceptMatching:
+        """Read the text off the event loop."""
+        services = info.context.services
+        tidy, problems = prose(text, "text", LONGEST_TEXT)
+        if problems:
+            raise ValidationFailedError(problems)
+        found = await to_thread.run_sync(services.matcher.match, tidy, language.value)
+        return ConceptMatching.of(found, tidy, services.ontology)
+
+
+def _found(context: Context, search: str) -> list[OntologyConcept]:
+    ontology = context.services.ontology
+    if not search:
+        return list(ontology.concepts)
+    language: Language = "en" if context.language == "en" else "fr"
+    return list(ontology.search(search, language, limit=len(ontology.concepts)))
+
+
+def _page(found: list[OntologyConcept], request: PageRequest) -> Page[OntologyConcept]:
+    """Return the concepts after the one a cursor names."""
+    codes = [each.id for each in found]
+    start = 0
+    if request.cursor is not None:
+        if len(request.cursor) != 1 or request.cursor[0] not in codes:
+            raise ValidationFailedError.of("after", "bad_cursor")
+        start = codes.index(request.cursor[0]) + 1
+    stop = start + request.limit
+    return Page(
+        rows=found[start:stop],
+        has_next=stop < len(found),
+        has_previous=start > 0,
+        cursor_of=lambda each: encode_cursor([each.id]),
+        count=lambda: len(found),
+    )

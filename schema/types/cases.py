@@ -1,0 +1,169 @@
+"""Cases as the API shows them."""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from sqlalchemy import Row
+from sqlmodel import Session
+
+from schema.context import Context, Info
+from schema.loaders.accounts import accounts_by_id
+from schema.loaders.annotations import annotations_of_cases
+from schema.loaders.cases import revisions_of_cases
+from schema.loaders.recordings import recordings_of_cases
+from schema.messages import text_of
+from schema.models import cases as models
+from schema.models.cases import CaseCategory, CaseStatus
+from schema.models.cases import Difficulty as CaseDifficulty
+from schema.policy import may_change_case
+from schema.services.cases import Cases, problems_of
+from schema.types.accounts import Account
+from schema.types.annotations import Annotation
+from schema.types.base import Node, global_id
+from schema.types.enums import describe_enum
+from schema.types.recordings import Recording
+
+describe_enum(
+    CaseCategory,
+    "CaseCategory",
+    "What a case teaches.",
+    "Rhythm disorders.",
+    "Infarction.",
+    "Conduction blocks.",
+    "Hypertrophy.",
+    "Normal tracings.",
+    "Anything else.",
+)
+describe_enum(
+    CaseDifficulty,
+    "CaseDifficulty",
+    "How hard a case is to read.",
+    "For beginners.",
+    "For those who have some practice.",
+    "For those who read ECGs often.",
+    "For specialists.",
+)
+describe_enum(
+    CaseStatus,
+    "CaseStatus",
+    "Where a case stands.",
+    "Being written.",
+    "Ready for sessions.",
+    "Put away.",
+)
+
+
+@strawberry.type(description="What still keeps a case from being validated.")
+class CaseProblem:
+    """One thing missing."""
+
+    code: str = strawberry.field(description="Stable, machine-readable.")
+    message: str = strawberry.field(description="What to do, in the viewer's language.")
+
+
+@strawberry.type(description="A case as one saved change left it.")
+class CaseRevision(Node):
+    """A numbered state; sessions pin one."""
+
+    row: strawberry.Private[Row[Any]]
+    number: int = strawberry.field(description="Counted from 1 within the case.")
+    created_at: datetime = strawberry.field(description="When the change was saved.")
+    name: str = strawberry.field(description="What the case was called then.")
+    recording_count: int = strawberry.field(description="How many recordings it had.")
+    annotation_count: int = strawberry.field(description="How many annotations it had.")
+
+    @strawberry.field(description="Who saved the change.")
+    async def author(self, info: Info) -> Account:
+        """Load the author."""
+        return Account.of(await info.context.loaders.of(accounts_by_id).load(self.row.author_id))
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "CaseRevision":
+        """Return the node of a row of `revisions_of_cases`."""
+        return cls(
+            id=global_id("CaseRevision", row.id),
+            row=row,
+            number=row.number,
+            created_at=row.created_at,
+            name=row.name,
+            recording_count=row.recording_count,
+            annotation_count=row.annotation_count,
+        )
+
+
+@strawberry.type(description="A teaching case: ECGs, and what an expert says they show.")
+class Case(Node):
+    """A case, for those who write cases."""
+
+    row: strawberry.Private[Row[Any] | models.Case]
+    name: str = strawberry.field(description="Its title, which often is its diagnosis.")
+    category: CaseCategory = strawberry.field(description="What it teaches.")
+    difficulty: CaseDifficulty = strawberry.field(description="How hard it is to read.")
+    description: str = strawberry.field(description="The clinical setting, as students see it.")
+    draft_text: str = strawberry.field(description="The expert's free text that concepts are proposed from.")
+    status: CaseStatus = strawberry.field(description="Where it stands.")
+    revision: int = strawberry.field(description="Number of its latest saved change; updates must name it.")
+    created_at: datetime = strawberry.field(description="When it was begun.")
+    updated_at: datetime = strawberry.field(description="When it was last changed.")
+
+    @strawberry.field(description="Who wrote it.")
+    async def owner(self, info: Info) -> Account:
+        """Load the owner."""
+        return Account.of(await info.context.loaders.of(accounts_by_id).load(self.row.owner_id))
+
+    @strawberry.field(description="Its ECGs, in order.")
+    async def recordings(self, info: Info) -> list[Recording]:
+        """Load the recordings."""
+        rows = await info.context.loaders.of(recordings_of_cases).load(self.row.id or 0)
+        return [Recording.of(row) for row in rows]
+
+    @strawberry.field(description="What the expert says it shows, in order.")
+    async def annotations(self, info: Info) -> list[Annotation]:
+        """Load the annotations."""
+        rows = await info.context.loaders.of(annotations_of_cases).load(self.row.id or 0)
+        ontology = info.context.services.ontology
+        return [Annotation.of(row, ontology) for row in rows]
+
+    @strawberry.field(description="Its latest hundred saved changes, newest first.")
+    async def revisions(self, info: Info) -> list[CaseRevision]:
+        """Load the revisions."""
+        rows = await info.context.loaders.of(revisions_of_cases).load(self.row.id or 0)
+        return [CaseRevision.of(row) for row in rows]
+
+    @strawberry.field(description="Whether the viewer may change it.")
+    def viewer_can_edit(self, info: Info) -> bool:
+        """Ask the policy."""
+        return may_change_case(info.context.viewer, self.row.owner_id)
+
+    @strawberry.field(description="What still keeps it from being validated; empty when nothing does.")
+    async def problems(self, info: Info) -> list[CaseProblem]:
+        """Look at its recordings and annotations."""
+        recordings = await info.context.loaders.of(recordings_of_cases).load(self.row.id or 0)
+        annotations = await info.context.loaders.of(annotations_of_cases).load(self.row.id or 0)
+        found = problems_of(recorded=bool(recordings), roles=[row.role for row in annotations])
+        say = info.context.translate
+        return [CaseProblem(code=problem.code, message=say(text_of(problem)[0])) for problem in found]
+
+    @classmethod
+    def of(cls, row: Row[Any] | models.Case) -> "Case":
+        """Return the node of a row."""
+        return cls(
+            id=global_id("Case", row.id or 0),
+            row=row,
+            name=row.name,
+            category=CaseCategory(row.category),
+            difficulty=CaseDifficulty(row.difficulty),
+            description=row.description,
+            draft_text=row.draft_text,
+            status=CaseStatus(row.status),
+            revision=row.revision,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+
+def cases_for(session: Session, context: Context) -> Cases:
+    """Return the viewer's way to the cases."""
+    services = context.services
+    return Cases(session, context.viewer, services.clock, services.ontology)

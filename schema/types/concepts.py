@@ -1,0 +1,185 @@
+"""What an ECG can show, and what a text says it shows."""
+
+import base64
+import binascii
+from enum import StrEnum
+
+import strawberry
+
+from ml.language import types as reading
+from ml.language.ontology import Category as ConceptCategory
+from ml.language.ontology import Concept as OntologyConcept
+from ml.language.ontology import Kind, Ontology
+from ml.language.types import Certainty, Expression, Polarity
+from schema.context import Info
+from schema.errors import NotFoundError
+from schema.services.matching import CachedReading
+from schema.types.base import Node, global_id
+from schema.types.enums import describe_enum
+from schema.types.languages import Language
+
+PROPOSED_FROM = 70.0
+
+describe_enum(
+    ConceptCategory,
+    "ConceptCategory",
+    "The shelf a concept stands on.",
+    *(each.label("en") for each in ConceptCategory),
+)
+describe_enum(
+    Polarity,
+    "Polarity",
+    "Whether a text affirms or denies a concept.",
+    "The text affirms it.",
+    "The text denies it.",
+)
+describe_enum(
+    Certainty,
+    "Certainty",
+    "How firmly the writer holds a claim.",
+    "Stated without a doubt.",
+    "Held to be likely.",
+    "Held to be possible, or to be ruled out.",
+    "Considered, then dismissed.",
+)
+describe_enum(
+    Expression,
+    "Expression",
+    "How a claim was put.",
+    "By its name or a usual abbreviation.",
+    "In other words.",
+    "Only through its signs: never counted as stated.",
+)
+
+
+class TextLanguage(StrEnum):
+    """The matcher's hint."""
+
+    AUTO = "auto"
+    FR = "fr"
+    EN = "en"
+
+
+describe_enum(
+    TextLanguage,
+    "TextLanguage",
+    "The language a text is in.",
+    "Found out from the text.",
+    "French.",
+    "English.",
+)
+
+
+@strawberry.type(description="One thing a reading of an ECG can state.")
+class Concept(Node):
+    """A concept of the ontology in use."""
+
+    row: strawberry.Private[OntologyConcept]
+    code: str = strawberry.field(description="The ontology's own identifier; what inputs take.")
+    category: ConceptCategory = strawberry.field(description="The shelf it stands on.")
+
+    @strawberry.field(description="Its name, in the viewer's language unless told otherwise.")
+    def label(self, info: Info, language: Language | None = None) -> str:
+        """Return the preferred name."""
+        return self.row.label("en" if (language or info.context.language) == "en" else "fr")
+
+    @strawberry.field(description="The shelf's name in the viewer's language.")
+    def category_label(self, info: Info) -> str:
+        """Return the shelf's name."""
+        return self.row.category.label("en" if info.context.language == "en" else "fr")
+
+    @strawberry.field(description="Other names, in the viewer's language.")
+    def synonyms(self, info: Info) -> list[str]:
+        """Return the names after the preferred one."""
+        return list(self.row.names("en" if info.context.language == "en" else "fr")[1:])
+
+    @classmethod
+    def of(cls, row: OntologyConcept) -> "Concept":
+        """Return the node of a concept."""
+        return cls(id=global_id("Concept", row.id), row=row, code=row.id, category=row.category)
+
+    @classmethod
+    def coded(cls, ontology: Ontology, code: str) -> "Concept":
+        """Return the node of a code; one that a later ontology has dropped is shown by its code."""
+        if code in ontology:
+            return cls.of(ontology.concept(code))
+        return cls.of(OntologyConcept(code, code, code, ConceptCategory.TECHNICAL, Kind.SIGN))
+
+
+def concept_code(identifier: str) -> str:
+    """Return the code inside a concept's opaque id; raises NotFoundError for any other id."""
+    try:
+        kind, _, code = base64.b64decode(identifier, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise NotFoundError from None
+    if kind != "Concept":
+        raise NotFoundError
+    return code
+
+
+@strawberry.type(description="A stretch of a text.")
+class Span:
+    """Half-open, in characters."""
+
+    start: int = strawberry.field(description="The first character, counted from 0.")
+    end: int = strawberry.field(description="The character after the last.")
+    text: str = strawberry.field(description="What stands there.")
+
+    @classmethod
+    def of(cls, span: reading.Span, text: str) -> "Span":
+        """Return a span with its words."""
+        return cls(start=span.start, end=span.end, text=text[span.start : span.end])
+
+
+@strawberry.type(description="A concept a text states, as a proposal to annotate with.")
+class ConceptProposal:
+    """One claim."""
+
+    concept: Concept = strawberry.field(description="What is stated.")
+    confidence: float = strawberry.field(
+        description="How sure the reading is that the text says this, 0-100 per cent."
+    )
+    polarity: Polarity = strawberry.field(description="Whether it is affirmed or denied.")
+    certainty: Certainty = strawberry.field(description="How firmly the writer holds it.")
+    expression: Expression = strawberry.field(description="How it was put.")
+    spans: list[Span] = strawberry.field(description="Where the text says it, in text order.")
+    proposed: bool = strawberry.field(
+        description="Whether it is affirmed, not dismissed, and at 70 % or more."
+    )
+
+    @classmethod
+    def of(cls, claim: reading.Claim, text: str, ontology: Ontology) -> "ConceptProposal":
+        """Return the proposal of a claim."""
+        affirmed = claim.polarity is Polarity.PRESENT and claim.certainty is not Certainty.REJECTED
+        return cls(
+            concept=Concept.coded(ontology, claim.concept),
+            confidence=claim.confidence,
+            polarity=claim.polarity,
+            certainty=claim.certainty,
+            expression=claim.expression,
+            spans=[Span.of(span, text) for span in claim.spans],
+            proposed=affirmed and claim.confidence >= PROPOSED_FROM,
+        )
+
+
+@strawberry.type(description="What a text was read as.")
+class ConceptMatching:
+    """A reading and how it came about."""
+
+    proposals: list[ConceptProposal] = strawberry.field(description="What the text states, surest first.")
+    unresolved: list[str] = strawberry.field(description="Stretches in which nothing was recognised.")
+    cached: bool = strawberry.field(description="Whether the same text had been read before.")
+    milliseconds: float = strawberry.field(description="How long the answer took.")
+    matcher_version: str = strawberry.field(description="Version of the matcher that read it.")
+
+    @classmethod
+    def of(cls, found: CachedReading, text: str, ontology: Ontology) -> "ConceptMatching":
+        """Return the matching of a reading."""
+        proposals = [ConceptProposal.of(claim, text, ontology) for claim in found.reading.claims]
+        return cls(
+            proposals=sorted(proposals, key=lambda proposal: -proposal.confidence),
+            unresolved=[text[span.start : span.end] for span in found.reading.unresolved],
+            cached=found.cached,
+            milliseconds=found.milliseconds,
+            matcher_version=found.reading.source,
+        )
