@@ -37,6 +37,8 @@ class View(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the visitor's context."""
         del response
+        if isinstance(request, Request):
+            request.scope["state"].setdefault("closing", []).append(request.close)
         return context_of(request)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:

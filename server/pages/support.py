@@ -83,7 +83,7 @@ async def form_of(request: Request) -> FormData:
         403 without the form token of this visitor.
     """
     form = await request.form(max_fields=MAX_FIELDS)
-    request.scope["state"].setdefault("closing", []).append(form.close)
+    request.scope["state"].setdefault("closing", []).append(request.close)
     token = request.headers.get("x-csrf-token") or form.get("csrf_token")
     visitor = visitor_of(request)
     ours = site_of(request).signer

@@ -1,0 +1,116 @@
+"""The view at /graphql: what it takes, what it refuses, how it words errors."""
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from schema.policy import ROLE_SCOPES, Role
+from schema.services.tokens import Tokens
+from server.app import Application, close_services, create_app
+from server.settings import Settings
+from tests.server.conftest import ADDRESS, Join, browser
+
+VIEWER = "{ viewer { displayName role } }"
+
+
+def codes(answer: Any) -> list[str]:
+    return [error["extensions"]["code"] for error in answer.json()["errors"]]
+
+
+def test_a_session_and_a_token_are_the_same_viewer(app: Application, join: Join) -> None:
+    person = join(Role.TEACHER)
+    services = app.site.services
+    with services.database.write() as session:
+        tokens = Tokens(session, services.clock, None)
+        made = tokens.create(person.account_id, "outside system", ROLE_SCOPES[Role.TEACHER])
+    with_cookie = person.browser.post("/graphql", json={"query": VIEWER}).json()
+    header = {"authorization": f"Bearer {made.secret}"}
+    with_token = TestClient(app, ADDRESS).post("/graphql", json={"query": VIEWER}, headers=header).json()
+    assert with_cookie == with_token
+    assert with_cookie["data"]["viewer"]["role"] == "TEACHER"
+
+
+def test_a_document_that_does_not_fit_the_schema_is_a_bad_request(stranger: TestClient) -> None:
+    assert codes(stranger.post("/graphql", json={"query": "{ nonsense }"})) == ["BAD_REQUEST"]
+    assert codes(stranger.post("/graphql", json={"query": "{ viewer {"})) == ["BAD_REQUEST"]
+
+
+def test_a_long_literal_is_not_echoed(stranger: TestClient) -> None:
+    answer = stranger.post("/graphql", json={"query": '{ case(id: 1.5, x: "' + "y" * 100_000 + '") { id } }'})
+    assert len(answer.text) < 2000
+
+
+def test_a_body_that_is_no_json_is_refused(stranger: TestClient) -> None:
+    json_type = {"content-type": "application/json"}
+    assert stranger.post("/graphql", content=b"{", headers=json_type).status_code == 400
+    assert stranger.post("/graphql", content=b"query", headers={"content-type": "text/plain"}).status_code == 400
+
+
+def test_a_batch_is_refused(stranger: TestClient) -> None:
+    assert stranger.post("/graphql", json=[{"query": VIEWER}, {"query": VIEWER}]).status_code == 400
+
+
+def test_a_multipart_request_passes_with_the_door_only(app: Application) -> None:
+    parts = {"operations": f'{{"query": "{VIEWER}"}}', "map": "{}"}
+    files = {"0": ("ecg.png", b"content")}
+    bare = TestClient(app, ADDRESS)
+    assert bare.post("/graphql", data=parts, files=files).status_code == 403
+    ours = bare.post("/graphql", data=parts, files=files, headers={"origin": ADDRESS})
+    assert ours.json() == {"data": {"viewer": None}}
+
+
+def test_in_production_there_is_neither_graphiql_nor_queries_by_get(settings: Settings) -> None:
+    strict = settings.model_copy(update={"env": "production", "public_url": "https://testserver"})
+    application = create_app(strict)
+    try:
+        client = browser(application)
+        assert client.get("/graphql").status_code == 404
+        assert client.get("/graphql", params={"query": VIEWER}).status_code == 400
+    finally:
+        close_services(application.site.services)
+
+
+def test_in_development_graphiql_is_served_under_its_own_policy(stranger: TestClient) -> None:
+    answer = stranger.get("/graphql")
+    assert "graphiql" in answer.text.lower()
+    assert "unpkg.com" in answer.headers["content-security-policy"]
+
+
+def test_a_mutation_by_get_is_refused(stranger: TestClient) -> None:
+    assert stranger.get("/graphql", params={"query": "mutation { __typename }"}).status_code == 400
+
+
+def subscribe(client: TestClient, protocols: list[str], **headers: str) -> Any:
+    with client.websocket_connect("/graphql", subprotocols=protocols, headers=headers) as socket:
+        socket.send_json({"type": "connection_init"})
+        return socket.receive_json()
+
+
+def test_subscriptions_speak_the_current_protocol_only(stranger: TestClient) -> None:
+    assert subscribe(stranger, ["graphql-transport-ws"], origin=ADDRESS) == {"type": "connection_ack"}
+    with pytest.raises(WebSocketDisconnect) as caught:
+        subscribe(stranger, ["graphql-ws"], origin=ADDRESS)
+    assert caught.value.code == 4406
+
+
+def test_another_sites_page_cannot_open_a_socket(app: Application) -> None:
+    with pytest.raises(WebSocketDisconnect):
+        subscribe(TestClient(app, ADDRESS), ["graphql-transport-ws"], origin="https://elsewhere.example")
+
+
+def test_a_query_over_the_socket_knows_its_viewer(join: Join) -> None:
+    client = join(Role.STUDENT).browser
+    with client.websocket_connect("/graphql", subprotocols=["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        assert socket.receive_json() == {"type": "connection_ack"}
+        socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": VIEWER}})
+        assert socket.receive_json()["payload"]["data"]["viewer"]["role"] == "STUDENT"
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", 'multipart/mixed;subscriptionSpec="1.0"'])
+def test_subscriptions_over_plain_http_are_refused(join: Join, accept: str) -> None:
+    query = {"query": "subscription { statisticsChanged { sequence } }"}
+    answer = join(Role.TEACHER).browser.post("/graphql", json=query, headers={"accept": accept})
+    assert answer.status_code == 400
