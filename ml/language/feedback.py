@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ml.language.grading import Grade, GradedItem, Reason, Role, Verdict, WrongClaim
+from ml.language.grades import Grade, GradedItem, Reason, Role, Verdict, WrongClaim
 from ml.language.ontology import Ontology
 from ml.language.types import Language
 

@@ -24,117 +24,44 @@ descriptive items are marked the same way and do not count. A key with no scored
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from ml.language.feedback import Feedback, feedback
+from ml.language.grades import (
+    GRADER_VERSION,
+    Because,
+    Grade,
+    GradedItem,
+    KeyItem,
+    Reason,
+    Role,
+    Verdict,
+    WrongClaim,
+)
 from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Polarity, Reading, Span
 
-GRADER_VERSION = "1"
+__all__ = [
+    "CERTAINTY_CREDIT",
+    "COUNTED_CONFIDENCE",
+    "GENERALITY_CREDIT",
+    "GRADER_VERSION",
+    "Because",
+    "Feedback",
+    "Grade",
+    "GradedItem",
+    "KeyItem",
+    "Reason",
+    "Role",
+    "Verdict",
+    "WrongClaim",
+    "feedback",
+    "grade",
+]
+
 GENERALITY_CREDIT = {1: 0.5, 2: 0.25}
 CERTAINTY_CREDIT = {Certainty.ASSERTED: 1.0, Certainty.PROBABLE: 1.0, Certainty.POSSIBLE: 0.5}
 COUNTED_CONFIDENCE = 70.0
 _FIRMNESS = {Certainty.POSSIBLE: 1, Certainty.PROBABLE: 2, Certainty.ASSERTED: 3}
-
-
-class Role(StrEnum):
-    """Whether an item counts in the mark or only describes the tracing."""
-
-    SCORED = "scored"
-    DESCRIPTIVE = "descriptive"
-
-
-class Verdict(StrEnum):
-    """What became of a key item."""
-
-    FOUND = "found"
-    PARTIAL = "partial"
-    MISSED = "missed"
-    CONTRADICTED = "contradicted"
-
-
-class Reason(StrEnum):
-    """Why an item got its verdict, or a claim is wrong."""
-
-    EXACT = "exact"
-    MORE_SPECIFIC = "more_specific"
-    MORE_GENERAL = "more_general"
-    HEDGED = "hedged"
-    NOT_STATED = "not_stated"
-    DENIED = "denied"
-    EXCLUDED = "excluded"
-    OTHER_TERRITORY = "other_territory"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyItem:
-    """One thing the teacher expects.
-
-    Attributes
-    ----------
-    coefficient
-        Its weight among the scored items, 0.5 to 1.0.
-    """
-
-    concept: str
-    coefficient: float = 1.0
-    role: Role = Role.SCORED
-
-    def __post_init__(self) -> None:
-        if not 0.5 <= self.coefficient <= 1.0:
-            raise ValueError(
-                f"the coefficient of {self.concept} is {self.coefficient}, not within 0.5 and 1.0"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Because:
-    """The ground of a verdict: a reason, and the claimed concept it rests on, if any."""
-
-    reason: Reason
-    concept: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GradedItem:
-    """A key item with what the answer earned for it; `spans` is the text that decided."""
-
-    concept: str
-    verdict: Verdict
-    credit: float
-    coefficient: float
-    role: Role
-    spans: tuple[Span, ...]
-    because: Because
-
-
-@dataclass(frozen=True, slots=True)
-class WrongClaim:
-    """A claim that cannot be true beside the key; `because.concept` is the key item it goes against."""
-
-    concept: str
-    spans: tuple[Span, ...]
-    because: Because
-
-
-@dataclass(frozen=True, slots=True)
-class Grade:
-    """The mark out of 100 and everything it rests on.
-
-    Attributes
-    ----------
-    score
-        0-100, rounded to one decimal.
-    items
-        One for each item of the key, in its order.
-    supplementary
-        Identifiers affirmed beyond the key, without effect on the mark.
-    """
-
-    score: float
-    items: tuple[GradedItem, ...]
-    wrong: tuple[WrongClaim, ...]
-    supplementary: tuple[str, ...]
-    grader_version: str = GRADER_VERSION
 
 
 def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontology: Ontology) -> Grade:

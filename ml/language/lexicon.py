@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rapidfuzz import process
@@ -11,31 +11,13 @@ from rapidfuzz.distance import OSA
 from ml.language.ontology import Concept, Ontology
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
+from ml.language.vocabulary import COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS
 
-SMALL_WORDS = frozenset(
-    "le la les l un une des de du d au aux a the of an en in segment intervall interval espac degr degre "
-    "typ cardiaqu cardiac".split()
-)
-_VERBS = "est sont etait rest sembl apparait parait is are was were remain ce s se meme y qui".split()
-_DEGREES = (
-    "tre asse bien plu net nett nettement clairement franc franch franchement strictement legerement leger "
-    "discret discretement moder modere important majeur sever marqu minim minime probabl probablement "
-    "possibl possiblement peu quelqu plusieur several very mild marked markedly severe slightly probably "
-    "possibly likely toujour aspect allur wav ond"
-).split()
-_TRANSPARENT = "regulier irregulier regular irregular monomorph isol isolated unipolair complex".split()
-INNER_NEGATIONS = frozenset({"non", "pas", "not", "n", "ne"})
-SKIPPED = SMALL_WORDS | frozenset(_VERBS) | frozenset(_DEGREES) | frozenset(_TRANSPARENT) | INNER_NEGATIONS
-_NEGATIVE_OPENINGS = frozenset("pas san absenc aucun no without non absent".split())
-_COMMON = frozenset(
-    "avec dans pour mais donc avant apres entre chaque toute tous tout cette cet autre comme ainsi alors "
-    "patient patiente trace traces onde ondes signe signes chez encore aussi moins plutot retenu retenue "
-    "aucune retrouve presence absence possible probable evolution contexte associe associee depuis lors "
-    "derivation derivations diagnostic conclusion conclure environ battements minute minutes seconde "
-    "secondes interpretation hypothese clinique surveillance risque urgence traitement douleur which there "
-    "shows showing other about would could their while these those where suggests evidence without".split()
-)
-_MOST_SKIPPED = 3
+_NEGATIVE_OPENINGS = frozenset(["pas", "san", "absenc", "aucun", "no", "without", "non", "absent"])
+_MOST_SKIPPED = 5
+_SKIP_PENALTY = 1.5
+_TYPO_PENALTY = 7.0
+_ORDER_PENALTY = 8.0
 _LONGEST_WINDOW = 6
 
 
@@ -74,6 +56,20 @@ class Collision:
     second: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """What has been read of a name, and what was passed over on the way; small words cost nothing."""
+
+    used: tuple[int, ...] = ()
+    skipped: int = 0
+    denied: bool = False
+
+    def over(self, key: str) -> "_Path":
+        """Return the path that passes over one more word."""
+        cost = 0 if key in SMALL_WORDS else 1
+        return _Path(self.used, self.skipped + cost, self.denied or key in INNER_NEGATIONS)
+
+
 class Lexicon:
     """The names of an ontology's concepts; short foreign abbreviations apart, both languages at once.
 
@@ -109,7 +105,7 @@ class Lexicon:
 
     def _corrected(self, key: str) -> str | None:
         """Return the one known key a misspelt word must be, or nothing when it is known or unclear."""
-        if len(key) < 5 or key in self.vocabulary or key in _COMMON or not key.isalpha():
+        if len(key) < 5 or key in self.vocabulary or key in COMMON or not key.isalpha():
             return None
         if key in self._beheaded:
             return self._beheaded[key]
@@ -146,21 +142,20 @@ class Lexicon:
 
     def _walk(self, keys: list[str], typos: frozenset[int], start: int) -> Iterator[Hit]:
         """Follow names word by word from one place, passing over small words between."""
-        stack: list[tuple[_Node, int, tuple[int, ...], int, bool]] = [(self._trie, start, (), 0, False)]
+        stack = [(self._trie, start, _Path())]
         while stack:
-            node, index, used, skipped, denied = stack.pop()
+            node, index, path = stack.pop()
             if index >= len(keys):
                 continue
             key = keys[index]
             following = node.next.get(key)
             if following is not None:
-                taken = (*used, index)
+                taken = replace(path, used=(*path.used, index))
                 if following.name:
-                    yield self._hit(following.name, taken, skipped, denied, typos, "exact")
-                stack.append((following, index + 1, taken, skipped, denied))
-            if used and key in SKIPPED and skipped < _MOST_SKIPPED + len(used):
-                step = 0 if key in SMALL_WORDS else 1
-                stack.append((node, index + 1, used, skipped + step, denied or key in INNER_NEGATIONS))
+                    yield self._hit(following.name, taken, typos, "exact")
+                stack.append((following, index + 1, taken))
+            if path.used and key in SKIPPED and path.skipped < _MOST_SKIPPED:
+                stack.append((node, index + 1, path.over(key)))
 
     def _windows(self, keys: list[str], typos: frozenset[int]) -> Iterator[Hit]:
         """Find names whose words stand together in another order."""
@@ -177,22 +172,14 @@ class Lexicon:
                     break
                 name = self._unordered.get(tuple(sorted(keys[each] for each in window)))
                 if name and len(window) > 1:
-                    yield self._hit(
-                        name, tuple(window), index + 1 - start - len(window), False, typos, "order"
-                    )
+                    skipped = index + 1 - start - len(window)
+                    yield self._hit(name, _Path(tuple(window), skipped), typos, "order")
 
-    def _hit(
-        self,
-        name: tuple[str, ...],
-        used: tuple[int, ...],
-        skipped: int,
-        denied: bool,
-        typos: frozenset[int],
-        method: str,
-    ) -> Hit:
-        wrong = len(typos.intersection(used))
-        penalty = 1.5 * skipped + 7.0 * wrong + (8.0 if method == "order" else 0.0)
-        return Hit(self._names[name][0], used, name, denied, penalty, "typo" if wrong else method)
+    def _hit(self, name: tuple[str, ...], path: _Path, typos: frozenset[int], method: str) -> Hit:
+        wrong = len(typos.intersection(path.used))
+        penalty = _SKIP_PENALTY * path.skipped + _TYPO_PENALTY * wrong
+        penalty += _ORDER_PENALTY if method == "order" else 0.0
+        return Hit(self._names[name][0], path.used, name, path.denied, penalty, "typo" if wrong else method)
 
 
 class _Node:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ml.language.lexicon import SKIPPED, Hit, Lexicon
+from ml.language.lexicon import Hit, Lexicon
 from ml.language.tokens import Token
+from ml.language.vocabulary import JOINTS, SKIPPED
 
-_JOINTS = frozenset({",", "et", "ou", "ni", "and", "or", "nor", "/", "+", "&"})
 _ENDS = frozenset({".", ";", ":", "\n", "(", ")", "?", ">", "avec", "sur", "with"})
 _LONGEST_ITEM = 3
 _PENALTY = 6.0
@@ -67,13 +67,13 @@ def _backward(lexicon: Lexicon, keys: Sequence[str], taken: frozenset[int], hit:
 
 
 def _item(keys: Sequence[str], taken: frozenset[int], index: int, step: int) -> tuple[int, ...]:
-    """Return the words of the next item in one direction, if a conjunction leads to it and no name has them."""
+    """Return the words of the next item one way, if a conjunction leads to it and no name has them."""
     joints = 0
-    while 0 <= index < len(keys) and (keys[index] in _JOINTS or (keys[index] in SKIPPED and step > 0)):
-        joints += keys[index] in _JOINTS
+    while 0 <= index < len(keys) and (keys[index] in JOINTS or (keys[index] in SKIPPED and step > 0)):
+        joints += keys[index] in JOINTS
         index += step
     item: list[int] = []
-    while joints and 0 <= index < len(keys) and keys[index] not in _JOINTS | _ENDS:
+    while joints and 0 <= index < len(keys) and keys[index] not in JOINTS | _ENDS:
         if keys[index] not in SKIPPED:
             if index in taken or not keys[index].isalnum() or len(item) == _LONGEST_ITEM:
                 return ()

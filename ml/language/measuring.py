@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from ml.language.normalising import Folded
 from ml.language.types import Measurement, Span
 
-_NUMBER = r"(?P<sign>[<>+-]|sup(?:erieur)?e?s? a|inf(?:erieur)?e?s? a|plus de|moins de)?\s?(?P<value>\d{1,3}(?:[.,]\d{1,2})?)"
+_NUMBER = (
+    r"(?P<sign>[<>+-]|sup(?:erieur)?e?s? a|inf(?:erieur)?e?s? a|plus de|moins de)?\s?"
+    r"(?P<value>\d{1,3}(?:[.,]\d{1,2})?)"
+)
 _UPTO = r"(?:\s?(?:-|/|a|to|et)\s?(?P<high>\d{2,3}(?:[.,]\d{1,2})?))?"
 _TIME = r"\s?(?P<unit>ms\b|msec\b|millisecondes?\b|s\b|sec\b|secondes?\b)?"
 _PER_MINUTE = (
@@ -24,17 +27,22 @@ def _gap(most: int) -> str:
 
 _NAMED = {
     "axis": (
-        rf"\b(?:axe|axis|normoaxee?s?)\b(?: (?:electrique|frontal|cardiaque|moyen|du|des|de|qrs|of|the))*{_gap(30)}{_NUMBER}"
+        rf"\b(?:axe|axis|normoaxee?s?)\b(?: (?:electrique|frontal|cardiaque|moyen|du|des|de|qrs|of|the))*"
+        rf"{_gap(30)}{_NUMBER}"
         r"\s?(?P<unit>°|deg(?:re|ree)?s?\b)?(?!\s?(?:bpm|/|%|ms|mm|s\b|\d|,\d))"
     ),
     "pr": rf"\b(?:pr|pq)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
-    "qrs": rf"\b(?:qrs|bbg|bbd|lbbb|rbbb|bloc de branche (?:gauche|droite?))\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
+    "qrs": (
+        rf"\b(?:qrs|bbg|bbd|lbbb|rbbb|bloc de branche (?:gauche|droite?))\b"
+        rf"{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
+    ),
     "qtc": rf"\b(?:qt\s?/\s?qtc|qtc|qt corrige|corrected qt)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qt": rf"(?<!/)\bqt\b(?!\s?/|\s?corrige){_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "p_duration": rf"\bondes? p\b{_gap(30)}{_NUMBER}{_UPTO}\s?(?P<unit>ms\b)",
     "sokolow": rf"\bsokolow\b{_gap(40)}{_NUMBER}\s?(?P<unit>mm\b|mv\b)?",
     "rate": (
-        rf"\b(?:fc|frequence|heart rate|ventricular rate|rate|hr|vr)\b(?: (?:ventriculaire|cardiaque|moyenne))*"
+        rf"\b(?:fc|frequence|heart rate|ventricular rate|rate|hr|vr)\b"
+        rf"(?: (?:ventriculaire|cardiaque|moyenne))*"
         rf"{_gap(22)}{_NUMBER}{_UPTO}(?:\s?{_PER_MINUTE})?(?!\s?(?:ms|mm|°|%|s\b|[:/]\s?\d|\d))"
     ),
 }
@@ -87,10 +95,11 @@ def measure(folded: Folded) -> tuple[Measured, ...]:
 
 def _distinct(found: list[Measured]) -> Iterator[Measured]:
     """Yield measurements whose numbers no earlier one has read."""
-    read: list[Span] = []
+    read: set[int] = set()
     for each in found:
-        if not any(each.number.start < other.end and other.start < each.number.end for other in read):
-            read.append(each.number)
+        digits = range(each.number.start, each.number.end)
+        if read.isdisjoint(digits):
+            read.update(digits)
             yield each
 
 

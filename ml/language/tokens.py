@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ml.language.normalising import Folded, fold, stem
+from ml.language.vocabulary import EQUAL, PREFIXES, UNJOINED
 
 _PATTERN = re.compile(
     r"""
@@ -22,46 +23,6 @@ _PATTERN = re.compile(
 _NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
 _ROMAN = {"i": "1", "ii": "2", "iii": "3"}
 _BEFORE_ROMAN = frozenset({"bav", "bloc", "av", "mobitz", "typ", "degr", "degre", "grad", "m", "2", "1", "3"})
-_PREFIXES = frozenset(
-    "supra pre hemi sus sous micro hyper hypo extra electro normo bi tri intra inter idio anti antero "
-    "infero postero septo apico sino auriculo atrio infra re".split()
-)
-_UNJOINED = frozenset("et ou de du des la le les un une l d en ni and or il elle".split())
-_EQUAL = {
-    "auriculair": "atrial",
-    "auricular": "atrial",
-    "interauriculair": "interatrial",
-    "sinoauriculair": "sinoatrial",
-    "biauriculair": "biatrial",
-    "auriculoventriculair": "av",
-    "atrioventriculair": "av",
-    "atrioventricular": "av",
-    "ventricular": "ventriculair",
-    "supraventricular": "supraventriculair",
-    "intraventricular": "intraventriculair",
-    "idioventricular": "idioventriculair",
-    "biventricular": "biventriculair",
-    "block": "bloc",
-    "pq": "pr",
-    "segmentaire": "segment",
-    "normoax": "normoax",
-    "sinusoidal": "sinusal",
-    "ischaemia": "ischemia",
-    "ischaemic": "ischemic",
-    "repolarization": "repolarisation",
-    "artifact": "artefact",
-    "nodal": "nodal",
-    "susdenivelation": "susdecalag",
-    "sousdenivelation": "sousdecalag",
-    "surelevation": "elevation",
-    "fibrilation": "fibrillation",
-    "auriculo": "atrio",
-    "g": "gauch",
-    "ant": "anterieur",
-    "inf": "inferieur",
-    "lat": "lateral",
-    "post": "posterieur",
-}
 _WAVES = frozenset("pqrstufj")
 # Two words that say the same as one, whichever order French or English puts them in.
 _PAIRS = {("bloc", "av"): "bav", ("av", "bloc"): "bav"}
@@ -118,10 +79,10 @@ def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:
     index = 0
     while index < len(raw):
         token, _, end = raw[index]
-        if token.key in _PREFIXES and index + 1 < len(raw):
+        if token.key in PREFIXES and index + 1 < len(raw):
             following, start, _ = raw[index + 1]
             close = not text[end:start].strip(" -") and start - end <= 2
-            if close and not following.mark and following.key not in _UNJOINED and following.key.isalpha():
+            if close and not following.mark and following.key not in UNJOINED and following.key.isalpha():
                 token = replace(token, key=token.key + following.key, end=following.end)
                 index += 1
         yield replace(token, key=_key(token.key)) if token.key.isalpha() and not token.lead else token
@@ -131,7 +92,7 @@ def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:
 def _key(word: str) -> str:
     key = stem(word)
     key = _NUMERALS.get(key, key)
-    return _EQUAL.get(key, key)
+    return EQUAL.get(key, key)
 
 
 def _shared_decalage(tokens: list[Token]) -> Iterator[Token]:

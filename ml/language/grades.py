@@ -1,0 +1,109 @@
+"""What a grade is made of; the rules that make one are in `ml.language.grading`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ml.language.types import Span
+
+GRADER_VERSION = "1"
+
+
+class Role(StrEnum):
+    """Whether an item counts in the mark or only describes the tracing."""
+
+    SCORED = "scored"
+    DESCRIPTIVE = "descriptive"
+
+
+class Verdict(StrEnum):
+    """What became of a key item."""
+
+    FOUND = "found"
+    PARTIAL = "partial"
+    MISSED = "missed"
+    CONTRADICTED = "contradicted"
+
+
+class Reason(StrEnum):
+    """Why an item got its verdict, or a claim is wrong."""
+
+    EXACT = "exact"
+    MORE_SPECIFIC = "more_specific"
+    MORE_GENERAL = "more_general"
+    HEDGED = "hedged"
+    NOT_STATED = "not_stated"
+    DENIED = "denied"
+    EXCLUDED = "excluded"
+    OTHER_TERRITORY = "other_territory"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyItem:
+    """One thing the teacher expects.
+
+    Attributes
+    ----------
+    coefficient
+        Its weight among the scored items, 0.5 to 1.0.
+    """
+
+    concept: str
+    coefficient: float = 1.0
+    role: Role = Role.SCORED
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.coefficient <= 1.0:
+            raise ValueError(
+                f"the coefficient of {self.concept} is {self.coefficient}, not within 0.5 and 1.0"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """The ground of a verdict: a reason, and the claimed concept it rests on, if any."""
+
+    reason: Reason
+    concept: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GradedItem:
+    """A key item with what the answer earned for it; `spans` is the text that decided."""
+
+    concept: str
+    verdict: Verdict
+    credit: float
+    coefficient: float
+    role: Role
+    spans: tuple[Span, ...]
+    because: Because
+
+
+@dataclass(frozen=True, slots=True)
+class WrongClaim:
+    """A claim that cannot be true beside the key; `because.concept` is the key item it goes against."""
+
+    concept: str
+    spans: tuple[Span, ...]
+    because: Because
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The mark out of 100 and everything it rests on.
+
+    Attributes
+    ----------
+    score
+        0-100, rounded to one decimal.
+    items
+        One for each item of the key, in its order.
+    supplementary
+        Identifiers affirmed beyond the key, without effect on the mark.
+    """
+
+    score: float
+    items: tuple[GradedItem, ...]
+    wrong: tuple[WrongClaim, ...]
+    supplementary: tuple[str, ...]
+    grader_version: str = GRADER_VERSION

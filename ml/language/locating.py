@@ -1,0 +1,123 @@
+"""Joining findings to the territory they are found in: `sus-décalage ST` + `V1-V6`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ml.language.mentions import Mention
+from ml.language.ontology import Kind, Ontology
+from ml.language.tokens import Token
+
+_LONE_PENALTY = 30.0
+_FARTHEST_BEFORE = 40
+_FARTHEST_AFTER = 2
+_BARRIERS = frozenset({"avec", "with", "mais", "sans", "but", "without"})
+
+
+class Locator:
+    """The composites of an ontology: concepts that are a finding in a place."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        self._ontology = ontology
+        self._composites = {each.parts: each.id for each in ontology.concepts if len(each.parts) == 2}
+        self._findings = frozenset(parts[0] for parts in self._composites)
+
+    def located(self, tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[Mention]:
+        """Replace findings and the territories they are in by the composites.
+
+        Leads that locate nothing are dropped; a territory's name alone, without a word for territory or a
+        preposition, is kept with little confidence.
+        """
+        leads = {
+            index for each in mentions if each.leads for index in range(each.tokens[0], each.tokens[-1] + 1)
+        }
+        numbered = enumerate(mentions)
+        findings = {index: each for index, each in numbered if each.concept in self._findings}
+        places: dict[int, list[Mention]] = {}
+        kept: list[Mention] = []
+        for mention in sorted(mentions, key=lambda each: each.tokens):
+            if self._ontology.concept(mention.concept).kind is not Kind.TERRITORY:
+                continue
+            base = self._base(tokens, findings, mention, leads)
+            if base is None:
+                kept.extend(_alone(tokens, mention))
+            else:
+                places.setdefault(base, []).append(mention)
+        for index, mention in enumerate(mentions):
+            if self._ontology.concept(mention.concept).kind is not Kind.TERRITORY:
+                kept.extend(self._joined(mention, places.get(index, [])))
+        return kept
+
+    def _base(
+        self,
+        tokens: Sequence[Token],
+        findings: Mapping[int, Mention],
+        place: Mention,
+        leads: set[int],
+    ) -> int | None:
+        """Return the finding a territory belongs to: the nearest before in its phrase, else right after."""
+        first, last = place.tokens[0], place.tokens[-1]
+        before = [
+            index
+            for index in findings
+            if (end := findings[index].tokens[-1]) < first
+            and _same_phrase(tokens[end + 1 : first], leads, end + 1)
+        ]
+        if before:
+            return max(before, key=lambda index: findings[index].tokens)
+        after = [
+            index
+            for index in findings
+            if last < (start := findings[index].tokens[0]) <= last + _FARTHEST_AFTER
+            and _same_phrase(tokens[last + 1 : start], leads, last + 1)
+        ]
+        return min(after, key=lambda index: findings[index].tokens, default=None)
+
+    def _joined(self, finding: Mention, places: list[Mention]) -> list[Mention]:
+        if not places:
+            return [finding]
+        composites = [
+            composite
+            for place in self._merged([each.concept for each in places])
+            for composite in self._composites_for(finding.concept, place)
+        ]
+        if not composites:
+            return [finding, *(place for place in places if not place.leads)]
+        spans = tuple(sorted({*finding.spans, *(span for place in places for span in place.spans)}))
+        confidence = min(finding.confidence, *(place.confidence for place in places))
+        return [
+            replace(finding, concept=concept, spans=spans, confidence=confidence, method="combined")
+            for concept in dict.fromkeys(composites)
+        ]
+
+    def _composites_for(self, finding: str, place: str) -> list[str]:
+        """Return the concepts for a finding in a place, or in the wider places that the place is part of."""
+        exact = self._composites.get((finding, place))
+        if exact:
+            return [exact]
+        wider = [up for up, distance in self._ontology.ancestors(place).items() if distance == 1]
+        return [found for up in wider if (found := self._composites.get((finding, up)))]
+
+    def _merged(self, places: list[str]) -> list[str]:
+        """Replace two territories by the one that names both, and drop what a finer one covers."""
+        for parts, whole in self._composites.items():
+            if set(parts) <= set(places):
+                places = [place for place in places if place not in parts] + [whole]
+        covered = {ancestor for place in places for ancestor in self._ontology.ancestors(place)}
+        return [place for place in dict.fromkeys(places) if place not in covered]
+
+
+def _alone(tokens: Sequence[Token], place: Mention) -> list[Mention]:
+    if place.leads:
+        return []
+    before = tokens[place.tokens[0] - 1].key if place.tokens[0] else ""
+    if len(place.tokens) > 1 or before in {"en", "in"}:
+        return [place]
+    return [replace(place, confidence=place.confidence - _LONE_PENALTY)]
+
+
+def _same_phrase(between: Sequence[Token], leads: set[int], first: int) -> bool:
+    """Say whether tokens keep a phrase together: no mark outside a list of leads, no turn."""
+    return not any(
+        token.key in _BARRIERS or (token.mark and token.key != "/" and index not in leads)
+        for index, token in enumerate(between, start=first)
+    )

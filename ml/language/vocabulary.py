@@ -1,0 +1,33 @@
+"""The words that carry no concept but steer the reading, from `data/vocabulary.json`.
+
+Words are given as stems (`ml.language.normalising.stem`), phrases of the cues as people write them, without
+accents:
+
+- `small_words` are passed over anywhere in a name; `verbs`, `degrees` and `transparent` words may stand
+  inside one;
+- `common` words are never taken for misspelt medical ones;
+- `prefixes` are joined to the word after them, unless it is among `unjoined`;
+- `equal` words are read as others;
+- `turns` end the reach of a negation or a doubt;
+- `before` and `after` hold the cues of each stance, by the side of the name they stand on.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+_CONTENT: dict[str, Any] = json.loads(
+    (Path(__file__).parent / "data" / "vocabulary.json").read_text(encoding="utf-8")
+)
+
+SMALL_WORDS = frozenset[str](_CONTENT["small_words"])
+INNER_NEGATIONS = frozenset({"non", "pas", "not", "n", "ne"})
+SKIPPED = SMALL_WORDS.union(_CONTENT["verbs"], _CONTENT["degrees"], _CONTENT["transparent"], INNER_NEGATIONS)
+COMMON = frozenset[str](_CONTENT["common"])
+PREFIXES = frozenset[str](_CONTENT["prefixes"])
+UNJOINED = frozenset[str](_CONTENT["unjoined"])
+EQUAL: dict[str, str] = _CONTENT["equal"]
+TURNS = frozenset[str](_CONTENT["turns"])
+CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]
+CUES_AFTER: dict[str, list[str]] = _CONTENT["after"]
+JOINTS = frozenset({",", "et", "ou", "ni", "and", "or", "nor", "/", "+", "&"})
