@@ -68,9 +68,18 @@ async function saveFirst(event) {
   location.assign(link.href);
 }
 
+/** Among a hundred cases, the current one in the middle of its line. */
+function showCurrent(cases) {
+  const current = cases.querySelector("[aria-current]");
+  if (!current || awake.has(cases)) return;
+  awake.add(cases);
+  cases.scrollLeft = current.offsetLeft - (cases.clientWidth - current.offsetWidth) / 2;
+}
+
 let listening = false;
 
 export function wakeQuiz() {
+  for (const cases of document.querySelectorAll(".quiz-cases")) showCurrent(cases);
   if (!listening) {
     document.addEventListener("submit", flushFirst);
     document.addEventListener("click", saveFirst);
