@@ -47,7 +47,7 @@ class Page:
     flash: tuple[str, str] | None = None
 
 
-class _Environment(jinja2.Environment):
+class Environment(jinja2.Environment):
     """Reads `{{ case.items }}` as the key of a mapping before the mapping's method."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -57,7 +57,7 @@ class _Environment(jinja2.Environment):
         return super().getattr(obj, attribute)
 
 
-class StaticFiles:
+class StaticAddresses:
     """Addresses of static files that change with their content, so that browsers may keep them for good."""
 
     def __init__(self, folder: Path) -> None:
@@ -91,8 +91,9 @@ class Renderer:
     ) -> None:
         self._signer = signer
         self._secure = settings.production
+        self.static = StaticAddresses(static)
         self._environment = _environment(settings, templates)
-        self._environment.globals.update(static=StaticFiles(static).address, url=url_for)
+        self._environment.globals.update(static=self.static.address, url=url_for)
 
     def text(self, connection: HTTPConnection, template: str, data: Mapping[str, Any], **page: Any) -> str:
         """Return a template rendered in the visitor's language; `page` replaces parts of the page object."""
@@ -147,7 +148,7 @@ def _shown(actor: Actor | None) -> dict[str, str] | None:
 
 
 def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
-    environment = _Environment(
+    environment = Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,

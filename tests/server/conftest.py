@@ -45,7 +45,9 @@ def browser(app: Application, address: str = "10.0.0.1") -> TestClient:
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Return the settings of one installation; its database is at the newest revision."""
-    found = load_settings(None, data_dir=tmp_path_factory.mktemp("site"), jobs="elsewhere", public_url=ADDRESS)
+    found = load_settings(
+        None, data_dir=tmp_path_factory.mktemp("site"), jobs="elsewhere", public_url=ADDRESS
+    )
     migrate(found)
     return found
 

@@ -84,7 +84,9 @@ def test_the_address_is_kept_and_the_password_is_not(app: Application) -> None:
 
 def test_guessing_one_accounts_password_is_slowed_down(app: Application, join: Join) -> None:
     person = join(Role.STUDENT)
-    statuses = [sign_in(browser(app, f"10.2.0.{n}"), person.email, f"guess {n}").status_code for n in range(8)]
+    statuses = [
+        sign_in(browser(app, f"10.2.0.{n}"), person.email, f"guess {n}").status_code for n in range(8)
+    ]
     assert statuses[:5] == [422] * 5
     last = sign_in(browser(app, "10.2.0.99"), person.email)
     assert last.status_code == 429
@@ -163,7 +165,9 @@ def test_in_production_the_cookie_is_bound_to_the_host(settings: Settings, join:
     assert "Secure" in answer.headers["set-cookie"]
 
 
-def test_language_comes_from_the_browser_then_the_device_then_the_account(app: Application, join: Join) -> None:
+def test_language_comes_from_the_browser_then_the_device_then_the_account(
+    app: Application, join: Join
+) -> None:
     client = browser(app)
     assert '<html lang="en"' in client.get("/sign-in").text
     assert '<html lang="fr"' in client.get("/sign-in", headers={"accept-language": "de, fr;q=0.5"}).text

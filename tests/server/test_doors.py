@@ -95,7 +95,9 @@ def test_every_answer_carries_the_policy(stranger: TestClient, path: str) -> Non
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
-def test_refusals_and_bodies_too_large_carry_the_policy_as_well(app: Application, stranger: TestClient) -> None:
+def test_refusals_and_bodies_too_large_carry_the_policy_as_well(
+    app: Application, stranger: TestClient
+) -> None:
     forged = bare(app).post("/sign-in")
     too_large = stranger.post("/sign-in", content=b"x" * (MAX_BODY + 1))
     assert (forged.status_code, too_large.status_code) == (403, 413)
@@ -125,7 +127,9 @@ def test_each_answer_has_a_request_id_and_a_good_one_is_kept(stranger: TestClien
     assert "script" not in replaced.headers["x-request-id"]
 
 
-def test_the_log_line_has_neither_query_nor_body(stranger: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_line_has_neither_query_nor_body(
+    stranger: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
     access = logging.getLogger("chevet.access")
     access.addHandler(caplog.handler)
     try:

@@ -45,7 +45,9 @@ def test_a_long_literal_is_not_echoed(stranger: TestClient) -> None:
 def test_a_body_that_is_no_json_is_refused(stranger: TestClient) -> None:
     json_type = {"content-type": "application/json"}
     assert stranger.post("/graphql", content=b"{", headers=json_type).status_code == 400
-    assert stranger.post("/graphql", content=b"query", headers={"content-type": "text/plain"}).status_code == 400
+    assert (
+        stranger.post("/graphql", content=b"query", headers={"content-type": "text/plain"}).status_code == 400
+    )
 
 
 def test_a_batch_is_refused(stranger: TestClient) -> None:

@@ -62,7 +62,9 @@ def test_translations_keep_the_places_of_values() -> None:
 
 
 def test_french_typography_keeps_signs_with_their_words() -> None:
-    loose = re.compile(rf"(?<![{NO_BREAK}\s])[;!?»](?=\s|$)|[^{NO_BREAK}\d/]:(?=\s|$)|«(?![{NO_BREAK}])| [;:!?»]|'")
+    loose = re.compile(
+        rf"(?<![{NO_BREAK}\s])[;!?»](?=\s|$)|[^{NO_BREAK}\d/]:(?=\s|$)|«(?![{NO_BREAK}])| [;:!?»]|'"
+    )
     wrong = [text for message in french() for text in forms(message) if loose.search(text)]
     assert wrong == []
 
@@ -79,7 +81,9 @@ def test_none_is_singular_in_french_and_plural_in_english() -> None:
         assert ngettext("%(num)s case", "%(num)s cases", 0) == "%(num)s cases"
 
 
-def test_a_compiled_catalogue_and_its_source_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_catalogue_and_its_source_say_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "fr" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     (folder / "messages.po").write_bytes(FRENCH.read_bytes())

@@ -1,0 +1,73 @@
+"""The template environment, pages and fragments, addresses of static files."""
+
+from pathlib import Path
+
+import jinja2
+import pytest
+from starlette.testclient import TestClient
+
+from schema.policy import Role
+from server.app import Application
+from server.rendering import Environment, StaticAddresses
+from tests.server.conftest import Join
+
+
+@pytest.fixture
+def environment() -> Environment:
+    return Environment(undefined=jinja2.StrictUndefined, autoescape=True)
+
+
+def test_a_key_wins_over_a_mappings_method(environment: Environment) -> None:
+    assert environment.from_string("{{ case.items }}").render(case={"items": "kept"}) == "kept"
+    assert environment.from_string("{{ case.items()|list }}").render(case={"a": 1}) == "[(&#39;a&#39;, 1)]"
+
+
+def test_a_name_that_is_not_there_is_an_error(environment: Environment) -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        environment.from_string("{{ case.title }}").render(case={"name": "x"})
+
+
+def test_what_people_typed_is_escaped(environment: Environment) -> None:
+    assert environment.from_string("{{ name }}").render(name="<script>") == "&lt;script&gt;"
+
+
+def test_a_static_address_changes_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.css"
+    file.write_text("one", encoding="utf-8")
+    addresses = StaticAddresses(tmp_path)
+    first = addresses.address("a.css")
+    assert first.startswith("/static/a.css?v=")
+    assert addresses.address("a.css") == first
+    file.write_text("two, longer", encoding="utf-8")
+    assert addresses.address("a.css") != first
+
+
+def test_a_versioned_file_is_kept_for_good_and_a_bare_one_is_asked_for_again(
+    app: Application, stranger: TestClient
+) -> None:
+    versioned = app.site.renderer.static.address("css/base.css")
+    assert "immutable" in stranger.get(versioned).headers["cache-control"]
+    assert stranger.get("/static/css/base.css").headers["cache-control"] == "no-cache"
+    assert stranger.get("/static/../server/app.py").status_code == 404
+
+
+def test_htmx_gets_the_pages_main_part_and_others_the_whole(stranger: TestClient) -> None:
+    whole = stranger.get("/sign-in")
+    part = stranger.get("/sign-in", headers={"hx-request": "true", "hx-request-type": "partial"})
+    full = stranger.get("/sign-in", headers={"hx-request": "true", "hx-request-type": "full"})
+    history = {"hx-request": "true", "hx-history-restore-request": "true"}
+    restored = stranger.get("/sign-in", headers=history)
+    assert part.text.startswith("<title>Sign in – Chevet</title>")
+    assert {answer.text[:15] for answer in (whole, full, restored)} == {"<!doctype html>"}
+    assert "HX-Request" in whole.headers["vary"]
+
+
+def test_no_page_is_kept_by_a_shared_computer(join: Join) -> None:
+    assert join(Role.STUDENT).browser.get("/").headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_home_page_opens_for_every_role(join: Join, role: Role) -> None:
+    answer = join(role).browser.get("/")
+    assert answer.status_code == 200
+    assert ("/builder" in answer.text) == (role in {Role.ADMIN, Role.TEACHER, Role.EXPERT})
