@@ -164,6 +164,8 @@ class S3BlobStore:
 
     def open(self, key: str) -> BinaryIO:
         """Return the object's body as it arrives."""
+        if KEY.fullmatch(key) is None:
+            raise BlobMissingError(key)
         try:
             body: BinaryIO = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
         except self._refused as error:

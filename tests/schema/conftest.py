@@ -18,7 +18,6 @@ import schema.models
 from ml.ecg.decoding import DecoderPool
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
-from schema.build import build_schema
 from schema.context import Context, Services
 from schema.database import Database
 from schema.models.accounts import Account
@@ -88,6 +87,8 @@ class World:
 @cache
 def the_schema() -> strawberry.Schema:
     """Return the product's schema, built once."""
+    from schema.build import build_schema  # noqa: PLC0415 - only the tests of the API pay for it
+
     return build_schema()
 
 

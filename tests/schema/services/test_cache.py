@@ -1,0 +1,130 @@
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from schema.services.cache import Cache, LocalCache, RedisCache
+from tests.support.processes import free_port
+
+
+class Seconds:
+    """A clock of seconds that moves only when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture(params=["local", "redis"])
+def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, seconds: Seconds
+) -> Iterator[Callable[[], LocalCache | RedisCache]]:
+    """Return what opens the same cache once more, as another worker would."""
+    opened: list[LocalCache | RedisCache] = []
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else None
+
+    def make() -> LocalCache | RedisCache:
+        opened.append(RedisCache(url, seconds) if url else LocalCache(tmp_path / "cache.db", clock=seconds))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def cache(opened: Callable[[], Cache]) -> Cache:
+    return opened()
+
+
+def test_what_was_never_kept_is_missing(cache: Cache) -> None:
+    assert cache.get("a") is None
+
+
+def test_another_worker_finds_what_one_has_kept(opened: Callable[[], Cache]) -> None:
+    opened().put("a", b"\x00 value", 60)
+    assert opened().get("a") == b"\x00 value"
+
+
+def test_a_later_value_replaces_an_earlier_one(cache: Cache) -> None:
+    cache.put("a", b"1", 60)
+    cache.put("a", b"2", 60)
+    assert (cache.get("a"), cache.entries()) == (b"2", 1)
+
+
+def test_workers_count_together(opened: Callable[[], Cache]) -> None:
+    first, second = opened(), opened()
+    first.count("hits")
+    second.count("hits")
+    second.count("misses")
+    assert first.counters(["hits", "misses", "never"]) == [2, 1, 0]
+
+
+def test_an_entry_no_longer_counts_once_its_time_is_up(cache: Cache, seconds: Seconds) -> None:
+    cache.put("short", b"1", 60)
+    cache.put("long", b"2", 3600)
+    seconds.now += 61
+    assert cache.entries() == 1
+
+
+def test_a_local_value_is_gone_once_its_time_is_up(tmp_path: Path, seconds: Seconds) -> None:
+    cache = LocalCache(tmp_path / "cache.db", clock=seconds)
+    cache.put("a", b"1", 60)
+    seconds.now += 59
+    assert cache.get("a") == b"1"
+    seconds.now += 2
+    assert cache.get("a") is None
+    cache.close()
+
+
+def test_redis_is_told_when_to_forget(redis_url: str) -> None:
+    cache = RedisCache(redis_url)
+    cache.put("a", b"1", 60)
+    client = cache._client  # noqa: SLF001 - what Redis itself says
+    assert 0 < client.ttl("chevet:a") <= 60
+    cache.close()
+
+
+def test_a_local_cache_keeps_the_newest_when_it_is_full(tmp_path: Path) -> None:
+    cache = LocalCache(tmp_path / "cache.db", limit=10)
+    for number in range(25):
+        cache.put(str(number), b"v", 60)
+    assert cache.entries() == 10
+    assert [cache.get(str(number)) for number in (14, 15, 24)] == [None, b"v", b"v"]
+    cache.close()
+
+
+def test_a_damaged_file_is_a_miss_and_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    path.write_bytes(b"this is no database " * 500)
+    cache = LocalCache(path)
+    cache.put("a", b"1", 60)
+    cache.count("hits")
+    assert (cache.get("a"), cache.counters(["hits"]), cache.entries()) == (None, [0], 0)
+    cache.close()
+
+
+def test_a_table_lost_under_way_is_a_miss_and_no_error(tmp_path: Path) -> None:
+    cache = LocalCache(tmp_path / "cache.db")
+    cache.put("a", b"1", 60)
+    other = sqlite3.connect(tmp_path / "cache.db")
+    other.execute("DROP TABLE entry")
+    other.close()
+    assert cache.get("a") is None
+    cache.close()
+
+
+def test_a_redis_that_is_down_is_a_miss_and_no_error() -> None:
+    cache = RedisCache(f"redis://127.0.0.1:{free_port()}/0")
+    cache.put("a", b"1", 60)
+    cache.count("hits")
+    assert (cache.get("a"), cache.counters(["hits", "misses"]), cache.entries()) == (None, [0, 0], 0)
+    cache.close()

@@ -1,0 +1,172 @@
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.language.matching import EmbeddedMatcher
+from ml.language.ontology import Ontology, load_ontology
+from ml.language.types import LanguageHint, Polarity, Reading
+from schema.services.cache import LocalCache
+from schema.services.matching import CachedMatcher, evened
+
+TEXT = "BAV du 2e degré Mobitz 1, fréquence à 60 bpm, axe normal, pas d'onde Q pathologique"
+
+
+class CountingMatcher:
+    """The embedded matcher, and how often it was really asked; `within` runs while it reads."""
+
+    def __init__(self, version: str, within: Callable[[], None]) -> None:
+        self.version = version
+        self.texts: list[str] = []
+        self._within = within
+        self._inner = EmbeddedMatcher(load_ontology())
+
+    @property
+    def ontology(self) -> Ontology:
+        return self._inner.ontology
+
+    def match(self, text: str, language: LanguageHint = "auto") -> Reading:
+        self.texts.append(text)
+        self._within()
+        return self._inner.match(text, language)
+
+
+def counting(version: str = "1", within: Callable[[], None] = lambda: None) -> CountingMatcher:
+    return CountingMatcher(version, within)
+
+
+def worker(matcher: CountingMatcher, cache: LocalCache) -> CachedMatcher:
+    return CachedMatcher(matcher, matcher.ontology, cache)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> LocalCache:
+    return LocalCache(tmp_path / "cache.db")
+
+
+def test_a_text_is_read_once_and_found_by_every_worker_afterwards(cache: LocalCache) -> None:
+    matcher = counting()
+    first = worker(matcher, cache).match(TEXT)
+    second = worker(matcher, cache).match(TEXT)
+    assert (first.cached, second.cached, len(matcher.texts)) == (False, True, 1)
+    assert first.reading == second.reading
+
+
+def test_what_is_found_again_is_what_the_matcher_reads(cache: LocalCache) -> None:
+    matcher = counting()
+    cached = worker(matcher, cache)
+    cached.match(TEXT)
+    expected = EmbeddedMatcher(load_ontology()).match(TEXT)
+    assert cached.match(TEXT).reading == expected
+    assert any(claim.polarity is Polarity.PRESENT for claim in expected.claims)
+
+
+def test_hits_and_misses_are_counted_over_all_workers(cache: LocalCache) -> None:
+    matcher = counting()
+    one, other = worker(matcher, cache), worker(matcher, cache)
+    assert one.statistics().hit_rate == 0.0
+    for reader in (one, other, one, other):
+        reader.match(TEXT)
+    other.match("rythme sinusal")
+    figures = one.statistics()
+    assert (figures.hits, figures.misses, figures.entries) == (3, 2, 2)
+    assert figures.hit_rate == pytest.approx(60.0)
+
+
+def test_blanks_make_no_new_text_and_spans_stay_those_of_the_text_asked_about(cache: LocalCache) -> None:
+    cached = worker(counting(), cache)
+    plain = "BAV du 1er degré avec PR allongé à 240ms"
+    spread = " \n BAV  du 1er\u00a0degré   avec PR allongé\tà 240ms \r\n"
+    first, second = cached.match(plain), cached.match(spread)
+    assert second.cached
+    assert [claim.concept for claim in second.reading.claims] == [
+        claim.concept for claim in first.reading.claims
+    ]
+    for ours, theirs in zip(second.reading.claims, first.reading.claims, strict=True):
+        words = [" ".join(spread[span.start : span.end].split()) for span in ours.spans]
+        assert words == [plain[span.start : span.end] for span in theirs.spans]
+
+
+@given(st.text(alphabet=" \n\t\u00a0\rab", max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_evening_a_text_keeps_each_character_and_where_it_was(text: str) -> None:
+    even, origin = evened(text)
+    assert even.split() == text.split()
+    assert evened(even)[0] == even
+    assert len(origin) == len(even)
+    assert all(
+        text[place] == character for place, character in zip(origin, even, strict=True) if character in "ab"
+    )
+    assert origin == sorted(set(origin))
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_text_read_in_another_language_is_read_anew(cache: LocalCache, language: LanguageHint) -> None:
+    cached = worker(counting(), cache)
+    cached.match(TEXT)
+    assert not cached.match(TEXT, language).cached
+
+
+def test_another_version_of_the_matcher_reads_anew(cache: LocalCache) -> None:
+    worker(counting("1"), cache).match(TEXT)
+    assert not worker(counting("2"), cache).match(TEXT).cached
+
+
+def test_the_text_itself_is_never_stored(cache: LocalCache, tmp_path: Path) -> None:
+    worker(counting(), cache).match("Monsieur Untel, BAV du 1er degré, sans particularité notable")
+    cache.close()
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"Untel" not in stored
+    assert "degré".encode() not in stored
+    assert b"notable" not in stored
+
+
+def test_a_value_that_makes_no_sense_is_read_anew(tmp_path: Path) -> None:
+    class Spoilt(LocalCache):
+        """A cache that another program writes to."""
+
+        def get(self, key: str) -> bytes | None:
+            return b'{"claims": [{"concept": 3}]}' if super().get(key) else None
+
+    cached = worker(counting(), Spoilt(tmp_path / "cache.db"))
+    cached.match(TEXT)
+    again = cached.match(TEXT)
+    assert not again.cached
+    assert again.reading == EmbeddedMatcher(load_ontology()).match(TEXT)
+
+
+def test_the_same_text_asked_at_once_is_read_once(cache: LocalCache) -> None:
+    together = threading.Barrier(2)
+
+    def wait_for_a_second_reading() -> None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.3)
+
+    matcher = counting(within=wait_for_a_second_reading)
+    cached, found = worker(matcher, cache), list[Reading]()
+    threads = [threading.Thread(target=lambda: found.append(cached.match(TEXT).reading)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(matcher.texts) == 1
+    assert len(found) == 6
+    assert all(reading == found[0] for reading in found)
+    assert (cached.statistics().misses, cached.statistics().hits) == (1, 5)
+
+
+def test_a_failed_reading_fails_who_asked_and_is_tried_again_next_time(cache: LocalCache) -> None:
+    failures = [RuntimeError("the model is away")]
+
+    def fail_once() -> None:
+        if failures:
+            raise failures.pop()
+
+    cached = worker(counting(within=fail_once), cache)
+    with pytest.raises(RuntimeError, match="away"):
+        cached.match(TEXT)
+    assert not cached.match(TEXT).cached
