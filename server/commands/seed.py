@@ -2,8 +2,6 @@
 
 import argparse
 import secrets
-from importlib.util import find_spec
-from pathlib import Path
 
 from sqlmodel import Session
 
@@ -20,6 +18,7 @@ from schema.services.passwords import Passwords
 from schema.services.recordings import Recordings, StoredFile, store_upload
 from schema.services.sessions import SessionFields, Sessions
 from server.app import close_services, wire_services
+from server.demo import demo_ecg
 from server.settings import Settings, load_settings
 from server.signing import Signer
 
@@ -77,14 +76,6 @@ def sign_ins(settings: Settings) -> list[tuple[str, str, str]]:
         return []
     rows = [line.split(" ", 2) for line in path.read_text(encoding="utf-8").splitlines()]
     return [(role, email, password) for role, email, password in rows]
-
-
-def demo_ecg() -> Path:
-    """Return the real 12-lead recording that pydicom ships, found without importing pydicom."""
-    spec = find_spec("pydicom")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("pydicom is not installed")
-    return Path(spec.origin).parent / "data" / "test_files" / "waveform_ecg.dcm"
 
 
 def _teach(session: Session, services: Services, teacher: Actor, stored: StoredFile) -> None:

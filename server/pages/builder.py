@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server.demo import demo_ecg
 from server.forms import Form
 from server.i18n import gettext as _
 from server.i18n import ngettext
@@ -202,7 +203,7 @@ async def _session_form(
 async def _add_files(request: Request, case_id: str, form: FormData) -> list[str]:
     """Add each file; return a sentence for each that could not be read. The good ones are kept."""
     problems = []
-    files = [f for f in form.getlist("files") if isinstance(f, UploadFile) and f.filename]
+    files = _files(form)
     for number, file in enumerate(files, start=1):
         given = {"caseId": case_id, "file": file}
         added = await mutate(request, "builder/add_recording", input=given)
@@ -212,8 +213,14 @@ async def _add_files(request: Request, case_id: str, form: FormData) -> list[str
     return problems if files else [_("Choose at least one file.")]
 
 
+def _files(form: FormData) -> list[UploadFile]:
+    if "demo" in form:
+        return [UploadFile(demo_ecg().open("rb"))]
+    return [file for file in form.getlist("files") if isinstance(file, UploadFile) and file.filename]
+
+
 async def _after_upload(request: Request, case_id: str, form: FormData, problems: list[str]) -> Response:
-    sent = sum(1 for f in form.getlist("files") if isinstance(f, UploadFile) and f.filename)
+    sent = 1 if "demo" in form else len(_files(form))
     request.path_params["id"] = case_id
     if problems:
         return await _step(request, "import", files=problems)
