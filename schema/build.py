@@ -1,25 +1,33 @@
 """Puts the schema together from its features."""
 
+from datetime import datetime
+
 import strawberry
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
 from schema.mutations.cases import CaseMutations
 from schema.mutations.recordings import RecordingMutations
-from schema.mutations.accounts import AccountMutations
 from schema.mutations.tokens import TokenMutations
 from schema.queries.accounts import AccountQueries
 from schema.queries.audit import AuditQueries
-from schema.queries.nodes import NodeQueries
-from schema.scalars import DATE_TIME
 from schema.queries.cases import CaseQueries
 from schema.queries.concepts import ConceptQueries
+from schema.queries.nodes import NodeQueries
 from schema.queries.statistics import StatisticsQueries
+from schema.scalars import DATE_TIME
 
-QUERIES = (AccountQueries, CaseQueries, ConceptQueries, StatisticsQueries)
-MUTATIONS: tuple[type, ...] = (CaseMutations, RecordingMutations, AnnotationMutations)
+QUERIES = (NodeQueries, AccountQueries, AuditQueries, CaseQueries, ConceptQueries, StatisticsQueries)
+MUTATIONS: tuple[type, ...] = (
+    AccountMutations,
+    TokenMutations,
+    CaseMutations,
+    RecordingMutations,
+    AnnotationMutations,
+)
 SUBSCRIPTIONS: tuple[type, ...] = ()
 
 
@@ -34,5 +42,5 @@ def build_schema() -> strawberry.Schema:
         mutation=merge_types("Mutation", MUTATIONS) if MUTATIONS else None,
         subscription=merge_types("Subscription", SUBSCRIPTIONS) if SUBSCRIPTIONS else None,
         extensions=[lambda: ParserCache(maxsize=512), lambda: ValidationCache(maxsize=512)],
-        config=StrawberryConfig(auto_camel_case=True),
+        config=StrawberryConfig(auto_camel_case=True, scalar_map={datetime: DATE_TIME}),
     )

@@ -49,7 +49,9 @@ class Guard(FieldExtension):
 class QueryGuard(Guard):
     """A guarded query field."""
 
-    async def resolve_async(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any) -> Any:
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any
+    ) -> Any:
         """Resolve, or answer null for what is missing and a coded error for what is refused."""
         try:
             self.check(info.context)
@@ -63,7 +65,9 @@ class QueryGuard(Guard):
 class MutationGuard(Guard):
     """A guarded mutation field."""
 
-    async def resolve_async(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any) -> Any:
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any
+    ) -> Any:
         """Resolve, or answer with the member of the result union that says why not."""
         try:
             self.check(info.context)
@@ -76,12 +80,16 @@ class MutationGuard(Guard):
 
 def query_field(scope: Scope | None, description: str) -> Callable[[Any], Any]:
     """Return the decorator of a root query field."""
-    return strawberry.field(description=description, extensions=[QueryGuard(scope)])  # type: ignore[return-value]
+    made: Callable[[Any], Any] = strawberry.field(description=description, extensions=[QueryGuard(scope)])
+    return made
 
 
 def mutation_field(scope: Scope | None, description: str) -> Callable[[Any], Any]:
     """Return the decorator of a mutation."""
-    return strawberry.mutation(description=description, extensions=[MutationGuard(scope)])  # type: ignore[return-value]
+    made: Callable[[Any], Any] = strawberry.mutation(
+        description=description, extensions=[MutationGuard(scope)]
+    )
+    return made
 
 
 def guarded_events(scope: Scope, context: Context) -> None:
@@ -106,8 +114,10 @@ def refusal(error: DomainError, context: Context) -> Refusal:
             return Conflict(message=say(MESSAGES[code]), code=code, current=current)
         case NotAllowedError(code=code):
             return NotAllowed(message=say(MESSAGES[code]), code=code)
-        case _:
+        case NotFoundError():
             return NotFound(message=say(MESSAGES["not_found"]))
+        case _:  # nothing a client could act on: masked and logged like any fault
+            raise error
 
 
 def coded(error: DomainError, context: Context) -> GraphQLError:

@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import RowMapping, text
 from sqlmodel import Session, col, select
 
+from schema.errors import NotFoundError
 from schema.models.accounts import AuditEvent, AuditHead
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor
@@ -104,6 +105,13 @@ class Audit:
         head.rows, head.hash = event.sequence, event.hash
         self.session.add(event)
         self.session.flush()
+        return event
+
+    def get(self, sequence: int) -> AuditEvent:
+        """Return one event; raises NotFoundError."""
+        event = self.session.get(AuditEvent, sequence)
+        if event is None:
+            raise NotFoundError
         return event
 
     def page(self, request: PageRequest) -> Page[AuditEvent]:

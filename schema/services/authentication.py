@@ -12,7 +12,7 @@ from schema.policy import Actor, Role
 from schema.services.accounts import Accounts, normal_email
 from schema.services.clock import Clock
 from schema.services.passwords import Passwords, digest, new_secret
-from schema.services.throttle import Throttle
+from schema.services.throttle import Throttle, TooManyAttemptsError
 
 SESSION_LIFETIME = timedelta(days=14)
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -126,17 +126,16 @@ class Authentication:
         Raises
         ------
         ValidationFailedError
-            At `currentPassword` when it is wrong, at `newPassword` when it is too short or too long.
+            At `currentPassword` when it is wrong or the delay of earlier failures runs, at `newPassword` when
+            it is too short or too long.
         NotAllowedError
             When the account has no password.
-        TooManyAttemptsError
-            While the delay of earlier failures runs.
         """
         with self.database.write() as session:
             account = Accounts(session, self.clock).get(actor.account_id)
             if account.email is None or account.password_hash is None:
                 raise NotAllowedError("no_password")
-            Throttle(session, self.clock, self.passwords).count(account=account.email)
+            self._count(session, account.email)
         if not self.passwords.matches(account.password_hash, current):
             raise ValidationFailedError.of("currentPassword", "wrong_password")
         chosen = self.passwords.new(new, "newPassword")
@@ -147,6 +146,14 @@ class Authentication:
             else:
                 return Accounts(session, self.clock, actor).set_password(actor.account_id, chosen)
         raise ValidationFailedError(problems)
+
+    def _count(self, session: Session, email: str) -> None:
+        try:
+            Throttle(session, self.clock, self.passwords).count(account=email)
+        except TooManyAttemptsError as error:
+            raise ValidationFailedError.of(
+                "currentPassword", "too_many_attempts", seconds=error.retry_after
+            ) from None
 
     def _renewed(self, account: Account, password: str) -> str | None:
         stored = account.password_hash
