@@ -13,7 +13,7 @@ from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
 from ml.language.vocabulary import COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS
 
-_NEGATIVE_OPENINGS = frozenset(["pas", "san", "absenc", "aucun", "no", "without", "non", "absent"])
+_NEGATIVE_OPENINGS = frozenset({"pas", "san", "absenc", "aucun", "no", "without", "non"})
 _MOST_SKIPPED = 5
 _SKIP_PENALTY = 1.5
 _TYPO_PENALTY = 7.0

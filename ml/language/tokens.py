@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ml.language.normalising import Folded, fold, stem
-from ml.language.vocabulary import EQUAL, PREFIXES, UNJOINED
+from ml.language.vocabulary import EQUAL, JOINTS, PREFIXES, UNJOINED
 
 _PATTERN = re.compile(
     r"""
@@ -98,13 +98,9 @@ def _key(word: str) -> str:
 def _shared_decalage(tokens: list[Token]) -> Iterator[Token]:
     """Give `sus` its noun in `sus ou sous-décalage`."""
     for index, token in enumerate(tokens):
-        following = tokens[index + 2].key if index + 2 < len(tokens) else ""
-        if (
-            token.key == "sus"
-            and following.startswith("sous")
-            and tokens[index + 1].key in {"ou", "et", "ni", "/"}
-        ):
-            yield replace(token, key="sus" + following.removeprefix("sous"))
+        ahead = [each.key for each in tokens[index + 1 : index + 4] if each.key not in {"de", "d"}]
+        if token.key == "sus" and len(ahead) > 1 and ahead[0] in JOINTS and ahead[1].startswith("sous"):
+            yield replace(token, key="sus" + ahead[1].removeprefix("sous"))
         else:
             yield token
 

@@ -1,0 +1,223 @@
+"""Every expected mark is worked out by hand in a comment beside it."""
+
+import pytest
+
+from ml.language.grading import (
+    Because,
+    Grade,
+    KeyItem,
+    Reason,
+    Role,
+    Verdict,
+    feedback,
+    grade,
+)
+from ml.language.matching import EmbeddedMatcher
+from ml.language.ontology import load_ontology
+from ml.language.types import Certainty, Claim, Expression, Polarity, Reading, Span
+
+ONTOLOGY = load_ontology()
+MATCHER = EmbeddedMatcher(ONTOLOGY)
+
+
+def marked(text: str, *key: KeyItem, picked: tuple[str, ...] = ()) -> Grade:
+    return grade(MATCHER.match(text), picked, key, ONTOLOGY)
+
+
+def verdict(text: str, concept: str, picked: tuple[str, ...] = ()) -> tuple[Verdict, float, Because]:
+    (item,) = marked(text, KeyItem(concept), picked=picked).items
+    return item.verdict, item.credit, item.because
+
+
+def test_everything_found_is_a_hundred() -> None:
+    result = marked("BBG complet, rythme sinusal", KeyItem("LBBB_COMPLETE"), KeyItem("SINUS_RHYTHM", 0.5))
+
+    assert result.score == 100.0
+    assert [item.verdict for item in result.items] == [Verdict.FOUND, Verdict.FOUND]
+
+
+def test_the_mark_weighs_credits_by_coefficient() -> None:
+    key = (KeyItem("AV_BLOCK_2_MOBITZ_1", 1.0), KeyItem("RATE_NORMAL", 0.5), KeyItem("AXIS_NORMAL", 0.8))
+
+    result = marked("BAV 2, fréquence à 60/min", *key)
+
+    # (1.0 x 0.5 for the more general + 0.5 x 1 + 0.8 x 0) / 2.3 = 1.0 / 2.3 = 43.478 %
+    assert result.score == 43.5
+
+
+def test_descriptive_items_are_marked_but_do_not_count() -> None:
+    result = marked("BBG", KeyItem("LBBB"), KeyItem("AXIS_LEFT", 1.0, Role.DESCRIPTIVE))
+
+    assert result.score == 100.0
+    assert result.items[1].verdict is Verdict.MISSED
+
+
+def test_a_key_without_scored_items_gives_a_hundred() -> None:
+    assert marked("", KeyItem("LBBB", 1.0, Role.DESCRIPTIVE)).score == 100.0
+    assert marked("").score == 100.0
+
+
+def test_an_empty_answer_misses_everything() -> None:
+    result = marked("", KeyItem("LBBB"), KeyItem("AXIS_LEFT"))
+
+    assert result.score == 0.0
+    assert {item.because for item in result.items} == {Because(Reason.NOT_STATED)}
+
+
+@pytest.mark.parametrize(
+    "text, expected, credit, reason",
+    [
+        ("BAV 2 Mobitz 1", "AV_BLOCK_2_MOBITZ_1", 1.0, Reason.EXACT),
+        ("BAV 2 Mobitz 1", "AV_BLOCK", 1.0, Reason.MORE_SPECIFIC),
+        ("BAV 2", "AV_BLOCK_2_MOBITZ_1", 0.5, Reason.MORE_GENERAL),
+        ("BAV", "AV_BLOCK_2_MOBITZ_1", 0.25, Reason.MORE_GENERAL),
+        ("trouble de la conduction", "AV_BLOCK_2_MOBITZ_1", 0.0, Reason.NOT_STATED),
+        ("HVG probable", "LVH", 1.0, Reason.EXACT),
+        ("HVG ?", "LVH", 0.5, Reason.HEDGED),
+        ("BAV 2 ?", "AV_BLOCK_2_MOBITZ_1", 0.25, Reason.MORE_GENERAL),
+        ("BAV 2 ou BAV 3", "AV_BLOCK_3", 0.5, Reason.HEDGED),
+        ("STEMI antérieur étendu", "STEMI_ANTERIOR", 1.0, Reason.MORE_SPECIFIC),
+        ("STEMI", "STEMI_ANTERIOR", 0.5, Reason.MORE_GENERAL),
+    ],
+)
+def test_credit_follows_precision_and_certainty(
+    text: str, expected: str, credit: float, reason: Reason
+) -> None:
+    _, earned, because = verdict(text, expected)
+
+    assert (earned, because.reason) == (credit, reason)
+
+
+@pytest.mark.parametrize(
+    "text, expected, because",
+    [
+        ("pas de BBG", "LBBB_COMPLETE", Because(Reason.DENIED, "LBBB")),
+        ("FA écartée", "ATRIAL_FIBRILLATION", Because(Reason.DENIED, "ATRIAL_FIBRILLATION")),
+        ("BBD complet", "LBBB_COMPLETE", Because(Reason.EXCLUDED, "RBBB_COMPLETE")),
+        ("axe droit", "AXIS_LEFT", Because(Reason.EXCLUDED, "AXIS_RIGHT")),
+        ("BAV 3", "AV_BLOCK_1", Because(Reason.EXCLUDED, "AV_BLOCK_3")),
+        ("pas d'onde Q pathologique", "PATHOLOGICAL_Q", Because(Reason.EXCLUDED, "NO_PATHOLOGICAL_Q")),
+        ("ECG normal", "LBBB", Because(Reason.EXCLUDED, "ECG_NORMAL")),
+        ("ECG normal, BBG", "LBBB", Because(Reason.EXCLUDED, "ECG_NORMAL")),
+    ],
+)
+def test_denying_or_excluding_what_is_expected_contradicts_it(
+    text: str, expected: str, because: Because
+) -> None:
+    assert verdict(text, expected) == (Verdict.CONTRADICTED, 0.0, because)
+
+
+def test_denying_something_more_precise_than_expected_is_no_contradiction() -> None:
+    assert verdict("BBG, pas de BBG complet", "LBBB")[0] is Verdict.FOUND
+
+
+def test_a_mere_possibility_does_not_undo_what_is_affirmed() -> None:
+    assert verdict("BBG complet. BBD ?", "LBBB_COMPLETE")[0] is Verdict.FOUND
+
+
+def test_two_key_items_that_exclude_each_other_in_general_can_both_be_found() -> None:
+    result = marked("rythme sinusal, TV non soutenue", KeyItem("SINUS_RHYTHM"), KeyItem("VT_NONSUSTAINED"))
+
+    assert result.score == 100.0
+    assert result.wrong == ()
+
+
+def test_a_wrong_claim_says_where_it_was_made_and_against_what() -> None:
+    (wrong,) = marked("axe droit", KeyItem("AXIS_LEFT")).wrong
+
+    assert (wrong.concept, wrong.spans, wrong.because) == (
+        "AXIS_RIGHT",
+        (Span(0, 9),),
+        Because(Reason.EXCLUDED, "AXIS_LEFT"),
+    )
+
+
+def test_the_right_finding_in_the_wrong_territory_is_wrong_and_earns_nothing() -> None:
+    result = marked("STEMI inférieur", KeyItem("STEMI_ANTERIOR"))
+
+    assert result.score == 0.0
+    assert result.wrong[0].because == Because(Reason.OTHER_TERRITORY, "STEMI_ANTERIOR")
+
+
+def test_a_finding_beyond_the_key_is_supplementary_and_costs_nothing() -> None:
+    result = marked("BBG, HAG, ESV", KeyItem("LBBB"))
+
+    assert result.score == 100.0
+    assert result.wrong == ()
+    assert result.supplementary == ("LEFT_ATRIAL_ENLARGEMENT", "VENTRICULAR_PREMATURE_COMPLEX")
+
+
+def test_a_picked_concept_counts_as_asserted() -> None:
+    assert verdict("", "LBBB", picked=("LBBB",)) == (Verdict.FOUND, 1.0, Because(Reason.EXACT, "LBBB"))
+
+
+def test_a_picked_concept_that_the_text_denies_is_contradicted() -> None:
+    assert verdict("pas de BBG", "LBBB", picked=("LBBB",))[0] is Verdict.CONTRADICTED
+
+
+def test_an_unknown_pick_is_ignored_and_an_unknown_key_refused() -> None:
+    assert marked("BBG", KeyItem("LBBB"), picked=("NOTHING",)).score == 100.0
+    with pytest.raises(KeyError):
+        marked("BBG", KeyItem("NOTHING"))
+
+
+def test_a_claim_below_seventy_does_not_count() -> None:
+    doubtful = Claim(
+        "LBBB", Polarity.PRESENT, Certainty.ASSERTED, Expression.EXPLICIT, 69.9, (Span(0, 3),), "exact"
+    )
+
+    assert grade(Reading((doubtful,)), (), [KeyItem("LBBB")], ONTOLOGY).score == 0.0
+
+
+@pytest.mark.parametrize("coefficient", [0.49, 1.01, 0.0, -1.0])
+def test_a_coefficient_outside_half_to_one_is_refused(coefficient: float) -> None:
+    with pytest.raises(ValueError, match="not within"):
+        KeyItem("LBBB", coefficient)
+
+
+def test_the_founding_sentence_against_its_key() -> None:
+    result = marked(
+        "BAV du 2e degré Mobitz 1, fréquence à 60 bpm, axe normal, pas d'onde Q pathologique",
+        KeyItem("AV_BLOCK_2_MOBITZ_1"),
+        KeyItem("RATE_NORMAL", 0.5),
+        KeyItem("AXIS_NORMAL", 0.5),
+        KeyItem("NO_PATHOLOGICAL_Q", 0.8),
+    )
+
+    assert result.score == 100.0
+    assert all(item.spans for item in result.items)
+
+
+def test_feedback_says_in_french_what_was_found_missed_and_wrong() -> None:
+    result = marked("BAV 2, axe droit", KeyItem("AV_BLOCK_2_MOBITZ_1"), KeyItem("AXIS_LEFT"), KeyItem("LVH"))
+
+    said = feedback(result, ONTOLOGY, "fr")
+
+    assert said.items == (
+        (
+            "BAV du deuxième degré Mobitz 1 : vous avez écrit « BAV du deuxième degré », "
+            "ce qui est juste mais moins précis."
+        ),
+        "Déviation axiale gauche : votre réponse affirme « Déviation axiale droite », qui est incompatible.",
+        "Hypertrophie ventriculaire gauche : votre réponse n'en parle pas.",
+    )
+    assert said.wrong == (
+        (
+            "Déviation axiale droite : ce n'est pas compatible avec « Déviation axiale gauche », "
+            "attendu pour ce cas."
+        ),
+    )
+    assert said.summary == "16,7 sur 100 : 0 sur 3 éléments notés trouvés, 1 en partie."
+
+
+def test_feedback_exists_in_english_for_every_reason() -> None:
+    texts = ("BBG complet", "BBG", "pas de BBG", "BBD", "BBG ?", "axe gauche", "BBG complet gauche, BBG")
+    for text in texts:
+        said = feedback(marked(text, KeyItem("LBBB_COMPLETE"), KeyItem("LBBB")), ONTOLOGY, "en")
+        assert all(sentence.endswith(".") and "!" not in sentence for sentence in (*said.items, said.summary))
+
+
+def test_feedback_names_the_expected_territory() -> None:
+    said = feedback(marked("STEMI inférieur", KeyItem("STEMI_ANTERIOR")), ONTOLOGY, "en")
+
+    assert said.wrong == ("Inferior STEMI: the expected territory is that of “Anterior STEMI”.",)
