@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from schema.policy import Role, Scope
 from server.settings import SettingsError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
-ROLES = ("admin", "teacher", "expert", "student", "analyst", "clinician")
+ROLES = tuple(role.value for role in Role)
+SCOPES = tuple(scope.value for scope in Scope)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,7 +89,7 @@ def _add_token(commands: Commands) -> None:
     create.add_argument("--role", required=True, choices=ROLES, help="what the outside system acts as")
     create.add_argument("--name", required=True, help="what the token is for")
     create.add_argument(
-        "--scope", action="append", metavar="SCOPE", help="repeat for several; all of the role's when absent"
+        "--scope", action="append", choices=SCOPES, help="repeat for several; all of the role's when absent"
     )
     create.add_argument("--days", type=int, default=365, help="days until it expires (default: %(default)s)")
 

@@ -44,8 +44,8 @@ class Envelope:
     """Gives each answer its request id and security headers, and writes one line about it.
 
     The line holds no query string, no body and no address: codes and signed links never reach the log. It
-    stands outside of Starlette's own error handling, so that a crash's answer carries the headers too; the crash,
-    once answered, goes no further than our log.
+    stands outside of Starlette's own error handling, so that a crash's answer carries the headers too;
+    the crash, once answered, goes no further than our log.
     """
 
     def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:

@@ -6,7 +6,7 @@ reaches them. `__typename` is added wherever a union or an interface is selected
 branch on it.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -135,7 +135,7 @@ class Operations:
 
     async def subscribe(
         self, name: str, variables: Mapping[str, Any], context: Context
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """Execute a subscription: one outcome an event, or a single one with the errors that refused it."""
         stream = await self._schema.subscribe(
             self._operations[name].text, variable_values=dict(variables), context_value=context

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     )
-    server.on_startup(lambda: announce(f"http://{options.host}:{options.port}", demo=options.demo))
+    server.on_startup(lambda: announce(settings, f"http://{options.host}:{options.port}", demo=options.demo))
     server.serve()
 
 
@@ -52,11 +52,11 @@ def prepare(settings: Settings, *, demo: bool, may_migrate: bool) -> None:
         subprocess.run([sys.executable, "-m", "server", "seed", "--demo"], check=True)
 
 
-def announce(address: str, *, demo: bool) -> None:
+def announce(settings: Settings, address: str, *, demo: bool) -> None:
     """Print where the site is, and in a demo how to sign in."""
     print(f"\nChevet: {address}", flush=True)
     if demo:
         from server.commands.seed import sign_ins  # noqa: PLC0415 - only a demo has them
 
-        for role, email, password in sign_ins():
+        for role, email, password in sign_ins(settings):
             print(f"  {role:<10} {email:<28} {password}", flush=True)

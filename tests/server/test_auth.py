@@ -1,6 +1,7 @@
 """Signing in and out, the cookie, the throttle, language and appearance."""
 
 import re
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -19,7 +20,7 @@ def token_of(page: str) -> str:
     return found[1]
 
 
-def sign_in(client: TestClient, email: str, password: str = PASSWORD, back: str = "/") -> object:
+def sign_in(client: TestClient, email: str, password: str = PASSWORD, back: str = "/") -> Any:
     token = token_of(client.get("/sign-in").text)
     form = {"csrf_token": token, "email": email, "password": password, "next": back}
     return client.post("/sign-in", data=form)

@@ -10,7 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from schema.policy import Role
-from server.app import MAX_BODY, Application
+from server.app import MAX_BODY, Application, close_services, create_app
+from server.settings import Settings
 from tests.server.conftest import ADDRESS, Join, browser
 
 POLICY = (
@@ -41,7 +42,7 @@ def bare(app: Application) -> TestClient:
     ],
 )
 def test_only_requests_from_our_own_pages_or_with_a_token_change_anything(
-    app: Application, headers: dict[str, str], passes: bool
+    app: Application, headers: dict[str, str], *, passes: bool
 ) -> None:
     answer = bare(app).post("/graphql", json={"query": "{ viewer { id } }"}, headers=headers)
     assert answer.status_code == (200 if passes else 403)
@@ -77,7 +78,7 @@ def test_a_refused_body_is_not_read(app: Application) -> None:
     assert sent[0]["status"] == 403
 
 
-def test_a_bearer_request_is_never_signed_in_by_its_cookie(app: Application, join: Join) -> None:
+def test_a_bearer_request_is_never_signed_in_by_its_cookie(join: Join) -> None:
     teacher = join(Role.TEACHER)
     query = {"query": "{ viewer { displayName } }"}
     assert teacher.browser.post("/graphql", json=query).json()["data"]["viewer"] is not None
@@ -145,9 +146,7 @@ def test_the_log_line_has_neither_query_nor_body(
     assert "10.0.0.1" not in line
 
 
-def test_production_asks_browsers_for_https(settings: Any, tmp_path: Any) -> None:
-    from server.app import close_services, create_app
-
+def test_production_asks_browsers_for_https(settings: Settings) -> None:
     strict = settings.model_copy(update={"env": "production", "public_url": "https://chevet.example"})
     application = create_app(strict)
     try:

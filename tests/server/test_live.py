@@ -41,8 +41,8 @@ class Subscription:
         try:
             for number in range(after + 1, to + 1):
                 yield Tick(sequence=number, word=f"<{number}>")
-            while to < 0:
-                await asyncio.sleep(3600)
+            if to < 0:
+                await asyncio.Event().wait()
         finally:
             ended.append(f"after {after}")
 
@@ -54,7 +54,9 @@ class Subscription:
 
 
 FILES = {
-    "ticks.graphql": "subscription Ticks($after: Int, $to: Int) { ticks(after: $after, to: $to) { sequence word } }",
+    "ticks.graphql": """
+        subscription Ticks($after: Int, $to: Int) { ticks(after: $after, to: $to) { sequence word } }
+    """,
     "refused.graphql": "subscription Refused($after: Int) { refused(after: $after) { sequence word } }",
     "_tick.html": "<p>\n{{ event.word }}\n</p>",
     "_more.html": "{{ event.word }} {{ extra }}",

@@ -1,0 +1,172 @@
+"""The command line: what each command does, and what it costs to start."""
+
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from graphql import build_schema
+from sqlalchemy import text
+
+from schema.database import Database
+from schema.policy import Role
+from schema.services.authentication import Authentication
+from schema.services.clock import now
+from schema.services.passwords import Passwords
+from server.__main__ import main, parser
+from server.commands.serve import prepare
+from server.migrations import ROOT, current_revision, expected_head
+from server.settings import Settings, load_settings
+
+HEAVY = ("alembic", "boto3", "mlflow", "numpy", "openai", "pandas", "PIL", "pydicom", "tensorflow", "wfdb")
+
+
+@pytest.fixture
+def site(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return the settings of a migrated installation without accounts, which the environment names."""
+    shutil.copytree(settings.data_dir, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("CHEVET_DATA_DIR", str(tmp_path / "data"))
+    found = load_settings()
+    database = Database(found.database_url)
+    with database.write() as session:
+        for table in ("web_session", "sign_in_throttle", "audit_event", "audit_head", "api_token", "account"):
+            session.connection().execute(text(f"DELETE FROM {table}"))  # noqa: S608 - names of ours
+    database.dispose()
+    return found
+
+
+def authentication(settings: Settings) -> Authentication:
+    return Authentication(Database(settings.database_url), now, Passwords(settings.secret))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "serve",
+        "serve --host 0.0.0.0 --port 80 --workers 4 --demo --no-migrate",
+        "worker",
+        "migrate",
+        "seed --demo",
+        "user add --email a@b.example --name Ada --role teacher",
+        "token create --role teacher --name LMS --scope cases:read --scope sessions:read --days 7",
+        "audit verify",
+        "schema",
+    ],
+)
+def test_every_documented_command_is_understood_and_exists(line: str) -> None:
+    module, _, name = parser().parse_args(line.split()).run.partition(":")
+    source = (ROOT / "server" / "commands" / f"{module}.py").read_text(encoding="utf-8")
+    assert f"def {name}(" in source
+
+
+@pytest.mark.parametrize("line", ["", "fly", "user", "token create --role king --name x", "seed"])
+def test_what_is_no_command_is_refused_with_usage(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(line.split())
+    assert caught.value.code == 2
+    assert "usage: python -m server" in capsys.readouterr().err
+
+
+def test_bad_settings_are_listed_and_nothing_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHEVET_ENV", "prod")
+    monkeypatch.setenv("REDIS_URL", "nowhere")
+    assert main(["audit", "verify"]) == 2
+    said = capsys.readouterr().err
+    assert "CHEVET_ENV: " in said
+    assert "REDIS_URL: " in said
+
+
+def test_an_account_made_on_the_command_line_can_sign_in(
+    site: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["user", "add", "--email", "Ada@Example.org", "--name", "Ada", "--role", "admin"]
+    assert main(line) == 0
+    password = capsys.readouterr().out.strip()
+    assert authentication(site).sign_in("ada@example.org", password, "10.0.0.1")
+
+
+def test_a_password_from_standard_input_is_not_printed(
+    site: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a long enough password\n"))
+    line = ["user", "add", "--email", "b@c.example", "--name", "B", "--role", "teacher", "--password-stdin"]
+    assert main(line) == 0
+    assert capsys.readouterr().out == ""
+    assert authentication(site).sign_in("b@c.example", "a long enough password", "10.0.0.1")
+
+
+@pytest.mark.usefixtures("site")
+def test_an_address_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["user", "add", "--email", "a@b.example", "--name", "Ada", "--role", "admin"]
+    assert main(line) == 0
+    assert main(line) == 1
+    assert "email: " in capsys.readouterr().err
+
+
+def test_a_token_made_on_the_command_line_works_with_its_scopes(
+    site: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["token", "create", "--role", "teacher", "--name", "LMS", "--scope", "cases:read"]) == 0
+    actor = authentication(site).by_api_token(capsys.readouterr().out.strip())
+    assert actor is not None
+    assert (actor.role, actor.scopes) == (Role.TEACHER, frozenset({"cases:read"}))
+
+
+@pytest.mark.usefixtures("site")
+def test_a_scope_beyond_the_role_makes_no_token(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["token", "create", "--role", "student", "--name", "x", "--scope", "cases:write"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "scopes: " in said.err
+
+
+def test_the_trail_is_verified_and_tampering_is_named(
+    site: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["user", "add", "--email", "a@b.example", "--name", "Ada", "--role", "admin"])
+    assert main(["audit", "verify"]) == 0
+    database = Database(site.database_url)
+    with database.write() as session:
+        session.connection().execute(text("UPDATE audit_event SET action = 'nothing' WHERE sequence = 1"))
+    database.dispose()
+    assert main(["audit", "verify"]) == 1
+    assert "row 1" in capsys.readouterr().out
+
+
+def test_the_schema_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert build_schema(capsys.readouterr().out).query_type is not None
+
+
+def test_an_empty_database_is_migrated_unless_told_not_to(settings: Settings, tmp_path: Path) -> None:
+    fresh = settings.model_copy(update={"database_url": f"sqlite:///{tmp_path}/fresh.db"})
+    database = Database(fresh.database_url)
+    try:
+        prepare(fresh, demo=False, may_migrate=False)
+        assert current_revision(database) is None
+        prepare(fresh, demo=False, may_migrate=True)
+        assert current_revision(database) == expected_head()
+    finally:
+        database.dispose()
+
+
+def imported_by(statement: str) -> set[str]:
+    """Return the top-level modules a fresh interpreter holds after a statement."""
+    code = f"{statement}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_process_that_serves_imports_nothing_heavy() -> None:
+    assert imported_by("import server.app") & set(HEAVY) == set()
+
+
+def test_the_command_line_itself_imports_next_to_nothing() -> None:
+    assert imported_by("import server.__main__") & {"sqlalchemy", "strawberry", "starlette"} == set()
