@@ -1,14 +1,19 @@
 """Any object by its id alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import base64
+import binascii
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import strawberry
+from sqlmodel import Session
 
 from schema.context import Info
 from schema.errors import NotFoundError, ValidationFailedError
+from schema.loaders.cases import revisions_of_cases
+from schema.models import cases as models
 from schema.pagination import MAX_PAGE
 from schema.permissions import query_field
 from schema.policy import Scope
@@ -16,9 +21,15 @@ from schema.services.accounts import Accounts
 from schema.services.audit import Audit
 from schema.services.tokens import Tokens
 from schema.types.accounts import Account
+from schema.types.annotations import Annotation
 from schema.types.audit import AuditEvent
-from schema.types.base import Node, split_id
+from schema.types.base import Node, local_key
+from schema.types.cases import Case, CaseRevision, cases_for
+from schema.types.concepts import Concept, concept_code
+from schema.types.recordings import Recording
 from schema.types.tokens import ApiToken
+
+Load = Callable[[Info, Session, str], Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +41,81 @@ class NodeKind:
     scope
         Without it every object of the kind is missing.
     load
-        Returns the node of a key; raises NotFoundError for what the viewer may not see.
+        Returns the node of an id of this kind; raises NotFoundError for what the viewer may not see.
     """
 
     scope: Scope
-    load: Callable[[Info, int], Awaitable[Node]]
+    load: Load
 
 
-async def _account(info: Info, key: int) -> Node:
-    viewer, clock = info.context.viewer, info.context.services.clock
+def _account(info: Info, session: Session, identifier: str) -> Node:
+    key, viewer = local_key(identifier, "Account"), info.context.viewer
     if key != viewer.account_id and not viewer.may(Scope.ACCOUNTS):
         raise NotFoundError
-    return Account.of(await info.context.read(lambda session: Accounts(session, clock).get(key)))
+    return Account.of(Accounts(session, info.context.services.clock).get(key))
 
 
-async def _token(info: Info, key: int) -> Node:
-    viewer, clock = info.context.viewer, info.context.services.clock
-    return ApiToken.of(await info.context.read(lambda session: Tokens(session, clock, viewer).get(key)))
+def _token(info: Info, session: Session, identifier: str) -> Node:
+    tokens = Tokens(session, info.context.services.clock, info.context.viewer)
+    return ApiToken.of(tokens.get(local_key(identifier, "ApiToken")))
 
 
-async def _audit_event(info: Info, key: int) -> Node:
-    viewer, clock = info.context.viewer, info.context.services.clock
-    return AuditEvent.of(await info.context.read(lambda session: Audit(session, clock, viewer).get(key)))
+def _audit_event(info: Info, session: Session, identifier: str) -> Node:
+    audit = Audit(session, info.context.services.clock, info.context.viewer)
+    return AuditEvent.of(audit.get(local_key(identifier, "AuditEvent")))
+
+
+def _case(info: Info, session: Session, identifier: str) -> Node:
+    return Case.of(cases_for(session, info.context).get(local_key(identifier, "Case")))
+
+
+def _recording(info: Info, session: Session, identifier: str) -> Node:
+    row = session.get(models.Recording, local_key(identifier, "Recording"))
+    return Recording.of(_in_visible_case(info, session, row))
+
+
+def _annotation(info: Info, session: Session, identifier: str) -> Node:
+    row = session.get(models.Annotation, local_key(identifier, "Annotation"))
+    return Annotation.of(_in_visible_case(info, session, row), info.context.services.ontology)
+
+
+def _revision(info: Info, session: Session, identifier: str) -> Node:
+    row = session.get(models.CaseRevision, local_key(identifier, "CaseRevision"))
+    revision = _in_visible_case(info, session, row)
+    for each in revisions_of_cases(session, [revision.case_id])[0]:
+        if each.id == revision.id:
+            return CaseRevision.of(each)
+    raise NotFoundError
+
+
+def _concept(info: Info, _session: Session, identifier: str) -> Node:
+    code, ontology = concept_code(identifier), info.context.services.ontology
+    if code not in ontology:
+        raise NotFoundError
+    return Concept.of(ontology.concept(code))
+
+
+Part = TypeVar("Part", models.Recording, models.Annotation, models.CaseRevision)
+
+
+def _in_visible_case(info: Info, session: Session, row: Part | None) -> Part:
+    if row is None:
+        raise NotFoundError
+    cases_for(session, info.context).get(row.case_id)
+    return row
 
 
 KINDS: dict[str, NodeKind] = {
     "Account": NodeKind(Scope.PROFILE, _account),
+    "Annotation": NodeKind(Scope.CASES_READ, _annotation),
     "ApiToken": NodeKind(Scope.PROFILE, _token),
     "AuditEvent": NodeKind(Scope.AUDIT_READ, _audit_event),
+    "Case": NodeKind(Scope.CASES_READ, _case),
+    "CaseRevision": NodeKind(Scope.CASES_READ, _revision),
+    "Concept": NodeKind(Scope.CONCEPTS_READ, _concept),
+    "Recording": NodeKind(Scope.CASES_READ, _recording),
 }
+"""Every type that is a Node has its row; a test holds the schema to it."""
 
 
 @strawberry.type
@@ -87,12 +144,18 @@ class NodeQueries:
 
 
 async def _loaded(info: Info, identifier: str) -> Node | None:
-    viewer = info.context.viewer
+    viewer, kind = info.context.viewer, KINDS.get(_type_name(identifier))
+    if kind is None or not viewer.may(kind.scope):
+        return None
     try:
-        name, key = split_id(identifier)
-        kind = KINDS.get(name)
-        if kind is None or not viewer.may(kind.scope):
-            return None
-        return await kind.load(info, key)
+        return await info.context.read(lambda session: kind.load(info, session, identifier))
     except NotFoundError:
         return None
+
+
+def _type_name(identifier: str) -> str:
+    """Return the type an opaque id claims to be of; empty when it claims none."""
+    try:
+        return base64.b64decode(identifier, validate=True).decode().partition(":")[0]
+    except (binascii.Error, ValueError):
+        return ""
