@@ -1,0 +1,34 @@
+"""`make bench`: how fast Chevet answers, beside the least Strawberry can do and what people usually write."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import orjson
+
+from tests.bench.measuring import FULL, QUICK, measure
+from tests.bench.servers import ROOT, Cores
+
+KEPT = ROOT / "build" / "bench.json"
+
+
+def main() -> int:
+    """Measure, print, keep, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="about half a minute, for a first look")
+    parser.add_argument("--require", action="store_true", help="exit with 1 when a bound is missed")
+    options = parser.parse_args()
+    cores = Cores.available()
+    os.sched_setaffinity(0, {cores.load})
+    with tempfile.TemporaryDirectory(prefix="chevet-bench-") as folder:
+        measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
+    print("\n".join(measured.lines()))
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_bytes(orjson.dumps(measured.document(), option=orjson.OPT_INDENT_2))
+    return 1 if options.require and measured.missed() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

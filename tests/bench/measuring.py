@@ -1,0 +1,202 @@
+"""The measurement itself: fill a database, start the servers, load them in turn."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import orjson
+
+from schema.database import Database
+from tests.bench import data
+from tests.bench.client import HOST, Connection, get, post_graphql
+from tests.bench.load import OK, Timings, UnexpectedAnswerError, flat_out, paced
+from tests.bench.report import BARE, GRAPHQL, LIBRARY, ORM, SAVE_GRAPHQL, SAVE_PAGE, Report, Round
+from tests.bench.servers import ROOT, Cores, Server, serving
+from tests.bench.students import page_students, participants, sign_in
+
+DOCUMENT = Path(__file__).with_name("cases.graphql").read_text(encoding="utf-8")
+LIBRARY_PATH = "/cases"
+CONNECTIONS = 4
+WARM_UP_S = 1.0
+SAVE_EVERY_S = 5.0
+BASELINES = {BARE: "bare", ORM: "orm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often and how long to measure."""
+
+    rounds: int
+    round_s: float
+    autosave_s: float
+    cold_starts: int
+
+
+FULL = Plan(rounds=5, round_s=4.0, autosave_s=30.0, cold_starts=5)
+QUICK = Plan(rounds=1, round_s=2.0, autosave_s=6.0, cold_starts=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to ask of whom."""
+
+    server: Server
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Everything of one measurement: where it works, on what, and what it has found."""
+
+    folder: Path
+    cores: Cores
+    seeded: data.Seeded
+    found: Report
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return the product's environment."""
+        return _settings(self.folder)
+
+    def product(self, *, path: str = "/sign-in", cookie: str = "") -> AbstractContextManager[Server]:
+        """Run the product, as it is run in production, until a page has been served."""
+
+        def command(port: int) -> Sequence[str]:
+            return ["-m", "server", "serve", "--port", str(port)]
+
+        return self._serving("product", command, self.settings, _serves(path, cookie))
+
+    def baseline(self, name: str, answer: Path) -> AbstractContextManager[Server]:
+        """Run a baseline that gives the product's answer."""
+
+        def command(port: int) -> Sequence[str]:
+            options = ["--interface", "asgi", "--loop", "asyncio", "--workers", "1", "--factory"]
+            app = f"tests.bench.baselines.{name}:application"
+            return ["-m", "granian", "--port", str(port), "--log-level", "warning", *options, app]
+
+        settings = {"BENCH_ANSWER": str(answer), "BENCH_DATABASE": str(self.folder / f"{name}.db")}
+        return self._serving(name, command, settings, _serves("/graphql?query={__typename}"))
+
+    def _serving(
+        self,
+        name: str,
+        command: Callable[[int], Sequence[str]],
+        settings: dict[str, str],
+        ready: Callable[[int], bool],
+    ) -> AbstractContextManager[Server]:
+        return serving(command, settings, self.cores, self.folder / f"{name}.log", ready)
+
+
+def measure(folder: Path, plan: Plan, cores: Cores) -> Report:
+    """Measure everything; nothing of it stays in the folder's servers."""
+    shared = ", which is the same: figures are too high" if cores.server == cores.load else ""
+    found = Report(f"server on core {cores.server}, load on core {cores.load}{shared}")
+    bench = Bench(folder, cores, _prepared(folder), found)
+    with bench.product() as server:
+        cookie = asyncio.run(_cookie(server))
+        asyncio.run(_pages(bench, server, cookie, plan))
+        asyncio.run(_autosaves(bench, server, plan))
+    for _ in range(plan.cold_starts):
+        with bench.product(path=LIBRARY_PATH, cookie=cookie) as server:
+            found.cold_starts_s.append(server.seconds_to_ready)
+            found.memory = server.memory()
+    _, *found.heavy_modules = _python(["-m", "tests.bench.modules", LIBRARY_PATH, cookie], folder).split()
+    return found
+
+
+async def _pages(bench: Bench, server: Server, cookie: str, plan: Plan) -> None:
+    """Load the pages and the baselines in turn, so that all see the same machine."""
+    asked = post_graphql(DOCUMENT, token=bench.seeded.token)
+    answer = bench.folder / "answer.json"
+    answer.write_bytes(await _body(server, asked))
+    targets = {LIBRARY: Target(server, get(LIBRARY_PATH, cookie=cookie)), GRAPHQL: Target(server, asked)}
+    with ExitStack() as stack:
+        for label, name in BASELINES.items():
+            baseline = stack.enter_context(bench.baseline(name, answer))
+            targets[label] = Target(baseline, post_graphql(DOCUMENT))
+            _compare(name, await _body(baseline, asked), answer.read_bytes())
+        for label, target in targets.items():
+            bench.found.sizes[label] = len(await _body(target.server, target.request))
+            await flat_out(target.server.port, target.request, CONNECTIONS, WARM_UP_S)
+        for _ in range(plan.rounds):
+            for label, target in targets.items():
+                load = flat_out(target.server.port, target.request, CONNECTIONS, plan.round_s)
+                bench.found.add(label, await _round(target.server, load))
+
+
+async def _autosaves(bench: Bench, server: Server, plan: Plan) -> None:
+    writing = {
+        SAVE_PAGE: [student.save for student in await page_students(server.port, bench.seeded)],
+        SAVE_GRAPHQL: [participant.save for participant in participants(bench.seeded)],
+    }
+    for label, savers in writing.items():
+        load = paced(server.port, savers, SAVE_EVERY_S, plan.autosave_s)
+        bench.found.add(label, await _round(server, load))
+
+
+async def _round(server: Server, load: Awaitable[Timings]) -> Round:
+    before = server.cpu_seconds()
+    timings = await load
+    return Round.of(timings, server.cpu_seconds() - before)
+
+
+async def _cookie(server: Server) -> str:
+    async with await Connection.to(server.port) as connection:
+        return await sign_in(connection, data.TEACHER)
+
+
+async def _body(server: Server, request: bytes) -> bytes:
+    async with await Connection.to(server.port) as connection:
+        answer = await connection.send(request)
+    if answer.status != OK or b'"errors"' in answer.body:
+        raise UnexpectedAnswerError(answer)
+    return answer.body
+
+
+def _compare(name: str, given: bytes, expected: bytes) -> None:
+    """Make sure that a baseline answers what the product does; SQLite alone keeps no offset from UTC."""
+    if orjson.loads(given.replace(b"+00:00", b"")) != orjson.loads(expected.replace(b"+00:00", b"")):
+        raise RuntimeError(f"the baseline {name} answers something else")
+
+
+def _prepared(folder: Path) -> data.Seeded:
+    _python(["-m", "server", "migrate"], folder)
+    database = Database(f"sqlite:///{folder / 'chevet.db'}")
+    try:
+        return data.seed(database)
+    finally:
+        database.dispose()
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    return {
+        "CHEVET_ENV": "production",
+        "CHEVET_DATA_DIR": str(folder),
+        "CHEVET_SECRET_KEY": "a key for this one measurement only",
+        "CHEVET_PUBLIC_URL": "https://bench.example",
+    }
+
+
+def _python(arguments: list[str], folder: Path) -> str:
+    environment = {**os.environ, **_settings(folder)}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{arguments} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def _serves(path: str, cookie: str = "") -> Callable[[int], bool]:
+    def ready(port: int) -> bool:
+        try:
+            return httpx.get(f"http://{HOST}:{port}{path}", headers={"cookie": cookie}).status_code == OK
+        except httpx.TransportError:
+            return False
+
+    return ready
