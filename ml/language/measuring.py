@@ -18,7 +18,10 @@ _PER_MINUTE = (
     r"|cpm\b)"
 )
 _NOT_OTHER = r"(?!\s?(?:bpm|/\s?min|/\s?mn|%|°|ans|mm|mv))"
-_OTHER_NAME = r"(?!\b(?:qrs|qtc?|pr|pq|axe|axis|fc|frequence|rate|bav|onde|st)\b)"
+_OTHER_NAME = (
+    r"(?!\b(?:qrs|qtc?|pr|pq|axe|axis|fc|frequence|rate|bav|onde|st|rythme|rhythm|flutter|tachy|brady|fa|tv)"
+    r"(?:\b|cardi))"
+)
 
 
 def _gap(most: int) -> str:
@@ -33,8 +36,8 @@ _NAMED = {
     ),
     "pr": rf"\b(?:pr|pq)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qrs": (
-        rf"\b(?:qrs|bbg|bbd|lbbb|rbbb|bloc de branche (?:gauche|droite?))\b"
-        rf"{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
+        rf"\b(?:qrs\b{_gap(45)}|(?:bbg|bbd|lbbb|rbbb|bloc de branche (?:gauche|droite?))"
+        rf"(?: complete?| incomplete?| a| de)*\s(?=\d+\s?ms)){_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
     ),
     "qtc": rf"\b(?:qt\s?/\s?qtc|qtc|qt corrige|corrected qt)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qt": rf"(?<!/)\bqt\b(?!\s?/|\s?corrige){_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",

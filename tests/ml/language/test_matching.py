@@ -1,7 +1,9 @@
 """What is read in a text; each line of a table is a text and what two careful readers would note."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +87,10 @@ CERTAINTY = [
     ("BAV 2 ou BAV 3", {"+AV_BLOCK_2?", "+AV_BLOCK_3?"}),
     ("on ne peut éliminer une FA", {"+ATRIAL_FIBRILLATION?"}),
     ("FA écartée", {"-ATRIAL_FIBRILLATION"}),
+    ("plutôt une péricardite qu'un infarctus", {"+PERICARDITIS", "+MYOCARDIAL_INFARCTION?"}),
+    ("TV soutenue vs TSV", {"+VT_SUSTAINED?", "+SUPRAVENTRICULAR_TACHYCARDIA?"}),
+    ("pas de trouble de repolarisation hormis une T plate", {"+T_WAVE_FLAT"}),
+    ("BBG et non BBD", {"+LBBB", "-RBBB"}),
     ("on élimine une TV", {"-VENTRICULAR_TACHYCARDIA"}),
     ("RBBB ruled out", {"-RBBB"}),
     ("possible LVH. LVH confirmed", {"+LVH"}),
@@ -151,6 +157,9 @@ MEASUREMENTS = [
     ("axe gauche à 60°", {"+AXIS_LEFT"}),
     ("Sokolow à 42 mm", {"+SOKOLOW_POSITIVE"}),
     ("activité atriale à 260/min", set[str]()),
+    ("BBD incomplet et tachycardie sinusale à 115", {"+RBBB_INCOMPLETE", "+SINUS_TACHYCARDIA"}),
+    ("BBG complet 160ms", {"+LBBB_COMPLETE", "+QRS_WIDE"}),
+    ("flutter 2/1", {"+ATRIAL_FLUTTER", "+CONDUCTION_2_1"}),
 ]
 
 
@@ -294,3 +303,28 @@ def test_reading_needs_neither_numpy_nor_openai() -> None:
         "sys.exit(bool({'numpy', 'openai', 'httpx'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_answers_that_deny_then_affirm_are_read_both_ways(ontology: Ontology, shared_data: Path) -> None:
+    lines = (shared_data / "grading" / "responses.dev.jsonl").read_text(encoding="utf-8").splitlines()
+    answers = [json.loads(line) for line in lines]
+    conflicts = [each["response"] for each in answers if each["stratum_code"] == "NEG_THEN_ASSERT"]
+
+    assert conflicts
+    for text in conflicts:
+        claims = MATCHER.match(text).claims
+        denied = {claim.concept for claim in claims if claim.polarity is Polarity.ABSENT}
+        affirmed = {claim.concept for claim in claims if claim.polarity is Polarity.PRESENT}
+        general = {up for concept in affirmed for up in (concept, *ontology.ancestors(concept))}
+        assert denied & general, text
+
+
+def test_real_answers_are_understood_almost_everywhere(shared_data: Path) -> None:
+    lines = (shared_data / "grading" / "student-answers.dev.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+
+    unread = [text for text in texts if not MATCHER.match(text).claims]
+    unresolved = sum(span.end - span.start for text in texts for span in MATCHER.match(text).unresolved)
+
+    assert unread == []
+    assert unresolved < 0.1 * sum(len(text) for text in texts)
