@@ -18,8 +18,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from ml.ecg.decoding import Decoded, DecoderPool
-from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import load_ontology
+from ml.language.language_model import LanguageModelMatcher, LanguageModelSettings
+from ml.language.matching import ConceptMatcher, EmbeddedMatcher
+from ml.language.ontology import Ontology, load_ontology
 from schema.build import build_schema
 from schema.context import Services
 from schema.database import Database
@@ -128,7 +129,7 @@ def wire_services(settings: Settings, signer: Signer) -> Services:
     return Services(
         database=Database(settings.database_url),
         ontology=ontology,
-        matcher=CachedMatcher(EmbeddedMatcher(ontology), ontology, _cache(settings)),
+        matcher=CachedMatcher(_matcher(settings, ontology), ontology, _cache(settings)),
         blobs=_blobs(settings),
         decoder=cast("DecoderPool", LateDecoder()),
         doorbell=_doorbell(settings),
@@ -174,10 +175,8 @@ def close_services(services: Services) -> None:
     """Let go of connections, threads and children."""
     services.decoder.close()
     services.database.dispose()
-    for part in (services.doorbell, services.matcher):
-        close = getattr(part, "close", None)
-        if close is not None:
-            close()
+    if isinstance(services.doorbell, RedisDoorbell):
+        services.doorbell.close()
 
 
 def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
@@ -197,6 +196,17 @@ def _page_routes() -> list[BaseRoute]:
     names = sorted(module.name for module in pkgutil.iter_modules(pages.__path__))
     modules: list[Any] = [importlib.import_module(f"{pages.__name__}.{name}") for name in names]
     return [route for module in modules for route in getattr(module, "routes", ())]
+
+
+def _matcher(settings: Settings, ontology: Ontology) -> ConceptMatcher:
+    """Return the rules, helped by a language model where one is configured; a local endpoint needs no key."""
+    rules = EmbeddedMatcher(ontology)
+    key = settings.openai_api_key
+    if key is None and settings.openai_base_url is None:
+        return rules
+    secret = key.get_secret_value() if key else "none"
+    endpoint = LanguageModelSettings(secret, settings.openai_model, settings.openai_base_url)
+    return LanguageModelMatcher(rules, endpoint)
 
 
 def _cache(settings: Settings) -> Cache:

@@ -1,0 +1,103 @@
+"""Jobs are worked off beside the server, whatever happens to the database meanwhile."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schema.context import Services
+from schema.database import Database
+from schema.models.work import Job, JobState
+from schema.services.deadlines import SUBMIT_JOB
+from schema.services.jobs import Claim, enqueue
+from server.app import Application
+from server.settings import Settings
+from server.worker import handlers_of, work, working
+
+
+@pytest.fixture
+def services(app: Application, settings: Settings, tmp_path: Path) -> Iterator[Services]:
+    """Return services with a database of their own."""
+    shutil.copy(settings.data_dir / "chevet.db", tmp_path / "own.db")
+    own = Database(f"sqlite:///{tmp_path}/own.db")
+    yield replace(app.site.services, database=own)
+    own.dispose()
+
+
+def queue(services: Services, kind: str, **payload: Any) -> int:
+    with services.database.write() as session:
+        return enqueue(session, services.clock, kind, payload)
+
+
+def state_of(services: Services, job_id: int) -> str:
+    with services.database.read() as session:
+        return session.get_one(Job, job_id).state
+
+
+async def until(services: Services, job_id: int, state: JobState) -> None:
+    while state_of(services, job_id) != state.value:
+        await services.doorbell.wait(0.05)
+
+
+def run_until(services: Services, job_id: int, handlers: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        task = asyncio.create_task(work(services, handlers))
+        await asyncio.wait_for(until(services, job_id, JobState.SUCCEEDED), 20)
+        task.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_due_job_is_done(services: Services) -> None:
+    done: list[Any] = []
+
+    def handler(claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any]:
+        done.append(claim.payload)
+        return {}
+
+    run_until(services, queue(services, "greet", name="you"), {"greet": handler})
+    assert done == [{"name": "you"}]
+
+
+def test_jobs_of_other_workers_are_left_alone(services: Services) -> None:
+    foreign = queue(services, "train")
+    run_until(services, queue(services, "greet"), {"greet": lambda _claim, _progress: {}})
+    assert state_of(services, foreign) == JobState.QUEUED.value
+
+
+def test_a_database_that_cannot_be_used_for_a_while_is_no_end(
+    services: Services, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = queue(services, "greet")
+    away = tmp_path / "away.db"
+    services.database.dispose()
+    (tmp_path / "own.db").rename(away)
+    (tmp_path / "own.db").mkdir()
+
+    async def scenario() -> None:
+        task = asyncio.create_task(work(services, {"greet": lambda _claim, _progress: {}}))
+        while "looking for due jobs" not in caplog.text:
+            await services.doorbell.wait(0.01)
+        (tmp_path / "own.db").rmdir()
+        away.rename(tmp_path / "own.db")
+        await asyncio.wait_for(until(services, job_id, JobState.SUCCEEDED), 20)
+        task.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_the_server_works_beside_what_it_serves_and_stops_with_it(services: Services) -> None:
+    async def scenario() -> set[str]:
+        async with working(services):
+            await services.doorbell.wait(0.01)
+        return {task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}}
+
+    assert asyncio.run(scenario()) == set()
+
+
+def test_deadlines_have_a_handler(services: Services) -> None:
+    assert SUBMIT_JOB in handlers_of(services)
