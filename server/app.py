@@ -104,7 +104,7 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
     app.site = app.state.site = Site(
         settings=settings,
         services=services,
-        authentication=Authentication(services.database, services.clock, Passwords(settings.secret)),
+        authentication=Authentication(services.database, services.clock, services.passwords),
         operations=Operations(schema, templates),
         renderer=Renderer(settings, signer, templates, STATIC, app.url_path_for),
         signer=signer,
@@ -135,6 +135,7 @@ def wire_services(settings: Settings, signer: Signer) -> Services:
         doorbell=_doorbell(settings),
         clock=now,
         sign_link=blobs.BlobLinks(signer, now).address,
+        passwords=Passwords(settings.secret),
     )
 
 

@@ -98,7 +98,7 @@ class Audit:
             action=action,
             target_type=target_type,
             target_id=target_id,
-            detail=detail,
+            detail=orjson.loads(orjson.dumps(detail)),  # as it will be read back
             previous_hash=head.hash,
         )
         event = AuditEvent(**{part.name: getattr(link, part.name) for part in fields(link)}, hash=link.hash())
@@ -133,14 +133,15 @@ class Audit:
 def verify(session: Session) -> AuditVerification:
     """Walk the whole trail and name the first row that is not as it was written."""
     last, rows, head = GENESIS, 0, None
-    for row in session.execute(EVERYTHING).mappings():
-        head = (row["head_rows"], row["head_hash"])
-        if row["sequence"] is None:
-            break
-        fault = _fault(row, rows + 1, last)
-        if fault is not None:
-            return AuditVerification(rows, fault[0], fault[1], last)
-        rows, last = rows + 1, row["hash"]
+    with session.execute(EVERYTHING, execution_options={"yield_per": 1_000}) as found:
+        for row in found.mappings():
+            head = (row["head_rows"], row["head_hash"])
+            if row["sequence"] is None:
+                break
+            fault = _fault(row, rows + 1, last)
+            if fault is not None:
+                return AuditVerification(rows, fault[0], fault[1], last)
+            rows, last = rows + 1, row["hash"]
     if head is None:
         return _without_head(session)
     if head != (rows, last):

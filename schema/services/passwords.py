@@ -59,8 +59,9 @@ class Passwords:
     def matches(self, stored: str | None, text: str) -> bool:
         """Return whether `text` is the password; without a stored hash, false after the same work."""
         with self._turns:
+            nobodys = self._nobodys  # made at the first call, whoever signs in
             try:
-                self.hasher.verify(stored or self._nobodys, _octets(text[: MAX_PASSWORD + 1]))
+                self.hasher.verify(stored or nobodys, _octets(text[: MAX_PASSWORD + 1]))
             except (VerifyMismatchError, InvalidHashError):
                 return False
         return stored is not None

@@ -65,6 +65,19 @@ def test_a_row_says_who_changed_what_and_when(database: Database) -> None:
     assert row.previous_hash == GENESIS
 
 
+def test_what_json_cannot_say_does_not_break_the_chain(database: Database) -> None:
+    with database.write() as session:
+        audit = Audit(session, StoppedClock(), ACTOR)
+        audit.record("case.updated", "Case", 1, score=float("nan"), roles=(Role.ADMIN,), at=StoppedClock().at)
+    with database.read() as session:
+        assert session.get_one(AuditEvent, 1).detail == {
+            "score": None,
+            "roles": ["admin"],
+            "at": "2026-03-02T09:00:00+00:00",
+        }
+    assert verified(database).ok
+
+
 def test_a_change_that_failed_leaves_no_row(trail: Database) -> None:
     with trail.write() as session:
         Audit(session, StoppedClock(), ACTOR).record("case.deleted", "Case", 1)
