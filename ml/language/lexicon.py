@@ -58,16 +58,23 @@ class Collision:
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """What has been read of a name, and what was passed over on the way; small words cost nothing."""
+    """What has been read of a name, and what was passed over on the way; small words cost nothing.
+
+    `affirmed` is how many of the words make a name of their own before a negation: in `BBG non complet`
+    only the completeness is denied.
+    """
 
     used: tuple[int, ...] = ()
     skipped: int = 0
     denied: bool = False
+    affirmed: int = 0
 
-    def over(self, key: str) -> "_Path":
-        """Return the path that passes over one more word."""
+    def over(self, key: str, *, named: bool) -> "_Path":
+        """Return the path that passes over one more word, `named` if a name ends before it."""
         cost = 0 if key in SMALL_WORDS else 1
-        return _Path(self.used, self.skipped + cost, self.denied or key in INNER_NEGATIONS)
+        if self.denied or key not in INNER_NEGATIONS:
+            return replace(self, skipped=self.skipped + cost)
+        return _Path(self.used, self.skipped + cost, denied=True, affirmed=len(self.used) if named else 0)
 
 
 class Lexicon:
@@ -151,11 +158,11 @@ class Lexicon:
             following = node.next.get(key)
             if following is not None:
                 taken = replace(path, used=(*path.used, index))
-                if following.name:
+                if following.name and not self._only_qualifies(following.name, taken.affirmed):
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
             if path.used and key in SKIPPED and path.skipped < _MOST_SKIPPED:
-                stack.append((node, index + 1, path.over(key)))
+                stack.append((node, index + 1, path.over(key, named=node.name is not None)))
 
     def _windows(self, keys: list[str], typos: frozenset[int]) -> Iterator[Hit]:
         """Find names whose words stand together in another order."""
@@ -179,7 +186,12 @@ class Lexicon:
         wrong = len(typos.intersection(path.used))
         penalty = _SKIP_PENALTY * path.skipped + _TYPO_PENALTY * wrong
         penalty += _ORDER_PENALTY if method == "order" else 0.0
-        return Hit(self._names[name][0], path.used, name, path.denied, penalty, "typo" if wrong else method)
+        used = path.used[path.affirmed :]
+        return Hit(self._names[name][0], used, name, path.denied, penalty, "typo" if wrong else method)
+
+    def _only_qualifies(self, name: tuple[str, ...], affirmed: int) -> bool:
+        """Say whether the words after a negation add nothing to the concept that those before it name."""
+        return affirmed > 0 and self._names[name][0] == self._names[name[:affirmed]][0]
 
 
 class _Node:

@@ -19,7 +19,8 @@ class Locator:
     def __init__(self, ontology: Ontology) -> None:
         self._ontology = ontology
         self._composites = {each.parts: each.id for each in ontology.concepts if len(each.parts) == 2}
-        self._findings = frozenset(parts[0] for parts in self._composites)
+        self._parts = {whole: parts for parts, whole in self._composites.items()}
+        self._findings = frozenset(parts[0] for parts in self._composites).union(self._parts)
 
     def located(self, tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[Mention]:
         """Replace findings and the territories they are in by the composites.
@@ -75,10 +76,12 @@ class Locator:
     def _joined(self, finding: Mention, places: list[Mention]) -> list[Mention]:
         if not places:
             return [finding]
+        named = [each.concept for each in places]
+        kind, own = self._parts.get(finding.concept, (finding.concept, ""))
         composites = [
             composite
-            for place in self._merged([each.concept for each in places])
-            for composite in self._composites_for(finding.concept, place)
+            for place in self._merged([own, *named] if own else named)
+            for composite in self._composites_for(kind, place)
         ]
         if not composites:
             return [finding, *(place for place in places if not place.leads)]

@@ -14,7 +14,7 @@ from ml.language.lexicon import Hit, Lexicon
 from ml.language.lists import shared_names
 from ml.language.locating import Locator
 from ml.language.measuring import Measured, measure
-from ml.language.mentions import Mention, spans_of, tokens_within
+from ml.language.mentions import Mention, tokens_within
 from ml.language.normalising import Folded, fold
 from ml.language.ontology import Kind, Ontology
 from ml.language.territories import lead_groups
@@ -108,8 +108,8 @@ class EmbeddedMatcher:
         confidence = _NAMED_CONFIDENCE - hit.penalty
         if self._ontology.concept(hit.concept).kind is Kind.QUALIFIER and len(hit.used) == 1:
             confidence -= _LONE_QUALIFIER_PENALTY
-        spans = spans_of(tokens, hit.used)
-        return Mention(hit.concept, hit.used, spans, hit.method, confidence, denied=hit.denied)
+        span = Span(tokens[hit.used[0]].start, tokens[hit.used[-1]].end)
+        return Mention(hit.concept, hit.used, (span,), hit.method, confidence, denied=hit.denied)
 
     def _interpreted(
         self, tokens: Sequence[Token], measured: Sequence[Measured], named: set[str]

@@ -3,11 +3,9 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from ml.language.tokens import Token
 from ml.language.types import Span
-from ml.language.vocabulary import SKIPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +32,6 @@ class Mention:
     denied: bool = False
     like: tuple[int, ...] | None = None
     leads: bool = False
-
-
-def spans_of(tokens: Sequence[Token], used: Sequence[int]) -> tuple[Span, ...]:
-    """Return where tokens stand, those with only skipped words between as one stretch."""
-    spans = [Span(tokens[used[0]].start, tokens[used[0]].end)]
-    for before, index in pairwise(used):
-        token = tokens[index]
-        if all(each.key in SKIPPED for each in tokens[before + 1 : index]):
-            spans[-1] = Span(spans[-1].start, token.end)
-        else:
-            spans.append(Span(token.start, token.end))
-    return tuple(spans)
 
 
 def tokens_within(tokens: Sequence[Token], span: Span) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ml.language.language_model import LanguageModelMatcher, LanguageModelSettings
-from ml.language.matching import EmbeddedMatcher
+from ml.language.matching import ConceptMatcher, EmbeddedMatcher
 from ml.language.types import Certainty, Polarity, Span
 
 TEXT = "BBG complet, le coeur galope comme une tachycardie folle"
@@ -29,6 +29,9 @@ class Endpoint(ThreadingHTTPServer):
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing when a client that lost patience is gone before its answer."""
 
     def says(self, content: object, **choice: object) -> None:
         message = {
@@ -104,6 +107,22 @@ def test_a_sound_answer_adds_to_the_reading(model: LanguageModelMatcher, endpoin
     assert added.confidence == 90.0
     assert added.spans == (Span(39, 56),)
     assert reading.source == model.version
+
+
+def test_a_dismissed_claim_is_absent_whatever_polarity_the_model_gives(
+    model: LanguageModelMatcher, endpoint: Endpoint
+) -> None:
+    endpoint.says({"claims": [claim("SINUS_TACHYCARDIA", "tachycardie folle", certainty="rejected")]})
+
+    assert model.match(TEXT).claims[-1].polarity is Polarity.ABSENT
+
+
+def test_both_matchers_answer_the_same_protocol(
+    model: LanguageModelMatcher, matcher: EmbeddedMatcher
+) -> None:
+    matchers: list[ConceptMatcher] = [model, matcher]
+
+    assert len({each.version for each in matchers}) == 2
 
 
 def test_the_model_is_asked_once_and_sees_only_candidates(
