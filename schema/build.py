@@ -38,9 +38,17 @@ class Schema(strawberry.Schema):
 def build_schema() -> strawberry.Schema:
     """Return the product's whole schema."""
     return Schema(
-        query=merge_types("Query", QUERIES),
-        mutation=merge_types("Mutation", MUTATIONS) if MUTATIONS else None,
-        subscription=merge_types("Subscription", SUBSCRIPTIONS) if SUBSCRIPTIONS else None,
+        query=_root("Query", QUERIES, "What can be asked."),
+        mutation=_root("Mutation", MUTATIONS, "What can be changed; each answers with what became of it."),
+        subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed as it happens.")
+        if SUBSCRIPTIONS
+        else None,
         extensions=[lambda: ParserCache(maxsize=512), lambda: ValidationCache(maxsize=512)],
         config=StrawberryConfig(auto_camel_case=True, scalar_map={datetime: DATE_TIME}),
     )
+
+
+def _root(name: str, features: tuple[type, ...], description: str) -> type:
+    made = merge_types(name, features)
+    made.__strawberry_definition__.description = description  # type: ignore[attr-defined]
+    return made

@@ -10,6 +10,7 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
 
 from schema.context import Context, Info
 from schema.errors import (
@@ -65,6 +66,11 @@ class QueryGuard(Guard):
 class MutationGuard(Guard):
     """A guarded mutation field."""
 
+    def apply(self, field: StrawberryField) -> None:
+        """Describe the input as its type does."""
+        for argument in field.arguments:
+            argument.description = argument.description or _description_of(argument.type)
+
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any
     ) -> Any:
@@ -76,6 +82,11 @@ class MutationGuard(Guard):
             raise coded(error, info.context) from None
         except DomainError as error:
             return refusal(error, info.context)
+
+
+def _description_of(input_type: Any) -> str | None:
+    definition = getattr(input_type, "__strawberry_definition__", None)
+    return definition.description if definition else None
 
 
 def query_field(scope: Scope | None, description: str) -> Callable[[Any], Any]:
