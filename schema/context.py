@@ -97,9 +97,10 @@ class Context:
         return result
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run `work`, which keeps its own transactions, in a thread, then ring the doorbell."""
+        """Run `work`, which keeps its own transactions, in a thread; ring if it says that it did any."""
         result = await to_thread.run_sync(work)
-        await self.services.doorbell.ring()
+        if result:
+            await self.services.doorbell.ring()
         return result
 
 

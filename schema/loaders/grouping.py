@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import Any
+from typing import TypeVar
 
-from sqlalchemy import Row
+R = TypeVar("R")
 
 
-def grouped(rows: Iterable[Row[Any]], column: str, keys: list[int]) -> list[list[Row[Any]]]:
+def grouped(rows: Iterable[R], column: str, keys: list[int]) -> list[list[R]]:
     """Return, for each key, the rows with that value in a column, in the order they came."""
-    groups: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    groups: defaultdict[int, list[R]] = defaultdict(list)
     key_of = attrgetter(column)
     for row in rows:
         groups[key_of(row)].append(row)

@@ -14,19 +14,28 @@ from schema.context import Info
 from schema.errors import NotFoundError, ValidationFailedError
 from schema.loaders.cases import revisions_of_cases
 from schema.models import cases as models
+from schema.models.training import Answer as AnswerRow
 from schema.pagination import MAX_PAGE
 from schema.permissions import query_field
 from schema.policy import Scope
 from schema.services.accounts import Accounts
+from schema.services.attempts import Attempts
 from schema.services.audit import Audit
+from schema.services.enrolments import Enrolments
+from schema.services.jobs import job_of
+from schema.services.sessions import Sessions
 from schema.services.tokens import Tokens
 from schema.types.accounts import Account
 from schema.types.annotations import Annotation
+from schema.types.attempts import Answer, Attempt
 from schema.types.audit import AuditEvent
 from schema.types.base import Node, local_key
 from schema.types.cases import Case, CaseRevision, cases_for
 from schema.types.concepts import Concept, concept_code
+from schema.types.enrolments import Enrolment
+from schema.types.jobs import Job
 from schema.types.recordings import Recording
+from schema.types.sessions import Session as TrainingSession
 from schema.types.tokens import ApiToken
 
 Load = Callable[[Info, Session, str], Node]
@@ -76,7 +85,7 @@ def _recording(info: Info, session: Session, identifier: str) -> Node:
 
 def _annotation(info: Info, session: Session, identifier: str) -> Node:
     row = session.get(models.Annotation, local_key(identifier, "Annotation"))
-    return Annotation.of(_in_visible_case(info, session, row), info.context.services.ontology)
+    return Annotation.of(_in_visible_case(info, session, row), info.context)
 
 
 def _revision(info: Info, session: Session, identifier: str) -> Node:
@@ -92,7 +101,34 @@ def _concept(info: Info, _session: Session, identifier: str) -> Node:
     code, ontology = concept_code(identifier), info.context.services.ontology
     if code not in ontology:
         raise NotFoundError
-    return Concept.of(ontology.concept(code))
+    return Concept.of(ontology.concept(code), info.context)
+
+
+def _session(info: Info, session: Session, identifier: str) -> Node:
+    sessions = Sessions(session, info.context.viewer, info.context.services.clock)
+    return TrainingSession.of(sessions.get(local_key(identifier, "Session")))
+
+
+def _enrolment(info: Info, session: Session, identifier: str) -> Node:
+    enrolments = Enrolments(session, info.context.viewer, info.context.services.clock)
+    return Enrolment.of(enrolments.get(local_key(identifier, "Enrolment")))
+
+
+def _attempt(info: Info, session: Session, identifier: str) -> Node:
+    attempts = Attempts(session, info.context.viewer, info.context.services.clock)
+    return Attempt.of(attempts.get(local_key(identifier, "Attempt")))
+
+
+def _answer(info: Info, session: Session, identifier: str) -> Node:
+    row = session.get(AnswerRow, local_key(identifier, "Answer"))
+    if row is None:
+        raise NotFoundError
+    Attempts(session, info.context.viewer, info.context.services.clock).get(row.attempt_id)
+    return Answer.of(row)
+
+
+def _job(info: Info, session: Session, identifier: str) -> Node:
+    return Job.of(job_of(session, info.context.viewer, local_key(identifier, "Job")))
 
 
 Part = TypeVar("Part", models.Recording, models.Annotation, models.CaseRevision)
@@ -108,12 +144,17 @@ def _in_visible_case(info: Info, session: Session, row: Part | None) -> Part:
 KINDS: dict[str, NodeKind] = {
     "Account": NodeKind(Scope.PROFILE, _account),
     "Annotation": NodeKind(Scope.CASES_READ, _annotation),
+    "Answer": NodeKind(Scope.ATTEMPTS_READ, _answer),
     "ApiToken": NodeKind(Scope.PROFILE, _token),
+    "Attempt": NodeKind(Scope.ATTEMPTS_READ, _attempt),
     "AuditEvent": NodeKind(Scope.AUDIT_READ, _audit_event),
     "Case": NodeKind(Scope.CASES_READ, _case),
     "CaseRevision": NodeKind(Scope.CASES_READ, _revision),
     "Concept": NodeKind(Scope.CONCEPTS_READ, _concept),
+    "Enrolment": NodeKind(Scope.ATTEMPTS_READ, _enrolment),
+    "Job": NodeKind(Scope.PROFILE, _job),
     "Recording": NodeKind(Scope.CASES_READ, _recording),
+    "Session": NodeKind(Scope.SESSIONS_READ, _session),
 }
 """Every type that is a Node has its row; a test holds the schema to it."""
 

@@ -12,7 +12,9 @@ from sqlalchemy import ColumnElement, and_, or_, update
 from sqlmodel import Session, col, select
 
 from schema.database import Database
+from schema.errors import NotFoundError
 from schema.models.work import Job, JobState
+from schema.policy import Actor
 from schema.services import events
 from schema.services.clock import Clock
 
@@ -54,6 +56,19 @@ def enqueue(  # noqa: PLR0913 - the options are keywords, each with a default
     session.add(job)
     session.flush()
     return job.id or 0
+
+
+def topic(job_id: int) -> str:
+    """Return the topic under which a job's progress is told."""
+    return f"job:{job_id}"
+
+
+def job_of(session: Session, actor: Actor, job_id: int) -> Job:
+    """Return a job the actor asked for; administrators see all. Raises NotFoundError."""
+    job = session.get(Job, job_id)
+    if job is None or not (actor.is_admin or job.owner_id == actor.account_id):
+        raise NotFoundError
+    return job
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +186,7 @@ class Jobs:
         self._announce(session, job)
 
     def _announce(self, session: Session, job: Job) -> None:
-        events.append(session, self._clock, f"job:{job.id}", job.state, {"progress": job.progress})
+        events.append(session, self._clock, topic(job.id or 0), job.state, {"progress": job.progress})
 
 
 Handler = Callable[[Claim, Callable[[float], None]], dict[str, Any] | None]

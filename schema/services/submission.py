@@ -79,12 +79,15 @@ class Submissions:
         by_deadline = attempt.submission_cause == SubmissionCause.DEADLINE.value
         raise ConflictError("deadline_passed" if by_deadline else "already_submitted")
 
-    def settle(self, attempt_id: int) -> None:
-        """End an attempt whose deadline has passed; leave any other alone."""
-        self._end(attempt_id, _Ending(self._clock()))
+    def settle(self, attempt_id: int) -> bool:
+        """End an attempt whose deadline has passed and leave any other alone; return whether it is ended."""
+        return self._end(attempt_id, _Ending(self._clock())).submitted_at is not None
 
-    def settle_overdue(self, *conditions: ColumnElement[bool]) -> None:
-        """End the attempts under these conditions whose deadline has passed, should the job be late."""
+    def settle_overdue(self, *conditions: ColumnElement[bool]) -> int:
+        """End the attempts under these conditions whose deadline has passed, should the job be late.
+
+        Returns how many were found.
+        """
         overdue = select(Attempt.id).where(
             col(Attempt.submitted_at).is_(None), col(Attempt.deadline_at) <= self._clock(), *conditions
         )
@@ -92,6 +95,7 @@ class Submissions:
             late = session.exec(overdue.limit(OVERDUE_AT_ONCE)).all()
         for attempt_id in late:
             self.settle(attempt_id or 0)
+        return len(late)
 
     def at_deadline(self, claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any]:
         """Do the job that waits for an attempt's deadline."""

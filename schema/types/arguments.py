@@ -1,4 +1,4 @@
-"""Relay's four paging arguments, described once."""
+"""Relay's four paging arguments, and where a subscription resumes, described once."""
 
 from typing import Annotated
 
@@ -10,3 +10,7 @@ First = Annotated[
 After = Annotated[str | None, strawberry.argument(description="Only what follows this cursor.")]
 Last = Annotated[int | None, strawberry.argument(description="How many from the end, 1-100.")]
 Before = Annotated[str | None, strawberry.argument(description="Only what precedes this cursor.")]
+Sequence = Annotated[
+    int | None,
+    strawberry.argument(description="Resume after this event's sequence; from now on when left out."),
+]

@@ -1,0 +1,141 @@
+"""A mark and the reasons for it, in the viewer's language."""
+
+from enum import StrEnum
+
+import strawberry
+
+from ml.language import grading as rules
+from ml.language.grading import Role, Verdict
+from ml.language.types import Span as Stretch
+from schema.context import Context, Info
+from schema.models.cases import AnnotationRole
+from schema.services.grading import StoredGrade, stored_grade
+from schema.types.concepts import Concept, Span
+from schema.types.enums import describe_enum
+
+describe_enum(
+    Verdict,
+    "Verdict",
+    "What became of something the key expects.",
+    "The answer states it, or something more specific.",
+    "The answer states something more general, or holds it only possible.",
+    "The answer does not speak of it.",
+    "The answer denies it, or states what excludes it.",
+)
+
+
+class ClaimVerdict(StrEnum):
+    """What a claim beyond the key is worth."""
+
+    WRONG = "wrong"
+    EXTRA = "extra"
+
+
+describe_enum(
+    ClaimVerdict,
+    "ClaimVerdict",
+    "What a claim beyond the key is worth.",
+    "It cannot be true beside the key.",
+    "The key does not ask for it; it costs nothing.",
+)
+
+
+@strawberry.type(description="One thing the key expects, and what the answer earned for it.")
+class GradedConcept:
+    """A key item."""
+
+    concept: Concept = strawberry.field(description="What is expected.")
+    verdict: Verdict = strawberry.field(description="What became of it.")
+    credit: float = strawberry.field(description="What the answer earned, 0 to 1.")
+    coefficient: float = strawberry.field(description="Its weight, 0.5 to 1.0.")
+    role: AnnotationRole = strawberry.field(description="Whether it counts in the mark.")
+    spans: list[Span] = strawberry.field(description="The text that decided; empty for a picked concept.")
+    picked: bool = strawberry.field(description="Whether a concept picked from the list decided.")
+    feedback: str = strawberry.field(description="A sentence for the student.")
+
+
+@strawberry.type(description="Something the answer states that the key does not ask for.")
+class GradedClaim:
+    """A claim beyond the key."""
+
+    concept: Concept = strawberry.field(description="What is stated.")
+    verdict: ClaimVerdict = strawberry.field(description="Whether it is wrong, or merely more.")
+    spans: list[Span] = strawberry.field(description="Where it is stated; empty for a picked concept.")
+    feedback: str = strawberry.field(description="A sentence for the student; empty for what is merely more.")
+
+
+@strawberry.type(description="The mark of one answer and everything it rests on.")
+class Grade:
+    """A mark out of 100."""
+
+    score: float = strawberry.field(description="0-100.")
+    items: list[GradedConcept] = strawberry.field(description="One for each thing the key expects.")
+    extra: list[GradedClaim] = strawberry.field(description="Claims beyond the key, wrong ones first.")
+    feedback: list[str] = strawberry.field(description="The mark in words, in the viewer's language.")
+    key_revision: int = strawberry.field(description="The case's revision the key was taken from.")
+    ontology_version: str = strawberry.field(description="The ontology the answer was read into.")
+    matcher_version: str = strawberry.field(description="What read the answer.")
+    grader_version: str = strawberry.field(description="The rules it was marked by.")
+
+    @classmethod
+    def of(cls, document: dict[str, object], text: str, info: Info) -> "Grade":
+        """Return a kept mark of a text, worded for the viewer."""
+        stored, ontology = stored_grade(document), info.context.services.ontology
+        told = stored.feedback(ontology, "en" if info.context.language == "en" else "fr")
+        worded = _Worded(stored, text, info.context)
+        return cls(
+            score=stored.grade.score,
+            items=[
+                worded.item(item, words) for item, words in zip(stored.grade.items, told.items, strict=True)
+            ],
+            extra=[
+                *(
+                    worded.claim(claim.concept, ClaimVerdict.WRONG, claim.spans, words)
+                    for claim, words in zip(stored.grade.wrong, told.wrong, strict=True)
+                ),
+                *(
+                    worded.claim(code, ClaimVerdict.EXTRA, stored.supplementary_spans[code], "")
+                    for code in stored.grade.supplementary
+                ),
+            ],
+            feedback=[told.summary, *(words for words in (*told.items, *told.wrong) if words)],
+            key_revision=stored.key_revision,
+            ontology_version=stored.ontology_version,
+            matcher_version=stored.matcher_version,
+            grader_version=stored.grade.grader_version,
+        )
+
+
+class _Worded:
+    """Turns parts of a mark into what the API shows."""
+
+    def __init__(self, stored: StoredGrade, text: str, context: Context) -> None:
+        self._stored = stored
+        self._text = text
+        self._context = context
+
+    def item(self, item: rules.GradedItem, feedback: str) -> GradedConcept:
+        decided = item.verdict in {Verdict.FOUND, Verdict.PARTIAL, Verdict.CONTRADICTED}
+        return GradedConcept(
+            concept=Concept.coded(item.concept, self._context),
+            verdict=item.verdict,
+            credit=item.credit,
+            coefficient=item.coefficient,
+            role=AnnotationRole.SCORED if item.role is Role.SCORED else AnnotationRole.DESCRIPTIVE,
+            spans=self._spans(item.spans),
+            picked=decided and not item.spans and item.because.concept in self._stored.picked,
+            feedback=feedback,
+        )
+
+    def claim(
+        self, code: str, verdict: ClaimVerdict, spans: tuple[Stretch, ...], feedback: str
+    ) -> GradedClaim:
+        return GradedClaim(
+            concept=Concept.coded(code, self._context),
+            verdict=verdict,
+            spans=self._spans(spans),
+            feedback=feedback,
+        )
+
+    def _spans(self, spans: tuple[Stretch, ...]) -> list[Span]:
+        return [Span.of(span, self._text) for span in spans]
