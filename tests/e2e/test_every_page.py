@@ -1,0 +1,206 @@
+"""Every page: readable by everyone, on a phone and in the dark, by keyboard alone and without JavaScript."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e import steps
+from tests.e2e.conftest import ROOT, Site, sign_in
+from tests.support.browser import accessibility_faults
+
+pytestmark = pytest.mark.e2e
+PICTURES = ROOT / "build" / "screenshots"
+LOOKS: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1366, "height": 768}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
+    "dark": {"viewport": {"width": 1366, "height": 768}, "color_scheme": "dark"},
+}
+Enter = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def walk(site: Site, browser: Browser, pictures: list[Path]) -> Iterator[dict[str, list[str]]]:
+    """Return the address of every page by role, made by doing the main job once."""
+    context = browser.new_context(locale="fr-FR", viewport={"width": 1366, "height": 768})
+    teacher = context.new_page()
+    sign_in(teacher, site, *site.people["teacher"])
+    steps.import_files(teacher, site.address, pictures[:2])
+    importing = teacher.url
+    steps.name_case(teacher, "Tour des pages", "Infarctus", "Avancé")
+    steps.describe(
+        teacher, "Rythme sinusal, FC 75/min, axe normal, pas d'onde Q pathologique, PR allongé à 240 ms"
+    )
+    annotating = teacher.url.partition("#")[0]
+    steps.add_proposed(teacher)
+    steps.validate(teacher)
+    code = steps.make_session(teacher, "Tour", ["Tour des pages"])
+    done = teacher.url
+    teacher.get_by_role("link", name="Suivre la session").click()
+    following = teacher.url
+    student_context = browser.new_context(locale="fr-FR")
+    student = student_context.new_page()
+    sign_in(student, site, *site.people["student"])
+    student.set_default_timeout(15_000)
+    steps.join_and_begin(student, site.address, code)
+    steps.write(student, "Rythme sinusal, FC 75/min, axe gauche, PR normal")
+    steps.hand_in(student)
+    result = student.url
+    student.goto(f"{site.address}/learn")
+    student.get_by_role("button", name="Commencer").first.click()
+    student.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
+    quiz = student.url
+    teacher.goto(following)
+    teacher.locator("#activity a[href*='/review/']").first.click()
+    review = teacher.url
+    teacher.goto(f"{site.address}/cases?search=tour")
+    teacher.locator(".card-title a").first.click()
+    case = teacher.url
+    base = site.address
+    yield {
+        "": [f"{base}/sign-in", f"{base}/nothing-here"],
+        "teacher": [
+            f"{base}/",
+            f"{base}/builder/new",
+            importing,
+            f"{annotating}?category=RHYTHM",
+            annotating.replace("/annotate", "/validate"),
+            f"{base}/builder/session",
+            done,
+            f"{base}/cases",
+            case,
+            f"{base}/sessions",
+            following,
+            review,
+            f"{base}/account",
+            f"{base}/accounts",
+        ],
+        "student": [f"{base}/", f"{base}/learn", quiz, result, f"{base}/account"],
+        "admin": [f"{base}/", f"{base}/accounts", f"{base}/audit"],
+    }
+    context.close()
+    student_context.close()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("role", ["", "teacher", "student", "admin"])
+def test_every_page_meets_wcag_2_2_aa(
+    site: Site, new_page: Callable[..., Page], walk: dict[str, list[str]], role: str, look: str
+) -> None:
+    page = new_page(locale="fr-FR", **LOOKS[look])
+    problems: list[str] = []
+    page.on(
+        "console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None
+    )
+    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+    if role:
+        sign_in(page, site, *site.people[role])
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for number, address in enumerate(walk[role]):
+        page.goto(address)
+        page.wait_for_load_state("load")
+        problems += [f"{address}: {fault}" for fault in accessibility_faults(page)]
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wide > 0:
+            problems.append(f"{address}: {wide} px wider than the window")
+        page.screenshot(path=PICTURES / f"{role or 'stranger'}-{number:02d}-{look}.png", full_page=True)
+    assert [line for line in problems if "404 (Not Found)" not in line] == []
+
+
+def test_a_student_does_everything_by_keyboard(
+    site: Site,
+    new_page: Callable[..., Page],
+    student_of: Callable[[str], tuple[str, str]],
+    walk: dict[str, list[str]],
+    enter: Enter,
+) -> None:
+    teacher = enter("teacher")
+    teacher.goto(next(address for address in walk["teacher"] if "/builder/done/" in address))
+    code = teacher.locator(".join-code").inner_text().strip()
+    email, password = student_of("Clavier")
+    page = new_page(locale="fr-FR", viewport={"width": 1366, "height": 768})
+    page.goto(f"{site.address}/sign-in")
+    _tab_to(page, "email")
+    page.keyboard.type(email)
+    page.keyboard.press("Tab")
+    page.keyboard.type(password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    page.goto(f"{site.address}/learn")
+    _tab_to(page, "joinCode")
+    page.keyboard.type(code)
+    page.keyboard.press("Enter")
+    page.wait_for_load_state()
+    _tab_until(page, "Commencer")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
+    page.keyboard.press("r")
+    expect(page.get_by_label("Votre lecture")).to_be_focused()
+    page.keyboard.type("Rythme sinusal")
+    expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved", timeout=10_000)
+    _tab_until(page, "Rendre")
+    page.keyboard.press("Enter")
+    _tab_until(page, "Rendre définitivement")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/result"))
+    expect(page.locator(".score")).to_be_visible()
+
+
+def test_the_whole_job_is_done_without_javascript(
+    site: Site,
+    new_page: Callable[..., Page],
+    student_of: Callable[[str], tuple[str, str]],
+    pictures: list[Path],
+) -> None:
+    page = new_page(locale="fr-FR", java_script_enabled=False, viewport={"width": 1366, "height": 900})
+    sign_in(page, site, *site.people["teacher"])
+    page.goto(f"{site.address}/builder/new")
+    page.set_input_files("input[name=files]", [str(picture) for picture in pictures[:2]])
+    page.get_by_role("button", name="Ajouter au cas").click()
+    expect(page.locator("[data-ecg] img")).to_have_count(2)
+    page.get_by_role("button", name="Descendre ECG_01").click()
+    expect(page.locator(".ecg-title").first).to_have_text("ECG_02")
+    steps.name_case(page, "Sans script", "Autre", "Débutant")
+    steps.describe(page, "Fibrillation atriale à 130/min")
+    steps.add_proposed(page)
+    steps.validate(page)
+    code = steps.make_session(page, "Sans script", ["Sans script"])
+
+    student = new_page(locale="fr-FR", java_script_enabled=False, viewport={"width": 390, "height": 844})
+    sign_in(student, site, *student_of("Papier"))
+    steps.join_and_begin(student, site.address, code)
+    student.get_by_label("Votre lecture").fill("Fibrillation atriale")
+    student.get_by_role("button", name="Enregistrer", exact=True).last.click()
+    student.get_by_label("Ajouter un concept").fill("tachycardie")
+    student.get_by_role("button", name="Rechercher").click()
+    student.locator("#found button").first.click()
+    expect(student.locator(".chip")).to_have_count(1)
+    expect(student.get_by_label("Votre lecture")).to_have_value("Fibrillation atriale")
+    steps.hand_in(student)
+    expect(student.locator(".score")).to_contain_text("/ 100")
+
+
+def test_english_is_spoken_to_who_asks_for_it(site: Site, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="en-GB")
+    page.goto(f"{site.address}/sign-in")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def _tab_to(page: Page, name: str) -> None:
+    _tab(page, "document.activeElement.name", lambda found: found == name)
+
+
+def _tab_until(page: Page, words: str) -> None:
+    _tab(page, "document.activeElement.innerText", lambda found: (found or "").strip() == words)
+
+
+def _tab(page: Page, ask: str, enough: Callable[[str], bool]) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if enough(page.evaluate(ask)):
+            return
+    pytest.fail("the keyboard never gets there")
