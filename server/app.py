@@ -12,10 +12,8 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 
 from ml.ecg.decoding import Decoded, DecoderPool
 from ml.language.language_model import LanguageModelMatcher, LanguageModelSettings
@@ -39,6 +37,7 @@ from server.rendering import Renderer
 from server.settings import Settings, load_settings
 from server.signing import Signer
 from server.site import Site
+from server.static import Files
 from server.worker import working
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,19 +56,6 @@ class Application(Starlette):
         """Return the whole stack."""
         inner = errors.TooLargePage(super().build_middleware_stack())
         return Envelope(ForgeryDoor(inner), strict_transport=self.site.settings.production)
-
-
-class Static(StaticFiles):
-    """Static files: kept for good under an address with their version, asked for again under any other."""
-
-    def file_response(
-        self, full_path: object, stat_result: object, scope: Scope, status_code: int = 200
-    ) -> Response:
-        """Add how long a browser may keep the file."""
-        response = super().file_response(full_path, stat_result, scope, status_code)  # type: ignore[arg-type]
-        versioned = scope["query_string"].startswith(b"v=")
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if versioned else "no-cache"
-        return response
 
 
 def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Application:
@@ -183,7 +169,7 @@ def close_services(services: Services) -> None:
 def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
     return [
         *health.routes,
-        Mount("/static", Static(directory=STATIC), name="static"),
+        Mount("/static", Files(directory=STATIC), name="static"),
         *blobs.routes,
         Route(graphql.PATH, endpoint, methods=["GET", "POST"], name="graphql"),
         WebSocketRoute(graphql.PATH, endpoint),

@@ -69,5 +69,5 @@ def _compiled(source: Path) -> bytes:
 
     compiled = io.BytesIO()
     with source.open("rb") as lines:
-        write_mo(compiled, read_po(lines))
+        write_mo(compiled, read_po(lines, locale=source.parts[-3]))
     return compiled.getvalue()

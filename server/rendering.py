@@ -1,7 +1,6 @@
 """Templates to HTML: the Jinja environment, and what every page is given."""
 
 import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from server.context import visitor_of
 from server.i18n import gettext, ngettext, speaking
 from server.settings import Settings
 from server.signing import Signer
+from server.static import StaticAddresses
 
 FLASH_COOKIE = "chevet_flash"
 FLASH = "flash message"
@@ -57,24 +57,6 @@ class Environment(jinja2.Environment):
         return super().getattr(obj, attribute)
 
 
-class StaticAddresses:
-    """Addresses of static files that change with their content, so that browsers may keep them for good."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._known: dict[str, tuple[float, str]] = {}
-
-    def address(self, path: str) -> str:
-        """Return `/static/css/base.css?v=…`."""
-        file = self._folder / path
-        changed = file.stat().st_mtime
-        known = self._known.get(path)
-        if known is None or known[0] != changed:
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-            known = self._known[path] = (changed, f"/static/{path}?v={digest}")
-        return known[1]
-
-
 class Renderer:
     """Renders templates for requests.
 
@@ -91,7 +73,7 @@ class Renderer:
     ) -> None:
         self._signer = signer
         self._secure = settings.production
-        self.static = StaticAddresses(static)
+        self.static = StaticAddresses(static, watch=not settings.production)
         self._environment = _environment(settings, templates)
         self._environment.globals.update(static=self.static.address, url=url_for)
 

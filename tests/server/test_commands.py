@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -155,6 +156,14 @@ def test_an_empty_database_is_migrated_unless_told_not_to(settings: Settings, tm
         assert current_revision(database) == expected_head()
     finally:
         database.dispose()
+
+
+def test_a_port_that_is_taken_is_named(site: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in capsys.readouterr().err
+    assert not (site.data_dir / "demo-passwords.txt").exists()
 
 
 def imported_by(statement: str) -> set[str]:

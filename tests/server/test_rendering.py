@@ -1,14 +1,11 @@
 """The template environment, pages and fragments, addresses of static files."""
 
-from pathlib import Path
-
 import jinja2
 import pytest
 from starlette.testclient import TestClient
 
 from schema.policy import Role
-from server.app import Application
-from server.rendering import Environment, StaticAddresses
+from server.rendering import Environment
 from tests.server.conftest import Join
 
 
@@ -29,26 +26,6 @@ def test_a_name_that_is_not_there_is_an_error(environment: Environment) -> None:
 
 def test_what_people_typed_is_escaped(environment: Environment) -> None:
     assert environment.from_string("{{ name }}").render(name="<script>") == "&lt;script&gt;"
-
-
-def test_a_static_address_changes_with_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "a.css"
-    file.write_text("one", encoding="utf-8")
-    addresses = StaticAddresses(tmp_path)
-    first = addresses.address("a.css")
-    assert first.startswith("/static/a.css?v=")
-    assert addresses.address("a.css") == first
-    file.write_text("two, longer", encoding="utf-8")
-    assert addresses.address("a.css") != first
-
-
-def test_a_versioned_file_is_kept_for_good_and_a_bare_one_is_asked_for_again(
-    app: Application, stranger: TestClient
-) -> None:
-    versioned = app.site.renderer.static.address("css/base.css")
-    assert "immutable" in stranger.get(versioned).headers["cache-control"]
-    assert stranger.get("/static/css/base.css").headers["cache-control"] == "no-cache"
-    assert stranger.get("/static/../server/app.py").status_code == 404
 
 
 def test_htmx_gets_the_pages_main_part_and_others_the_whole(stranger: TestClient) -> None:
