@@ -17,11 +17,6 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types import Info
 
 
-class ConceptRow(SQLModel, table=True):
-    code: str = Field(primary_key=True)
-    label: str
-
-
 class CaseRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     position: int = Field(index=True)
@@ -38,8 +33,8 @@ class CaseRow(SQLModel, table=True):
 class AnnotationRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     case_id: str = Field(foreign_key="caserow.id", index=True)
-    concept_code: str = Field(foreign_key="conceptrow.code")
-    concept: ConceptRow = Relationship()
+    code: str
+    label: str
     confidence: float
     coefficient: float
     role: str
@@ -54,10 +49,15 @@ class Concept:
 @strawberry.type
 class Annotation:
     id: strawberry.ID
-    concept: Concept
     confidence: float
     coefficient: float
     role: str
+
+    @strawberry.field
+    def concept(self) -> Concept:
+        """Return the concept; `self` is the row."""
+        row: Any = self
+        return Concept(code=row.code, label=row.label)
 
 
 @strawberry.type
@@ -138,9 +138,7 @@ def _fill(database: str, page: dict[str, Any]) -> None:
     engine = create_engine(database)
     SQLModel.metadata.create_all(engine)
     nodes = [edge["node"] for edge in page["edges"]]
-    concepts = {each["concept"]["code"]: each["concept"] for node in nodes for each in node["annotations"]}
     with Session(engine) as session:
-        session.add_all(ConceptRow(**concept) for concept in concepts.values())
         session.add_all(_cases(page["edges"]))
         if page["pageInfo"]["hasNextPage"]:
             session.add(_case({"cursor": "", "node": nodes[0] | {"id": "next"}}, len(nodes)))
@@ -152,7 +150,7 @@ def _cases(edges: list[dict[str, Any]]) -> Iterator[SQLModel]:
         yield _case(edge, position)
         for each in edge["node"]["annotations"]:
             own = {name: each[name] for name in ("id", "confidence", "coefficient", "role")}
-            yield AnnotationRow(**own, case_id=edge["node"]["id"], concept_code=each["concept"]["code"])
+            yield AnnotationRow(**own, **each["concept"], case_id=edge["node"]["id"])
 
 
 def _case(edge: dict[str, Any], position: int) -> CaseRow:
