@@ -1,20 +1,22 @@
 """Which cases there are, and one of them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
+from sqlalchemy import Row
+from sqlmodel import Session
 
 from schema.context import Info
 from schema.models.cases import CaseCategory, CaseStatus
 from schema.models.cases import Difficulty as CaseDifficulty
-from schema.pagination import PageRequest
+from schema.pagination import Page, PageRequest
 from schema.permissions import query_field
 from schema.policy import Scope
 from schema.services.cases import CaseFilter as Filter
 from schema.services.cases import CaseSort as CaseOrderField
 from schema.types.arguments import After, Before, First, Last
 from schema.types.base import Connection, connection, local_key
-from schema.types.cases import Case, cases_for
+from schema.types.cases import Case, cases_for, fetch_related
 from schema.types.enums import OrderDirection, describe_enum
 
 describe_enum(
@@ -84,12 +86,14 @@ class CaseQueries:
         order = order_by or NEWEST_FIRST
         request = PageRequest.of(first, after, last, before)
         descending = order.direction is OrderDirection.DESC
-        page = await info.context.read(
-            lambda session: cases_for(session, info.context).page(
-                _conditions(filter), order.field, request, descending=descending
-            )
-        )
-        return connection(page, Case.of)
+
+        def read(session: Session) -> Page[Row[Any]]:
+            cases = cases_for(session, info.context)
+            page = cases.page(_conditions(filter), order.field, request, descending=descending)
+            fetch_related(info, session, page.rows)
+            return page
+
+        return connection(await info.context.read(read), Case.of)
 
 
 def _conditions(given: CaseFilter | None) -> Filter:

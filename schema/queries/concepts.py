@@ -36,7 +36,7 @@ class ConceptQueries:
         code, ontology = concept_code(id), info.context.services.ontology
         if code not in ontology:
             raise NotFoundError
-        return Concept.of(ontology.concept(code))
+        return Concept.of(ontology.concept(code), info.context)
 
     @query_field(
         Scope.CONCEPTS_READ, "The ontology's concepts: all in its own order, or the best matches first."
@@ -57,7 +57,10 @@ class ConceptQueries:
         """Return a page of concepts."""
         found = await to_thread.run_sync(_found, info.context, (search or "")[:LONGEST_SEARCH].strip())
         chosen = [each for each in found if category is None or each.category is category]
-        return connection(_page(chosen, PageRequest.of(first, after, None, None)), Concept.of)
+        return connection(
+            _page(chosen, PageRequest.of(first, after, None, None)),
+            lambda each: Concept.of(each, info.context),
+        )
 
     @query_field(Scope.CONCEPTS_READ, "Reads a text: which concepts it affirms or denies, and where.")
     async def match_concepts(
@@ -74,7 +77,7 @@ class ConceptQueries:
         if problems:
             raise ValidationFailedError(problems)
         found = await to_thread.run_sync(services.matcher.match, tidy, language.value)
-        return ConceptMatching.of(found, tidy, services.ontology)
+        return ConceptMatching.of(found, tidy, info.context)
 
 
 def _found(context: Context, search: str) -> list[OntologyConcept]:

@@ -24,7 +24,7 @@ class Node:
 
 def global_id(type_name: str, key: int | str) -> strawberry.ID:
     """Return the opaque id of a row."""
-    return strawberry.ID(base64.b64encode(f"{type_name}:{key}".encode()).decode())
+    return strawberry.ID(binascii.b2a_base64(f"{type_name}:{key}".encode(), newline=False).decode())
 
 
 def local_key(identifier: str, type_name: str) -> int:

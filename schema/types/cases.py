@@ -1,5 +1,6 @@
 """Cases as the API shows them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from schema.types.annotations import Annotation
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
 from schema.types.recordings import Recording
+from schema.types.selection import names_below
 
 describe_enum(
     CaseCategory,
@@ -74,9 +76,9 @@ class CaseRevision(Node):
     annotation_count: int = strawberry.field(description="How many annotations it had.")
 
     @strawberry.field(description="Who saved the change.")
-    async def author(self, info: Info) -> Account:
+    def author(self, info: Info) -> Account:
         """Load the author."""
-        return Account.of(await info.context.loaders.of(accounts_by_id).load(self.row.author_id))
+        return info.context.loaders.then(accounts_by_id, self.row.author_id, Account.of)
 
     @classmethod
     def of(cls, row: Row[Any]) -> "CaseRevision":
@@ -108,28 +110,29 @@ class Case(Node):
     updated_at: datetime = strawberry.field(description="When it was last changed.")
 
     @strawberry.field(description="Who wrote it.")
-    async def owner(self, info: Info) -> Account:
+    def owner(self, info: Info) -> Account:
         """Load the owner."""
-        return Account.of(await info.context.loaders.of(accounts_by_id).load(self.row.owner_id))
+        return info.context.loaders.then(accounts_by_id, self.row.owner_id, Account.of)
 
     @strawberry.field(description="Its ECGs, in order.")
-    async def recordings(self, info: Info) -> list[Recording]:
+    def recordings(self, info: Info) -> list[Recording]:
         """Load the recordings."""
-        rows = await info.context.loaders.of(recordings_of_cases).load(self.row.id or 0)
-        return [Recording.of(row) for row in rows]
+        return info.context.loaders.then(recordings_of_cases, self.row.id or 0, _recordings)
 
     @strawberry.field(description="What the expert says it shows, in order.")
-    async def annotations(self, info: Info) -> list[Annotation]:
+    def annotations(self, info: Info) -> list[Annotation]:
         """Load the annotations."""
-        rows = await info.context.loaders.of(annotations_of_cases).load(self.row.id or 0)
-        ontology = info.context.services.ontology
-        return [Annotation.of(row, ontology) for row in rows]
+        context = info.context
+
+        def convert(rows: list[Row[Any]]) -> list[Annotation]:
+            return [Annotation.of(row, context) for row in rows]
+
+        return context.loaders.then(annotations_of_cases, self.row.id or 0, convert)
 
     @strawberry.field(description="Its latest hundred saved changes, newest first.")
-    async def revisions(self, info: Info) -> list[CaseRevision]:
+    def revisions(self, info: Info) -> list[CaseRevision]:
         """Load the revisions."""
-        rows = await info.context.loaders.of(revisions_of_cases).load(self.row.id or 0)
-        return [CaseRevision.of(row) for row in rows]
+        return info.context.loaders.then(revisions_of_cases, self.row.id or 0, _revisions)
 
     @strawberry.field(description="Whether the viewer may change it.")
     def viewer_can_edit(self, info: Info) -> bool:
@@ -161,6 +164,24 @@ class Case(Node):
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
+
+
+def _recordings(rows: list[Row[Any]]) -> list[Recording]:
+    return [Recording.of(row) for row in rows]
+
+
+def _revisions(rows: list[Row[Any]]) -> list[CaseRevision]:
+    return [CaseRevision.of(row) for row in rows]
+
+
+def fetch_related(info: Info, session: Session, rows: Sequence[Row[Any]]) -> None:
+    """Load at once what a page of cases selects of its recordings, annotations and owners."""
+    selected, loaders = names_below(info), info.context.loaders
+    for name, batch in (("recordings", recordings_of_cases), ("annotations", annotations_of_cases)):
+        if name in selected:
+            loaders.fetch(session, batch, (row.id for row in rows))
+    if "owner" in selected:
+        loaders.fetch(session, accounts_by_id, (row.owner_id for row in rows))
 
 
 def cases_for(session: Session, context: Context) -> Cases:

@@ -3,6 +3,8 @@
 import base64
 import binascii
 from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated
 
 import strawberry
 
@@ -11,12 +13,13 @@ from ml.language.ontology import Category as ConceptCategory
 from ml.language.ontology import Concept as OntologyConcept
 from ml.language.ontology import Kind, Ontology
 from ml.language.types import Certainty, Expression, Polarity
-from schema.context import Info
+from ml.language.types import Language as OntologyLanguage
+from schema.context import Context, Info
 from schema.errors import NotFoundError
 from schema.services.matching import CachedReading
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
-from schema.types.languages import Language
+from schema.types.languages import Language, spoken
 
 PROPOSED_FROM = 70.0
 
@@ -76,34 +79,51 @@ class Concept(Node):
 
     row: strawberry.Private[OntologyConcept]
     code: str = strawberry.field(description="The ontology's own identifier; what inputs take.")
+    label: str = strawberry.field(description="Its name, in the viewer's language.")
     category: ConceptCategory = strawberry.field(description="The shelf it stands on.")
+    category_label: str = strawberry.field(description="The shelf's name, in the viewer's language.")
 
-    @strawberry.field(description="Its name, in the viewer's language unless told otherwise.")
-    def label(self, info: Info, language: Language | None = None) -> str:
+    @strawberry.field(description="Its name in a language.")
+    def label_in(
+        self,
+        language: Annotated[Language, strawberry.argument(description="Which.")],
+    ) -> str:
         """Return the preferred name."""
-        return self.row.label("en" if (language or info.context.language) == "en" else "fr")
-
-    @strawberry.field(description="The shelf's name in the viewer's language.")
-    def category_label(self, info: Info) -> str:
-        """Return the shelf's name."""
-        return self.row.category.label("en" if info.context.language == "en" else "fr")
+        return self.row.label(language.value)
 
     @strawberry.field(description="Other names, in the viewer's language.")
     def synonyms(self, info: Info) -> list[str]:
         """Return the names after the preferred one."""
-        return list(self.row.names("en" if info.context.language == "en" else "fr")[1:])
+        return list(self.row.names(spoken(info.context))[1:])
 
     @classmethod
-    def of(cls, row: OntologyConcept) -> "Concept":
+    def of(cls, row: OntologyConcept, context: Context) -> "Concept":
         """Return the node of a concept."""
-        return cls(id=global_id("Concept", row.id), row=row, code=row.id, category=row.category)
+        return _node(row, spoken(context))
 
     @classmethod
-    def coded(cls, ontology: Ontology, code: str) -> "Concept":
+    def coded(cls, code: str, context: Context) -> "Concept":
         """Return the node of a code; one that a later ontology has dropped is shown by its code."""
-        if code in ontology:
-            return cls.of(ontology.concept(code))
-        return cls.of(OntologyConcept(code, code, code, ConceptCategory.TECHNICAL, Kind.SIGN))
+        return _coded(context.services.ontology, code, spoken(context))
+
+
+@lru_cache(maxsize=4096)
+def _coded(ontology: Ontology, code: str, language: OntologyLanguage) -> Concept:
+    """Return a node that every request may share: nothing changes one."""
+    if code in ontology:
+        return _node(ontology.concept(code), language)
+    return _node(OntologyConcept(code, code, code, ConceptCategory.TECHNICAL, Kind.SIGN), language)
+
+
+def _node(row: OntologyConcept, language: OntologyLanguage) -> Concept:
+    return Concept(
+        id=global_id("Concept", row.id),
+        row=row,
+        code=row.id,
+        label=row.label(language),
+        category=row.category,
+        category_label=row.category.label(language),
+    )
 
 
 def concept_code(identifier: str) -> str:
@@ -148,11 +168,11 @@ class ConceptProposal:
     )
 
     @classmethod
-    def of(cls, claim: reading.Claim, text: str, ontology: Ontology) -> "ConceptProposal":
+    def of(cls, claim: reading.Claim, text: str, context: Context) -> "ConceptProposal":
         """Return the proposal of a claim."""
         affirmed = claim.polarity is Polarity.PRESENT and claim.certainty is not Certainty.REJECTED
         return cls(
-            concept=Concept.coded(ontology, claim.concept),
+            concept=Concept.coded(claim.concept, context),
             confidence=claim.confidence,
             polarity=claim.polarity,
             certainty=claim.certainty,
@@ -173,9 +193,9 @@ class ConceptMatching:
     matcher_version: str = strawberry.field(description="Version of the matcher that read it.")
 
     @classmethod
-    def of(cls, found: CachedReading, text: str, ontology: Ontology) -> "ConceptMatching":
+    def of(cls, found: CachedReading, text: str, context: Context) -> "ConceptMatching":
         """Return the matching of a reading."""
-        proposals = [ConceptProposal.of(claim, text, ontology) for claim in found.reading.claims]
+        proposals = [ConceptProposal.of(claim, text, context) for claim in found.reading.claims]
         return cls(
             proposals=sorted(proposals, key=lambda proposal: -proposal.confidence),
             unresolved=[text[span.start : span.end] for span in found.reading.unresolved],

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from ml.language.types import Language as OntologyLanguage
+from schema.context import Context
 from schema.types.enums import describe_enum
 
 
@@ -13,3 +15,8 @@ class Language(StrEnum):
 
 
 describe_enum(Language, "Language", "A language of the platform.", "French.", "English.")
+
+
+def spoken(context: Context) -> OntologyLanguage:
+    """Return the language to name concepts in for the viewer."""
+    return "en" if context.language == "en" else "fr"
