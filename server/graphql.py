@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -10,9 +11,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.asgi import GraphQL
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.exceptions import MissingQueryError
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from schema.context import Context
 from server.context import context_of
@@ -40,6 +44,35 @@ class View(GraphQL[Context, None]):
         if isinstance(request, Request):
             request.scope["state"].setdefault("closing", []).append(request.close)
         return context_of(request)
+
+    async def execute_single(  # noqa: PLR0913, PLR0917 - Strawberry's signature
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        sub_response: Response,
+        context: Context,
+        root_value: None,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
+        """Execute a query or a mutation; Strawberry's own lets subscriptions through, to fail later."""
+        del request, sub_response
+        try:
+            return await self.schema.execute(
+                request_data.query,
+                root_value=root_value,
+                variable_values=request_data.variables,
+                context_value=context,
+                operation_name=request_data.operation_name,
+                allowed_operation_types=self._allowed(request_adapter.method),
+            )
+        except InvalidOperationTypeError as error:
+            raise HTTPException(400, error.as_http_error_reason(request_adapter.method)) from None
+        except (CannotGetOperationTypeError, MissingQueryError):
+            raise HTTPException(400, "Name one operation of the document.") from None
+
+    def _allowed(self, method: str) -> set[OperationType]:
+        queries = {OperationType.QUERY} if method == "POST" or self.allow_queries_via_get else set()
+        return queries | ({OperationType.MUTATION} if method == "POST" else set())
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         """Return the answer, with what went wrong worded for the client."""
