@@ -1,13 +1,21 @@
 """What a query asks for below a field."""
 
-from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, SelectionSetNode
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLResolveInfo,
+    InlineFragmentNode,
+    SelectionSetNode,
+)
 
 from schema.context import Info
 
 
 def names_below(info: Info) -> frozenset[str]:
     """Return the name of every field selected anywhere below the one being resolved, fragments included."""
-    raw: GraphQLResolveInfo = info._raw_info  # noqa: SLF001 - `selected_fields` converts the whole tree
+    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001 - `selected_fields` converts the whole tree
     names: set[str] = set()
     spread: set[str] = set()
     pending: list[SelectionSetNode | None] = [node.selection_set for node in raw.field_nodes]
@@ -21,5 +29,6 @@ def names_below(info: Info) -> frozenset[str]:
                 continue
             if isinstance(node, FieldNode):
                 names.add(node.name.value)
-            pending.append(node.selection_set)
+            if isinstance(node, FieldNode | InlineFragmentNode):
+                pending.append(node.selection_set)
     return frozenset(names)

@@ -70,7 +70,7 @@ class World:
             the_schema().execute(text, variable_values=variables, context_value=self.context(actor))
         )
 
-    def ask(self, text: str, actor: Actor | None, **variables: Any) -> Any:
+    def ask(self, text: str, actor: Actor | None, /, **variables: Any) -> Any:
         """Return the value of an operation's only field; fails when anything went wrong."""
         result = self.run(text, actor, variables)
         assert result.errors is None, result.errors
@@ -78,7 +78,7 @@ class World:
         (value,) = result.data.values()
         return value
 
-    def codes(self, text: str, actor: Actor | None, **variables: Any) -> list[str]:
+    def codes(self, text: str, actor: Actor | None, /, **variables: Any) -> list[str]:
         """Return the codes of the errors an operation is refused with."""
         errors = self.run(text, actor, variables).errors or []
         return [str((error.extensions or {}).get("code")) for error in errors]
