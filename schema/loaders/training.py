@@ -108,7 +108,7 @@ def answered_counts(session: Session, keys: list[int]) -> list[int]:
     picked = func.json_array_length(col(Answer.concept_ids))
     written = or_(func.trim(col(Answer.text)) != "", picked > 0)
     rows = session.execute(columns(key, func.count()).where(key.in_(keys), written).group_by(key))
-    found = dict(rows.tuples().all())
+    found = {row[0]: row[1] for row in rows}
     return [found.get(key, 0) for key in keys]
 
 
@@ -142,5 +142,5 @@ def items_of_attempts(session: Session, keys: list[int]) -> list[list[PinnedItem
 
 def _counts(session: Session, key: Any, keys: list[int]) -> list[int]:
     rows = session.execute(columns(key, func.count()).where(key.in_(keys)).group_by(key))
-    found = dict(rows.tuples().all())
+    found = {row[0]: row[1] for row in rows}
     return [found.get(each, 0) for each in keys]

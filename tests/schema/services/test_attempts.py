@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import col, select
 
 from schema.database import Database
@@ -239,6 +240,24 @@ def test_a_save_whose_acknowledgement_was_lost_can_be_repeated(hospital: Hospita
     attempt = hospital.started(hospital.training(), student)
     for _ in range(2):
         assert hospital.save(student, attempt, "BBG", picked=["LBBB"]).revision == 1
+
+
+def test_a_save_costs_two_statements_and_one_commit(hospital: Hospital) -> None:
+    student = hospital.student()
+    attempt = hospital.started(hospital.training(), student)
+    hospital.save(student, attempt, "BBG")
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement.split()[0])
+
+    def commit(_connection: object) -> None:
+        seen.append("COMMIT")
+
+    event.listen(hospital.database.engine, "before_cursor_execute", note)
+    event.listen(hospital.database.engine, "commit", commit)
+    hospital.save(student, attempt, "BBG, sinusal", revision=1)
+    assert [each for each in seen if each != "BEGIN"] == ["SELECT", "UPDATE", "COMMIT"]
 
 
 def test_a_save_names_its_faults(hospital: Hospital) -> None:

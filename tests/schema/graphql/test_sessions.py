@@ -1,0 +1,308 @@
+"""Holding sessions over the API."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from schema.policy import Actor, Role, Scope
+from schema.types.base import global_id
+from tests.schema.conftest import World
+from tests.schema.people import actor_of
+from tests.schema.training import Hospital
+
+
+def mutation(name: str, given: str, fields: str) -> str:
+    """Return a mutation of one input and the fields asked of its answer."""
+    return f"mutation M($input: {given}!) {{ {name}(input: $input) {{ __typename {fields} }} }}"
+
+
+FIELDS = """
+  ... on Session { id name joinCode revision status available caseCount cases { position title } }
+  ... on ValidationErrors { fields { path code message } }
+  ... on NotFound { message } ... on NotAllowed { code message } ... on Conflict { code current message }
+"""
+CREATE = mutation("createSession", "CreateSessionInput", FIELDS)
+UPDATE = mutation("updateSession", "UpdateSessionInput", FIELDS)
+STATUS = mutation("setSessionStatus", "SetSessionStatusInput", FIELDS)
+ENROLMENT = """
+  ... on Enrolment { id origin extraMinutes student { displayName } outline { name } canStart }
+  ... on ValidationErrors { fields { path code } } ... on NotFound { message }
+  ... on NotAllowed { code } ... on Conflict { code }
+"""
+ENROL = mutation("enrolParticipant", "EnrolParticipantInput", ENROLMENT)
+EXTRA = mutation("setExtraTime", "SetExtraTimeInput", ENROLMENT)
+REMOVE = """mutation M($input: RemoveEnrolmentInput!) { removeEnrolment(input: $input) { __typename
+  ... on RemovedEnrolment { id } ... on Conflict { code } ... on NotAllowed { code } } }"""
+JOIN = mutation("joinSession", "JoinSessionInput", ENROLMENT)
+ONE = "query Q($id: ID!) { session(id: $id) { name } }"
+LIST = """query Q($filter: SessionFilter, $orderBy: SessionOrder, $first: Int, $after: String) {
+  sessions(filter: $filter, orderBy: $orderBy, first: $first, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor }
+    edges { node { name available owner { displayName }
+      caseCount enrolmentCount attemptCount submittedCount } } } }"""
+
+
+@pytest.fixture
+def hospital(world: World, tmp_path: Path) -> Hospital:
+    return Hospital(world.database, world.clock, tmp_path)
+
+
+def session_input(hospital: Hospital, **fields: Any) -> dict[str, Any]:
+    cases = [global_id("Case", hospital.case(name).id or 0) for name in ("Bloc gauche", "Flutter")]
+    usual = {"name": "Lundi", "difficulty": "BEGINNER", "timeLimitMinutes": 20, "caseIds": cases}
+    return usual | fields
+
+
+def test_nobody_holds_or_sees_sessions_without_signing_in(world: World, hospital: Hospital) -> None:
+    key = global_id("Session", hospital.training().id or 0)
+    assert world.codes(ONE, None, id=key) == ["UNAUTHENTICATED"]
+    assert world.codes(LIST, None) == ["UNAUTHENTICATED"]
+    assert world.codes(CREATE, None, input=session_input(hospital)) == ["UNAUTHENTICATED"]
+
+
+@pytest.mark.parametrize("role", [Role.STUDENT, Role.ANALYST, Role.CLINICIAN])
+def test_only_authors_hold_sessions(world: World, hospital: Hospital, role: Role) -> None:
+    key, actor = global_id("Session", hospital.training().id or 0), world.person(role)
+    assert world.codes(ONE, actor, id=key) == ["FORBIDDEN"]
+    assert world.codes(LIST, actor) == ["FORBIDDEN"]
+    for text, given in (
+        (CREATE, session_input(hospital)),
+        (STATUS, {"id": key, "status": "CLOSED"}),
+        (ENROL, {"sessionId": key, "email": "a@example.org"}),
+    ):
+        refused = world.ask(text, actor, input=given)
+        assert (refused["__typename"], refused["code"]) == ("NotAllowed", "missing_scope")
+
+
+def test_another_teachers_session_answers_like_a_missing_one(world: World, hospital: Hospital) -> None:
+    key, colleague = global_id("Session", hospital.training().id or 0), world.person(Role.TEACHER)
+    for identifier in (key, global_id("Session", 999), global_id("Case", 1), "forged"):
+        assert world.ask(ONE, colleague, id=identifier) is None
+        changed = world.ask(STATUS, colleague, input={"id": identifier, "status": "CLOSED"})
+        assert changed["__typename"] == "NotFound"
+        enrolled = world.ask(ENROL, colleague, input={"sessionId": identifier, "email": "a@example.org"})
+        assert enrolled["__typename"] == "NotFound"
+
+
+def test_a_new_session_has_a_code_and_is_open_for_students(world: World, hospital: Hospital) -> None:
+    made = world.ask(CREATE, hospital.teacher, input=session_input(hospital))
+    assert made["__typename"] == "Session"
+    assert (made["status"], made["available"], made["revision"], made["caseCount"]) == ("OPEN", True, 1, 2)
+    assert len(made["joinCode"]) == 9
+    assert made["joinCode"][4] == "-"
+    assert [(case["position"], case["title"]) for case in made["cases"]] == [
+        (1, "Bloc gauche"),
+        (2, "Flutter"),
+    ]
+
+
+def test_faults_come_back_beside_their_fields_in_the_viewers_language(
+    world: World, hospital: Hospital
+) -> None:
+    wrong = session_input(hospital, name="", timeLimitMinutes=4, caseIds=["forged", global_id("Case", 999)])
+    refused = world.ask(CREATE, hospital.teacher, input=wrong)
+    assert {tuple(fault["path"]): fault["code"] for fault in refused["fields"]} == {
+        ("name",): "required",
+        ("timeLimitMinutes",): "out_of_range",
+        ("caseIds", "0"): "case_not_found",
+        ("caseIds", "1"): "case_not_found",
+    }
+    assert refused["fields"][1]["message"] == "Choose a value between 5 and 180."
+
+
+def test_an_update_leaves_what_is_not_given_and_clears_what_is_null(world: World, hospital: Hospital) -> None:
+    read = "query Q($id: ID!) { session(id: $id) { name objectives opensAt closesAt timeLimitMinutes } }"
+    given = session_input(
+        hospital, objectives="Lire", opensAt="2026-03-01T08:00:00Z", closesAt="2026-04-01T08:00:00Z"
+    )
+    key = world.ask(CREATE, hospital.teacher, input=given)["id"]
+    world.ask(UPDATE, hospital.teacher, input={"id": key, "revision": 1, "closesAt": None, "name": "Mardi"})
+    after = world.ask(read, hospital.teacher, id=key)
+    assert after["closesAt"] is None
+    assert after["opensAt"].startswith("2026-03-01T08:00:00")
+    assert (after["name"], after["objectives"], after["timeLimitMinutes"]) == ("Mardi", "Lire", 20)
+    stale = world.ask(UPDATE, hospital.teacher, input={"id": key, "revision": 1, "name": "Mercredi"})
+    assert (stale["__typename"], stale["code"], stale["current"]) == ("Conflict", "stale_revision", 2)
+
+
+def test_sessions_are_paged_filtered_and_ordered(world: World, hospital: Hospital) -> None:
+    case = hospital.case()
+    for name in ("Chloé", "Aline", "Basile"):
+        hospital.training([case], name=name)
+    order = {"field": "NAME", "direction": "ASC"}
+    first = world.ask(LIST, hospital.teacher, orderBy=order, first=2)
+    assert first["totalCount"] == 3
+    assert [edge["node"]["name"] for edge in first["edges"]] == ["Aline", "Basile"]
+    rest = world.ask(LIST, hospital.teacher, orderBy=order, first=2, after=first["pageInfo"]["endCursor"])
+    assert [edge["node"]["name"] for edge in rest["edges"]] == ["Chloé"]
+    found = world.ask(LIST, hospital.teacher, filter={"search": "chloe", "status": "OPEN"})
+    assert [edge["node"]["name"] for edge in found["edges"]] == ["Chloé"]
+
+
+def statements(world: World, work: Callable[[], object]) -> int:
+    """Return how many statements some work costs."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(world.database.engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        event.remove(world.database.engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def test_a_list_of_sessions_costs_the_same_statements_whatever_its_length(
+    world: World, hospital: Hospital
+) -> None:
+    case = hospital.case()
+
+    def listed() -> None:
+        assert world.ask(LIST, hospital.teacher, first=100)["edges"]
+
+    for _ in range(2):
+        hospital.started(hospital.training([case]), hospital.student())
+    few = statements(world, listed)
+    for _ in range(20):
+        hospital.started(hospital.training([case]), hospital.student())
+    assert statements(world, listed) == few
+
+
+def test_a_session_with_its_students_and_results_costs_the_same_statements_whatever_their_number(
+    world: World, hospital: Hospital
+) -> None:
+    training = hospital.training([hospital.case("A"), hospital.case("B")])
+    read = """query Q($id: ID!) { session(id: $id) { cases { title case { name } }
+      enrolments { student { displayName } outline { name caseCount } canStart openAttempt { answeredCount } }
+      attempts(first: 100) { edges { node { score answeredCount student { displayName } feedbackShown
+        items { title answer { text score grade { score } } recordings { label } } } } }
+      results { averageScore items { case { name } concepts { found concept { label } } } } } }"""
+    key = global_id("Session", training.id or 0)
+
+    def take() -> None:
+        student = hospital.student()
+        attempt = hospital.started(training, student)
+        hospital.submissions.submit(student, attempt.id or 0, "key")
+
+    take()
+    take()
+    few = statements(world, lambda: world.ask(read, hospital.teacher, id=key))
+    for _ in range(6):
+        take()
+    assert statements(world, lambda: world.ask(read, hospital.teacher, id=key)) == few
+
+
+def test_a_wrong_page_of_attempts_is_a_bad_request(world: World, hospital: Hospital) -> None:
+    read = "query Q($id: ID!) { session(id: $id) { attempts(first: 0) { totalCount } } }"
+    key = global_id("Session", hospital.training().id or 0)
+    assert world.codes(read, hospital.teacher, id=key) == ["BAD_REQUEST"]
+
+
+def test_a_teacher_enrols_grants_time_and_takes_back(world: World, hospital: Hospital) -> None:
+    key, student = global_id("Session", hospital.training().id or 0), hospital.account(Role.STUDENT)
+    made = world.ask(ENROL, hospital.teacher, input={"sessionId": key, "email": student.email})
+    assert (made["origin"], made["student"]["displayName"]) == ("TEACHER", student.display_name)
+    longer = world.ask(EXTRA, hospital.teacher, input={"enrolmentId": made["id"], "extraMinutes": 15})
+    assert longer["extraMinutes"] == 15
+    own = world.ask(EXTRA, actor_of(student), input={"enrolmentId": made["id"], "extraMinutes": 180})
+    assert (own["__typename"], own["code"]) == ("NotAllowed", "missing_scope")
+    removed = world.ask(REMOVE, hospital.teacher, input={"enrolmentId": made["id"]})
+    assert removed == {"__typename": "RemovedEnrolment", "id": made["id"]}
+
+
+def test_enrolling_nobody_is_a_fault_of_the_form(world: World, hospital: Hospital) -> None:
+    key = global_id("Session", hospital.training().id or 0)
+    refused = world.ask(ENROL, hospital.teacher, input={"sessionId": key})
+    assert refused["fields"] == [{"path": ["email"], "code": "required"}]
+
+
+def test_an_outside_system_runs_a_whole_session_for_its_participant(world: World, hospital: Hospital) -> None:
+    scopes = frozenset({Scope.SESSIONS_READ, Scope.SESSIONS_WRITE, Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE})
+    account = hospital.account(Role.TEACHER)
+    token = actor_of(account, token_id=1, scopes=scopes)
+    key = world.ask(CREATE, token, input=session_input(hospital))["id"]
+    given = {"sessionId": key, "externalId": "lms-17", "displayName": "Interne 17"}
+    enrolled = world.ask(ENROL, token, input=given)
+    assert enrolled == world.ask(ENROL, token, input=given)
+    assert (enrolled["origin"], enrolled["canStart"]) == ("EXTERNAL", True)
+    start = mutation("startAttempt", "StartAttemptInput", "... on Attempt { id items { title } }")
+    started = world.ask(start, token, input={"enrolmentId": enrolled["id"]})
+    assert [item["title"] for item in started["items"]] == ["Case 1", "Case 2"]
+    save = mutation("saveAnswer", "SaveAnswerInput", "... on Answer { revision }")
+    world.ask(save, token, input={"attemptId": started["id"], "position": 1, "text": "BBG", "revision": 0})
+    submit = mutation("submitAttempt", "SubmitAttemptInput", "... on Attempt { score }")
+    done = world.ask(submit, token, input={"attemptId": started["id"], "idempotencyKey": "lms-17-1"})
+    assert done["score"] == 50.0
+
+
+def test_a_token_without_the_scope_is_refused(world: World, hospital: Hospital) -> None:
+    account = hospital.account(Role.TEACHER)
+    token = actor_of(account, token_id=1, scopes=frozenset({Scope.SESSIONS_READ}))
+    assert world.ask(LIST, token)["totalCount"] == 0
+    refused = world.ask(CREATE, token, input=session_input(hospital))
+    assert (refused["__typename"], refused["code"]) == ("NotAllowed", "missing_scope")
+
+
+def test_results_count_what_was_found_case_by_case(world: World, hospital: Hospital) -> None:
+    """Two students: both find the block, one also denies the fibrillation the key expects."""
+    case = hospital.case("Bloc", ["LBBB", "ATRIAL_FIBRILLATION"])
+    training = hospital.training([case])
+    for text in ("BBG", "BBG, pas de fibrillation atriale"):
+        student = hospital.student()
+        attempt = hospital.started(training, student)
+        hospital.save(student, attempt, text)
+        hospital.submissions.submit(student, attempt.id or 0, "key")
+    hospital.save(unfinished := hospital.student(), hospital.started(training, unfinished), "Rien")
+    read = """query Q($id: ID!) { session(id: $id) { attemptCount submittedCount
+      results { averageScore items { position title averageScore case { name }
+        concepts { concept { code } found partial missed contradicted } } } } }"""
+    session = world.ask(read, hospital.teacher, id=global_id("Session", training.id or 0))
+    assert (session["attemptCount"], session["submittedCount"]) == (3, 2)
+    assert session["results"]["averageScore"] == 50.0
+    (item,) = session["results"]["items"]
+    assert (item["position"], item["title"], item["averageScore"]) == (1, "Bloc", 50.0)
+    assert item["concepts"] == [
+        {"concept": {"code": "LBBB"}, "found": 2, "partial": 0, "missed": 0, "contradicted": 0},
+        {
+            "concept": {"code": "ATRIAL_FIBRILLATION"},
+            "found": 0,
+            "partial": 0,
+            "missed": 1,
+            "contradicted": 1,
+        },
+    ]
+
+
+def test_a_student_joins_by_code(world: World, hospital: Hospital) -> None:
+    training, student = hospital.training(name="Rythmologie"), hospital.student()
+    joined = world.ask(JOIN, student, input={"joinCode": training.join_code.lower()})
+    assert (joined["origin"], joined["outline"]["name"], joined["canStart"]) == (
+        "JOIN_CODE",
+        "Rythmologie",
+        True,
+    )
+    unknown = world.ask(JOIN, student, input={"joinCode": "AAAA-AAAA"})
+    assert unknown["fields"] == [{"path": ["joinCode"], "code": "unknown_join_code"}]
+    teacher = world.ask(JOIN, hospital.teacher, input={"joinCode": training.join_code})
+    assert (teacher["__typename"], teacher["code"]) == ("NotAllowed", "students_only")
+
+
+def test_overdue_attempts_are_ended_when_their_teacher_looks(world: World, hospital: Hospital) -> None:
+    training = hospital.training()
+    hospital.started(training, hospital.student())
+    hospital.clock.pass_(hours=1)
+    read = "query Q($id: ID!) { session(id: $id) { submittedCount attempts { edges { node { state } } } } }"
+    session = world.ask(read, hospital.teacher, id=global_id("Session", training.id or 0))
+    assert session == {"submittedCount": 1, "attempts": {"edges": [{"node": {"state": "SUBMITTED"}}]}}
+
+
+def test_an_administrators_actor_sees_all(world: World, hospital: Hospital) -> None:
+    hospital.training(name="Lundi")
+    admin: Actor = world.person(Role.ADMIN)
+    assert world.ask(LIST, admin)["totalCount"] == 1
+    assert world.ask(LIST, admin, filter={"mine": True})["totalCount"] == 0
