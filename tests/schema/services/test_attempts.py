@@ -249,7 +249,7 @@ def test_a_save_costs_two_statements_and_one_commit(hospital: Hospital) -> None:
     seen: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement.split()[0])
+        seen.append(statement.split(maxsplit=1)[0])
 
     def commit(_connection: object) -> None:
         seen.append("COMMIT")
