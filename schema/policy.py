@@ -28,7 +28,7 @@ class Scope(StrEnum):
     STATISTICS_READ = "statistics:read"
     PROFILE = "profile"
     ACCOUNTS = "accounts"
-    ACCOUNTS_CREATE = "accounts:create"
+    STUDENTS = "students"
     AUDIT_READ = "audit:read"
 
 
@@ -38,7 +38,7 @@ EVERYONE = frozenset(Role)
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
     Role.TEACHER: frozenset(Scope) - {Scope.ACCOUNTS, Scope.AUDIT_READ},
-    Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.ACCOUNTS_CREATE, Scope.AUDIT_READ},
+    Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ},
     Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, Scope.CONCEPTS_READ, Scope.PROFILE}),
     Role.ANALYST: frozenset({Scope.STATISTICS_READ, Scope.CONCEPTS_READ, Scope.PROFILE}),
     Role.CLINICIAN: frozenset({Scope.CONCEPTS_READ, Scope.PROFILE}),
@@ -87,10 +87,20 @@ def may_create_account(actor: Actor, role: Role, managed_by: int | None = None) 
     Administrators make any; teachers prepare their class; any author's outside system enrols participants it
     manages itself, who cannot sign in.
     """
-    if actor.is_admin:
+    if actor.may(Scope.ACCOUNTS):
         return True
     own_participant = actor.is_author and managed_by == actor.account_id
-    return role is Role.STUDENT and (actor.role is Role.TEACHER or own_participant)
+    return role is Role.STUDENT and (actor.may(Scope.STUDENTS) or own_participant)
+
+
+def may_list_account(actor: Actor, role: Role, managed_by: int | None) -> bool:
+    """Return whether the actor finds an account in the list: administrators all, teachers their students.
+
+    Participants an outside system enrolled are that system's alone.
+    """
+    if actor.may(Scope.ACCOUNTS):
+        return True
+    return actor.may(Scope.STUDENTS) and role is Role.STUDENT and managed_by in {None, actor.account_id}
 
 
 def may_see_case(actor: Actor, owner_id: int, status: str) -> bool:

@@ -80,7 +80,7 @@ SetPreferencesResult = Annotated[
 class AccountMutations:
     """Mutations of accounts."""
 
-    @mutation_field(Scope.ACCOUNTS_CREATE, "Make an account.")
+    @mutation_field(Scope.STUDENTS, "Make an account.")
     async def create_account(self, info: Info, input: CreateAccountInput) -> CreateAccountResult:  # noqa: A002
         """Hash the password first, then write."""
         context, clock = info.context, info.context.services.clock

@@ -39,7 +39,7 @@ class AccountQueries:
             await info.context.read(lambda session: Accounts(session, clock).get(actor.account_id))
         )
 
-    @query_field(Scope.ACCOUNTS, "Every account by name; for administrators.")
+    @query_field(Scope.STUDENTS, "Accounts by name: all for administrators, those of students for teachers.")
     async def accounts(  # noqa: PLR0913, PLR0917 - Relay's arguments
         self,
         info: Info,
@@ -55,5 +55,6 @@ class AccountQueries:
         given = filter or AccountFilter()
         wanted = Filter(given.search, given.role, given.disabled)
         request, clock = PageRequest.of(first, after, last, before), info.context.services.clock
-        page = await info.context.read(lambda session: Accounts(session, clock).page(wanted, request))
+        viewer = info.context.viewer
+        page = await info.context.read(lambda session: Accounts(session, clock, viewer).page(wanted, request))
         return connection(page, Account.of)

@@ -17,7 +17,7 @@ from schema.models import cases as models
 from schema.models.training import Answer as AnswerRow
 from schema.pagination import MAX_PAGE
 from schema.permissions import query_field
-from schema.policy import Scope
+from schema.policy import Role, Scope, may_list_account
 from schema.services.accounts import Accounts
 from schema.services.attempts import Attempts
 from schema.services.audit import Audit
@@ -59,9 +59,10 @@ class NodeKind:
 
 def _account(info: Info, session: Session, identifier: str) -> Node:
     key, viewer = local_key(identifier, "Account"), info.context.viewer
-    if key != viewer.account_id and not viewer.may(Scope.ACCOUNTS):
+    account = Accounts(session, info.context.services.clock).get(key)
+    if key != viewer.account_id and not may_list_account(viewer, Role(account.role), account.managed_by):
         raise NotFoundError
-    return Account.of(Accounts(session, info.context.services.clock).get(key))
+    return Account.of(account)
 
 
 def _token(info: Info, session: Session, identifier: str) -> Node:

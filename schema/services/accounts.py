@@ -5,13 +5,14 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, or_, select, update
 
 from schema.errors import FieldProblem, NotAllowedError, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account, ApiToken, WebSession
 from schema.pagination import Page, PageRequest
-from schema.policy import Actor, Role, may_create_account
+from schema.policy import Actor, Role, Scope, may_create_account
 from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.paging import Sort, page_of
@@ -177,8 +178,8 @@ class Accounts:
         return account
 
     def page(self, wanted: AccountFilter, request: PageRequest) -> Page[Account]:
-        """Return a page of accounts by name."""
-        statement = select(Account)
+        """Return a page of the accounts the actor may list, by name."""
+        statement = select(Account).where(*self._listed())
         if wanted.search:
             statement = statement.where(
                 or_(
@@ -193,6 +194,14 @@ class Accounts:
             statement = statement.where(shut.is_not(None) if wanted.disabled else shut.is_(None))
         order = [Sort(col(Account.display_name)), Sort(col(Account.id))]
         return page_of(self.session, statement, order, request)
+
+    def _listed(self) -> list[ColumnElement[bool]]:
+        """Return `may_list_account` as a condition; the field's scope has kept the others out."""
+        if self.actor is None or self.actor.may(Scope.ACCOUNTS):
+            return []
+        manager = col(Account.managed_by)
+        its_own = or_(manager.is_(None), manager == self.actor.account_id)
+        return [col(Account.role) == Role.STUDENT.value, its_own]
 
     def _address_problems(self, address: str | None, password: NewPassword | None) -> list[FieldProblem]:
         where = ("email",)

@@ -71,6 +71,14 @@ class Account(Node):
             return []
         return [ApiToken.of(row) for row in await info.context.loaders.of(tokens_of_accounts).load(key)]
 
+    @strawberry.field(description="The most a token of the viewer's may be given; none for other accounts.")
+    def scopes(self, info: Info) -> list[Scope]:
+        """Ask the policy, for the account itself only."""
+        viewer = info.context.actor
+        if viewer is None or viewer.account_id != self.row.id:
+            return []
+        return [scope for scope in Scope if viewer.may(scope)]
+
     @classmethod
     def of(cls, row: Row[Any] | AccountRow) -> "Account":
         """Return the node of a row."""

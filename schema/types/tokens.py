@@ -25,7 +25,7 @@ describe_enum(
     "Read the library's figures.",
     "Read and change one's own profile, password and tokens.",
     "Administer accounts.",
-    "Make accounts for students.",
+    "Prepare a class: list and make accounts of students.",
     "Read the audit trail.",
 )
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from schema.policy import Actor, Role, Scope
+from schema.services.accounts import Accounts
 from schema.services.authentication import Authentication
 from schema.types.base import global_id, split_id
 from tests.schema.conftest import World
@@ -58,6 +59,16 @@ def test_the_viewer_sees_their_own_account(world: World) -> None:
     }
 
 
+def test_the_viewer_learns_how_far_a_token_of_theirs_may_go(world: World) -> None:
+    text = "{ viewer { scopes } }"
+    clinician = world.person(Role.CLINICIAN)
+    narrow = Actor(clinician.account_id, Role.CLINICIAN, scopes=frozenset({Scope.PROFILE}), token_id=1)
+    assert world.ask(text, clinician) == {"scopes": ["CONCEPTS_READ", "PROFILE"]}
+    assert world.ask(text, narrow) == {"scopes": ["PROFILE"]}
+    others = world.ask("{ accounts { edges { node { role scopes } } } }", world.person(Role.ADMIN))
+    assert {"node": {"role": "CLINICIAN", "scopes": []}} in others["edges"]
+
+
 def test_a_token_without_the_profile_scope_learns_neither_address_nor_tokens(world: World) -> None:
     teacher = world.person(Role.TEACHER)
     narrow = Actor(teacher.account_id, Role.TEACHER, scopes=frozenset({Scope.CASES_READ}), token_id=1)
@@ -66,11 +77,41 @@ def test_a_token_without_the_profile_scope_learns_neither_address_nor_tokens(wor
     assert seen == {"displayName": teacher.display_name, "email": None, "tokens": []}
 
 
-@pytest.mark.parametrize("role", set(Role) - {Role.ADMIN})
-def test_only_administrators_list_accounts(world: World, role: Role) -> None:
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.ADMIN, Role.TEACHER}))
+def test_only_administrators_and_teachers_list_accounts(world: World, role: Role) -> None:
     text = "{ accounts { totalCount } }"
     assert world.codes(text, None) == ["UNAUTHENTICATED"]
     assert world.codes(text, world.person(role)) == ["FORBIDDEN"]
+
+
+def test_a_teacher_finds_students_but_not_those_of_another_outside_system(world: World) -> None:
+    mine, other = world.person(Role.TEACHER), world.person(Role.TEACHER)
+    world.person(Role.STUDENT)
+    with world.database.write() as session:
+        for owner in (mine, other):
+            accounts = Accounts(session, world.clock, owner)
+            name = f"Participant of {owner.account_id}"
+            accounts.create(name, Role.STUDENT, managed_by=owner.account_id, external_id="17")
+    page = world.ask("{ accounts { totalCount edges { node { displayName email } } } }", mine)
+    assert page["totalCount"] == 2
+    assert [edge["node"] for edge in page["edges"]] == [
+        {"displayName": f"Participant of {mine.account_id}", "email": None},
+        {"displayName": "Student 3", "email": None},
+    ]
+    narrowed = world.ask("{ accounts(filter: {role: ADMIN}) { totalCount } }", mine)
+    assert narrowed["totalCount"] == 0
+
+
+def test_an_administrators_narrow_token_makes_no_administrator(world: World) -> None:
+    admin = world.person(Role.ADMIN)
+    narrow = Actor(admin.account_id, Role.ADMIN, scopes=frozenset({Scope.STUDENTS}), token_id=1)
+    assert (
+        world.ask(CREATE, narrow, input={"displayName": "x", "role": "ADMIN"})["__typename"] == "NotAllowed"
+    )
+    assert world.ask(CREATE, narrow, input={"displayName": "x", "role": "STUDENT"})["__typename"] == "Account"
+    assert world.ask("{ accounts { edges { node { role } } } }", narrow) == {
+        "edges": [{"node": {"role": "STUDENT"}}]
+    }
 
 
 def test_an_administrator_pages_and_narrows_the_accounts(world: World) -> None:

@@ -30,6 +30,14 @@ def test_the_viewer_and_administrators_fetch_an_account(world: World) -> None:
     assert world.ask(NODE, admin, id=identifier) == expected
 
 
+def test_a_teacher_fetches_a_student(world: World) -> None:
+    student = world.person(Role.STUDENT)
+    identifier = global_id("Account", student.account_id)
+    assert world.ask(NODE, world.person(Role.TEACHER), id=identifier)["displayName"] == student.display_name
+    assert world.ask(NODE, world.person(Role.EXPERT), id=identifier) is None
+    assert world.ask(NODE, world.person(Role.STUDENT), id=identifier) is None
+
+
 def test_a_token_without_the_scope_fetches_none(world: World) -> None:
     me = world.person()
     narrow = Actor(me.account_id, me.role, scopes=frozenset({Scope.CASES_READ}), token_id=1)
