@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server.errors import SignInRequired
 from server.i18n import gettext as _
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, query, redirect, render, submit
@@ -73,6 +74,8 @@ async def audit(request: Request) -> Response:
 
 async def _me(request: Request, done: Submission, secret: str = "") -> Response:
     data = await query(request, "accounts/me")
+    if data["viewer"] is None:
+        raise SignInRequired
     given = {**data, "form": done.form, "refusal": done.message, "secret": secret}
     return await render(request, "accounts/me.html", given, status=done.status)
 
