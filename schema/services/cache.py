@@ -40,6 +40,7 @@ class Cache(Protocol):
         ...
 
 
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entry (
   place INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -116,7 +117,17 @@ class LocalCache:
                 return self._opened().execute(statement, values).fetchall()
             except (sqlite3.Error, OSError) as error:
                 log.warning("the local cache cannot be used: %s", error)
+                if getattr(error, "sqlite_errorcode", None) in _DAMAGED:
+                    self._start_afresh()
                 return []
+
+    def _start_afresh(self) -> None:
+        """Remove a damaged file; the next use makes a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

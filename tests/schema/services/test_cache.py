@@ -106,10 +106,26 @@ def test_a_damaged_file_is_a_miss_and_no_error(tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     path.write_bytes(b"this is no database " * 500)
     cache = LocalCache(path)
+    assert cache.get("a") is None
+    cache.close()
+
+
+def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    path.write_bytes(b"this is no database " * 500)
+    cache = LocalCache(path)
+    cache.get("a")
+    cache.put("a", b"1", 60)
+    assert cache.get("a") == b"1"
+    cache.close()
+
+
+def test_a_file_that_cannot_be_made_is_a_miss_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    cache = LocalCache(tmp_path / "file" / "cache.db")
     cache.put("a", b"1", 60)
     cache.count("hits")
     assert (cache.get("a"), cache.counters(["hits"]), cache.entries()) == (None, [0], 0)
-    cache.close()
 
 
 def test_a_table_lost_under_way_is_a_miss_and_no_error(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
@@ -8,10 +9,10 @@ from pydicom.data import get_testdata_file
 
 from ml.ecg.decoding import MAX_FILE_BYTES
 from schema.errors import NotAllowedError, NotFoundError, ValidationFailedError
-from schema.models.cases import Recording, RecordingTiming
+from schema.models.cases import Case, Recording, RecordingTiming
 from schema.policy import Role
 from schema.services.blobs import FolderBlobStore
-from schema.services.recordings import MOST, StoredFile, store_upload
+from schema.services.recordings import MOST, Recordings, StoredFile, store_upload
 from schema.services.revisions import recordings_of
 from tests.schema.authors import STORED, Author
 from tests.schema.conftest import World
@@ -62,14 +63,15 @@ def test_a_colleague_cannot_add_to_a_case_or_touch_its_recordings(each_world: Wo
     colleague = Author(each_world, each_world.person(Role.TEACHER))
     key = with_three(author)
     recording = key_of(author, key, "ECG_01")
-    for missing in (
-        lambda: colleague.record(lambda recordings: recordings.add(key, STORED)),
-        lambda: colleague.record(lambda recordings: recordings.update(recording, "x")),
-        lambda: colleague.record(lambda recordings: recordings.move(recording, 2)),
-        lambda: colleague.record(lambda recordings: recordings.remove(recording)),
-    ):
+    changes: list[Callable[[Recordings], Case]] = [
+        lambda recordings: recordings.add(key, STORED),
+        lambda recordings: recordings.update(recording, "x"),
+        lambda recordings: recordings.move(recording, 2),
+        lambda recordings: recordings.remove(recording),
+    ]
+    for change in changes:
         with pytest.raises(NotFoundError):
-            missing()
+            colleague.record(change)
     assert labels(author, key) == ["ECG_01", "ECG_02", "ECG_03"]
 
 
