@@ -31,6 +31,7 @@ from schema.services.matching import CachedMatcher
 from schema.services.passwords import Passwords
 from server import auth, blobs, errors, graphql, health, pages
 from server.logs import configure
+from server.memory import keep_small
 from server.middleware import Envelope, ForgeryDoor, VisitorLookup
 from server.operations import Operations
 from server.rendering import Renderer
@@ -101,6 +102,7 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
 def from_environment() -> ASGIApp:
     """Build the application a server process serves; the settings come from its environment."""
     settings = load_settings()
+    keep_small()
     configure(settings)
     app = create_app(settings)
     if not settings.trusted_proxies:
@@ -148,6 +150,7 @@ class LateDecoder:
 @asynccontextmanager
 async def _lifespan(app: Application) -> AsyncIterator[None]:
     site = app.site
+    listening = site.stopping.heed_signals()
     try:
         if site.settings.jobs == "inside":
             async with working(site.services):
@@ -155,6 +158,7 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
         else:
             yield
     finally:
+        listening.cancel()
         close_services(site.services)
 
 

@@ -1,6 +1,6 @@
 """What a running application is made of; `server.app.create_app` wires it, requests find it by `site_of`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
@@ -9,6 +9,7 @@ from schema.context import Services
 from schema.services.authentication import Authentication
 from server.settings import Settings
 from server.signing import Signer
+from server.stopping import Stopping
 
 if TYPE_CHECKING:
     from server.operations import Operations
@@ -25,6 +26,7 @@ class Site:
     operations: "Operations"
     renderer: "Renderer"
     signer: Signer
+    stopping: Stopping = field(default_factory=Stopping)
 
 
 def site_of(connection: HTTPConnection) -> Site:

@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 from server.context import context_of
 from server.operations import Operation, Outcome
 from server.site import site_of
+from server.stopping import Stopping
 
 HEARTBEAT_S = 15.0
 LIFETIME_S = 300.0
@@ -53,7 +54,7 @@ async def live(
 
     async def frames() -> AsyncGenerator[str, None]:
         outcomes = site.operations.subscribe(operation, variables, context_of(request))
-        async for outcome in _with_heartbeats(outcomes):
+        async for outcome in _with_heartbeats(outcomes, site.stopping):
             if outcome is None:
                 yield ":\n\n"
             elif outcome.errors:
@@ -75,16 +76,17 @@ def encode(text: str, sequence: int | str) -> str:
     return f"id: {sequence}\n{lines}\n\n"
 
 
-async def _with_heartbeats(outcomes: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome | None, None]:
-    """Yield each outcome, and None whenever nothing has happened for a while."""
+async def _with_heartbeats(
+    outcomes: AsyncGenerator[Outcome, None], stopping: Stopping
+) -> AsyncGenerator[Outcome | None, None]:
+    """Yield each outcome, and None whenever nothing has happened for a while; end when the process stops."""
     clock = asyncio.get_running_loop().time
     end = clock() + LIFETIME_S
     async with aclosing(outcomes):
         coming = asyncio.ensure_future(anext(outcomes))
         try:
-            while clock() < end:
-                done, _ = await asyncio.wait({coming}, timeout=HEARTBEAT_S)
-                if not done:
+            while clock() < end and not stopping.asked:
+                if not await _came(coming, stopping):
                     yield None
                     continue
                 with suppress(StopAsyncIteration):
@@ -96,6 +98,17 @@ async def _with_heartbeats(outcomes: AsyncGenerator[Outcome, None]) -> AsyncGene
             coming.cancel()
             with suppress(asyncio.CancelledError, StopAsyncIteration):
                 await coming
+
+
+async def _came(coming: asyncio.Future[Outcome], stopping: Stopping) -> bool:
+    """Return whether an outcome has come; wait for it until the next heartbeat is due."""
+    timer = asyncio.ensure_future(stopping.wait(HEARTBEAT_S))
+    either: set[asyncio.Future[Any]] = {coming, timer}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        timer.cancel()
+    return coming.done()
 
 
 def _as_asked(operation: Operation, after: int) -> int | str:

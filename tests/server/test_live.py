@@ -1,6 +1,7 @@
 """Live pages: one event one partial, resumed where the browser was, ended when nobody listens."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from server.operations import Operations
 from server.pages import live as live_module
 from server.pages.live import REFUSED, encode, live
 from server.rendering import Renderer
+from server.stopping import Stopping
 
 ended: list[str] = []
 
@@ -91,7 +93,9 @@ def site(app: Application, tmp_path: Path) -> Starlette:
     small = Starlette(routes=routes)
     whole = app.site
     renderer = Renderer(whole.settings, whole.signer, tmp_path, STATIC, small.url_path_for)
-    small.state.site = replace(whole, operations=Operations(schema, tmp_path), renderer=renderer)
+    small.state.site = replace(
+        whole, stopping=Stopping(), operations=Operations(schema, tmp_path), renderer=renderer
+    )
     return small
 
 
@@ -146,6 +150,13 @@ def test_a_quiet_stream_sends_heartbeats_and_ends_in_time(
     assert set(text.split("\n\n")) == {":", ""}
     assert text.count(":") >= 2
     assert ended == ["after 7"]
+
+
+def test_a_stream_ends_when_the_process_is_told_to_stop(site: Starlette) -> None:
+    ended.clear()
+    threading.Timer(0.2, site.state.site.stopping.ask).start()
+    assert TestClient(site).get("/endless?after=8").text == ":\n\n"
+    assert ended == ["after 8"]
 
 
 def test_the_subscription_ends_when_the_browser_leaves(
