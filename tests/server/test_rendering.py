@@ -1,5 +1,7 @@
 """The template environment, pages and fragments, addresses of static files."""
 
+import re
+
 import jinja2
 import pytest
 from starlette.testclient import TestClient
@@ -48,3 +50,13 @@ def test_the_home_page_opens_for_every_role(join: Join, role: Role) -> None:
     answer = join(role).browser.get("/")
     assert answer.status_code == 200
     assert ("/builder" in answer.text) == (role in {Role.ADMIN, Role.TEACHER, Role.EXPERT})
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_link_of_the_first_page_leads_somewhere(join: Join, role: Role) -> None:
+    client = join(role).browser
+    links = set(re.findall(r'href="(/[^"#]*)"', client.get("/").text))
+    pages = {link for link in links if not link.startswith("/static/")}
+    assert pages
+    refused = {link: client.get(link).status_code for link in pages}
+    assert {link: status for link, status in refused.items() if status >= 400} == {}
