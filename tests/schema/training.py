@@ -1,26 +1,39 @@
 """A teaching hospital in a database: cases with their key, sessions, students at work."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from sqlmodel import col, select
+
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
 from schema.database import Database
+from schema.errors import DomainError
 from schema.models.accounts import Account
 from schema.models.cases import AnnotationRole, Case, CaseCategory, Difficulty, Recording
-from schema.models.training import Answer, Attempt, Enrolment, SessionDifficulty, TrainingSession
+from schema.models.training import (
+    Answer,
+    Attempt,
+    Enrolment,
+    SessionDifficulty,
+    SessionStatus,
+    TrainingSession,
+)
 from schema.policy import Actor, Role
 from schema.services.annotations import Annotations, NewAnnotation
 from schema.services.answers import Answers, Draft
 from schema.services.attempts import Attempts
 from schema.services.cache import LocalCache
 from schema.services.cases import Cases
+from schema.services.deadlines import SUBMIT_JOB
 from schema.services.enrolments import Enrolments
 from schema.services.grading import Grader
+from schema.services.jobs import run_due
 from schema.services.matching import CachedMatcher
 from schema.services.sessions import SessionFields, Sessions
 from schema.services.submission import Submissions
@@ -52,9 +65,13 @@ class Hospital:
 
     def __post_init__(self) -> None:
         self.ontology: Ontology = ontology()
-        self.matcher = CachedMatcher(rules(), self.ontology, LocalCache(self.folder / "cache.db"))
+        self.readings = LocalCache(self.folder / "cache.db")
+        self.matcher = CachedMatcher(rules(), self.ontology, self.readings)
         self.submissions = Submissions(self.database, self.clock, Grader(self.matcher, self.ontology))
         self.teacher = self.actor(Role.TEACHER)
+
+    def close(self) -> None:
+        self.readings.close()
 
     def account(self, role: Role) -> Account:
         return person(self.database, self.clock, role, f"{role.value.title()} {next(self._names)}")
@@ -167,3 +184,48 @@ def recording(case_id: int, label: str) -> Recording:
         leads=["I", "II"],
         created_at=StoppedClock().at,
     )
+
+
+def answers(hospital: Hospital, attempt: Attempt) -> list[Answer]:
+    """Return an attempt's answers in order."""
+    with hospital.database.read() as session:
+        rows = select(Answer).where(Answer.attempt_id == attempt.id)
+        return list(session.exec(rows.order_by(col(Answer.position))))
+
+
+def start(hospital: Hospital, enrolment_id: int | None, actor: Actor) -> Attempt:
+    """Begin an attempt."""
+    with hospital.database.write() as session:
+        return Attempts(session, actor, hospital.clock).start(enrolment_id or 0)
+
+
+def set_status(hospital: Hospital, training: TrainingSession, status: SessionStatus) -> None:
+    """Open, close or put away a session."""
+    with hospital.database.write() as session:
+        Sessions(session, hospital.teacher, hospital.clock).set_status(training.id or 0, status)
+
+
+def work_off_jobs(hospital: Hospital) -> int:
+    """Do what a worker does; return how many jobs were due."""
+    handlers = {SUBMIT_JOB: hospital.submissions.at_deadline}
+    return run_due(hospital.database, handlers, hospital.clock, 10)
+
+
+def all_at_once(work: Callable[[int], object], count: int = 8) -> tuple[list[object], list[DomainError]]:
+    """Return what eight threads got and what they were refused with."""
+    begin, results, refusals = threading.Barrier(count), list[object](), list[DomainError]()
+
+    def run(number: int) -> None:
+        begin.wait()
+        try:
+            results.append(work(number))
+        except DomainError as error:
+            refusals.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) + len(refusals) == count
+    return results, refusals

@@ -1,6 +1,7 @@
 """Taking sessions over the API, and what a student can get to know."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,10 @@ SECRETS = ("Bloc de branche gauche", "initial", "LBBB", "SINUS_RHYTHM")
 
 
 @pytest.fixture
-def hospital(world: World, tmp_path: Path) -> Hospital:
-    return Hospital(world.database, world.clock, tmp_path)
+def hospital(world: World, tmp_path: Path) -> Iterator[Hospital]:
+    made = Hospital(world.database, world.clock, tmp_path)
+    yield made
+    made.close()
 
 
 def begun(hospital: Hospital, **fields: Any) -> tuple[TrainingSession, Actor, Attempt, str]:

@@ -1,6 +1,6 @@
 """Holding sessions over the API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,10 @@ LIST = """query Q($filter: SessionFilter, $orderBy: SessionOrder, $first: Int, $
 
 
 @pytest.fixture
-def hospital(world: World, tmp_path: Path) -> Hospital:
-    return Hospital(world.database, world.clock, tmp_path)
+def hospital(world: World, tmp_path: Path) -> Iterator[Hospital]:
+    made = Hospital(world.database, world.clock, tmp_path)
+    yield made
+    made.close()
 
 
 def session_input(hospital: Hospital, **fields: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ PROGRESS = "subscription S($id: ID!) { jobProgress(id: $id) { sequence job { sta
 
 
 @pytest.fixture
-def hospital(each_world: World, tmp_path: Path) -> Hospital:
-    return Hospital(each_world.database, each_world.clock, tmp_path)
+def hospital(each_world: World, tmp_path: Path) -> Iterator[Hospital]:
+    made = Hospital(each_world.database, each_world.clock, tmp_path)
+    yield made
+    made.close()
 
 
 @asynccontextmanager

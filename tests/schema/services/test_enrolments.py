@@ -1,11 +1,9 @@
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlmodel import Session, select
 
-from schema.database import Database
 from schema.errors import (
     ConflictError,
     DomainError,
@@ -20,13 +18,8 @@ from schema.policy import Actor, Role
 from schema.services.accounts import Accounts
 from schema.services.enrolments import Enrolments
 from schema.services.sessions import Sessions, shown_join_code
-from tests.schema.people import StoppedClock, actor_of
+from tests.schema.people import actor_of
 from tests.schema.training import Hospital
-
-
-@pytest.fixture
-def hospital(database: Database, clock: StoppedClock, tmp_path: Path) -> Hospital:
-    return Hospital(database, clock, tmp_path)
 
 
 def enrolments(hospital: Hospital, session: Session, actor: Actor | None = None) -> Enrolments:

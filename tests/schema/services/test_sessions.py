@@ -1,10 +1,8 @@
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlmodel import Session, select
 
-from schema.database import Database
 from schema.errors import ConflictError, NotFoundError, ValidationFailedError
 from schema.models.accounts import AuditEvent
 from schema.models.cases import Case, CaseRevision, CaseStatus
@@ -26,15 +24,9 @@ from schema.services.sessions import (
     stored_join_code,
     unavailable_reason,
 )
-from tests.schema.people import StoppedClock
 from tests.schema.training import Hospital, session_fields
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def hospital(database: Database, clock: StoppedClock, tmp_path: Path) -> Hospital:
-    return Hospital(database, clock, tmp_path)
 
 
 def sessions_of(hospital: Hospital, session: Session, actor: Actor | None = None) -> Sessions:

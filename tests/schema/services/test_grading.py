@@ -1,0 +1,89 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ml.language.grading import KeyItem, Role
+from ml.language.ontology import Concept, Ontology
+from schema.services.answers import Draft
+from schema.services.cache import LocalCache
+from schema.services.grading import Grader, Key, stored_grade
+from schema.services.matching import CachedMatcher
+from tests.schema.training import ontology, rules
+
+KEY = Key(4, (KeyItem("LBBB"), KeyItem("SINUS_RHYTHM", 0.5), KeyItem("AXIS_LEFT", role=Role.DESCRIPTIVE)))
+
+
+@pytest.fixture
+def readings(tmp_path: Path) -> Iterator[LocalCache]:
+    kept = LocalCache(tmp_path / "cache.db")
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def grader(readings: LocalCache) -> Grader:
+    return Grader(CachedMatcher(rules(), ontology(), readings), ontology())
+
+
+def without(dropped: str) -> Ontology:
+    """Return the ontology as if it had never had a concept."""
+
+    def pruned(concept: Concept) -> Concept:
+        return replace(
+            concept,
+            parents=tuple(each for each in concept.parents if each != dropped),
+            excludes=tuple(each for each in concept.excludes if each != dropped),
+            parts=() if dropped in concept.parts else concept.parts,
+            absence=None if concept.absence == dropped else concept.absence,
+        )
+
+    return Ontology(pruned(concept) for concept in ontology().concepts if concept.id != dropped)
+
+
+def test_a_blank_answer_earns_nothing(grader: Grader) -> None:
+    graded = grader.grade(Draft(" \n"), KEY)
+    assert graded.score == 0.0
+    assert [item["verdict"] for item in graded.document["items"]] == ["missed"] * 3
+
+
+def test_text_and_picked_concepts_both_count_by_their_weight(grader: Grader) -> None:
+    """1.0 x 1 of 1.5 is 66.7; with the picked rhythm it is all; the descriptive axis has no weight."""
+    assert grader.grade(Draft("Bloc de branche gauche"), KEY).score == 66.7
+    assert grader.grade(Draft("Bloc de branche gauche", ("SINUS_RHYTHM",)), KEY).score == 100.0
+
+
+def test_a_mark_reads_back_as_it_was_given(grader: Grader) -> None:
+    text = "Bloc de branche gauche, fibrillation atriale, hypertrophie ventriculaire gauche"
+    document = grader.grade(Draft(text, ("T_INVERSION",)), KEY).document
+    stored = stored_grade(document)
+    assert (stored.key_revision, stored.picked) == (4, frozenset({"T_INVERSION"}))
+    assert stored.grade.score == document["score"]
+    assert [item.concept for item in stored.grade.items] == ["LBBB", "SINUS_RHYTHM", "AXIS_LEFT"]
+    assert [claim.concept for claim in stored.grade.wrong] == ["ATRIAL_FIBRILLATION"]
+    assert stored.grade.supplementary == ("LVH", "T_INVERSION")
+    (span,) = stored.supplementary_spans["LVH"]
+    assert text[span.start : span.end] == "hypertrophie ventriculaire gauche"
+    assert stored.supplementary_spans["T_INVERSION"] == ()
+
+
+def test_feedback_speaks_the_viewers_language(grader: Grader) -> None:
+    stored = stored_grade(grader.grade(Draft("Bloc de branche gauche"), KEY).document)
+    assert "votre réponse n'en parle pas" in stored.feedback(ontology(), "fr").items[1]
+    assert "your answer does not mention it" in stored.feedback(ontology(), "en").items[1]
+
+
+def test_a_concept_the_ontology_has_dropped_is_left_out_of_the_mark_and_named(readings: LocalCache) -> None:
+    smaller = without("SINUS_RHYTHM")
+    grader = Grader(CachedMatcher(rules(), smaller, readings), smaller)
+    graded = grader.grade(Draft("Bloc de branche gauche"), KEY)
+    assert (graded.score, graded.document["unmarked"]) == (100.0, ["SINUS_RHYTHM"])
+
+
+def test_an_old_mark_is_still_shown_when_its_concept_is_gone(grader: Grader) -> None:
+    stored = stored_grade(grader.grade(Draft("Bloc de branche gauche"), KEY).document)
+    told = stored.feedback(without("SINUS_RHYTHM"), "fr")
+    assert len(told.items) == 3
+    assert told.items[1] == ""
+    assert told.items[0] != ""
