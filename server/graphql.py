@@ -1,5 +1,6 @@
 """The Strawberry view at /graphql: JSON and multipart by POST, subscriptions by graphql-transport-ws only."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import orjson
@@ -15,12 +16,17 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+    Operation,
+)
 from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from schema.context import Context
 from server.context import context_of
-from server.masking import masked
+from server.masking import as_errors, masked
 from server.settings import Settings
 
 PATH = "/graphql"
@@ -35,8 +41,25 @@ EXPLORER_POLICY = (
 """GraphiQL loads its scripts from elsewhere; it is served in development only."""
 
 
+class Socket(BaseGraphQLTransportWSHandler[Context, None]):
+    """Masks the errors of what is sent over a WebSocket; Strawberry sends them as they are."""
+
+    async def _send_result_stream(
+        self, operation: Operation[Context, None], result_source: AsyncGenerator[Any, None]
+    ) -> None:
+        async def worded() -> AsyncGenerator[Any, None]:
+            async for result in result_source:
+                if isinstance(result, ExecutionResult) and not isinstance(result, PreExecutionError):
+                    result.errors = as_errors(masked(result.errors or (), self.context.request_id)) or None
+                yield result
+
+        await super()._send_result_stream(operation, worded())
+
+
 class View(GraphQL[Context, None]):
     """Answers with masked errors, by orjson."""
+
+    graphql_transport_ws_handler_class = Socket
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the visitor's context."""

@@ -21,6 +21,13 @@ def masked(errors: Iterable[GraphQLError], request_id: str) -> list[dict[str, An
     return [_masked(error, request_id) for error in errors]
 
 
+def as_errors(worded: Iterable[dict[str, Any]]) -> list[GraphQLError]:
+    """Return worded errors as objects that word themselves the same."""
+    return [
+        GraphQLError(each["message"], path=each.get("path"), extensions=each["extensions"]) for each in worded
+    ]
+
+
 def _masked(error: GraphQLError, request_id: str) -> dict[str, Any]:
     worded = dict(error.formatted)
     extensions = dict(error.extensions or {})

@@ -1,14 +1,19 @@
 """The view at /graphql: what it takes, what it refuses, how it words errors."""
 
+import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import strawberry
+from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from schema.policy import ROLE_SCOPES, Role
 from schema.services.tokens import Tokens
 from server.app import Application, close_services, create_app
+from server.graphql import Endpoint
 from server.settings import Settings
 from tests.server.conftest import ADDRESS, Join, browser
 
@@ -109,6 +114,42 @@ def test_a_query_over_the_socket_knows_its_viewer(join: Join) -> None:
         assert socket.receive_json() == {"type": "connection_ack"}
         socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": VIEWER}})
         assert socket.receive_json()["payload"]["data"]["viewer"]["role"] == "STUDENT"
+
+
+@strawberry.type
+class _Query:
+    @strawberry.field
+    def broken(self) -> int:
+        raise RuntimeError("ada@example.org")
+
+
+@strawberry.type
+class _Subscription:
+    @strawberry.subscription
+    async def broken(self) -> AsyncIterator[int]:
+        yield 1
+        raise RuntimeError("ada@example.org")
+
+
+@pytest.mark.parametrize("query", ["{ broken }", "subscription { broken }"])
+def test_errors_over_the_socket_are_masked(
+    app: Application, settings: Settings, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "strawberry")
+    endpoint = Endpoint(strawberry.Schema(_Query, subscription=_Subscription), settings)
+    small = Application(routes=[WebSocketRoute("/graphql", endpoint)])
+    small.site = small.state.site = app.site
+    with TestClient(small, ADDRESS).websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        socket.receive_json()
+        socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": query}})
+        received = [socket.receive_json()]
+        while received[-1]["type"] != "complete":
+            received.append(socket.receive_json())
+    [error] = [error for message in received for error in message.get("payload", {}).get("errors", [])]
+    assert error["extensions"]["code"] == "INTERNAL"
+    assert error["extensions"]["requestId"] in caplog.text
+    assert "ada@example.org" not in f"{received}{caplog.text}"
 
 
 @pytest.mark.parametrize("accept", ["text/event-stream", 'multipart/mixed;subscriptionSpec="1.0"'])
