@@ -14,8 +14,8 @@ from server.i18n import gettext as _
 from server.i18n import ngettext
 from server.pages.support import Submission, form_of, found, mutate, query, redirect, render, submit
 
-STEPS = ("import", "annotate", "validate")
-CASE_FIELDS = ("name", "category", "difficulty", "description")
+MAX_FILES_BODY = 1_050_000_000
+"""Bytes sent at once: several files, each at most 200 MB."""
 
 
 async def resume(request: Request) -> Response:
@@ -130,7 +130,8 @@ async def show_session(request: Request) -> Response:
 
 async def create_session(request: Request) -> Response:
     """Make the training session; the builder is fresh again."""
-    done = await submit(request, "builder/create_session")
+    form = await form_of(request)
+    done = await submit(request, "builder/create_session", caseIds=_ordered(form))
     if not done.ok:
         return await _session_form(request, done.form, done.form.values("caseIds"), done)
     return redirect(request, f"/builder/done/{done.value['id']}")
@@ -211,6 +212,13 @@ async def _add_files(request: Request, case_id: str, form: FormData) -> list[str
             said = added.message or " ".join(problem.message for problem in added.form.problems)
             problems.append(_("File %(number)s: %(problem)s") % {"number": number, "problem": said})
     return problems if files else [_("Choose at least one file.")]
+
+
+def _ordered(form: FormData) -> list[str]:
+    """Return the chosen cases: numbered ones first by their number, the others as listed."""
+    chosen = [str(value) for value in form.getlist("caseIds")]
+    places = {one: str(form.get(f"place_{one}", "")) for one in chosen}
+    return sorted(chosen, key=lambda one: int(places[one]) if places[one].isdigit() else len(chosen) + 1)
 
 
 def _files(form: FormData) -> list[UploadFile]:
@@ -302,14 +310,14 @@ def _number(value: object) -> float:
 routes = [
     Route("/builder", resume, name="builder"),
     Route("/builder/new", start, name="builder_new"),
-    Route("/builder/new", create, methods=["POST"]),
+    Route("/builder/new", create, methods=["POST"], max_body_size=MAX_FILES_BODY),
     Route("/builder/session", show_session),
     Route("/builder/session", create_session, methods=["POST"]),
     Route("/builder/done/{id}", done),
     Route("/builder/{id}/import", show_import),
     Route("/builder/{id}/annotate", show_annotate),
     Route("/builder/{id}/validate", show_validate),
-    Route("/builder/{id}/recordings", upload, methods=["POST"]),
+    Route("/builder/{id}/recordings", upload, methods=["POST"], max_body_size=MAX_FILES_BODY),
     Route("/builder/{id}/arrange", arrange, methods=["POST"]),
     Route("/builder/{id}/save", save, methods=["POST"]),
     Route("/builder/{id}/describe", describe, methods=["POST"]),
