@@ -1,3 +1,5 @@
+import contextlib
+import threading
 from datetime import timedelta
 
 import pytest
@@ -5,6 +7,7 @@ from sqlmodel import select
 
 from schema.errors import ConflictError, ValidationFailedError
 from schema.models.accounts import AuditEvent
+from schema.models.training import Answer
 from schema.services import events
 from schema.services.annotations import Annotations, NewAnnotation
 from schema.services.attempts import topic
@@ -126,6 +129,32 @@ def test_a_save_that_slips_in_while_marking_is_marked_too(hospital: Hospital) ->
     submissions = Submissions(hospital.database, hospital.clock, grader)
     assert submissions.submit(student, attempt.id or 0, "key").score == 100.0
     assert slipped == [2]
+
+
+@pytest.mark.parametrize("_round", range(5))
+def test_what_is_marked_is_what_was_acknowledged_however_saving_and_handing_in_meet(
+    hospital: Hospital, _round: int
+) -> None:
+    student = hospital.student()
+    attempt = hospital.started(hospital.training(), student)
+    acknowledged: list[Answer] = []
+    saving = threading.Event()
+
+    def save_until_refused() -> None:
+        with contextlib.suppress(ConflictError):
+            while True:
+                text = "BBG" if len(acknowledged) % 2 else "Rien à signaler"
+                acknowledged.append(hospital.save(student, attempt, text, revision=len(acknowledged)))
+                saving.set()
+
+    saver = threading.Thread(target=save_until_refused)
+    saver.start()
+    saving.wait()
+    hospital.submissions.submit(student, attempt.id or 0, "key")
+    saver.join()
+    (kept,) = answers(hospital, attempt)
+    assert (kept.text, kept.revision) == (acknowledged[-1].text, acknowledged[-1].revision)
+    assert kept.score == (100.0 if kept.text == "BBG" else 0.0)
 
 
 def test_the_deadline_hands_in_what_was_last_acknowledged(hospital: Hospital) -> None:
