@@ -61,6 +61,28 @@ class View(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = Socket
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one connection; what cannot be executed is answered in JSON as well."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            response = await self.run(Request(scope, receive))
+        except HTTPException as error:
+            fault = {"message": error.reason, "extensions": {"code": "BAD_REQUEST"}}
+            body = orjson.dumps({"errors": [fault]})
+            response = Response(body, error.status_code, media_type="application/json")
+        await response(scope, receive, send)
+
+    async def parse_http_body(
+        self, request: AsyncHTTPRequestAdapter
+    ) -> GraphQLRequestData | list[GraphQLRequestData]:
+        """Read the operation; JSON of another shape, or a file map that points nowhere, is a bad request."""
+        try:
+            return await super().parse_http_body(request)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise HTTPException(400, "This is no GraphQL request.") from None
+
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the visitor's context."""
         del response

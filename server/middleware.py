@@ -87,8 +87,8 @@ class Envelope:
 class ForgeryDoor:
     """Refuses unsafe requests another site could have made, before their body is read.
 
-    A browser says where a request comes from by Sec-Fetch-Site, or by Origin; a request with an API token
-    carries nothing a browser adds by itself. One that says nothing at all is refused.
+    A browser says where a request comes from by Sec-Fetch-Site, or by Origin; a request with an API token, or
+    without a cookie, carries nothing a browser adds by itself. One with a cookie that says nothing is refused.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -128,6 +128,8 @@ def _comes_from_us(connection: HTTPConnection) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = connection.headers.get("origin")
+    if origin is None and "cookie" not in connection.headers:
+        return True
     ours = {f"{connection.url.scheme}://{connection.url.netloc}", site_of(connection).settings.public_url}
     return origin in ours
 

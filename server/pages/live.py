@@ -28,7 +28,7 @@ Prepare = Callable[[Event], Awaitable[Mapping[str, Any]]]
 
 
 async def live(
-    request: Request, operation: str, template: str, *, prepare: Prepare | None = None, **variables: Any
+    request: Request, operation: str, template: str, /, *, prepare: Prepare | None = None, **variables: Any
 ) -> StreamingResponse:
     """Stream a subscription as rendered partials, one event each, with its sequence as the event's id.
 

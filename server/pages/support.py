@@ -62,7 +62,7 @@ class Submission:
         return str(self.value.get("message", ""))
 
 
-async def query(request: Request, operation: str, **variables: Any) -> dict[str, Any]:
+async def query(request: Request, operation: str, /, **variables: Any) -> dict[str, Any]:
     """Run a query and return its data by response key.
 
     Raises
@@ -92,7 +92,7 @@ async def form_of(request: Request) -> FormData:
     return form
 
 
-async def submit(request: Request, operation: str, **fixed: Any) -> Submission:
+async def submit(request: Request, operation: str, /, **fixed: Any) -> Submission:
     """Run a mutation on the form the page sent.
 
     Parameters
@@ -111,7 +111,7 @@ async def submit(request: Request, operation: str, **fixed: Any) -> Submission:
     return await _mutate(request, operation, variables, Form(kept(data)))
 
 
-async def mutate(request: Request, operation: str, **variables: Any) -> Submission:
+async def mutate(request: Request, operation: str, /, **variables: Any) -> Submission:
     """Run a mutation on variables the page made itself, once the form token is checked."""
     data = await form_of(request)
     return await _mutate(request, operation, variables, Form(kept(data)))

@@ -55,6 +55,36 @@ def test_a_body_that_is_no_json_is_refused(stranger: TestClient) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"operations": "[]", "map": "{}"},
+        {"operations": "5", "map": "{}"},
+        {"operations": "{", "map": "{}"},
+        {"operations": '{"query": "{ viewer { id } }"}', "map": "[]"},
+        {"operations": '{"query": "{ viewer { id } }"}', "map": '{"0": ["variables.a.b"]}'},
+        {"operations": '{"query": "{ viewer { id } }"}', "map": '{"9": ["variables.a"]}'},
+        {"operations": '{"query": 5, "variables": "x"}', "map": "{}"},
+    ],
+)
+def test_a_multipart_request_of_another_shape_is_a_bad_request(
+    stranger: TestClient, parts: dict[str, str]
+) -> None:
+    answer = stranger.post("/graphql", data=parts, files={"0": ("ecg.png", b"content")})
+    assert answer.status_code == 400
+    assert codes(answer) == ["BAD_REQUEST"]
+
+
+@pytest.mark.parametrize(
+    "body", ["5", "null", '"{ viewer { id } }"', "{}", '{"query": {}}', '{"variables": []}']
+)
+def test_json_of_another_shape_is_a_bad_request(stranger: TestClient, body: str) -> None:
+    answer = stranger.post("/graphql", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert codes(answer) == ["BAD_REQUEST"]
+
+
 def test_a_batch_is_refused(stranger: TestClient) -> None:
     assert stranger.post("/graphql", json=[{"query": VIEWER}, {"query": VIEWER}]).status_code == 400
 
@@ -135,7 +165,8 @@ class _Subscription:
 def test_errors_over_the_socket_are_masked(
     app: Application, settings: Settings, query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.CRITICAL, "strawberry")
+    caplog.set_level(logging.CRITICAL, "strawberry")  # as server.logs does
+    caplog.handler.setLevel(logging.NOTSET)
     endpoint = Endpoint(strawberry.Schema(_Query, subscription=_Subscription), settings)
     small = Application(routes=[WebSocketRoute("/graphql", endpoint)])
     small.site = small.state.site = app.site
