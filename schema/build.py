@@ -7,6 +7,7 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from schema.execution import Executor
 from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
 from schema.mutations.attempts import AttemptMutations
@@ -64,6 +65,7 @@ def build_schema() -> strawberry.Schema:
         mutation=_root("Mutation", MUTATIONS, "What can be changed; each answers with what became of it."),
         subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed as it happens."),
         extensions=[lambda: ParserCache(maxsize=512), lambda: ValidationCache(maxsize=512)],
+        execution_context_class=Executor,
         config=StrawberryConfig(auto_camel_case=True, scalar_map={datetime: DATE_TIME}),
     )
 
