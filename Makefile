@@ -79,4 +79,4 @@ $(VENDOR): package.json package-lock.json tools/vendor | $(BASE)
 	touch $@
 
 %.mo: %.po | $(BASE)
-	.venv/bin/pybabel -q compile -i $< -o $@
+	.venv/bin/pybabel -q compile -l $(word 2,$(subst /, ,$<)) -i $< -o $@
