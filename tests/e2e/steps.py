@@ -48,6 +48,8 @@ def kept(page: Page) -> Locator:
 def pick(page: Page, search: str, name: str, weight: str) -> None:
     """Pick a concept by hand, with its weight."""
     before = kept(page).count()
+    if not page.get_by_label("Rechercher un concept").is_visible():
+        page.get_by_text("Choisir par catégorie").click()
     page.get_by_label("Rechercher un concept").fill(search)
     page.get_by_role("button", name="Afficher les concepts").click()
     page.get_by_label(weight).check()
@@ -65,7 +67,7 @@ def validate(page: Page) -> None:
 def make_session(page: Page, name: str, cases: Sequence[str]) -> str:
     """Make a session of validated cases by name and return its join code."""
     for case in cases:
-        page.locator("#caseIds").get_by_label(case).check()
+        page.get_by_role("checkbox", name=re.compile(f"^{case}")).check()
     page.get_by_label("Nom", exact=True).fill(name)
     page.get_by_role("button", name="Créer la session").click()
     page.wait_for_url(re.compile("/builder/done/"))

@@ -20,9 +20,14 @@ def platform(site: Site) -> Client:
     return Client(site.address, site.command("token", "create", "--role", "teacher", "--name", "Moodle"))
 
 
-def test_without_a_token_nothing_is_told(site: Site) -> None:
-    answer = httpx.post(f"{site.address}/graphql", json={"query": "{ cases { totalCount } }"}).json()
+@pytest.mark.parametrize("headers", [{"Origin": "{address}"}, {"Authorization": "Bearer chv_guessed"}])
+def test_without_a_good_token_nothing_is_told(site: Site, headers: dict[str, str]) -> None:
+    said = {name: value.replace("{address}", site.address) for name, value in headers.items()}
+    answer = httpx.post(
+        f"{site.address}/graphql", json={"query": "{ cases { totalCount } }"}, headers=said
+    ).json()
     assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert not answer.get("data")
 
 
 def test_a_platform_builds_a_session_enrols_a_participant_and_reads_the_grade(
