@@ -1,5 +1,6 @@
 """The one place where everything is wired together."""
 
+import asyncio
 import importlib
 import pkgutil
 import threading
@@ -38,6 +39,7 @@ from server.rendering import Renderer
 from server.settings import Settings, load_settings
 from server.signing import Signer
 from server.site import Site
+from server.stack import give_room
 from server.static import Files
 from server.worker import working
 
@@ -103,6 +105,7 @@ def from_environment() -> ASGIApp:
     """Build the application a server process serves; the settings come from its environment."""
     settings = load_settings()
     keep_small()
+    give_room(asyncio.get_event_loop())
     configure(settings)
     app = create_app(settings)
     if not settings.trusted_proxies:

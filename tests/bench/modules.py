@@ -5,6 +5,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import server.commands.serve  # noqa: F401 - the web process is a fork of the one that runs it
 from server.app import create_app
 from server.settings import load_settings
 

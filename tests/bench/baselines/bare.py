@@ -1,5 +1,9 @@
-"""The floor: Strawberry alone, serving the same bytes from objects in memory."""
+"""The floor: Strawberry alone, serving the same bytes from objects in memory.
 
+It gets the same room for frames as the product: see `server.stack`.
+"""
+
+import asyncio
 import os
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +13,8 @@ import orjson
 import strawberry
 from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
+
+from server.stack import give_room
 
 
 @strawberry.type
@@ -66,6 +72,7 @@ class Bytes(GraphQL[None, None]):
 
 def application() -> GraphQL[None, None]:
     """Build the application; `BENCH_ANSWER` names a file with the product's answer."""
+    give_room(asyncio.get_event_loop())
     answer = orjson.loads(Path(os.environ["BENCH_ANSWER"]).read_bytes())
     page = _connection(answer["data"]["cases"])
 

@@ -1,5 +1,9 @@
-"""Strawberry over SQLModel as most people write it: objects, lazy relationships, the default JSON."""
+"""Strawberry over SQLModel as most people write it: objects, lazy relationships, the default JSON.
 
+It gets the same room for frames as the product: see `server.stack`.
+"""
+
+import asyncio
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,6 +19,8 @@ from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.extensions import SchemaExtension
 from strawberry.types import Info
+
+from server.stack import give_room
 
 
 class CaseRow(SQLModel, table=True):
@@ -129,6 +135,7 @@ class WithSession(GraphQL[dict[str, Any], None]):
 
 def application() -> GraphQL[dict[str, Any], None]:
     """Build the application; `BENCH_ANSWER` names the product's answer, `BENCH_DATABASE` the SQLite file."""
+    give_room(asyncio.get_event_loop())
     database = f"sqlite:///{os.environ['BENCH_DATABASE']}"
     _fill(database, orjson.loads(Path(os.environ["BENCH_ANSWER"]).read_bytes())["data"]["cases"])
     return WithSession(strawberry.Schema(query=Query, extensions=[CloseSession]), database)
