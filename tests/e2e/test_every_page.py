@@ -133,7 +133,7 @@ def test_a_student_does_everything_by_keyboard(
     _tab_to(page, "joinCode")
     page.keyboard.type(code)
     page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    expect(page.get_by_text("Vous avez rejoint")).to_be_visible()
     _tab_until(page, "Commencer")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
