@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.context import bearer_token, identify
+from server.errors import refusal
 from server.faults import log_fault
 from server.i18n import speaking
 from server.site import site_of
@@ -87,8 +88,8 @@ class Envelope:
 class ForgeryDoor:
     """Refuses unsafe requests another site could have made, before their body is read.
 
-    A browser says where a request comes from by Sec-Fetch-Site, or by Origin; a request with an API token, or
-    without a cookie, carries nothing a browser adds by itself. One with a cookie that says nothing is refused.
+    A browser says where a request comes from by Sec-Fetch-Site, or by Origin; a request with an API token
+    carries nothing a browser adds by itself. One that says nothing at all is refused.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -99,7 +100,7 @@ class ForgeryDoor:
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
             connection = HTTPConnection(scope)
             if not _comes_from_us(connection):
-                await site_of(connection).renderer.refuse(scope, receive, send, HTTPException(403, "forged"))
+                await refusal(Request(scope), HTTPException(403, "forged"))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -128,8 +129,6 @@ def _comes_from_us(connection: HTTPConnection) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = connection.headers.get("origin")
-    if origin is None and "cookie" not in connection.headers:
-        return True
     ours = {f"{connection.url.scheme}://{connection.url.netloc}", site_of(connection).settings.public_url}
     return origin in ours
 

@@ -8,10 +8,8 @@ from typing import Any
 
 import jinja2
 import orjson
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from schema.policy import Actor
 from server import formats, htmx
@@ -110,12 +108,6 @@ class Renderer:
         response.set_cookie(
             FLASH_COOKIE, value, max_age=60, httponly=True, samesite="lax", secure=self._secure
         )
-
-    async def refuse(self, scope: Scope, receive: Receive, send: Send, error: HTTPException) -> None:
-        """Answer with an error's page from where no exception handler is listening."""
-        from server.errors import refusal  # noqa: PLC0415 - errors are rendered by this module
-
-        await refusal(Request(scope), error)(scope, receive, send)
 
     def _waiting(self, request: Request) -> tuple[str, str] | None:
         packed, _, signature = request.cookies.get(FLASH_COOKIE, "").partition(".")

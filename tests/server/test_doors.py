@@ -36,9 +36,12 @@ def bare(app: Application) -> TestClient:
         ({"origin": "https://elsewhere.example"}, False),
         ({"origin": "null"}, False),
         ({}, False),
+        ({"cookie": "chevet_session=x"}, False),
+        ({"cookie": "chevet_session=x", "origin": ADDRESS}, True),
+        ({"content-type": "text/plain"}, False),
         ({"authorization": "Bearer nobody"}, True),
         ({"authorization": "bearer nobody", "sec-fetch-site": "cross-site"}, True),
-        ({"authorization": "Basic bm9ib2R5"}, False),
+        ({"authorization": "Basic bm9ib2R5", "cookie": "chevet_session=x"}, False),
     ],
 )
 def test_only_requests_from_our_own_pages_or_with_a_token_change_anything(
