@@ -51,6 +51,7 @@ class GradedConcept:
     role: AnnotationRole = strawberry.field(description="Whether it counts in the mark.")
     spans: list[Span] = strawberry.field(description="The text that decided; empty for a picked concept.")
     picked: bool = strawberry.field(description="Whether a concept picked from the list decided.")
+    stated: Concept | None = strawberry.field(description="What the answer states that decided; null if nothing.")
     feedback: str = strawberry.field(description="A sentence for the student.")
 
 
@@ -116,6 +117,7 @@ class _Worded:
 
     def item(self, item: rules.GradedItem, feedback: str) -> GradedConcept:
         decided = item.verdict in {Verdict.FOUND, Verdict.PARTIAL, Verdict.CONTRADICTED}
+        stated = item.because.concept
         return GradedConcept(
             concept=Concept.coded(item.concept, self._context),
             verdict=item.verdict,
@@ -123,7 +125,8 @@ class _Worded:
             coefficient=item.coefficient,
             role=AnnotationRole.SCORED if item.role is Role.SCORED else AnnotationRole.DESCRIPTIVE,
             spans=self._spans(item.spans),
-            picked=decided and not item.spans and item.because.concept in self._stored.picked,
+            picked=decided and not item.spans and stated in self._stored.picked,
+            stated=Concept.coded(stated, self._context) if stated is not None else None,
             feedback=feedback,
         )
 
