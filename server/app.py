@@ -107,7 +107,11 @@ def from_environment() -> ASGIApp:
     keep_small()
     give_room(asyncio.get_event_loop())
     configure(settings)
-    app = create_app(settings)
+    return behind_proxies(create_app(settings), settings)
+
+
+def behind_proxies(app: Application, settings: Settings) -> ASGIApp:
+    """Return the application as it sees requests that trusted proxies pass on."""
     if not settings.trusted_proxies:
         return app
     proxied: ASGIApp = wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxies))

@@ -1,7 +1,9 @@
 """The real application on a migrated SQLite file, and people who use it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -42,13 +44,19 @@ def browser(app: Application, address: str = "10.0.0.1") -> TestClient:
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an installation nobody has used: a migrated database and a secret key."""
+    folder = tmp_path_factory.mktemp("blank")
+    migrate(load_settings(None, data_dir=folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def settings(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Return the settings of one installation; its database is at the newest revision."""
-    found = load_settings(
-        None, data_dir=tmp_path_factory.mktemp("site"), jobs="elsewhere", public_url=ADDRESS
-    )
-    migrate(found)
-    return found
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(blank, folder, dirs_exist_ok=True)
+    return load_settings(None, data_dir=folder, jobs="elsewhere", public_url=ADDRESS)
 
 
 @pytest.fixture(scope="session")

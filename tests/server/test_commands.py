@@ -25,19 +25,13 @@ HEAVY = ("alembic", "boto3", "mlflow", "numpy", "openai", "pandas", "PIL", "pydi
 
 
 @pytest.fixture
-def site(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def site(blank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return the settings of a migrated installation without accounts, which the environment names."""
-    shutil.copytree(settings.data_dir, tmp_path / "data")
+    shutil.copytree(blank, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("CHEVET_DATA_DIR", str(tmp_path / "data"))
-    found = load_settings()
-    database = Database(found.database_url)
-    with database.write() as session:
-        for table in ("web_session", "sign_in_throttle", "audit_event", "audit_head", "api_token", "account"):
-            session.connection().execute(text(f"DELETE FROM {table}"))  # noqa: S608 - names of ours
-    database.dispose()
-    return found
+    return load_settings()
 
 
 def authentication(settings: Settings) -> Authentication:

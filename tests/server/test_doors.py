@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from schema.policy import Role
-from server.app import MAX_BODY, Application, close_services, create_app
+from server.app import MAX_BODY, Application, behind_proxies, close_services, create_app
 from server.settings import Settings
 from tests.server.conftest import ADDRESS, Join, browser
 
@@ -157,3 +158,18 @@ def test_production_asks_browsers_for_https(settings: Settings) -> None:
     finally:
         close_services(application.site.services)
     assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
+
+
+@pytest.mark.parametrize("proxy, believed", [("10.7.0.1", True), ("10.7.0.2", False)])
+def test_only_a_trusted_proxy_is_believed(
+    app: Application, settings: Settings, proxy: str, *, believed: bool
+) -> None:
+    proxied = behind_proxies(app, settings.model_copy(update={"trusted_proxies": ("10.7.0.1",)}))
+    forwarded = {"x-forwarded-proto": "https", "origin": "https://testserver"}
+
+    async def asgi3(scope: Scope, receive: Receive, send: Send) -> None:
+        await proxied(scope, receive, send)  # TestClient takes granian's plain function for an older protocol
+
+    client = TestClient(asgi3, ADDRESS, client=(proxy, 50000))
+    answer = client.post("/graphql", json={"query": "{ viewer { id } }"}, headers=forwarded)
+    assert answer.status_code == (200 if believed else 403)

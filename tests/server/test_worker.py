@@ -15,14 +15,13 @@ from schema.models.work import Job, JobState
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Claim, enqueue
 from server.app import Application
-from server.settings import Settings
 from server.worker import handlers_of, work, working
 
 
 @pytest.fixture
-def services(app: Application, settings: Settings, tmp_path: Path) -> Iterator[Services]:
+def services(app: Application, blank: Path, tmp_path: Path) -> Iterator[Services]:
     """Return services with a database of their own."""
-    shutil.copy(settings.data_dir / "chevet.db", tmp_path / "own.db")
+    shutil.copy(blank / "chevet.db", tmp_path / "own.db")
     own = Database(f"sqlite:///{tmp_path}/own.db")
     yield replace(app.site.services, database=own)
     own.dispose()
