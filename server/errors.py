@@ -108,7 +108,8 @@ async def on_sign_in_required(request: Request, _error: Exception) -> Response:
     """Send people to the sign-in page, and back to where they were."""
     if wants_json(request):
         return refusal(request, HTTPException(401))
-    back = request.url.path if request.method == "GET" else "/"
+    asked = f"?{request.url.query}" if request.url.query else ""
+    back = f"{request.url.path}{asked}" if request.method == "GET" else "/"
     return htmx.redirect(request, f"/sign-in?next={quote(back)}")
 
 

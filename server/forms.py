@@ -203,7 +203,7 @@ class _Reader:
 
     def _indices(self, path: str) -> list[int]:
         rests = (name.removeprefix(f"{path}.") for name in self._values if name.startswith(f"{path}."))
-        return sorted({int(rest.split(".")[0]) for rest in rests if rest.split(".")[0].isdigit()})
+        return sorted({int(rest.split(".")[0]) for rest in rests if rest.split(".")[0].isdecimal()})
 
 
 def _empty(value: Value) -> bool:
@@ -252,7 +252,7 @@ def _at(value: Any, steps: list[str]) -> Any:
 def _type_at(kind: Any, steps: list[str]) -> GraphQLNamedType | None:
     named: GraphQLNamedType | None = get_named_type(kind)
     for step in steps:
-        if isinstance(named, GraphQLInputObjectType) and not step.isdigit():
+        if isinstance(named, GraphQLInputObjectType) and not step.isdecimal():
             named = get_named_type(named.fields[step].type) if step in named.fields else None
     return named
 

@@ -26,7 +26,9 @@ async def change_password(request: Request) -> Response:
 async def create_token(request: Request) -> Response:
     """Make a token; its secret is shown this once."""
     done = await submit(request, "accounts/create_token")
-    return await _me(request, done, secret=str(done.value.get("secret", "")))
+    if not done.ok:
+        return await _me(request, done)
+    return await _me(request, Submission("Account"), secret=done.value["secret"])
 
 
 async def revoke_token(request: Request) -> Response:

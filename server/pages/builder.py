@@ -1,5 +1,7 @@
 """The builder: import, annotate, validate, session. A draft is a case: returning to it loses nothing."""
 
+from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -9,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.demo import demo_ecg
-from server.forms import Form
+from server.forms import Form, Problem, kept
 from server.i18n import gettext as _
 from server.i18n import ngettext
 from server.pages.support import Submission, form_of, found, mutate, query, redirect, render, submit
@@ -23,27 +25,30 @@ async def resume(request: Request) -> Response:
     data = await query(request, "builder/start")
     drafts = [edge["node"] for edge in data["drafts"]["edges"]]
     if not drafts:
-        return await render(request, "builder/start.html", {**data, "problems": []})
+        return await _start(request)
     step = "annotate" if drafts[0]["recordings"] else "import"
     return redirect(request, address(drafts[0]["id"], step))
 
 
 async def start(request: Request) -> Response:
     """Show an empty builder, with the drafts one may go back to."""
-    return await render(
-        request, "builder/start.html", {**await query(request, "builder/start"), "problems": []}
-    )
+    return await _start(request)
 
 
 async def create(request: Request) -> Response:
     """Make a draft of the files that were sent; without any good file nothing is kept."""
-    form = await form_of(request)
+    files = await _files(request)
+    if not files:
+        return await _start(request, [_("Choose at least one file.")])
     made = await mutate(request, "builder/create_case", input={})
     if not made.ok:
         raise HTTPException(made.status)
     case_id = made.value["id"]
-    problems = await _add_files(request, case_id, form)
-    return await _after_upload(request, case_id, form, problems)
+    problems = await _add_files(request, case_id, files)
+    if len(problems) == len(files):
+        await mutate(request, "cases/delete", input={"id": case_id})
+        return await _start(request, problems)
+    return await _after_upload(request, case_id, files, problems)
 
 
 async def show_import(request: Request) -> Response:
@@ -63,22 +68,23 @@ async def show_validate(request: Request) -> Response:
 
 async def upload(request: Request) -> Response:
     """Add files to the draft."""
-    form = await form_of(request)
+    files = await _files(request)
     case_id = request.path_params["id"]
-    problems = await _add_files(request, case_id, form)
-    return await _after_upload(request, case_id, form, problems)
+    problems = await _add_files(request, case_id, files) if files else [_("Choose at least one file.")]
+    return await _after_upload(request, case_id, files, problems)
 
 
 async def arrange(request: Request) -> Response:
-    """Move or remove a recording, or save what the recordings are called."""
+    """Save what the recordings are called; then move or remove one, if that was asked."""
     form = await form_of(request)
     case_id = request.path_params["id"]
-    if isinstance(move := form.get("move"), str):
-        done = await _move(request, case_id, move)
-    elif isinstance(gone := form.get("remove"), str):
+    case = found((await query(request, "builder/show", id=case_id))["case"])
+    gone, move = form.get("remove"), form.get("move")
+    done = await _rename(request, form, [each for each in case["recordings"] if each["id"] != gone])
+    if done.ok and isinstance(move, str):
+        done = await _move(request, case, move)
+    elif done.ok and isinstance(gone, str):
         done = await mutate(request, "builder/remove_recording", input={"id": gone})
-    else:
-        done = await _rename(request, form)
     return await _back(request, done, case_id, "import", focus="recordings")
 
 
@@ -149,6 +155,11 @@ def address(case_id: str, step: str) -> str:
     return f"/builder/{case_id}/{step}"
 
 
+async def _start(request: Request, problems: list[str] | None = None) -> Response:
+    given = {**await query(request, "builder/start"), "problems": problems or []}
+    return await render(request, "builder/start.html", given, status=422 if problems else 200)
+
+
 async def _step(
     request: Request, step: str, failed: Submission | None = None, files: list[str] | None = None
 ) -> Response:
@@ -201,67 +212,78 @@ async def _session_form(
     return await render(request, "builder/session.html", given, status=failed.status if failed else 200)
 
 
-async def _add_files(request: Request, case_id: str, form: FormData) -> list[str]:
+async def _add_files(request: Request, case_id: str, files: list[UploadFile]) -> list[str]:
     """Add each file; return a sentence for each that could not be read. The good ones are kept."""
     problems = []
-    files = _files(form)
     for number, file in enumerate(files, start=1):
         given = {"caseId": case_id, "file": file}
         added = await mutate(request, "builder/add_recording", input=given)
         if not added.ok:
             said = added.message or " ".join(problem.message for problem in added.form.problems)
             problems.append(_("File %(number)s: %(problem)s") % {"number": number, "problem": said})
-    return problems if files else [_("Choose at least one file.")]
+    return problems
 
 
 def _ordered(form: FormData) -> list[str]:
-    """Return the chosen cases: numbered ones first by their number, the others as listed."""
+    """Return the chosen cases: numbered ones at their places, the others around them as listed."""
     chosen = [str(value) for value in form.getlist("caseIds")]
-    places = {one: str(form.get(f"place_{one}", "")) for one in chosen}
-    return sorted(chosen, key=lambda one: int(places[one]) if places[one].isdigit() else len(chosen) + 1)
+    places = {one: _place(form.get(f"place_{one}")) for one in chosen}
+    order = [one for one in chosen if not places[one]]
+    last = 0
+    for one in sorted((one for one in chosen if places[one]), key=lambda one: places[one]):
+        last = max(places[one], last + 1)
+        order.insert(last - 1, one)
+    return order
 
 
-def _files(form: FormData) -> list[UploadFile]:
+def _place(typed: object) -> int:
+    """Return a place counted from 1; 0 for none."""
+    text = str(typed).strip()
+    return int(text[:4]) if text.isdecimal() else 0
+
+
+async def _files(request: Request) -> list[UploadFile]:
+    """Return the files that were sent, or the demonstration ECG; all are closed after the request."""
+    form = await form_of(request)
     if "demo" in form:
-        return [UploadFile(demo_ecg().open("rb"))]
+        demo = UploadFile(demo_ecg().open("rb"))
+        request.scope["state"]["closing"].append(demo.close)
+        return [demo]
     return [file for file in form.getlist("files") if isinstance(file, UploadFile) and file.filename]
 
 
-async def _after_upload(request: Request, case_id: str, form: FormData, problems: list[str]) -> Response:
-    sent = 1 if "demo" in form else len(_files(form))
+async def _after_upload(
+    request: Request, case_id: str, files: list[UploadFile], problems: list[str]
+) -> Response:
     request.path_params["id"] = case_id
     if problems:
         return await _step(request, "import", files=problems)
-    said = ngettext("The ECG was added.", "%(num)s ECGs were added.", sent) % {"num": sent}
+    said = ngettext("The ECG was added.", "%(num)s ECGs were added.", len(files)) % {"num": len(files)}
     return redirect(request, address(case_id, "import"), said=said)
 
 
-async def _move(request: Request, case_id: str, move: str) -> Submission:
-    """Read `ID:up`, `ID:down` or `ID:POSITION`."""
+async def _move(request: Request, case: dict[str, Any], move: str) -> Submission:
+    """Read `ID:up`, `ID:down` or `ID:POSITION`; what is no place leaves the order as it is."""
     recording_id, _colon, where = move.rpartition(":")
-    case = found((await query(request, "builder/show", id=case_id))["case"])
     places = {recording["id"]: recording["position"] for recording in case["recordings"]}
     if recording_id not in places:
         raise HTTPException(404)
     now = int(places[recording_id])
-    target = {"up": now - 1, "down": now + 1}.get(where, int(where) if where.isdigit() else now)
+    target = {"up": now - 1, "down": now + 1}.get(where, int(where[:4]) if where.isdecimal() else now)
     target = min(max(target, 0), len(places) - 1)
     return await mutate(request, "builder/move_recording", input={"id": recording_id, "position": target})
 
 
-async def _rename(request: Request, form: FormData) -> Submission:
-    """Save label and timing of every recording listed."""
-    done = Submission("Case")
-    for recording_id in [str(value) for value in form.getlist("recording")]:
-        given = {
-            "id": recording_id,
-            "label": str(form.get(f"label_{recording_id}", "")),
-            "timing": str(form.get(f"timing_{recording_id}", "INITIAL")),
-        }
-        done = await mutate(request, "builder/update_recording", input=given)
-        if not done.ok:
-            return done
-    return done
+async def _rename(request: Request, form: FormData, recordings: list[dict[str, Any]]) -> Submission:
+    """Save the labels and timings that differ; one that is refused holds back no other."""
+    answers = []
+    for recording in recordings:
+        one, before = recording["id"], {name: recording[name] for name in ("label", "timing")}
+        typed = {name: str(form.get(f"{name}_{one}", value)) for name, value in before.items()}
+        if typed != before:
+            done = await mutate(request, "builder/update_recording", input={"id": one, **typed})
+            answers.append(_beside(done, one))
+    return _together(answers)
 
 
 async def _back(request: Request, done: Submission, case_id: str, step: str, focus: str) -> Response:
@@ -272,19 +294,34 @@ async def _back(request: Request, done: Submission, case_id: str, step: str, foc
 
 
 async def _reweigh(request: Request, case_id: str, form: FormData) -> Submission:
-    """Save the weights and roles that differ from what the case has."""
-    done = Submission("Case")
+    """Save the weights and roles that differ; one that is refused holds back no other."""
+    answers = []
     for annotation in found((await query(request, "builder/show", id=case_id))["case"])["annotations"]:
         one = annotation["id"]
-        coefficient = _number(form.get(f"coefficient_{one}", str(annotation["coefficient"])))
+        coefficient = _number(form.get(f"coefficient_{one}", annotation["coefficient"]))
         role = str(form.get(f"role_{one}", annotation["role"]))
-        if (coefficient, role) == (annotation["coefficient"], annotation["role"]):
-            continue
-        given = {"id": one, "coefficient": coefficient, "role": role}
-        done = await mutate(request, "builder/update_annotation", input=given)
-        if not done.ok:
-            return done
-    return done
+        if coefficient is None:
+            wrong = Problem("coefficient", "not_a_number", _("Give a number."))
+            answers.append(_beside(Submission("ValidationErrors", form=Form(kept(form), [wrong])), one))
+        elif (coefficient, role) != (annotation["coefficient"], annotation["role"]):
+            given = {"id": one, "coefficient": coefficient, "role": role}
+            answers.append(_beside(await mutate(request, "builder/update_annotation", input=given), one))
+    return _together(answers)
+
+
+def _beside(done: Submission, one: str) -> Submission:
+    """Return an answer whose problems stand beside the fields of one among several: `label_ID`."""
+    problems = [replace(problem, path=f"{problem.path}_{one}") for problem in done.form.problems]
+    return replace(done, form=Form(done.form.typed, problems))
+
+
+def _together(answers: list[Submission]) -> Submission:
+    """Return the answer to several mutations: the first refusal, with the problems of all."""
+    refused = [answer for answer in answers if not answer.ok]
+    if not refused:
+        return Submission("Case")
+    problems = [problem for answer in refused for problem in answer.form.problems]
+    return replace(refused[0], form=Form(refused[0].form.typed, problems))
 
 
 def _annotation(form: FormData, value: str) -> dict[str, Any]:
@@ -292,19 +329,28 @@ def _annotation(form: FormData, value: str) -> dict[str, Any]:
     code, _colon, confidence = value.partition(":")
     return {
         "conceptId": code,
-        "confidence": _number(confidence) if confidence else 100.0,
+        "confidence": _sent_number(confidence or "100"),
         "type": "MATCHED" if confidence else "PICKED",
-        "coefficient": _number(form.get("coefficient", "1.0")),
+        "coefficient": _sent_number(form.get("coefficient", "1.0")),
         "role": str(form.get("role", "SCORED")),
     }
 
 
-def _number(value: object) -> float:
+def _number(value: object) -> float | None:
     """Read a number as typed in French or English."""
     try:
-        return float(str(value).replace(",", "."))
+        number = float(str(value).replace(",", "."))
     except ValueError:
-        raise HTTPException(400) from None
+        return None
+    return number if isfinite(number) else None
+
+
+def _sent_number(value: object) -> float:
+    """Read a number the page itself wrote into a button."""
+    number = _number(value)
+    if number is None:
+        raise HTTPException(400)
+    return number
 
 
 routes = [

@@ -41,24 +41,16 @@ async def restore(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     """Delete a draft that no session uses."""
-    done = await mutate(request, "cases/delete", input={"id": request.path_params["id"]})
-    said = (
-        _("The draft is deleted.")
-        if done.ok
-        else _said(done.message, [p.message for p in done.form.problems])
-    )
-    return redirect(request, "/cases", said=said, kind="done" if done.ok else "care")
+    return await _change(request, "cases/delete", _("The draft is deleted."), onward="/cases")
 
 
-async def _change(request: Request, operation: str, said: str) -> Response:
-    case_id = request.path_params["id"]
-    done = await mutate(request, operation, input={"id": case_id})
-    worded = said if done.ok else _said(done.message, [p.message for p in done.form.problems])
-    return redirect(request, f"/cases/{case_id}", said=worded, kind="done" if done.ok else "care")
-
-
-def _said(message: str, problems: list[str]) -> str:
-    return message or " ".join(problems)
+async def _change(request: Request, operation: str, said: str, onward: str = "") -> Response:
+    """Change a case and say so `onward`, or on the case's own page where it stays."""
+    here = f"/cases/{request.path_params['id']}"
+    done = await mutate(request, operation, input={"id": request.path_params["id"]})
+    if not done.ok:
+        return redirect(request, here, said=done.message, kind="care")
+    return redirect(request, onward or here, said=said)
 
 
 routes = [

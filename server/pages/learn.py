@@ -2,6 +2,7 @@
 
 import secrets
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -9,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server.context import visitor_of
+from server.errors import SignInRequired, wants_json
 from server.forms import Form
 from server.i18n import gettext as _
 from server.pages.marking import pieces
@@ -45,20 +48,22 @@ async def quiz(request: Request) -> Response:
 
 async def save(request: Request) -> Response:
     """Save an answer; acknowledged only once it is stored. Scripts get JSON."""
+    if visitor_of(request).actor is None:
+        raise SignInRequired
     form = await form_of(request)
-    attempt_id, position = request.path_params["id"], int(request.path_params["position"])
+    attempt_id, position = request.path_params["id"], request.path_params["position"]
     codes = [str(code) for code in form.getlist("conceptIds") if code != form.get("remove")]
     codes += [str(code) for code in form.getlist("add") if code not in codes]
-    revision = str(form.get("revision", "0"))
+    revision = str(form.get("revision", ""))
     given = {
         "attemptId": attempt_id,
         "position": position,
         "text": str(form.get("text", "")),
         "conceptIds": codes,
-        "revision": int(revision) if revision.isdigit() else 0,
+        "revision": int(revision) if revision.isdecimal() else 0,
     }
     done = await mutate(request, "learn/save_answer", input=given)
-    if "application/json" in request.headers.get("accept", ""):
+    if wants_json(request):
         return _acknowledged(done)
     if not done.ok:
         return await _quiz(request, done)
@@ -75,8 +80,8 @@ async def hand_in(request: Request) -> Response:
     attempt_id = request.path_params["id"]
     done = await submit(request, "learn/submit", attemptId=attempt_id)
     if done.ok or done.typename == "Conflict":
-        return redirect(request, f"/attempts/{attempt_id}/result")
-    request.path_params["position"] = "1"
+        return redirect(request, f"/attempts/{attempt_id}/result", said=done.message, kind="care")
+    request.path_params["position"] = 1
     return await _quiz(request, done)
 
 
@@ -101,8 +106,9 @@ async def _quiz(request: Request, done: Submission | None = None) -> Response:
     data = await query(request, "learn/attempt", id=request.path_params["id"])
     attempt = found(data["attempt"])
     if attempt["state"] == "SUBMITTED":
-        return redirect(request, f"/attempts/{attempt['id']}/result")
-    position = int(request.path_params["position"])
+        said = done.message if done else ""
+        return redirect(request, f"/attempts/{attempt['id']}/result", said=said, kind="care")
+    position = request.path_params["position"]
     if not 1 <= position <= len(attempt["items"]):
         raise HTTPException(404)
     given = {
@@ -138,7 +144,7 @@ def _acknowledged(done: Submission) -> Response:
 def _onward(attempt_id: str, position: int, form: Any) -> str:
     here = f"/attempts/{attempt_id}/{position}"
     if "find" in form:
-        return f"{here}?q={form.get('q', '')}#concepts"
+        return f"{here}?q={quote(str(form.get('q', '')))}#concepts"
     if form.get("go") == "next":
         return f"/attempts/{attempt_id}/{position + 1}"
     return here

@@ -44,7 +44,7 @@ async def live(
     site = site_of(request)
     named = site.operations[operation]
     after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-    if after.isdigit():
+    if after.isdecimal():
         variables["after"] = _as_asked(named, int(after))
 
     async def frame(outcome: Outcome) -> str:

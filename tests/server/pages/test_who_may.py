@@ -1,0 +1,184 @@
+"""Who gets which page: strangers sign in, the wrong role is refused, what is another's does not exist."""
+
+from urllib.parse import quote
+
+import pytest
+
+from schema.policy import Role
+from tests.server.pages.conftest import Meet, School, Visitor
+
+PAGES = [
+    "/",
+    "/builder",
+    "/builder/new",
+    "/builder/session",
+    "/builder/Q2FzZToxMQ==/import",
+    "/builder/Q2FzZToxMQ==/annotate",
+    "/builder/Q2FzZToxMQ==/validate",
+    "/builder/done/U2Vzc2lvbjox",
+    "/cases",
+    "/cases/Q2FzZToxMQ==",
+    "/sessions",
+    "/sessions/U2Vzc2lvbjox",
+    "/review/QXR0ZW1wdDox",
+    "/learn",
+    "/attempts/QXR0ZW1wdDox/1",
+    "/attempts/QXR0ZW1wdDox/result",
+    "/attempts/QXR0ZW1wdDox/concepts?q=bloc",
+    "/account",
+    "/accounts",
+    "/audit",
+]
+FORMS = [
+    "/builder/new",
+    "/builder/session",
+    "/builder/Q2FzZToxMQ==/recordings",
+    "/builder/Q2FzZToxMQ==/arrange",
+    "/builder/Q2FzZToxMQ==/save",
+    "/builder/Q2FzZToxMQ==/describe",
+    "/builder/Q2FzZToxMQ==/annotations",
+    "/builder/Q2FzZToxMQ==/validate",
+    "/cases/Q2FzZToxMQ==/archive",
+    "/cases/Q2FzZToxMQ==/restore",
+    "/cases/Q2FzZToxMQ==/delete",
+    "/sessions/U2Vzc2lvbjox/update",
+    "/sessions/U2Vzc2lvbjox/status",
+    "/sessions/U2Vzc2lvbjox/enrol",
+    "/sessions/U2Vzc2lvbjox/extra-time",
+    "/sessions/U2Vzc2lvbjox/remove",
+    "/learn/join",
+    "/learn/start",
+    "/attempts/QXR0ZW1wdDox/1",
+    "/attempts/QXR0ZW1wdDox/submit",
+    "/account/password",
+    "/account/tokens",
+    "/account/tokens/revoke",
+    "/accounts",
+    "/accounts/update",
+]
+AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"]
+CLOSED = [
+    *((role, path) for role in (Role.STUDENT, Role.ANALYST, Role.CLINICIAN) for path in AUTHORS),
+    *((role, "/learn") for role in (Role.ANALYST, Role.CLINICIAN)),
+    *((role, "/accounts") for role in (Role.STUDENT, Role.ANALYST, Role.EXPERT)),
+    *((role, "/audit") for role in (Role.STUDENT, Role.TEACHER, Role.EXPERT)),
+]
+
+
+def test_a_stranger_signs_in_and_comes_back(meet: Meet) -> None:
+    stranger = meet()
+    for path in PAGES:
+        answer = stranger.browser.get(path)
+        assert answer.status_code == 303, path
+        assert answer.headers["location"] == f"/sign-in?next={quote(path)}"
+
+
+def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
+    stranger = meet()
+    complete = {"enrolmentId": "x", "id": "x", "status": "OPEN", "idempotencyKey": "k", "joinCode": "x"}
+    complete |= {"extraMinutes": "5", "revision": "1", "email": "a@example.org", "displayName": "A"}
+    complete |= {"role": "ADMIN", "name": "x", "difficulty": "BEGINNER", "timeLimitMinutes": "20"}
+    complete |= {
+        "currentPassword": "x",
+        "newPassword": "y",
+        "scopes": "PROFILE",
+        "password": "z",
+        "caseIds": "x",
+    }
+    for path in FORMS:
+        answer = stranger.ask(path, complete)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/"), path
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_no_form_is_taken_without_its_token(teacher: Visitor, path: str) -> None:
+    for token in ({}, {"csrf_token": "forged"}):
+        answer = teacher.browser.post(path, data=token)
+        assert answer.status_code == 403
+        assert "This request was refused" in answer.text
+
+
+@pytest.mark.parametrize("role, path", CLOSED)
+def test_a_page_that_is_not_for_a_role_says_so(meet: Meet, role: Role, path: str) -> None:
+    page = meet(role).get(path, 403)
+    assert page.headings == ["This is not open to you"]
+
+
+@pytest.mark.parametrize("path", ["/builder/new", "/builder/session"])
+def test_a_student_makes_no_case_and_no_session(student: Visitor, path: str) -> None:
+    form = {"name": "x", "difficulty": "BEGINNER", "timeLimitMinutes": "20", "caseIds": "x"}
+    assert student.ask(path, form).status_code == 403
+
+
+def test_what_is_another_teachers_is_like_what_does_not_exist(meet: Meet, school: School) -> None:
+    colleague, learner = meet(Role.TEACHER), meet(Role.STUDENT)
+    session = school.session()
+    attempt = school.begun(session, learner)
+    draft = school.draft(recordings=1)
+    theirs = [
+        f"/builder/{draft}/import",
+        f"/builder/{draft}/annotate",
+        f"/builder/{draft}/validate",
+        f"/cases/{draft}",
+        f"/sessions/{session}",
+        f"/builder/done/{session}",
+        f"/review/{attempt}",
+        f"/attempts/{attempt}/1",
+        f"/attempts/{attempt}/result",
+    ]
+    for path in theirs:
+        foreign = colleague.get(path, 404)
+        missing = colleague.get(path.replace(draft, "x").replace(session, "x").replace(attempt, "x"), 404)
+        assert foreign.headings == missing.headings == ["There is nothing here"], path
+
+
+def test_what_is_another_teachers_cannot_be_changed(meet: Meet, school: School) -> None:
+    colleague, learner = meet(Role.TEACHER), meet(Role.STUDENT)
+    session = school.session()
+    enrolment = school.enrolled(session, learner)
+    draft = school.draft(recordings=1)
+    changes = {
+        f"/builder/{draft}/recordings": {"demo": "1"},
+        f"/builder/{draft}/arrange": {"move": "x:up"},
+        f"/builder/{draft}/save": {"revision": "1", "name": "mine"},
+        f"/builder/{draft}/describe": {"revision": "1", "draftText": "mine"},
+        f"/builder/{draft}/annotations": {"add": "LBBB"},
+        f"/builder/{draft}/validate": {"revision": "1"},
+        f"/cases/{draft}/archive": {},
+        f"/cases/{draft}/restore": {},
+        f"/cases/{draft}/delete": {},
+        f"/sessions/{session}/update": {"revision": "1", "name": "mine"},
+        f"/sessions/{session}/status": {"status": "CLOSED"},
+        f"/sessions/{session}/enrol": {"email": learner.email},
+        f"/sessions/{session}/extra-time": {"enrolmentId": enrolment, "extraMinutes": "5"},
+        f"/sessions/{session}/remove": {"enrolmentId": enrolment},
+    }
+    for path, form in changes.items():
+        assert colleague.ask(path, form).status_code == 404, path
+
+
+def test_a_student_sees_no_attempt_of_another(meet: Meet, student: Visitor, school: School) -> None:
+    attempt = school.begun(school.session(), meet(Role.STUDENT))
+    for path in (f"/attempts/{attempt}/1", f"/attempts/{attempt}/result", f"/review/{attempt}"):
+        student.get(path, 404)
+    assert student.ask(f"/attempts/{attempt}/1", {"text": "mine", "revision": "0"}).status_code == 404
+    assert student.ask(f"/attempts/{attempt}/submit", {"idempotencyKey": "k"}).status_code == 404
+
+
+def test_a_validated_case_of_a_colleague_is_read_but_not_edited(meet: Meet, school: School) -> None:
+    case, colleague = school.validated("Vu par tous"), meet(Role.TEACHER)
+    page = colleague.get(f"/cases/{case}")
+    assert page.headings == ["Vu par tous"]
+    assert f"/cases/{case}/archive" not in [form.action for form in page.forms]
+    assert f"/builder/{case}/import" not in page.links
+    for step in ("import", "annotate", "validate"):
+        colleague.get(f"/builder/{case}/{step}", 403)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_first_page_opens_every_way_a_role_has(meet: Meet, role: Role) -> None:
+    visitor = meet(role)
+    page = visitor.get("/")
+    assert page.headings == [f"Hello, {visitor.name}"]
+    for link in {link for link in page.links if link.startswith("/") and link != "/builder"}:
+        visitor.get(link)
