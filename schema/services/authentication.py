@@ -1,8 +1,11 @@
 """Who is asking: sign-in with a password, browser sessions, API tokens."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import bindparam
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, delete, or_, select, update
 
 from schema.database import Database
@@ -81,43 +84,24 @@ class Authentication:
     def by_session_token(self, token: str) -> Actor | None:
         """Return who holds a browser session; None when it ended or its account is disabled."""
         key = digest(token)
-        statement = (
-            select(Account.id, Account.role, Account.display_name, Account.language)
-            .join(WebSession, col(WebSession.account_id) == Account.id)
-            .where(WebSession.token_hash == key, WebSession.expires_at > self.clock())
-            .where(col(Account.disabled_at).is_(None))
-        )
         with self.database.read() as session:
-            row = session.exec(statement).first()
-        if row is None or row[0] is None:
+            row = session.execute(_BY_SESSION, {"key": key, "now": self.clock()}).first()
+        if row is None:
             return None
-        return Actor(row[0], Role(row[1]), row[2], row[3], session_token_hash=key)
+        return Actor(row.id, Role(row.role), row.display_name, row.language, session_token_hash=key)
 
     def by_api_token(self, token: str) -> Actor | None:
         """Return whom an API token stands for; None when it expired, was revoked or its account is disabled.
 
         Notes its use, at most once a minute.
         """
-        statement = (
-            select(Account, ApiToken)
-            .join(ApiToken, col(ApiToken.account_id) == Account.id)
-            .where(ApiToken.token_hash == digest(token), col(ApiToken.revoked_at).is_(None))
-            .where(col(Account.disabled_at).is_(None))
-            .where(or_(col(ApiToken.expires_at).is_(None), col(ApiToken.expires_at) > self.clock()))
-        )
         with self.database.read() as session:
-            row = session.exec(statement).first()
-        if row is None or row[0].id is None:
+            row = session.execute(_BY_TOKEN, {"key": digest(token), "now": self.clock()}).first()
+        if row is None:
             return None
-        account, key = row
-        self._note_use(key)
+        self._note_use(row.token_id, row.last_used_at)
         return Actor(
-            row[0].id,
-            Role(account.role),
-            account.display_name,
-            account.language,
-            frozenset(key.scopes),
-            key.id,
+            row.id, Role(row.role), row.display_name, row.language, frozenset(row.scopes), row.token_id
         )
 
     def change_password(self, actor: Actor, current: str, new: str) -> Account:
@@ -177,9 +161,26 @@ class Authentication:
         )
         return token
 
-    def _note_use(self, token: ApiToken) -> None:
+    def _note_use(self, token_id: int, last_used_at: datetime | None) -> None:
         now = self.clock()
-        if token.last_used_at is not None and token.last_used_at > now - USE_NOTED_EVERY:
+        if last_used_at is not None and last_used_at > now - USE_NOTED_EVERY:
             return
         with self.database.write() as session:
-            session.exec(update(ApiToken).where(col(ApiToken.id) == token.id).values(last_used_at=now))
+            session.exec(update(ApiToken).where(col(ApiToken.id) == token_id).values(last_used_at=now))
+
+
+_ACTOR: tuple[Any, ...] = (Account.id, Account.role, Account.display_name, Account.language)
+_BY_SESSION = (
+    columns(*_ACTOR)
+    .join(WebSession, col(WebSession.account_id) == Account.id)
+    .where(col(WebSession.token_hash) == bindparam("key"), col(WebSession.expires_at) > bindparam("now"))
+    .where(col(Account.disabled_at).is_(None))
+)
+_BY_TOKEN = (
+    columns(*_ACTOR, col(ApiToken.id).label("token_id"), col(ApiToken.scopes), col(ApiToken.last_used_at))
+    .join(ApiToken, col(ApiToken.account_id) == Account.id)
+    .where(col(ApiToken.token_hash) == bindparam("key"), col(ApiToken.revoked_at).is_(None))
+    .where(col(Account.disabled_at).is_(None))
+    .where(or_(col(ApiToken.expires_at).is_(None), col(ApiToken.expires_at) > bindparam("now")))
+)
+"""Built once, since every request asks one of them and building a statement costs as much as running it."""

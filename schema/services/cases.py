@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, or_
+from sqlalchemy import ColumnElement, Row, delete, func, true
+from sqlalchemy import case as if_else
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -209,7 +210,8 @@ class Cases:
         if self._actor.is_admin:
             return []
         mine = col(Case.owner_id) == self._actor.account_id
-        return [or_(mine, col(Case.status) == CaseStatus.VALIDATED.value)]
+        # With OR, SQLite gathers all cases by two indexes and sorts them; so it walks in order, for one page.
+        return [if_else((mine, true()), else_=col(Case.status) == CaseStatus.VALIDATED.value)]
 
     def _search_text(self, case: Case) -> str:
         codes = [row.concept_id for row in revisions.annotations_of(self._session, case.id or 0)]
