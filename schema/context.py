@@ -33,6 +33,9 @@ class Services:
     database: Database
     ontology: Ontology
     matcher: CachedMatcher
+    """Reads students' answers: always on this machine."""
+    proposer: CachedMatcher
+    """Reads teachers' descriptions; may ask a language model."""
     blobs: BlobStore
     decoder: DecoderPool
     doorbell: Doorbell

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from ml.ecg.decoding import Decoded, DecoderPool
 from ml.language.language_model import LanguageModelMatcher, LanguageModelSettings
 from ml.language.matching import ConceptMatcher, EmbeddedMatcher
-from ml.language.ontology import Ontology, load_ontology
+from ml.language.ontology import load_ontology
 from schema.build import build_schema
 from schema.context import Services
 from schema.database import Database
@@ -120,11 +120,13 @@ def behind_proxies(app: Application, settings: Settings) -> ASGIApp:
 
 def wire_services(settings: Settings, signer: Signer) -> Services:
     """Choose and connect the outside services; a worker without HTTP uses the same."""
-    ontology = load_ontology()
+    ontology, cache = load_ontology(), _cache(settings)
+    embedded = EmbeddedMatcher(ontology)
     return Services(
         database=Database(settings.database_url),
         ontology=ontology,
-        matcher=CachedMatcher(_matcher(settings, ontology), ontology, _cache(settings)),
+        matcher=CachedMatcher(embedded, ontology, cache),
+        proposer=CachedMatcher(_proposer(settings, embedded), ontology, cache),
         blobs=_blobs(settings),
         decoder=cast("DecoderPool", LateDecoder()),
         doorbell=_doorbell(settings),
@@ -196,9 +198,8 @@ def _page_routes() -> list[BaseRoute]:
     return [route for module in modules for route in getattr(module, "routes", ())]
 
 
-def _matcher(settings: Settings, ontology: Ontology) -> ConceptMatcher:
+def _proposer(settings: Settings, rules: EmbeddedMatcher) -> ConceptMatcher:
     """Return the rules, helped by a language model where one is configured; a local endpoint needs no key."""
-    rules = EmbeddedMatcher(ontology)
     key = settings.openai_api_key
     if key is None and settings.openai_base_url is None:
         return rules

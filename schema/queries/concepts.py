@@ -76,7 +76,8 @@ class ConceptQueries:
         tidy, problems = prose(text, "text", LONGEST_TEXT)
         if problems:
             raise ValidationFailedError(problems)
-        found = await to_thread.run_sync(services.matcher.match, tidy, language.value)
+        matcher = services.proposer if info.context.viewer.is_author else services.matcher
+        found = await to_thread.run_sync(matcher.match, tidy, language.value)
         return ConceptMatching.of(found, tidy, info.context)
 
 

@@ -126,7 +126,8 @@ class CachedMatcher:
         if known is not None:
             return known, True
         reading = self._matcher.match(text, language)
-        self._cache.put(key, orjson.dumps(reading), KEPT_SECONDS)
+        if reading.source == self._matcher.version:
+            self._cache.put(key, orjson.dumps(reading), KEPT_SECONDS)
         return reading, False
 
     def _key(self, text: str, language: LanguageHint) -> str:

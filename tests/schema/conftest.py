@@ -171,7 +171,8 @@ def _world(database: Database, decoder: DecoderPool, folder: Path) -> Iterator[W
     services = Services(
         database=database,
         ontology=the_ontology(),
-        matcher=CachedMatcher(the_matcher(), the_ontology(), kept),
+        matcher=(matcher := CachedMatcher(the_matcher(), the_ontology(), kept)),
+        proposer=matcher,
         blobs=FolderBlobStore(folder / "blobs"),
         decoder=decoder,
         doorbell=LocalDoorbell(),
