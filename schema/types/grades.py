@@ -51,7 +51,7 @@ class GradedConcept:
     role: AnnotationRole = strawberry.field(description="Whether it counts in the mark.")
     spans: list[Span] = strawberry.field(description="The text that decided; empty for a picked concept.")
     picked: bool = strawberry.field(description="Whether a concept picked from the list decided.")
-    stated: Concept | None = strawberry.field(description="What the answer states that decided; null if nothing.")
+    stated: Concept | None = strawberry.field(description="The stated concept that decided, if any.")
     feedback: str = strawberry.field(description="A sentence for the student.")
 
 
