@@ -165,7 +165,11 @@ def test_only_a_trusted_proxy_is_believed(
     app: Application, settings: Settings, proxy: str, *, believed: bool
 ) -> None:
     proxied = behind_proxies(app, settings.model_copy(update={"trusted_proxies": ("10.7.0.1",)}))
-    forwarded = {"x-forwarded-proto": "https", "origin": "https://testserver"}
+    forwarded = {
+        "x-forwarded-for": "192.0.2.7",
+        "x-forwarded-proto": "https",
+        "origin": "https://testserver",
+    }
 
     async def asgi3(scope: Scope, receive: Receive, send: Send) -> None:
         await proxied(scope, receive, send)  # TestClient takes granian's plain function for an older protocol
