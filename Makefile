@@ -17,7 +17,7 @@ TESTING := .venv/.testing
 VENDOR := static/vendor/.done
 CATALOGUES = $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
-.PHONY: help run test soak lint bench schema messages vendor clean
+.PHONY: help run test soak lint bench schema messages screenshots vendor clean
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,10 @@ messages: $(BASE) ## bring the French catalogue up to date with the strings in c
 	.venv/bin/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 	  --input-file build/messages.pot --output-dir locale --locale fr
 	$(MAKE) locale/fr/LC_MESSAGES/messages.mo
+
+screenshots: ## take the README's pictures anew from the end-to-end run
+	$(MAKE) test ARGS="tests/e2e/test_every_page.py"
+	$(PYTHON) tools/screenshots
 
 vendor: $(VENDOR) ## copy the pinned front-end libraries into static/vendor/
 

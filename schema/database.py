@@ -36,7 +36,13 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self._reading = create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=not self.is_sqlite)
+        self._reading = create_engine(
+            url,
+            pool_size=10,
+            max_overflow=10,
+            pool_pre_ping=not self.is_sqlite,
+            hide_parameters=True,  # an error that is logged must not quote what students wrote
+        )
         if self.is_sqlite:
             event.listen(self._reading, "connect", _prepare_sqlite)
             event.listen(self._reading, "begin", _begin_sqlite)

@@ -167,9 +167,11 @@ def _make_cases() -> None:
         sa.Column("sampling_rate_hz", sa.Float(), nullable=True),
         sa.Column("duration_s", sa.Float(), nullable=True),
         sa.Column("leads", sa.JSON(), nullable=False),
+        sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["case.id"], name="fk_recording_case_id"),
         sa.PrimaryKeyConstraint("id", name="pk_recording"),
+        sa.UniqueConstraint("case_id", "idempotency_key", name="uq_recording_case_id_idempotency_key"),
     )
     op.create_index("ix_recording_case_id", "recording", ["case_id"])
     op.create_table(

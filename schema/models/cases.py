@@ -79,8 +79,12 @@ class Case(SQLModel, table=True):
 
 
 class Recording(SQLModel, table=True):
-    """One ECG of a case: a de-identified original, its calibrated rendering, a thumbnail."""
+    """One ECG of a case: a de-identified original, its calibrated rendering, a thumbnail.
 
+    `idempotency_key` names the import that made it, so that an import sent again adds nothing.
+    """
+
+    __table_args__ = (UniqueConstraint("case_id", "idempotency_key"),)
     id: int | None = Field(default=None, primary_key=True)
     case_id: int = Field(foreign_key="case.id", index=True)
     label: str
@@ -98,6 +102,7 @@ class Recording(SQLModel, table=True):
     sampling_rate_hz: float | None = None
     duration_s: float | None = None
     leads: list[str] = Field(default_factory=list, sa_type=JSON)
+    idempotency_key: str | None = None
     created_at: datetime = instant()
 
 

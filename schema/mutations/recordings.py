@@ -30,6 +30,9 @@ class AddRecordingInput:
     timing: RecordingTiming = strawberry.field(
         default=RecordingTiming.INITIAL, description="When in the patient's course it was taken."
     )
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="At most 100 characters; an import sent again under its key adds nothing."
+    )
 
 
 @strawberry.input(description="Fields of a recording to change; what is left out stays.")
@@ -80,13 +83,17 @@ class RecordingMutations:
     async def add_recording(self, info: Info, input: AddRecordingInput) -> AddRecordingResult:  # noqa: A002
         """Ask first, then decode outside any transaction, then add."""
         key, context = local_key(input.case_id, "Case"), info.context
+        once = input.idempotency_key
+        known = await context.read(lambda session: _recordings(session, context).imported(key, once))
+        if known is not None:
+            return Case.of(known)
         await context.read(lambda session: _recordings(session, context).with_room(key))
         services = context.services
         upload: Any = input.file  # the web framework's upload, or a plain stream
         stream = getattr(upload, "file", upload)
         stored = await to_thread.run_sync(store_upload, services.decoder, services.blobs, stream)
         case = await context.write(
-            lambda session: _recordings(session, context).add(key, stored, input.label, input.timing)
+            lambda session: _recordings(session, context).add(key, stored, input.label, input.timing, once)
         )
         return Case.of(case)
 

@@ -19,6 +19,7 @@ from schema.services.text import line
 
 MOST = 20
 LONGEST_LABEL = 100
+LONGEST_KEY = 100
 THUMBNAIL_MEDIA_TYPE = "image/webp"
 _CHUNK = 1 << 20
 
@@ -87,14 +88,29 @@ class Recordings:
             raise ValidationFailedError.of("file", "too_many_recordings", maximum=MOST)
         return case
 
+    def imported(self, case_id: int, idempotency_key: str | None) -> Case | None:
+        """Return the case when an import under this key has added its recording already."""
+        if idempotency_key is None:
+            return None
+        if not 0 < len(idempotency_key) <= LONGEST_KEY:
+            raise ValidationFailedError.of("idempotencyKey", "too_long", maximum=LONGEST_KEY)
+        wanted = select(Recording.id).where(
+            Recording.case_id == case_id, Recording.idempotency_key == idempotency_key
+        )
+        return self._cases.to_change(case_id) if self._session.exec(wanted).first() is not None else None
+
     def add(
         self,
         case_id: int,
         stored: StoredFile,
         label: str | None = None,
         timing: RecordingTiming | None = None,
+        idempotency_key: str | None = None,
     ) -> Case:
-        """Add a recording after the others; without a label it is numbered (ECG_01)."""
+        """Add a recording after the others, once for each key; without a label it is numbered (ECG_01)."""
+        known = self.imported(case_id, idempotency_key)
+        if known is not None:
+            return known
         case = self.with_room(case_id)
         others = recordings_of(self._session, case_id)
         decoded = stored.decoded
@@ -116,6 +132,7 @@ class Recordings:
                 sampling_rate_hz=decoded.sampling_rate_hz,
                 duration_s=decoded.duration_s,
                 leads=list(decoded.leads),
+                idempotency_key=idempotency_key,
                 created_at=self._clock(),
             )
         )

@@ -252,6 +252,16 @@ def test_a_dicom_waveform_is_added_as_calibrated_paper(world: World) -> None:
         assert world.services.blobs.exists(key)
 
 
+def test_an_import_sent_again_under_its_key_adds_nothing(world: World) -> None:
+    teacher = world.person()
+    case = change(world, teacher, "createCase")
+    first = change(world, teacher, "addRecording", caseId=case["id"], file=picture(), idempotencyKey="a")
+    again = change(world, teacher, "addRecording", caseId=case["id"], file=picture(), idempotencyKey="a")
+    assert first["recordings"] == again["recordings"]
+    other = change(world, teacher, "addRecording", caseId=case["id"], file=picture(), idempotencyKey="b")
+    assert len(other["recordings"]) == 2
+
+
 def test_the_name_of_a_file_is_never_kept(world: World, tmp_path: Path) -> None:
     teacher = world.person()
     case = change(world, teacher, "createCase")

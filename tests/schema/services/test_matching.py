@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ class CountingMatcher:
     def match(self, text: str, language: LanguageHint = "auto") -> Reading:
         self.texts.append(text)
         self._within()
-        return self._inner.match(text, language)
+        return replace(self._inner.match(text, language), source=self.version)
 
 
 def counting(version: str = "1", within: Callable[[], None] = lambda: None) -> CountingMatcher:
@@ -60,7 +61,7 @@ def test_what_is_found_again_is_what_the_matcher_reads(cache: LocalCache) -> Non
     matcher = counting()
     cached = worker(matcher, cache)
     cached.match(TEXT)
-    expected = EmbeddedMatcher(load_ontology()).match(TEXT)
+    expected = replace(EmbeddedMatcher(load_ontology()).match(TEXT), source="1")
     assert cached.match(TEXT).reading == expected
     assert any(claim.polarity is Polarity.PRESENT for claim in expected.claims)
 
@@ -136,7 +137,7 @@ def test_a_value_that_makes_no_sense_is_read_anew(tmp_path: Path) -> None:
     cached.match(TEXT)
     again = cached.match(TEXT)
     assert not again.cached
-    assert again.reading == EmbeddedMatcher(load_ontology()).match(TEXT)
+    assert again.reading == replace(EmbeddedMatcher(load_ontology()).match(TEXT), source="1")
 
 
 def test_the_same_text_asked_at_once_is_read_once(cache: LocalCache) -> None:
@@ -170,3 +171,12 @@ def test_a_failed_reading_fails_who_asked_and_is_tried_again_next_time(cache: Lo
     with pytest.raises(RuntimeError, match="away"):
         cached.match(TEXT)
     assert not cached.match(TEXT).cached
+
+
+def test_a_reading_made_by_a_stand_in_is_not_kept(cache: LocalCache) -> None:
+    class Failing(CountingMatcher):
+        def match(self, text: str, language: LanguageHint = "auto") -> Reading:
+            return replace(super().match(text, language), source="the rules alone")
+
+    reader = worker(Failing("a language model", lambda: None), cache)
+    assert [reader.match(TEXT).cached, reader.match(TEXT).cached] == [False, False]
