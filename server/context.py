@@ -59,6 +59,21 @@ async def identify(connection: HTTPConnection) -> Visitor:
     return _visitor(connection, site, actor, token)
 
 
+async def look_again(connection: HTTPConnection, before: Actor | None = None) -> bool:
+    """Find out anew who speaks over a connection that stays open.
+
+    Whoever signed out, whose token was revoked or whose account was shut is nobody from then on.
+
+    Returns
+    -------
+    bool
+        Whether it is who it was before, with the same rights.
+    """
+    visitor = await identify(connection)
+    connection.scope.setdefault("state", {})["visitor"] = visitor
+    return _reach(visitor.actor) == _reach(before)
+
+
 def visitor_of(connection: HTTPConnection) -> Visitor:
     """Return the visitor found by the middleware; a stranger where it has not run."""
     known: Visitor | None = connection.scope.get("state", {}).get("visitor")
@@ -75,6 +90,10 @@ def context_of(connection: HTTPConnection) -> Context:
         request_id=connection.scope.get("state", {}).get("request_id", ""),
         translate=catalogue(visitor.language).gettext,
     )
+
+
+def _reach(actor: Actor | None) -> tuple[object, ...]:
+    return () if actor is None else (actor.account_id, actor.role, actor.scopes)
 
 
 def _actor(site: Site, bearer: str | None, session_token: str) -> Actor | None:

@@ -1,6 +1,7 @@
 """The Strawberry view at /graphql: JSON and multipart by POST, subscriptions by graphql-transport-ws only."""
 
 from collections.abc import AsyncGenerator
+from copy import copy
 from typing import Any
 
 import orjson
@@ -25,7 +26,9 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from schema.context import Context
-from server.context import context_of
+from schema.errors import AuthenticationRequiredError
+from schema.permissions import coded
+from server.context import context_of, look_again
 from server.masking import as_errors, masked
 from server.settings import Settings
 
@@ -33,6 +36,8 @@ PATH = "/graphql"
 MAX_DOCUMENT = 1_000_000
 MAX_UPLOAD = 210_000_000
 """Bytes of one multipart request: a file of 200 MB with the operation around it."""
+MAX_OPERATIONS = 20
+"""Queries and subscriptions under way at once over one socket."""
 EXPLORER_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' https://unpkg.com; "
     "style-src 'self' 'unsafe-inline' https://unpkg.com; img-src 'self' data: https://unpkg.com; "
@@ -42,18 +47,38 @@ EXPLORER_POLICY = (
 
 
 class Socket(BaseGraphQLTransportWSHandler[Context, None]):
-    """Masks the errors of what is sent over a WebSocket; Strawberry sends them as they are."""
+    """What is said over a WebSocket: to whom it may be said at that moment, with masked errors.
+
+    Strawberry decides who is there once, when the socket opens, shares one context among all that is asked
+    over it, and sends errors as they are.
+    """
+
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        """Execute one operation in a context of its own, for whom the cookie or the token stands now."""
+        connection = self._connection
+        await look_again(connection)
+        one = copy(self)
+        one.context = context_of(connection)
+        await super(Socket, one).run_operation(operation)
 
     async def _send_result_stream(
         self, operation: Operation[Context, None], result_source: AsyncGenerator[Any, None]
     ) -> None:
         async def worded() -> AsyncGenerator[Any, None]:
             async for result in result_source:
+                if not await look_again(self._connection, self.context.actor):
+                    yield ExecutionResult(None, [coded(AuthenticationRequiredError(), self.context)])
+                    return
                 if isinstance(result, ExecutionResult) and not isinstance(result, PreExecutionError):
                     result.errors = as_errors(masked(result.errors or (), self.context.request_id)) or None
                 yield result
 
         await super()._send_result_stream(operation, worded())
+
+    @property
+    def _connection(self) -> WebSocket:
+        connection: WebSocket = self.websocket.ws  # type: ignore[attr-defined]  # the adapter's of ASGI
+        return connection
 
 
 class View(GraphQL[Context, None]):
@@ -153,6 +178,7 @@ class Endpoint:
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             multipart_uploads_enabled=True,
             allowed_origins=(settings.public_url,),
+            max_subscriptions_per_connection=MAX_OPERATIONS,
         )
         self._view = view
         self._documents = RequestBodyLimitMiddleware(view, MAX_DOCUMENT)

@@ -5,6 +5,7 @@ resumes after the last event seen, which the browser names by Last-Event-ID.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from server.context import context_of
+from server.context import context_of, look_again, visitor_of
 from server.operations import Operation, Outcome
 from server.site import site_of
 from server.stopping import Stopping
@@ -22,6 +23,7 @@ LIFETIME_S = 300.0
 """A stream ends after this long; the page reconnects, and who may listen is decided anew."""
 REFUSED = "event: refused\nretry: 60000\ndata:\n\n"
 """htmx reads `retry` only on a message; a page that may no longer listen asks again once a minute."""
+SEQUENCE = re.compile(r"[0-9]{1,18}")
 
 Event = Mapping[str, Any]
 Prepare = Callable[[Event], Awaitable[Mapping[str, Any]]]
@@ -44,7 +46,7 @@ async def live(
     site = site_of(request)
     named = site.operations[operation]
     after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-    if after.isdecimal():
+    if SEQUENCE.fullmatch(after):
         variables["after"] = _as_asked(named, int(after))
 
     async def frame(outcome: Outcome) -> str:
@@ -53,12 +55,15 @@ async def live(
         return encode(site.renderer.text(request, template, {**more, "event": event}), event["sequence"])
 
     async def frames() -> AsyncGenerator[str, None]:
+        viewer = visitor_of(request).actor
         outcomes = site.operations.subscribe(operation, variables, context_of(request))
         async for outcome in _with_heartbeats(outcomes, site.stopping):
             if outcome is None:
                 yield ":\n\n"
             elif outcome.errors:
                 yield REFUSED
+                return
+            elif not await look_again(request, viewer):
                 return
             else:
                 yield await frame(outcome)

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from schema.policy import ROLE_SCOPES, Role
 from schema.services.tokens import Tokens
+from schema.types.base import global_id
 from server.app import Application, close_services, create_app
 from server.graphql import Endpoint
 from server.settings import Settings
@@ -144,6 +145,55 @@ def test_a_query_over_the_socket_knows_its_viewer(join: Join) -> None:
         assert socket.receive_json() == {"type": "connection_ack"}
         socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": VIEWER}})
         assert socket.receive_json()["payload"]["data"]["viewer"]["role"] == "STUDENT"
+
+
+def ask(socket: Any, name: str, query: str) -> None:
+    socket.send_json({"id": name, "type": "subscribe", "payload": {"query": query}})
+
+
+FIGURES = "subscription { statisticsChanged { statistics { caseCount } } }"
+SHUT = """mutation($id: ID!) {
+    updateAccount(input: { id: $id, disabled: true }) { ... on Account { id disabledAt } }
+}"""
+
+
+def test_an_open_socket_says_nothing_more_once_the_account_is_shut(join: Join) -> None:
+    teacher, admin = join(Role.TEACHER), join(Role.ADMIN).browser
+    with teacher.browser.websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        socket.receive_json()
+        ask(socket, "figures", FIGURES)
+        assert socket.receive_json()["payload"]["data"]["statisticsChanged"]
+        shut = {"query": SHUT, "variables": {"id": global_id("Account", teacher.account_id)}}
+        assert admin.post("/graphql", json=shut).json()["data"]["updateAccount"]["disabledAt"]
+        ask(socket, "cases", "{ cases { totalCount } }")
+        query = {"query": 'mutation { createCase(input: { name: "one more" }) { __typename } }'}
+        assert join(Role.TEACHER).browser.post("/graphql", json=query).json()["data"]["createCase"]
+        answers: dict[str, Any] = {}
+        while len(answers) < 2:
+            message = socket.receive_json()
+            if message["type"] == "next":
+                answers[message["id"]] = message["payload"]
+    for answer in answers.values():
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["UNAUTHENTICATED"]
+
+
+def test_each_operation_over_a_socket_reads_afresh(join: Join) -> None:
+    with join(Role.TEACHER).browser.websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        socket.receive_json()
+        ask(socket, "1", 'mutation { createCase(input: { name: "read twice" }) { ... on Case { id } } }')
+        made = socket.receive_json()["payload"]["data"]["createCase"]["id"]
+        socket.receive_json()
+        counted = f'{{ case(id: "{made}") {{ revisions {{ number }} }} }}'
+        change = f'updateCase(input: {{ id: "{made}", revision: 1, name: "anew" }}) {{ __typename }}'
+        answers = []
+        for number, query in enumerate((counted, f"mutation {{ {change} }}", counted)):
+            ask(socket, f"again {number}", query)
+            answers.append(socket.receive_json()["payload"]["data"])
+            assert socket.receive_json()["type"] == "complete"
+    assert answers[0]["case"]["revisions"] == [{"number": 1}]
+    assert answers[2]["case"]["revisions"] == [{"number": 2}, {"number": 1}]
 
 
 @strawberry.type

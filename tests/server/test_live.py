@@ -15,12 +15,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from schema.policy import Role
 from server.app import STATIC, Application
+from server.context import look_again
 from server.operations import Operations
 from server.pages import live as live_module
 from server.pages.live import REFUSED, encode, live
 from server.rendering import Renderer
+from server.site import site_of
 from server.stopping import Stopping
+from tests.server.conftest import Join
 
 ended: list[str] = []
 
@@ -84,12 +88,22 @@ async def refused(request: Request) -> Response:
     return await live(request, "refused", "_tick.html")
 
 
+async def left(request: Request) -> Response:
+    await look_again(request)
+
+    async def prepare(_event: Mapping[str, Any]) -> Mapping[str, Any]:
+        site_of(request).authentication.sign_out(request.cookies["chevet_session"])
+        return {"extra": "signed out"}
+
+    return await live(request, "ticks", "_more.html", prepare=prepare)
+
+
 @pytest.fixture
 def site(app: Application, tmp_path: Path) -> Starlette:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     schema = strawberry.Schema(Query, subscription=Subscription)
-    routes = [Route(f"/{page.__name__}", page) for page in (ticks, endless, enriched, refused)]
+    routes = [Route(f"/{page.__name__}", page) for page in (ticks, endless, enriched, refused, left)]
     small = Starlette(routes=routes)
     whole = app.site
     renderer = Renderer(whole.settings, whole.signer, tmp_path, STATIC, small.url_path_for)
@@ -132,6 +146,17 @@ def test_a_last_event_id_that_is_none_of_ours_is_ignored(client: TestClient) -> 
 
 def test_a_partial_may_be_given_more_than_the_event(client: TestClient) -> None:
     assert client.get("/enriched").text == "id: 1\ndata: &lt;1&gt; 10\n\nid: 2\ndata: &lt;2&gt; 20\n\n"
+
+
+def test_a_stream_ends_when_its_listener_has_signed_out(client: TestClient, join: Join) -> None:
+    session = join(Role.TEACHER).browser.cookies["chevet_session"]
+    answer = client.get("/left", headers={"cookie": f"chevet_session={session}"})
+    assert answer.text == "id: 1\ndata: &lt;1&gt; signed out\n\n"
+
+
+@pytest.mark.parametrize("after", ["9" * 5000, "٣"])
+def test_a_sequence_no_event_can_have_is_ignored(client: TestClient, after: str) -> None:
+    assert "id: 1" in client.get(f"/ticks?after={after}").text
 
 
 def test_who_may_not_listen_is_told_to_ask_rarely(client: TestClient) -> None:
