@@ -14,7 +14,17 @@ from server.demo import demo_ecg
 from server.forms import Form, Problem, kept
 from server.i18n import gettext as _
 from server.i18n import ngettext
-from server.pages.support import Submission, form_of, found, mutate, query, redirect, render, submit
+from server.pages.support import (
+    Submission,
+    form_of,
+    found,
+    mutate,
+    query,
+    redirect,
+    render,
+    submit,
+    texts,
+)
 
 MAX_FILES_BODY = 1_050_000_000
 """Bytes sent at once: several files, each at most 200 MB."""
@@ -91,7 +101,8 @@ async def arrange(request: Request) -> Response:
 async def save(request: Request) -> Response:
     """Save what the case is, and go on."""
     case_id = request.path_params["id"]
-    done = await submit(request, "builder/update_case", id=case_id)
+    typed = await texts(request, "name", "description")
+    done = await submit(request, "builder/update_case", id=case_id, **typed)
     if not done.ok:
         return await _step(request, "import", done)
     return redirect(request, address(case_id, "annotate"))
@@ -100,7 +111,8 @@ async def save(request: Request) -> Response:
 async def describe(request: Request) -> Response:
     """Keep the free description and show what it says."""
     case_id = request.path_params["id"]
-    done = await submit(request, "builder/update_case", id=case_id)
+    typed = await texts(request, "draftText")
+    done = await submit(request, "builder/update_case", id=case_id, **typed)
     return await _back(request, done, case_id, "annotate", focus="proposed")
 
 

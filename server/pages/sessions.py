@@ -11,7 +11,7 @@ from server.i18n import gettext as _
 from server.pages.live import live
 from server.pages.marking import pieces
 from server.pages.paging import links, page_of
-from server.pages.support import Submission, found, query, redirect, render, submit
+from server.pages.support import Submission, found, query, redirect, render, submit, texts
 
 FILTERS = ("search", "difficulty", "status")
 
@@ -46,9 +46,9 @@ async def activity(request: Request) -> Response:
 
 async def update(request: Request) -> Response:
     """Save the session's own fields."""
-    return await _after(
-        request, await submit(request, "sessions/update", id=request.path_params["id"]), _("Saved.")
-    )
+    typed = await texts(request, "name", "objectives")
+    done = await submit(request, "sessions/update", id=request.path_params["id"], **typed)
+    return await _after(request, done, _("Saved."))
 
 
 async def set_status(request: Request) -> Response:

@@ -111,6 +111,15 @@ async def submit(request: Request, operation: str, /, **fixed: Any) -> Submissio
     return await _mutate(request, operation, variables, Form(kept(data)))
 
 
+async def texts(request: Request, *names: str) -> dict[str, str]:
+    """Return text fields as they were sent, for `submit` to fix: emptied ones are to become empty.
+
+    In an update null means « leave it as it is », and that is what an empty field is read as otherwise.
+    """
+    form = await form_of(request)
+    return {name: value for name in names if isinstance(value := form.get(name), str)}
+
+
 async def mutate(request: Request, operation: str, /, **variables: Any) -> Submission:
     """Run a mutation on variables the page made itself, once the form token is checked."""
     data = await form_of(request)

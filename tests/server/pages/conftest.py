@@ -51,9 +51,15 @@ class Visitor:
     def csrf(self) -> str:
         return self.app.site.signer.sign(FORM_TOKEN, self.token)
 
-    def get(self, path: str, status: int = 200, **headers: str) -> Page:
+    def get(self, path: str, status: int = 200) -> Page:
         """Open a page."""
-        return read(self.browser.get(path, headers=headers), status)
+        return read(self.browser.get(path), status)
+
+    def part(self, path: str) -> Page:
+        """Open a page as htmx does."""
+        page = read(self.browser.get(path, headers=FRAGMENT), 200)
+        assert "<html" not in page.html
+        return page
 
     def ask(self, path: str, data: Mapping[str, Any] | None = None, **options: Any) -> Response:
         """Post what a page of this visitor would post."""
@@ -74,11 +80,11 @@ class Visitor:
         return where
 
     def press(
-        self, page: Page, action: str, button: tuple[str, str] | None = None, **changed: Any
+        self, page: Page, action: str, button: tuple[str, str] | None = None, /, **changed: Any
     ) -> Response:
         """Send a form of a page as a browser does, some fields changed; only fields the form has."""
         form = page.form(action, button)
-        assert set(changed) <= form.names | set(page.values), set(changed) - form.names
+        assert set(changed) <= form.names
         data: dict[str, list[str]] = {}
         for name, value in form.fields:
             data.setdefault(name, []).append(value)
@@ -231,10 +237,14 @@ class School:
 
         self.do(work)
 
-    def count(self, table: type[Any], **equal: Any) -> int:
+    def rows(self, table: type[Any], **equal: Any) -> list[Any]:
+        """Return the rows as they are stored now, by their place where they have one."""
         with self.services.database.read() as session:
-            rows = select(table).filter_by(**equal)
-            return len(session.exec(rows).all())
+            found = session.exec(select(table).filter_by(**equal)).all()
+        return sorted(found, key=lambda row: (getattr(row, "position", 0), row.id))
+
+    def count(self, table: type[Any], **equal: Any) -> int:
+        return len(self.rows(table, **equal))
 
 
 def key_of(identifier: str) -> int:

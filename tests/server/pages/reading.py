@@ -19,10 +19,7 @@ class Form:
     method: str
     fields: list[tuple[str, str]] = field(default_factory=list)
     buttons: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def names(self) -> set[str]:
-        return {name for name, _ in [*self.fields, *self.buttons]}
+    names: set[str] = field(default_factory=set)
 
 
 class Page(HTMLParser):
@@ -98,7 +95,10 @@ class Page(HTMLParser):
 
     def form(self, action: str, button: tuple[str, str] | None = None) -> Form:
         """Return the form of an action, the one that has a button where one is given."""
-        found = [one for one in self.forms if one.action == action and (not button or button in one.buttons)]
+        found = [
+            form for form in self.forms if form.action == action and (not button or button in form.buttons)
+        ]
+        found.sort(key=lambda form: form.method != "post")
         assert found, f"no form of {action} among {[one.action for one in self.forms]}"
         return found[0]
 
@@ -132,7 +132,7 @@ class Page(HTMLParser):
     def _hear(self, tag: str, had: dict[str, str]) -> None:
         if tag == "h1":
             self._listen(self.headings)
-        elif tag == "div" and "data-kind" in had:
+        elif tag == "div" and "data-kind" in had and "template" not in self.stack:
             self._told.append((had["data-kind"], self._listen([])))
         elif tag == "p" and had.get("class") == "error":
             self._wrong[had.get("id", "").removesuffix("-error")] = self._listen([])
@@ -156,6 +156,7 @@ class Page(HTMLParser):
             self.unlabelled.append(had.get("id", f"{tag} {name}"))
         if not name or not self.forms or "disabled" in had:
             return
+        self.forms[-1].names.add(name)
         if tag == "button":
             self.forms[-1].buttons.append((name, had.get("value", "")))
         elif (

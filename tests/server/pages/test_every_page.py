@@ -1,0 +1,113 @@
+"""Every page in both languages: nothing left untranslated, nothing `None`, sound for screen readers."""
+
+import re
+
+import pytest
+from babel.messages.pofile import read_po
+
+from schema.policy import Role
+from server.i18n import LOCALE_FOLDER
+from tests.server.pages.conftest import Meet, School, Visitor
+from tests.server.pages.reading import Page
+
+SHARED = {
+    "Normal",
+    "Sessions",
+    "Concept",
+    "Concepts",
+    "Session",
+    "Expert",
+    "Description",
+    "Actions",
+    "Action",
+    "Audit",
+}
+"""Words both languages write alike."""
+
+
+@pytest.fixture
+def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, list[str]]:
+    """Return the address of every page by who opens it, each with something on it."""
+    case, draft = school.validated("Bloc gauche"), school.draft("Brouillon", 2, ["LBBB"])
+    empty, archived = school.draft("Vide"), school.archived()
+    session = school.session([case], name="Session une")
+    closed = school.session([case], name="Session deux", show_feedback=False)
+    first, second = meet(Role.STUDENT), meet(Role.STUDENT)
+    done, busy = school.handed_in(session, first), school.begun(session, second)
+    hidden = school.handed_in(closed, first)
+    teacher.ask("/account/tokens", {"name": "LMS", "scopes": "PROFILE"})
+    steps = [f"/builder/{each}/{step}" for each in (draft, empty, archived) for step in STEPS]
+    return {
+        None: ["/sign-in", "/nothing-here"],
+        Role.TEACHER: [
+            "/",
+            "/builder/new",
+            *steps,
+            f"/builder/{draft}/annotate?category=RHYTHM",
+            "/builder/session",
+            f"/builder/session?case={case}",
+            f"/builder/done/{session}",
+            "/cases",
+            *(f"/cases/{each}" for each in (case, draft, empty, archived)),
+            "/sessions",
+            f"/sessions/{session}",
+            f"/sessions/{closed}",
+            f"/review/{done}",
+            f"/review/{busy}",
+            "/account",
+            "/accounts",
+            "/audit",
+        ],
+        first: ["/", "/learn", f"/attempts/{done}/result", f"/attempts/{hidden}/result", "/account"],  # type: ignore[dict-item]
+        second: ["/learn", f"/attempts/{busy}/1", f"/attempts/{busy}/1?q=bloc"],  # type: ignore[dict-item]
+    }
+
+
+STEPS = ("import", "annotate", "validate")
+
+
+def in_french(visitor: Visitor) -> Visitor:
+    """Let somebody choose French, as the menu does."""
+    visitor.ask("/preferences", {"language": "fr", "next": "/"})
+    return visitor
+
+
+def english_only() -> set[str]:
+    """Return the English sentences that read otherwise in French."""
+    with (LOCALE_FOLDER / "fr" / "LC_MESSAGES" / "messages.po").open("rb") as lines:
+        messages = [message for message in read_po(lines, locale="fr") if message.id]
+    singles = {(m.id, m.string) for m in messages if isinstance(m.id, str) and isinstance(m.string, str)}
+    return {
+        said
+        for said, french in singles
+        if french and said != french and len(said) > 5 and "%(" not in said and said not in SHARED
+    }
+
+
+def leftovers(page: Page, english: set[str]) -> set[str]:
+    """Return the English sentences a page still shows, as whole pieces of text or labels."""
+    pieces = {" ".join(piece.split()) for piece in re.findall(r">([^<>]+)<", page.html)}
+    pieces |= set(re.findall(r'(?:aria-label|title|placeholder)="([^"]+)"', page.html))
+    return pieces & english
+
+
+def test_every_page_is_sound_in_both_languages(
+    meet: Meet, teacher: Visitor, pages: dict[Role | None, list[str]]
+) -> None:
+    english = english_only()
+    assert len(english) > 100
+    people = {None: meet(), Role.TEACHER: teacher}
+    for who, addresses in pages.items():
+        visitor = people.get(who) or who
+        assert isinstance(visitor, Visitor)
+        for language in ("en", "fr"):
+            if language == "fr":
+                visitor.browser.headers["accept-language"] = "fr"
+                if who is not None:
+                    in_french(visitor)
+            for address in addresses:
+                status = {"/nothing-here": 404, "/audit": 403}.get(address, 200)
+                page = visitor.get(address, status)
+                assert f'<html lang="{language}"' in page.html, address
+                if language == "fr":
+                    assert leftovers(page, english) == set(), address
