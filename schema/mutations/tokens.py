@@ -22,7 +22,8 @@ class CreateTokenInput:
         description="What it may touch: within the role and, when a token asks, within that token's own."
     )
     expires_at: datetime | None = strawberry.field(
-        default=None, description="When it ends by itself; never when left out."
+        default=None,
+        description="When it ends by itself; never when left out, or with the token that asks.",
     )
 
 

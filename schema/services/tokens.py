@@ -51,7 +51,7 @@ class Tokens:
         scopes
             What it may touch: within the account's role and, when a token asks, within that token's own.
         expires_at
-            When it ends by itself; None for never.
+            When it ends by itself; None for never. A token that a token makes ends with it at the latest.
 
         Raises
         ------
@@ -59,6 +59,7 @@ class Tokens:
             For an empty or long name, no scope or one too many, an expiry that has passed.
         """
         account = self._account(account_id)
+        expires_at = self._within_own(expires_at)
         label, problems = line(name, "name", MAX_NAME)
         problems += self._scope_problems(account, scopes)
         if expires_at is not None and expires_at <= self.clock():
@@ -113,6 +114,13 @@ class Tokens:
     def _concerns(self, account_id: int) -> bool:
         actor = self.actor
         return actor is None or actor.account_id == account_id or actor.may(Scope.ACCOUNTS)
+
+    def _within_own(self, end: datetime | None) -> datetime | None:
+        """Return an end no later than that of the token that asks: access does not outlive itself."""
+        asking = self.actor.token_id if self.actor is not None else None
+        own = None if asking is None else self.session.get(ApiToken, asking)
+        ends = [each for each in (end, own.expires_at if own is not None else None) if each is not None]
+        return min(ends, default=None)
 
     def _scope_problems(self, account: Account, scopes: frozenset[Scope]) -> list[FieldProblem]:
         if not scopes:

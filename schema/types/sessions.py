@@ -22,6 +22,7 @@ from schema.loaders.training import (
 from schema.messages import text_of
 from schema.models.training import SessionDifficulty, SessionStatus, TrainingSession
 from schema.pagination import PageRequest
+from schema.policy import Scope, may_see_case
 from schema.services import results
 from schema.services.attempts import Attempts
 from schema.services.sessions import shown_join_code, unavailable_reason
@@ -44,10 +45,12 @@ class SessionCase:
     title: str = strawberry.field(description="What the case was called in the pinned revision.")
     revision_number: int = strawberry.field(description="The pinned revision.")
 
-    @strawberry.field(description="The case as it is now, which may have moved on since.")
-    async def case(self, info: Info) -> Case:
+    @strawberry.field(
+        description="The case as it is now, which may have moved on; null where the viewer may not open it."
+    )
+    async def case(self, info: Info) -> Case | None:
         """Load the case."""
-        return Case.of(await info.context.loaders.of(cases_by_id).load(self.row.case_id))
+        return await _opened(info, self.row.case_id)
 
     @classmethod
     def of(cls, row: Row[Any]) -> "SessionCase":
@@ -87,10 +90,10 @@ class CaseResults:
     average_score: float | None = strawberry.field(description="0-100; null before the first submission.")
     concepts: list[ConceptResults] = strawberry.field(description="The key's concepts, in its order.")
 
-    @strawberry.field(description="The case as it is now.")
-    async def case(self, info: Info) -> Case:
+    @strawberry.field(description="The case as it is now; null where the viewer may not open it.")
+    async def case(self, info: Info) -> Case | None:
         """Load the case."""
-        return Case.of(await info.context.loaders.of(cases_by_id).load(self.case_id))
+        return await _opened(info, self.case_id)
 
     @classmethod
     def of(cls, found: results.CaseResults) -> "CaseResults":
@@ -231,6 +234,13 @@ class Session(Node):
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
+
+
+async def _opened(info: Info, case_id: int) -> Case | None:
+    """Return a session's case under the same conditions as by its own id."""
+    viewer, row = info.context.viewer, await info.context.loaders.of(cases_by_id).load(case_id)
+    seen = viewer.may(Scope.CASES_READ) and may_see_case(viewer, row.owner_id, row.status)
+    return Case.of(row) if seen else None
 
 
 def _page_request(

@@ -1,6 +1,7 @@
 """Holding sessions over the API."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,36 @@ def test_only_authors_hold_sessions(world: World, hospital: Hospital, role: Role
     ):
         refused = world.ask(text, actor, input=given)
         assert (refused["__typename"], refused["code"]) == ("NotAllowed", "missing_scope")
+
+
+CASES = """query Q($id: ID!) { session(id: $id) {
+  cases { title case { draftText } } results { items { title case { draftText } } } } }"""
+
+
+def test_a_session_leads_only_to_cases_its_holder_may_open(world: World, hospital: Hospital) -> None:
+    training = hospital.training()
+    key, holder = global_id("Session", training.id or 0), hospital.teacher
+    narrow = replace(holder, scopes=frozenset({Scope.SESSIONS_READ}), token_id=1)
+    for actor, opened in ((holder, True), (narrow, False)):
+        session = world.ask(CASES, actor, id=key)
+        shown = [each["case"] is not None for each in (*session["cases"], *session["results"]["items"])]
+        assert shown
+        assert set(shown) == {opened}
+
+
+def test_a_colleagues_case_that_is_a_draft_again_is_closed_to_the_session(
+    world: World, hospital: Hospital
+) -> None:
+    colleague = world.person(Role.TEACHER)
+    case = hospital.case("Flutter").id or 0
+    made = world.ask(CREATE, colleague, input=session_input(hospital, caseIds=[global_id("Case", case)]))
+    assert world.ask(CASES, colleague, id=made["id"])["cases"][0]["case"] == {"draftText": ""}
+    owner = hospital.teacher
+    for change in ("archiveCase", "restoreCase"):
+        text = f"mutation M($id: ID!) {{ {change}(input: {{ id: $id }}) {{ ... on Case {{ status }} }} }}"
+        assert world.ask(text, owner, id=global_id("Case", case))["status"]
+    session = world.ask(CASES, colleague, id=made["id"])
+    assert [(each["title"], each["case"]) for each in session["cases"]] == [("Flutter", None)]
 
 
 def test_another_teachers_session_answers_like_a_missing_one(world: World, hospital: Hospital) -> None:

@@ -135,3 +135,14 @@ def test_a_disabled_account_gets_no_token(database: Database, clock: StoppedCloc
         account.disabled_at = clock.at
     with pytest.raises(NotFoundError):
         create(database, None, teacher)
+
+
+@pytest.mark.parametrize("asked, kept", [(None, 30), (60, 30), (10, 10)])
+def test_a_token_made_by_a_token_ends_with_it_at_the_latest(
+    database: Database, clock: StoppedClock, teacher: Account, asked: int | None, kept: int
+) -> None:
+    first = create(database, actor_of(teacher), teacher, lasting=timedelta(days=30))
+    through_it = actor_of(teacher, scopes=PROFILE, token_id=first.token.id)
+    lasting = None if asked is None else timedelta(days=asked)
+    second = create(database, through_it, teacher, lasting=lasting)
+    assert second.token.expires_at == clock.at + timedelta(days=kept)
