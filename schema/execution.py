@@ -9,6 +9,7 @@ starts over, meets the same and words the error: an answer never depends on the 
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
+from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -30,12 +31,20 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 Complete = Callable[[Any], Any]
 """A resolved value -> its part of the answer; raises whatever it likes when there is none."""
 DEFINITION = "strawberry-definition"
-AS_THEY_ARE: Mapping[str, type] = {"Boolean": bool, "ID": str, "String": str}
-"""Scalars whose values of exactly this type are legal as they are."""
+AS_THEY_ARE: Mapping[str, type] = {"Boolean": bool, "Float": float, "ID": str, "String": str}
+"""Scalars whose values of exactly this type are legal as they are; a `Float` must be finite."""
 
 
 class UnusualError(Exception):
     """graphql-core's own algorithm has to decide."""
+
+
+class Reading(NamedTuple):
+    """A field of the answer: the attribute it is taken from and how its value is completed."""
+
+    name: str
+    attribute: Callable[[Any], Any]
+    complete: Complete
 
 
 class Plan(NamedTuple):
@@ -48,8 +57,12 @@ class Plan(NamedTuple):
     """
 
     fields: GroupedFieldSet
-    read: dict[str, Complete]
+    read: list[Reading]
     rest: GroupedFieldSet
+
+    def found(self, source: Any) -> dict[str, Any]:
+        """Return what is read from an object."""
+        return {name: complete(attribute(source)) for name, attribute, complete in self.read}
 
     def ordered(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return values in the order of the selection."""
@@ -75,7 +88,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         """Read what can be read and execute the rest."""
         plan = self._plans.get(id(grouped_field_set)) or self._planned(parent_type, grouped_field_set)
         try:
-            found = {name: read(source_value) for name, read in plan.read.items()}
+            found = plan.found(source_value)
         except Exception:  # noqa: BLE001 - whatever it was, it is met again
             return super().execute_fields(
                 parent_type, source_value, path, grouped_field_set, position_context
@@ -112,13 +125,16 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return known[1]
 
     def _planned(self, parent_type: GraphQLObjectType, fields: GroupedFieldSet) -> Plan:
-        reading = {name: self._reading(parent_type, details) for name, details in fields.items()}
-        read = {name: complete for name, complete in reading.items() if complete is not None}
-        rest = {name: details for name, details in fields.items() if name not in read}
+        readings = (self._reading(name, parent_type, details) for name, details in fields.items())
+        read = [reading for reading in readings if reading is not None]
+        names = {reading.name for reading in read}
+        rest = {name: details for name, details in fields.items() if name not in names}
         plan = self._plans[id(fields)] = Plan(fields, read, rest)
         return plan
 
-    def _reading(self, parent_type: GraphQLObjectType, details: FieldDetailsList) -> Complete | None:
+    def _reading(
+        self, name: str, parent_type: GraphQLObjectType, details: FieldDetailsList
+    ) -> Reading | None:
         """Return how to read a field from its object; None when that takes more than an attribute."""
         if any(detail.node.directives or detail.defer_usage for detail in details):
             return None
@@ -127,7 +143,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             return None
         complete = self._completing(field.type, details)
         attribute = attrgetter(field.extensions[DEFINITION].python_name)
-        return None if complete is None else lambda source: complete(attribute(source))
+        return None if complete is None else Reading(name, attribute, complete)
 
     def _is_attribute(self, field: GraphQLField) -> bool:
         """Return whether a field has neither a resolver nor an extension, of its own or of the schema."""
@@ -163,13 +179,13 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         plan = self._planned(kind, collected.grouped_field_set)
         if plan.rest or collected.new_defer_usages:
             return None
-        definition, reads = kind.extensions[DEFINITION], plan.read.items()
+        definition = kind.extensions[DEFINITION]
         classes = {each.origin for each in (definition, definition.concrete_of) if each is not None}
 
         def complete(value: Any) -> dict[str, Any]:
             if type(value) not in classes:
                 raise UnusualError
-            return {name: read(value) for name, read in reads}
+            return plan.found(value)
 
         return complete
 
@@ -178,7 +194,8 @@ def _scalar(kind: GraphQLScalarType) -> Complete:
     legal, coerce = AS_THEY_ARE.get(kind.name), kind.coerce_output_value
 
     def complete(value: Any) -> Any:
-        if type(value) is legal:
+        exact = type(value)
+        if exact is legal and (exact is not float or isfinite(value)):
             return value
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:

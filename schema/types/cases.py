@@ -54,6 +54,10 @@ describe_enum(
     "Ready for sessions.",
     "Put away.",
 )
+_CATEGORIES = {each.value: each for each in CaseCategory}
+_DIFFICULTIES = {each.value: each for each in CaseDifficulty}
+_STATUSES = {each.value: each for each in CaseStatus}
+"""A quarter of the cost of calling the enum."""
 
 
 @strawberry.type(description="What still keeps a case from being validated.")
@@ -155,11 +159,11 @@ class Case(Node):
             id=global_id("Case", row.id or 0),
             row=row,
             name=row.name,
-            category=CaseCategory(row.category),
-            difficulty=CaseDifficulty(row.difficulty),
+            category=_CATEGORIES[row.category],
+            difficulty=_DIFFICULTIES[row.difficulty],
             description=row.description,
             draft_text=row.draft_text,
-            status=CaseStatus(row.status),
+            status=_STATUSES[row.status],
             revision=row.revision,
             created_at=row.created_at,
             updated_at=row.updated_at,
