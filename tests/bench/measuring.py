@@ -96,7 +96,8 @@ class Bench:
 def measure(folder: Path, plan: Plan, cores: Cores) -> Report:
     """Measure everything; nothing of it stays in the folder's servers."""
     shared = ", which is the same: figures are too high" if cores.server == cores.load else ""
-    found = Report(f"server on core {cores.server}, load on core {cores.load}{shared}")
+    others = f"others kept {os.getloadavg()[0]:.1f} cores busy as it began"
+    found = Report(f"server on core {cores.server}, load on core {cores.load}{shared}; {others}")
     bench = Bench(folder, cores, _prepared(folder), found)
     with bench.product() as server:
         cookie = asyncio.run(_cookie(server))

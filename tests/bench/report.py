@@ -43,7 +43,7 @@ class Report:
         Bytes of each answer.
     """
 
-    cores: str
+    conditions: str
     rounds: dict[str, list[Round]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     cold_starts_s: list[float] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the table."""
-        yield self.cores
+        yield self.conditions
         yield f"{'':<46}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'bytes':>9}"
         for name in self.rounds:
             figures = (self.figure(name, column) for column in ("rate", "p50_ms", "p99_ms", "cpu_us"))
