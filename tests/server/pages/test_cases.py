@@ -42,9 +42,9 @@ def test_cases_are_searched_and_filtered(teacher: Visitor, asked: str, shown: se
         assert "Import an ECG to make the first one, or widen the filters." in page.words
 
 
-@pytest.mark.parametrize("asked", ["category=HEART", "status=x", "difficulty=4", "after=%00", "before=x"])
-def test_a_filter_that_does_not_exist_is_no_fault_of_ours(teacher: Visitor, asked: str) -> None:
-    assert teacher.get(f"/cases?{asked}", 400).headings == ["This request cannot be read"]
+def test_a_filter_that_does_not_exist_is_no_fault_of_ours(teacher: Visitor) -> None:
+    for asked in ("category=HEART", "status=x", "difficulty=4", "after=%00", "before=x"):
+        assert teacher.get(f"/cases?{asked}", 400).headings == ["This request cannot be read"]
 
 
 def test_cases_come_page_by_page_with_their_filters(teacher: Visitor, school: School) -> None:

@@ -58,10 +58,11 @@ FORMS = [
 ]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"]
 CLOSED = [
-    *((role, path) for role in (Role.STUDENT, Role.ANALYST, Role.CLINICIAN) for path in AUTHORS),
-    *((role, "/learn") for role in (Role.ANALYST, Role.CLINICIAN)),
-    *((role, "/accounts") for role in (Role.STUDENT, Role.ANALYST, Role.EXPERT)),
-    *((role, "/audit") for role in (Role.STUDENT, Role.TEACHER, Role.EXPERT)),
+    (Role.TEACHER, ["/audit"]),
+    (Role.EXPERT, ["/accounts", "/audit"]),
+    (Role.STUDENT, [*AUTHORS, "/accounts", "/audit"]),
+    (Role.ANALYST, [*AUTHORS, "/learn", "/accounts", "/audit"]),
+    (Role.CLINICIAN, [*AUTHORS, "/learn", "/accounts", "/audit"]),
 ]
 
 
@@ -90,18 +91,19 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/"), path
 
 
-@pytest.mark.parametrize("path", FORMS)
-def test_no_form_is_taken_without_its_token(teacher: Visitor, path: str) -> None:
-    for token in ({}, {"csrf_token": "forged"}):
+@pytest.mark.parametrize("token", [{}, {"csrf_token": "forged"}])
+def test_no_form_is_taken_without_its_token(teacher: Visitor, token: dict[str, str]) -> None:
+    for path in FORMS:
         answer = teacher.browser.post(path, data=token)
-        assert answer.status_code == 403
+        assert answer.status_code == 403, path
         assert "This request was refused" in answer.text
 
 
-@pytest.mark.parametrize("role, path", CLOSED)
-def test_a_page_that_is_not_for_a_role_says_so(meet: Meet, role: Role, path: str) -> None:
-    page = meet(role).get(path, 403)
-    assert page.headings == ["This is not open to you"]
+@pytest.mark.parametrize("role, paths", CLOSED)
+def test_a_page_that_is_not_for_a_role_says_so(meet: Meet, role: Role, paths: list[str]) -> None:
+    visitor = meet(role)
+    for path in paths:
+        assert visitor.get(path, 403).headings == ["This is not open to you"], path
 
 
 @pytest.mark.parametrize("path", ["/builder/new", "/builder/session"])
