@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +30,7 @@ from schema.permissions import coded
 from server.context import context_of, look_again
 from server.masking import as_errors, masked
 from server.settings import Settings
+from server.uploads import FileDoor
 
 PATH = "/graphql"
 MAX_DOCUMENT = 1_000_000
@@ -168,7 +168,7 @@ class View(GraphQL[Context, None]):
 
 
 class Endpoint:
-    """The view behind a limit that lets only multipart requests be large."""
+    """The view behind a limit that lets only authors' files be large."""
 
     def __init__(self, schema: Schema, settings: Settings) -> None:
         view: ASGIApp = View(
@@ -181,14 +181,8 @@ class Endpoint:
             max_subscriptions_per_connection=MAX_OPERATIONS,
         )
         self._view = view
-        self._documents = RequestBodyLimitMiddleware(view, MAX_DOCUMENT)
-        self._uploads = RequestBodyLimitMiddleware(view, MAX_UPLOAD)
+        self._limited = FileDoor(view, largest=MAX_UPLOAD, ordinary=MAX_DOCUMENT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one connection."""
-        if scope["type"] != "http":
-            await self._view(scope, receive, send)
-            return
-        kind = Request(scope).headers.get("content-type", "")
-        limited = self._uploads if kind.startswith("multipart/form-data") else self._documents
-        await limited(scope, receive, send)
+        await (self._limited if scope["type"] == "http" else self._view)(scope, receive, send)

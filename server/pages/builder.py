@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,9 +26,15 @@ from server.pages.support import (
     submit,
     texts,
 )
+from server.uploads import FileDoor, SignedIn
 
 MAX_FILES_BODY = 1_050_000_000
 """Bytes sent at once: several files, each at most 200 MB."""
+MAX_FORM_BODY = 1_000_000
+TAKING_FILES = [
+    Middleware(SignedIn),
+    Middleware(FileDoor, largest=MAX_FILES_BODY, ordinary=MAX_FORM_BODY),
+]
 
 
 async def resume(request: Request) -> Response:
@@ -368,14 +375,20 @@ def _sent_number(value: object) -> float:
 routes = [
     Route("/builder", resume, name="builder"),
     Route("/builder/new", start, name="builder_new"),
-    Route("/builder/new", create, methods=["POST"], max_body_size=MAX_FILES_BODY),
+    Route("/builder/new", create, methods=["POST"], max_body_size=MAX_FILES_BODY, middleware=TAKING_FILES),
     Route("/builder/session", show_session),
     Route("/builder/session", create_session, methods=["POST"]),
     Route("/builder/done/{id}", done),
     Route("/builder/{id}/import", show_import),
     Route("/builder/{id}/annotate", show_annotate),
     Route("/builder/{id}/validate", show_validate),
-    Route("/builder/{id}/recordings", upload, methods=["POST"], max_body_size=MAX_FILES_BODY),
+    Route(
+        "/builder/{id}/recordings",
+        upload,
+        methods=["POST"],
+        max_body_size=MAX_FILES_BODY,
+        middleware=TAKING_FILES,
+    ),
     Route("/builder/{id}/arrange", arrange, methods=["POST"]),
     Route("/builder/{id}/save", save, methods=["POST"]),
     Route("/builder/{id}/describe", describe, methods=["POST"]),
