@@ -144,9 +144,14 @@ class Attitudes:
 
     def _ends(self, index: int) -> bool:
         key = self._keys[index]
-        if key in _STRONG or (key == "," and index not in self._lists):
+        if key in _STRONG or (key == "," and index not in self._lists and not self._goes_on(index)):
             return True
         return key in TURNS and not (index > 0 and self._keys[index - 1] in _HELD_TURNS)
+
+    def _goes_on(self, comma: int) -> bool:
+        """Say whether a name follows a comma by `de` alone: `absence de BAV, de BBG`."""
+        after = self._keys[comma + 1 : comma + 2]
+        return bool(after) and after[0] in {"de", "d"} and comma + 2 in self._owner
 
     def _repeats_preposition(self, index: int) -> bool:
         return index + 1 < len(self._keys) and self._keys[index + 1] in _PREPOSITIONS

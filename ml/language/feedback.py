@@ -9,7 +9,10 @@ from ml.language.types import Language
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Sentences for a student: one for each graded item and wrong claim, in the grade's order."""
+    """Sentences for a student: one for each graded item and wrong claim, in the grade's order.
+
+    A sentence does not repeat the concept it is about: it is shown beside its name.
+    """
 
     items: tuple[str, ...]
     wrong: tuple[str, ...]
@@ -17,40 +20,40 @@ class Feedback:
 
 
 _ITEMS: dict[Reason, tuple[str, str]] = {
-    Reason.EXACT: ("{expected} : vous l'avez trouvé.", "{expected}: you found it."),
+    Reason.EXACT: ("Vous l’avez trouvé.", "You found it."),
     Reason.MORE_SPECIFIC: (
-        "{expected} : vous l'avez trouvé, sous une forme plus précise ({claimed}).",
-        "{expected}: you found it, in a more specific form ({claimed}).",
+        "Vous l’avez trouvé, sous une forme plus précise : « {claimed} ».",
+        "You found it, in a more specific form: “{claimed}”.",
     ),
     Reason.MORE_GENERAL: (
-        "{expected} : vous avez écrit « {claimed} », ce qui est juste mais moins précis.",
-        "{expected}: you wrote “{claimed}”, which is right but less specific.",
+        "Vous avez écrit « {claimed} » : c’est juste, mais moins précis que ce qui est attendu.",
+        "You wrote “{claimed}”: this is right, but less specific than expected.",
     ),
     Reason.HEDGED: (
-        "{expected} : vous l'avez évoqué comme une possibilité ; le tracé permet de l'affirmer.",
-        "{expected}: you mentioned it as a possibility; the tracing allows you to affirm it.",
+        "Vous l’avez évoqué comme une possibilité ; la réponse attendue l’affirme.",
+        "You mentioned it as a possibility; the expected answer affirms it.",
     ),
     Reason.NOT_STATED: (
-        "{expected} : votre réponse n'en parle pas.",
-        "{expected}: your answer does not mention it.",
+        "Votre réponse n’en parle pas.",
+        "Your answer does not mention it.",
     ),
     Reason.DENIED: (
-        "{expected} : votre réponse dit le contraire, elle écarte « {claimed} ».",
-        "{expected}: your answer says the opposite, it denies “{claimed}”.",
+        "Votre réponse écarte « {claimed} », alors que c’est attendu pour ce cas.",
+        "Your answer denies “{claimed}”, which is expected for this case.",
     ),
     Reason.EXCLUDED: (
-        "{expected} : votre réponse affirme « {claimed} », qui est incompatible.",
-        "{expected}: your answer states “{claimed}”, which is incompatible with it.",
+        "Votre réponse affirme « {claimed} », ce qui est incompatible.",
+        "Your answer states “{claimed}”, which is incompatible with it.",
     ),
 }
 _WRONG: dict[Reason, tuple[str, str]] = {
     Reason.EXCLUDED: (
-        "{claimed} : ce n'est pas compatible avec « {expected} », attendu pour ce cas.",
-        "{claimed}: this is not compatible with “{expected}”, expected for this case.",
+        "Ce n’est pas compatible avec « {expected} », attendu pour ce cas.",
+        "This is not compatible with “{expected}”, expected for this case.",
     ),
     Reason.OTHER_TERRITORY: (
-        "{claimed} : le territoire attendu est celui de « {expected} ».",
-        "{claimed}: the expected territory is that of “{expected}”.",
+        "Le territoire attendu est celui de « {expected} ».",
+        "The expected territory is that of “{expected}”.",
     ),
 }
 
@@ -71,15 +74,13 @@ def feedback(grade: Grade, ontology: Ontology, language: Language = "fr") -> Fee
 
 
 def _item(item: GradedItem, ontology: Ontology, language: Language) -> str:
-    expected = ontology.concept(item.concept).label(language)
     claimed = ontology.concept(item.because.concept or item.concept).label(language)
-    return _chosen(_ITEMS[item.because.reason], language).format(expected=expected, claimed=claimed)
+    return _spaced(_chosen(_ITEMS[item.because.reason], language).format(claimed=claimed), language)
 
 
 def _wrong(claim: WrongClaim, ontology: Ontology, language: Language) -> str:
     expected = ontology.concept(claim.because.concept or claim.concept).label(language)
-    claimed = ontology.concept(claim.concept).label(language)
-    return _chosen(_WRONG[claim.because.reason], language).format(expected=expected, claimed=claimed)
+    return _spaced(_chosen(_WRONG[claim.because.reason], language).format(expected=expected), language)
 
 
 def _summary(grade: Grade, language: Language) -> str:
@@ -88,14 +89,29 @@ def _summary(grade: Grade, language: Language) -> str:
     partial = sum(item.verdict is Verdict.PARTIAL for item in scored)
     sentence = _chosen(
         (
-            "{score} sur 100 : {found} sur {total} éléments notés trouvés, {partial} en partie.",
-            "{score} out of 100: {found} of {total} scored items found, {partial} in part.",
+            "{score} sur 100 : {found} trouvé{plural} sur {total}{partly}.",
+            "{score} out of 100: {found} of {total} found{partly}.",
         ),
         language,
     )
-    return sentence.format(
-        score=_number(grade.score, language), found=found, total=len(scored), partial=partial
+    partly = _chosen((", {n} en partie", ", {n} in part"), language).format(n=partial) if partial else ""
+    said = sentence.format(
+        score=_number(grade.score, language),
+        found=found,
+        plural="s" if found > 1 else "",
+        total=len(scored),
+        partly=partly,
     )
+    return _spaced(said, language)
+
+
+def _spaced(sentence: str, language: Language) -> str:
+    """Return a French sentence with the spaces that hold its marks on their line."""
+    if language != "fr":
+        return sentence
+    for mark in (";", "!", "?"):
+        sentence = sentence.replace(f" {mark}", f"\u202f{mark}")
+    return sentence.replace(" :", "\u00a0:").replace("« ", "«\u00a0").replace(" »", "\u00a0»")
 
 
 def _number(score: float, language: Language) -> str:

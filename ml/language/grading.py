@@ -7,12 +7,15 @@ A key item's credit runs from 0 to 1. It is the best that any one affirmed claim
 - the expected concept, or a more specific one, earns 1;
 - a more general concept earns `GENERALITY_CREDIT`: half for the next level up, a quarter for the one above
   that, nothing beyond;
+- more general concepts that between them state both parts of the expected one (« SCA ST+ » and « sus-décalage
+  inférieur » for « SCA ST+ inférieur ») earn 1 together;
 - a concept stated as merely possible earns half of that (`CERTAINTY_CREDIT`); probable counts in full.
 
 An item is *contradicted*, and earns nothing, when the answer denies the expected concept or one more general
 than it, or affirms, at least as firmly as it affirms the expected one, a concept that the ontology says
-excludes it. A concept that serves some key item never contradicts another: two items of a key may exclude
-each other in general and still both be true of one tracing.
+excludes it. What a number alone says never outweighs the expected concept in words: « bradycardie à
+55/min » states bradycardia. A concept that serves some key item never contradicts another: two items of a
+key may exclude each other in general and still both be true of one tracing.
 
 An affirmed claim that excludes a key item, or that states the finding of a key item in another territory,
 is *wrong* and listed with where it was said. Anything else beyond the key is supplementary: listed, and
@@ -23,7 +26,7 @@ descriptive items are marked the same way and do not count. A key with no scored
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml.language.feedback import Feedback, feedback
 from ml.language.grades import (
@@ -147,7 +150,9 @@ class _Answer:
         for claim in self._affirmed:
             for expected in self._expected:
                 reason = self._conflict(claim.concept, expected)
-                if reason is not None and claim.concept not in found:
+                if reason is None or claim.concept in found:
+                    continue
+                if not _only_a_number(claim, self._support(expected)):
                     found[claim.concept] = WrongClaim(claim.concept, claim.spans, Because(reason, expected))
         return tuple(found.values())
 
@@ -169,7 +174,18 @@ class _Answer:
 
     def _support(self, expected: str) -> _Support | None:
         supports = [found for claim in self._affirmed if (found := self._worth(claim, expected))]
-        return max(supports, key=lambda support: support.credit, default=None)
+        best = max(supports, key=lambda support: support.credit, default=None)
+        if best is not None and best.credit < 1.0 and self._states_both_parts(supports, expected):
+            firm = max(supports, key=lambda support: support.claim.confidence)
+            return _Support(1.0, Reason.EXACT, _together(firm.claim, supports))
+        return best
+
+    def _states_both_parts(self, supports: Sequence[_Support], expected: str) -> bool:
+        """Say whether firm, more general claims cover the finding and the place expected together."""
+        parts = self._ontology.concept(expected).parts
+        firm = [each.claim for each in supports if CERTAINTY_CREDIT[each.claim.certainty] == 1.0]
+        covered = {up for claim in firm for up in (claim.concept, *self._ontology.ancestors(claim.concept))}
+        return bool(parts) and covered.issuperset(parts)
 
     def _worth(self, claim: Claim, expected: str) -> _Support | None:
         if claim.concept == expected:
@@ -198,7 +214,7 @@ class _Answer:
                 and _FIRMNESS[claim.certainty] >= held
             ):
                 hedged_both = support is not None and claim.certainty is Certainty.POSSIBLE
-                if not hedged_both:
+                if not hedged_both and not _only_a_number(claim, support):
                     return Reason.EXCLUDED, claim
         return None
 
@@ -217,6 +233,16 @@ class _Answer:
         if len(claimed) != 2 or len(wanted) != 2 or claimed[0] != wanted[0]:
             return False
         return claimed[1] not in self._ontology.ancestors(wanted[1])
+
+
+def _only_a_number(claim: Claim, support: _Support | None) -> bool:
+    """Say whether a claim is the reading of a number beside words that state what is expected."""
+    return support is not None and claim.method == "measured" != support.claim.method
+
+
+def _together(claim: Claim, supports: Sequence[_Support]) -> Claim:
+    """Return a claim with the places of all that supports it."""
+    return replace(claim, spans=tuple(sorted({span for each in supports for span in each.claim.spans})))
 
 
 def _picked(concept: str) -> Claim:

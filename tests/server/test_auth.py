@@ -115,7 +115,7 @@ def test_signing_out_ends_the_session_on_the_server(app: Application, join: Join
     answer = person.browser.post("/sign-out", data={"csrf_token": token_of(person.browser.get("/").text)})
     assert answer.headers["location"] == "/sign-in"
     assert "chevet_session" not in person.browser.cookies
-    assert "Votre session est fermée." in person.browser.get("/sign-in").text
+    assert "Déconnexion effectuée." in person.browser.get("/sign-in").text
     thief = browser(app)
     thief.cookies.set("chevet_session", held)
     assert thief.get("/").status_code == 303
@@ -124,8 +124,8 @@ def test_signing_out_ends_the_session_on_the_server(app: Application, join: Join
 def test_a_message_is_shown_once_and_a_forged_one_never(app: Application, join: Join) -> None:
     person = join(Role.STUDENT)
     person.browser.post("/sign-out", data={"csrf_token": token_of(person.browser.get("/").text)})
-    assert "Votre session est fermée." in person.browser.get("/sign-in").text
-    assert "Votre session est fermée." not in person.browser.get("/sign-in").text
+    assert "Déconnexion effectuée." in person.browser.get("/sign-in").text
+    assert "Déconnexion effectuée." not in person.browser.get("/sign-in").text
     client = browser(app)
     client.cookies.set("chevet_flash", "WyJkb25lIiwiZm9yZ2VkIl0=.signature")
     assert "forged" not in client.get("/sign-in").text

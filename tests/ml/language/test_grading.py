@@ -195,19 +195,75 @@ def test_feedback_says_in_french_what_was_found_missed_and_wrong() -> None:
 
     assert said.items == (
         (
-            "BAV du deuxième degré Mobitz 1 : vous avez écrit « BAV du deuxième degré », "
-            "ce qui est juste mais moins précis."
+            "Vous avez écrit «\u00a0BAV du deuxième degré\u00a0»\u00a0: c’est juste, "
+            "mais moins précis que ce qui est attendu."
         ),
-        "Déviation axiale gauche : votre réponse affirme « Déviation axiale droite », qui est incompatible.",
-        "Hypertrophie ventriculaire gauche : votre réponse n'en parle pas.",
+        "Votre réponse affirme «\u00a0Déviation axiale droite\u00a0», ce qui est incompatible.",
+        "Votre réponse n’en parle pas.",
     )
     assert said.wrong == (
-        (
-            "Déviation axiale droite : ce n'est pas compatible avec « Déviation axiale gauche », "
-            "attendu pour ce cas."
-        ),
+        "Ce n’est pas compatible avec «\u00a0Déviation axiale gauche\u00a0», attendu pour ce cas.",
     )
-    assert said.summary == "16,7 sur 100 : 0 sur 3 éléments notés trouvés, 1 en partie."
+    assert said.summary == "16,7 sur 100\u00a0: 0 trouvé sur 3, 1 en partie."
+
+
+def test_feedback_counts_in_the_plural_and_leaves_out_what_is_none() -> None:
+    result = marked("BBG, axe gauche", KeyItem("LBBB"), KeyItem("AXIS_LEFT"), KeyItem("LVH"))
+
+    assert feedback(result, ONTOLOGY, "fr").summary == "66,7 sur 100\u00a0: 2 trouvés sur 3."
+    assert feedback(result, ONTOLOGY, "en").summary == "66.7 out of 100: 2 of 3 found."
+
+
+@pytest.mark.parametrize(
+    "text, expected, credit",
+    [
+        ("PR allongé", "AV_BLOCK_1", 0.5),  # the sign a first-degree block is defined by
+        ("BAV 1", "PR_PROLONGED", 1.0),
+        ("sus-décalage en DII DIII aVF", "STEMI_INFERIOR", 0.5),
+        ("SCA ST+ inférieur", "ST_ELEVATION_INFERIOR", 1.0),
+        ("SCA ST+, sus-décalage en DII DIII aVF", "STEMI_INFERIOR", 1.0),
+        ("tachycardie à QRS larges", "VENTRICULAR_TACHYCARDIA", 0.5),
+    ],
+)
+def test_what_a_name_implies_by_definition_is_credited(text: str, expected: str, credit: float) -> None:
+    assert marked(text, KeyItem(expected)).items[0].credit == credit
+
+
+def test_mirror_changes_elsewhere_do_not_place_an_infarction() -> None:
+    result = marked("SCA ST+, sous-décalage inférieur", KeyItem("STEMI_INFERIOR"))
+
+    assert result.items[0].credit == 0.5
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("PR normal", "AV_BLOCK_1"),
+        ("QRS fins", "LBBB_COMPLETE"),
+        ("pas de sus-décalage", "STEMI_INFERIOR"),
+        ("ECG normal", "ST_DEPRESSION"),
+        ("rythme sinusal", "SUPRAVENTRICULAR_TACHYCARDIA"),
+        ("échappement ventriculaire", "JUNCTIONAL_ESCAPE"),
+    ],
+)
+def test_what_cannot_be_true_beside_the_expected_contradicts_it(text: str, expected: str) -> None:
+    assert marked(text, KeyItem(expected)).items[0].verdict is Verdict.CONTRADICTED
+
+
+def test_a_rate_near_the_limit_does_not_contradict_the_word() -> None:
+    result = marked("bradycardie sinusale à 55/min", KeyItem("SINUS_BRADYCARDIA"))
+
+    assert (result.score, result.wrong) == (100.0, ())
+
+
+def test_sinus_atria_do_not_contradict_a_junctional_escape_under_complete_block() -> None:
+    result = marked(
+        "BAV complet, rythme sinusal, échappement jonctionnel",
+        KeyItem("AV_BLOCK_3"),
+        KeyItem("JUNCTIONAL_ESCAPE"),
+    )
+
+    assert (result.score, result.wrong) == (100.0, ())
 
 
 def test_feedback_exists_in_english_for_every_reason() -> None:
@@ -220,4 +276,4 @@ def test_feedback_exists_in_english_for_every_reason() -> None:
 def test_feedback_names_the_expected_territory() -> None:
     said = feedback(marked("STEMI inférieur", KeyItem("STEMI_ANTERIOR")), ONTOLOGY, "en")
 
-    assert said.wrong == ("Inferior STEMI: the expected territory is that of “Anterior STEMI”.",)
+    assert said.wrong == ("The expected territory is that of “Anterior STEMI”.",)

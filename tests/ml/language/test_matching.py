@@ -342,3 +342,44 @@ def test_real_answers_are_understood_almost_everywhere(shared_data: Path) -> Non
 
     assert unread == []
     assert unresolved < 0.1 * sum(len(text) for text in texts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["absence de BAV, de BBG et d'HVG", "Absence de BAV, de BBG, d'HVG.", "pas de BAV, de BBG ni d’HVG"],
+)
+def test_a_denial_runs_through_a_list_that_repeats_its_preposition(text: str) -> None:
+    assert {
+        (each.concept, each.polarity) for each in EmbeddedMatcher(load_ontology()).match(text).claims
+    } == {
+        ("AV_BLOCK", Polarity.ABSENT),
+        ("LBBB", Polarity.ABSENT),
+        ("LVH", Polarity.ABSENT),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("critères de Sgarbossa négatifs", "NO_SGARBOSSA"),
+        ("infarctus inférieur ancien", "OLD_MYOCARDIAL_INFARCTION_INFERIOR"),
+        ("séquelle d'IDM antéro-septal", "OLD_MYOCARDIAL_INFARCTION_ANTEROSEPTAL"),
+        ("ischémie sous-épicardique", "SUBEPICARDIAL_ISCHEMIA"),
+        ("lésion sous-épicardique", "SUBEPICARDIAL_INJURY"),
+        ("RSR", "SINUS_RHYTHM"),
+        ("aspect RSR' en V1", "RIGHT_DELAY_PATTERN"),
+        ("ACFA rapide", "ATRIAL_FIBRILLATION_RAPID"),
+        ("pas de trouble de la repol", "REPOLARISATION_NORMAL"),
+    ],
+)
+def test_what_teachers_write_is_read_as_they_mean_it(text: str, expected: str) -> None:
+    claims = EmbeddedMatcher(load_ontology()).match(text).claims
+
+    assert [(each.concept, each.polarity) for each in claims] == [(expected, Polarity.PRESENT)]
+
+
+@pytest.mark.parametrize("place", ["antérieur", "inférieur", "latéral"])
+def test_st_minus_before_a_territory_is_read(place: str) -> None:
+    claims = EmbeddedMatcher(load_ontology()).match(f"SCA ST- {place}").claims
+
+    assert claims[0].concept == "NSTEMI"
