@@ -8,6 +8,7 @@ before the box.
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,7 @@ from server.operations import Operation
 Value = str | UploadFile
 TRUE = {"true", "on", "1", "yes"}
 ROOT = "input"
+INDEX = re.compile(r"[0-9]{1,4}(?=\.|$)")
 WRONG_TYPE = {"Int": "not_an_integer", "Float": "not_a_number", "DateTime": "not_a_date"}
 
 
@@ -203,7 +205,7 @@ class _Reader:
 
     def _indices(self, path: str) -> list[int]:
         rests = (name.removeprefix(f"{path}.") for name in self._values if name.startswith(f"{path}."))
-        return sorted({int(rest.split(".")[0]) for rest in rests if rest.split(".")[0].isdecimal()})
+        return sorted({int(found[0]) for rest in rests if (found := INDEX.match(rest))})
 
 
 def _empty(value: Value) -> bool:

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from strawberry.file_uploads import Upload
 
 from schema.context import Context, Info
+from schema.errors import ValidationFailedError
 from schema.models.cases import RecordingTiming
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
@@ -91,6 +92,8 @@ class RecordingMutations:
         services = context.services
         upload: Any = input.file  # the web framework's upload, or a plain stream
         stream = getattr(upload, "file", upload)
+        if not hasattr(stream, "read"):
+            raise ValidationFailedError.of("file", "required")
         stored = await to_thread.run_sync(store_upload, services.decoder, services.blobs, stream)
         case = await context.write(
             lambda session: _recordings(session, context).add(key, stored, input.label, input.timing, once)

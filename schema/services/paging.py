@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, overload
 
 from sqlalchemy import Engine, Row, Select, and_, func, or_, select
@@ -126,11 +126,11 @@ def _typed(part: Sort, value: Any, request: PageRequest) -> Any:
 def _instant(value: Any, request: PageRequest) -> datetime:
     try:
         instant = datetime.fromisoformat(value)
-    except (ValueError, TypeError):
-        raise _bad(request) from None
-    if instant.tzinfo is None:
-        raise _bad(request)
-    return instant
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise _bad(request)
 
 
 def _bad(request: PageRequest) -> ValidationFailedError:

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,7 +61,7 @@ async def save(request: Request) -> Response:
         "position": position,
         "text": str(form.get("text", "")),
         "conceptIds": codes,
-        "revision": int(revision) if revision.isdecimal() else 0,
+        "revision": int(revision[:10]) if revision.isdecimal() else 0,
     }
     done = await mutate(request, "learn/save_answer", input=given)
     if wants_json(request):
@@ -150,6 +151,13 @@ def _onward(attempt_id: str, position: int, form: Any) -> str:
     return here
 
 
+class Place(IntegerConvertor):
+    """A case's place in an address: no more digits than a place can have."""
+
+    regex = "[0-9]{1,4}"
+
+
+register_url_convertor("place", Place())
 routes = [
     Route("/learn", index, name="learn"),
     Route("/learn/join", join, methods=["POST"]),
@@ -157,6 +165,6 @@ routes = [
     Route("/attempts/{id}/concepts", concepts),
     Route("/attempts/{id}/submit", hand_in, methods=["POST"]),
     Route("/attempts/{id}/result", result, name="result"),
-    Route("/attempts/{id}/{position:int}", quiz, name="quiz"),
-    Route("/attempts/{id}/{position:int}", save, methods=["POST"]),
+    Route("/attempts/{id}/{position:place}", quiz, name="quiz"),
+    Route("/attempts/{id}/{position:place}", save, methods=["POST"]),
 ]

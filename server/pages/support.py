@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -80,8 +81,10 @@ async def form_of(request: Request) -> FormData:
     Raises
     ------
     HTTPException
-        403 without the form token of this visitor.
+        400 for a form in another encoding than ours, 403 without the form token of this visitor.
     """
+    if not _in_utf8(request):
+        raise HTTPException(400)
     form = await request.form(max_fields=MAX_FIELDS)
     request.scope["state"].setdefault("closing", []).append(request.close)
     token = request.headers.get("x-csrf-token") or form.get("csrf_token")
@@ -162,6 +165,12 @@ def redirect(request: Request, address: str, *, said: str = "", kind: str = "don
     if said:
         site_of(request).renderer.leave(response, kind, said)
     return response
+
+
+def _in_utf8(request: Request) -> bool:
+    """Return whether a form is in UTF-8, as every browser sends ours; others decode to what is no text."""
+    _kind, options = parse_options_header(request.headers.get("content-type"))
+    return options.get(b"charset", b"utf-8").lower() in {b"utf-8", b"utf8"}
 
 
 async def _mutate(request: Request, operation: str, variables: dict[str, Any], form: Form) -> Submission:

@@ -139,6 +139,13 @@ def test_a_cursor_of_another_order_or_of_nobody_is_refused(database: Database, k
         asked(database, "latest first", PageRequest.of(3, encode_cursor(key), None, None))
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_cursor_beyond_the_calendar_is_refused(database: Database, at: str) -> None:
+    cursor = encode_cursor(["latest first", at, 1])
+    with pytest.raises(ValidationFailedError):
+        asked(database, "latest first", PageRequest.of(5, cursor, None, None))
+
+
 def test_a_cursor_with_a_zero_byte_is_refused_before_the_database_sees_it(database: Database) -> None:
     order = "topic, ties by sequence"
     with pytest.raises(ValidationFailedError, match="before:bad_cursor"):
