@@ -70,8 +70,8 @@ def test_a_mark_reads_back_as_it_was_given(grader: Grader) -> None:
 
 def test_feedback_speaks_the_viewers_language(grader: Grader) -> None:
     stored = stored_grade(grader.grade(Draft("Bloc de branche gauche"), KEY).document)
-    assert "votre réponse n'en parle pas" in stored.feedback(ontology(), "fr").items[1]
-    assert "your answer does not mention it" in stored.feedback(ontology(), "en").items[1]
+    assert "Votre réponse n’en parle pas" in stored.feedback(ontology(), "fr").items[1]
+    assert "Your answer does not mention it" in stored.feedback(ontology(), "en").items[1]
 
 
 def test_a_concept_the_ontology_has_dropped_is_left_out_of_the_mark_and_named(readings: LocalCache) -> None:
