@@ -13,7 +13,8 @@ async def home(request: Request) -> Response:
     data = await query(request, "home/home")
     if data["viewer"] is None:
         raise SignInRequired
-    return await render(request, "home/home.html", {"viewer": data["viewer"]})
+    figures = await query(request, "home/figures") if data["viewer"]["role"] == "ANALYST" else {}
+    return await render(request, "home/home.html", {"viewer": data["viewer"], **figures})
 
 
 routes = [Route("/", home, name="home")]

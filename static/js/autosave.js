@@ -7,6 +7,9 @@ const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 15000;
 const SKIPPED = new Set(["csrf_token", "revision"]);
 
+/** What another device saved since, and what was typed here: neither is lost, the student decides. */
+const both = (theirs, ours) => (theirs.includes(ours) ? theirs : ours.includes(theirs) ? ours : `${theirs}\n\n${ours}`);
+
 export class Autosave {
   constructor(form) {
     this.form = form;
@@ -157,11 +160,12 @@ export class Autosave {
       return;
     }
     const names = new Set(entries.map(([name]) => name));
+    const moved = this.revision() > revision;
     for (const field of this.form.elements) {
       if (!field.name || SKIPPED.has(field.name) || ["hidden", "submit", "button"].includes(field.type)) continue;
       const values = entries.filter(([name]) => name === field.name).map(([, value]) => value);
       if (field.type === "checkbox" || field.type === "radio") field.checked = values.includes(field.value);
-      else if (names.has(field.name)) field.value = values[0];
+      else if (names.has(field.name)) field.value = moved ? both(field.value, values[0]) : values[0];
     }
     this.typed += 1;
     this.show("waiting");

@@ -149,6 +149,56 @@ def test_a_case_made_elsewhere_shows_beside_the_page_within_two_seconds(
     expect(figure).not_to_have_text(str(before), timeout=2_000)
 
 
+def test_tracings_are_reordered_by_dragging_and_files_dropped_onto_the_page(
+    site: Site, enter: Enter, pictures: list[Path]
+) -> None:
+    page = enter("teacher")
+    steps.import_files(page, site.address, pictures[:2])
+    grips = page.locator("[data-order-item]")
+    below = grips.nth(1).bounding_box()
+    assert below is not None
+    place = {"x": 20, "y": below["height"] - 4}
+    grips.nth(0).locator("[data-order-grip]").drag_to(grips.nth(1), target_position=place)
+    expect(page.locator(".ecg-title")).to_have_text(["ECG_02", "ECG_01"])
+    bytes_of = list(pictures[2].read_bytes())
+    dropped = page.evaluate_handle(
+        """bytes => { const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], "x.png", {type: "image/png"}));
+            return carried; }""",
+        bytes_of,
+    )
+    page.dispatch_event("[data-dropzone]", "drop", {"dataTransfer": dropped})
+    expect(page.locator("[data-ecg] img")).to_have_count(3)
+
+
+def test_an_answer_survives_a_lost_connection_and_a_second_device_is_told(
+    site: Site, enter: Enter, new_page: Callable[..., Page], student_of: Callable[[str], tuple[str, str]]
+) -> None:
+    teacher = enter("teacher")
+    teacher.goto(f"{site.address}/sessions?search=lecture")
+    teacher.get_by_role("link", name="Première lecture").click()
+    code = teacher.locator(".join-code").inner_text().strip()
+    person = student_of("Deux")
+    phone, laptop = new_page(locale="fr-FR"), new_page(locale="fr-FR")
+    for device in (phone, laptop):
+        sign_in(device, site, *person)
+    steps.join_and_begin(phone, site.address, code)
+    state = phone.locator("[data-save-state]")
+    phone.context.set_offline(True)
+    phone.get_by_label("Votre lecture").fill("Rythme sinusal")
+    expect(state).to_have_attribute("data-state", "offline", timeout=10_000)
+    phone.context.set_offline(False)
+    expect(state).to_have_attribute("data-state", "saved", timeout=20_000)
+    laptop.goto(phone.url)
+    expect(laptop.get_by_label("Votre lecture")).to_have_value("Rythme sinusal")
+    steps.write(laptop, "Rythme sinusal, axe normal")
+    phone.get_by_label("Votre lecture").fill("Autre chose")
+    expect(state).to_have_attribute("data-state", "refused", timeout=10_000)
+    expect(phone.locator("#messages")).not_to_be_empty()
+    phone.reload()
+    expect(phone.get_by_label("Votre lecture")).to_have_value("Rythme sinusal, axe normal\n\nAutre chose")
+
+
 def test_leaving_the_builder_and_returning_resumes_the_draft(
     site: Site, enter: Enter, pictures: list[Path]
 ) -> None:

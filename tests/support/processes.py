@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 def unprivileged_account() -> pwd.struct_passwd | None:
@@ -60,7 +60,7 @@ def running(
     Raises
     ------
     RuntimeError
-        When the server ends, or half a minute passes, before it is ready.
+        When the server ends, or START_SECONDS pass, before it is ready.
     """
     with log.open("wb") as output:
         words = [*as_account(account), *command]
