@@ -32,7 +32,7 @@ from schema.services.matching import CachedMatcher
 from schema.services.passwords import Passwords
 from server import auth, blobs, errors, graphql, health, pages
 from server.logs import configure
-from server.memory import keep_small
+from server.memory import keep_small, made_for_good
 from server.middleware import Envelope, ForgeryDoor, VisitorLookup
 from server.operations import Operations
 from server.rendering import Renderer
@@ -107,7 +107,8 @@ def from_environment() -> ASGIApp:
     keep_small()
     give_room(asyncio.get_event_loop())
     configure(settings)
-    return behind_proxies(create_app(settings), settings)
+    with made_for_good():
+        return behind_proxies(create_app(settings), settings)
 
 
 def behind_proxies(app: Application, settings: Settings) -> ASGIApp:
