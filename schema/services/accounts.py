@@ -17,7 +17,7 @@ from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.paging import Sort, page_of
 from schema.services.passwords import NewPassword
-from schema.services.text import line
+from schema.services.text import line, storable
 
 LANGUAGES = ("fr", "en")
 THEMES = ("auto", "light", "dark")
@@ -180,11 +180,12 @@ class Accounts:
     def page(self, wanted: AccountFilter, request: PageRequest) -> Page[Account]:
         """Return a page of the accounts the actor may list, by name."""
         statement = select(Account).where(*self._listed())
-        if wanted.search:
+        sought = storable((wanted.search or "")[:MAX_NAME])
+        if sought:
             statement = statement.where(
                 or_(
-                    col(Account.display_name).icontains(wanted.search, autoescape=True),
-                    col(Account.email).icontains(wanted.search, autoescape=True),
+                    col(Account.display_name).icontains(sought, autoescape=True),
+                    col(Account.email).icontains(sought, autoescape=True),
                 )
             )
         if wanted.role is not None:

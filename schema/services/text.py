@@ -22,13 +22,18 @@ def line(text: str, path: str, maximum: int) -> tuple[str, list[FieldProblem]]:
     return tidy, []
 
 
+def storable(text: str) -> str:
+    """Return a text without the characters that mean nothing in one, which not every database stores."""
+    return "".join(each for each in text if each in "\n\t" or unicodedata.category(each) not in {"Cc", "Cs"})
+
+
 def prose(text: str, path: str, maximum: int) -> tuple[str, list[FieldProblem]]:
     """Return a longer text, its lines ended the Unix way, and what is wrong with it.
 
     Characters that mean nothing in a text (control characters, half a surrogate pair) are left out.
     """
     lines = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    tidy = "".join(each for each in lines if each in "\n\t" or unicodedata.category(each) not in {"Cc", "Cs"})
+    tidy = storable(lines)
     if len(tidy) > maximum:
         return tidy, [FieldProblem(tuple(path.split(".")), "too_long", (("maximum", str(maximum)),))]
     return tidy, []
