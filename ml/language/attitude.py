@@ -21,7 +21,8 @@ _REACH_AFTER = 4
 _LIMITED_DOUBT = 40.0
 _REMOTE_DOUBT = 45.0
 _SOFT_DOUBT = 40.0
-_HEDGED_DOUBT = 5.0
+_POSSIBLE_DOUBT = 12.0
+_PROBABLE_DOUBT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +236,10 @@ def _weighed(stances: dict[Stance, float]) -> Attitude:
         return Attitude(Polarity.ABSENT, Certainty.ASSERTED, stances[Stance.DENIED])
     if Stance.REMOTE in stances:
         return Attitude(Polarity.PRESENT, Certainty.POSSIBLE, _REMOTE_DOUBT)
-    for stance, certainty in (
-        (Stance.POSSIBLE, Certainty.POSSIBLE),
-        (Stance.PROBABLE, Certainty.PROBABLE),
+    for stance, certainty, doubt in (
+        (Stance.POSSIBLE, Certainty.POSSIBLE, _POSSIBLE_DOUBT),
+        (Stance.PROBABLE, Certainty.PROBABLE, _PROBABLE_DOUBT),
     ):
         if stance in stances:
-            return Attitude(Polarity.PRESENT, certainty, min(_HEDGED_DOUBT, stances[stance]))
+            return Attitude(Polarity.PRESENT, certainty, doubt)
     return Attitude(Polarity.PRESENT, Certainty.ASSERTED)

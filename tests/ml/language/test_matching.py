@@ -377,3 +377,11 @@ def test_what_teachers_write_is_read_as_they_mean_it(text: str, expected: str) -
 @pytest.mark.parametrize("place", ["antérieur", "inférieur", "latéral"])
 def test_st_minus_before_a_territory_is_read(place: str) -> None:
     assert noted(f"SCA ST- {place}") == {"+NSTEMI"}
+
+
+def test_a_finding_only_mentioned_as_possible_comes_after_the_firm_ones() -> None:
+    confidence = {each.concept: each.confidence for each in MATCHER.match("BBD. FA ? TV probable").claims}
+
+    assert (
+        confidence["RBBB"] > confidence["VENTRICULAR_TACHYCARDIA"] > confidence["ATRIAL_FIBRILLATION"] >= 70
+    )
