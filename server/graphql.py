@@ -1,11 +1,12 @@
 """The Strawberry view at /graphql: JSON and multipart by POST, subscriptions by graphql-transport-ws only."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from copy import copy
 from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,6 +21,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
 )
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
@@ -64,16 +66,33 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
     async def _send_result_stream(
         self, operation: Operation[Context, None], result_source: AsyncGenerator[Any, None]
     ) -> None:
-        async def worded() -> AsyncGenerator[Any, None]:
+        async def allowed() -> AsyncGenerator[Any, None]:
             async for result in result_source:
                 if not await look_again(self._connection, self.context.actor):
                     yield ExecutionResult(None, [coded(AuthenticationRequiredError(), self.context)])
                     return
-                if isinstance(result, ExecutionResult) and not isinstance(result, PreExecutionError):
-                    result.errors = as_errors(masked(result.errors or (), self.context.request_id)) or None
                 yield result
 
+        async def worded() -> AsyncGenerator[Any, None]:
+            try:
+                async for result in allowed():
+                    if isinstance(result, ExecutionResult) and not isinstance(result, PreExecutionError):
+                        result.errors = self._worded(result.errors or ()) or None
+                    yield result
+            except GraphQLError as error:  # a document our extensions refuse before it is executed
+                yield PreExecutionError(None, self._worded([error]))
+
         await super()._send_result_stream(operation, worded())
+
+    async def handle_message(self, message: Message) -> None:
+        """Take one message; JSON of another shape closes the socket, as any other nonsense does."""
+        try:
+            await super().handle_message(message)
+        except (AttributeError, TypeError):
+            await self.handle_invalid_message("Failed to parse message")
+
+    def _worded(self, errors: Iterable[GraphQLError]) -> list[GraphQLError]:
+        return as_errors(masked(errors, self.context.request_id))
 
     @property
     def _connection(self) -> WebSocket:

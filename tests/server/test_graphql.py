@@ -196,6 +196,34 @@ def test_each_operation_over_a_socket_reads_afresh(join: Join) -> None:
     assert answers[2]["case"]["revisions"] == [{"number": 2}, {"number": 1}]
 
 
+@pytest.mark.parametrize("query", ["{ viewer {", "{ nonsense }", "{" + "viewer { id } " * 1000 + "}"])
+def test_a_document_that_cannot_be_executed_is_refused_over_the_socket_too(
+    stranger: TestClient, query: str
+) -> None:
+    with stranger.websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        socket.receive_json()
+        ask(socket, "1", query)
+        answer = socket.receive_json()
+        assert (answer["type"], len(answer["payload"])) == ("error", 1)
+        ask(socket, "2", VIEWER)
+        assert socket.receive_json()["payload"] == {"data": {"viewer": None}}
+
+
+SHAPES = [5, [1], None, "text", {"type": "subscribe", "id": [], "payload": {"query": VIEWER}}]
+
+
+@pytest.mark.parametrize("message", SHAPES)
+def test_json_that_is_no_message_closes_the_socket(stranger: TestClient, message: object) -> None:
+    with stranger.websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        socket.receive_json()
+        socket.send_json(message)
+        with pytest.raises(WebSocketDisconnect) as caught:
+            socket.receive_json()
+    assert caught.value.code == 4400
+
+
 @strawberry.type
 class _Query:
     @strawberry.field
