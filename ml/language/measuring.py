@@ -51,6 +51,10 @@ _NAMED = {
 }
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
+_SPOKEN_RATE = re.compile(
+    r"\b(?:sinusale?|reguli(?:er|ere)|tachycardie|bradycardie|echappement (?:jonctionnel|ventriculaire)) a "
+    rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|ans|[:/]\s?\d|[.,]?\d))"
+)
 _UNITS = {"pr": "ms", "qrs": "ms", "qtc": "ms", "qt": "ms", "p_duration": "ms", "axis": "°", "sokolow": "mm"}
 _PLAUSIBLE = {
     "pr": (60, 800),
@@ -90,7 +94,8 @@ def measure(folded: Folded) -> tuple[Measured, ...]:
     ]
     found += [
         measured
-        for match in _BARE_RATE.finditer(folded.text)
+        for pattern in (_BARE_RATE, _SPOKEN_RATE)
+        for match in pattern.finditer(folded.text)
         if (measured := _measured("rate", match, folded)) is not None
     ]
     return tuple(sorted(_distinct(found), key=lambda each: each.measurement.span))
