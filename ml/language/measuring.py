@@ -52,7 +52,7 @@ _NAMED = {
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
-    r"\b(?:sinusale?|reguli(?:er|ere)|tachycardie|bradycardie|echappement (?:jonctionnel|ventriculaire)) a "
+    r"\b(?:sinusal|regulier|echappement (?:jonctionnel|ventriculaire)) a "
     rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|ans|[:/]\s?\d|[.,]?\d))"
 )
 _UNITS = {"pr": "ms", "qrs": "ms", "qtc": "ms", "qt": "ms", "p_duration": "ms", "axis": "°", "sokolow": "mm"}
