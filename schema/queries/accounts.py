@@ -19,7 +19,9 @@ from schema.types.base import Connection, connection
 class AccountFilter:
     """Conditions that all hold."""
 
-    search: str | None = strawberry.field(default=None, description="Part of the name or of the address.")
+    search: str | None = strawberry.field(
+        default=None, description="Part of the name, or an address; for administrators part of one."
+    )
     role: Role | None = strawberry.field(default=None, description="What they are for.")
     disabled: bool | None = strawberry.field(default=None, description="True for those that are shut only.")
 

@@ -202,6 +202,24 @@ def test_preferences_change_one_at_a_time(database: Database, clock: StoppedCloc
     assert codes(refusal) == {"language": "unknown_choice", "theme": "unknown_choice"}
 
 
+def test_an_address_one_may_not_read_is_found_only_by_who_knows_it(
+    database: Database, clock: StoppedClock
+) -> None:
+    teacher, admin = person(database, clock), person(database, clock, Role.ADMIN)
+    zoe = create(database, None, display_name="Zoe", email="z.petit@example.org")
+    assert zoe.role == Role.STUDENT.value
+
+    def found(asker: Account, search: str) -> list[str]:
+        with database.read() as session:
+            accounts = Accounts(session, clock, actor_of(asker))
+            request = PageRequest.of(None, None, None, None)
+            return [row.display_name for row in accounts.page(AccountFilter(search=search), request).rows]
+
+    assert found(teacher, "z.petit") == []
+    assert found(teacher, " Z.Petit@example.org") == ["Zoe"]
+    assert found(admin, "z.petit") == ["Zoe"]
+
+
 def test_accounts_are_listed_by_name_and_narrowed(database: Database, clock: StoppedClock) -> None:
     for role, name in [
         (Role.TEACHER, "Bea"),
