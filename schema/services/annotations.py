@@ -93,7 +93,7 @@ class Annotations:
 
     def _check(self, wanted: Sequence[NewAnnotation], total: int) -> None:
         problems = []
-        for at, each in enumerate(wanted):
+        for at, each in enumerate(wanted[:MOST]):
             path = ("annotations", str(at))
             if each.concept_id not in self._ontology:
                 problems.append(FieldProblem((*path, "conceptId"), "unknown_concept"))
@@ -101,7 +101,7 @@ class Annotations:
                 problems.append(_out_of_range((*path, "confidence"), 0, 100))
             if not LEAST_COEFFICIENT <= each.coefficient <= HIGHEST_COEFFICIENT:
                 problems.append(_out_of_range((*path, "coefficient"), LEAST_COEFFICIENT, HIGHEST_COEFFICIENT))
-        if total > MOST:
+        if max(total, len(wanted)) > MOST:
             problems.append(FieldProblem(("annotations",), "too_many_annotations", (("maximum", str(MOST)),)))
         if problems:
             raise ValidationFailedError(problems)

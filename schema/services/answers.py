@@ -46,8 +46,8 @@ class Draft:
             too_many = (("maximum", str(MOST_CONCEPTS)),)
             problems.append(FieldProblem(("conceptIds",), "too_many_concepts", too_many))
         problems += [
-            FieldProblem(("conceptIds", str(place)), "unknown_concept")
-            for place, code in enumerate(concept_ids)
+            FieldProblem(("conceptIds", str(concept_ids.index(code))), "unknown_concept")
+            for code in picked[:MOST_CONCEPTS]
             if code not in ontology
         ]
         if problems:

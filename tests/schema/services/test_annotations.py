@@ -138,3 +138,10 @@ def test_a_case_takes_a_hundred_annotations_and_no_more(author: Author) -> None:
         add(author, key, NewAnnotation(codes[MOST]), NewAnnotation(codes[MOST + 1]))
     add(author, key, NewAnnotation(codes[MOST]), NewAnnotation(codes[0]))
     assert len(present(author, key)) == MOST
+
+
+def test_the_faults_of_an_endless_list_are_named_in_few_words(author: Author) -> None:
+    with pytest.raises(ValidationFailedError) as refusal:
+        add(author, author.draft(), *[NewAnnotation("unknown")] * 5_000)
+    problems = refusal.value.problems
+    assert (problems[-1].code, len(problems)) == ("too_many_annotations", MOST + 1)

@@ -100,3 +100,11 @@ def test_nothing_is_saved_after_handing_in(hospital: Hospital) -> None:
     hospital.submissions.submit(student, attempt.id or 0, "key")
     with pytest.raises(ConflictError, match="already_submitted"):
         hospital.save(student, attempt, "BBG")
+
+
+def test_the_faults_of_an_endless_list_are_named_in_few_words(hospital: Hospital) -> None:
+    codes = [f"unknown {number % 5_000}" for number in range(20_000)]
+    with pytest.raises(ValidationFailedError) as refusal:
+        Draft.checked("", codes, hospital.ontology)
+    problems = refusal.value.problems
+    assert (problems[0].code, len(problems)) == ("too_many_concepts", 101)
