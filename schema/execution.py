@@ -1,17 +1,20 @@
-"""Executes selections of plain attributes at once, without a resolver's ceremony for each field.
+"""Executes what need not wait at once, without the ceremony for each field.
 
 A page of 50 cases with 4 annotations each is some 2,000 fields, nearly all of them attributes that are there
 already; graphql-core spends several microseconds on each, for a path, an info object, a resolver's call and
-checks for awaitables. `Executor` turns a selection made of such fields alone into one function from an object
-to its part of the answer. What such a function cannot finish it leaves to graphql-core's own algorithm, which
-starts over, meets the same and words the error: an answer never depends on the way it was come by.
+checks for awaitables. `Executor` turns a selection of attributes, and of resolvers that take no arguments and
+do not wait, into one function from an object to its part of the answer. What such a function cannot finish it
+leaves to graphql-core's own algorithm, which starts over, meets the same and words the error: an answer never
+depends on the way it was come by. A resolver may thus be called twice, and its `info.path` names no more than
+its own field.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from math import isfinite
 from operator import attrgetter
-from typing import Any, NamedTuple
+from types import CoroutineType
+from typing import Any, NamedTuple, NoReturn
 
 from graphql import (
     GraphQLEnumType,
@@ -25,8 +28,10 @@ from graphql import (
     Undefined,
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+from graphql.execution.executor import to_nodes
 from graphql.pyutils import AwaitableOrValue, Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types import Info
 
 Complete = Callable[[Any], Any]
 """A resolved value -> its part of the answer; raises whatever it likes when there is none."""
@@ -40,10 +45,10 @@ class UnusualError(Exception):
 
 
 class Reading(NamedTuple):
-    """A field of the answer: the attribute it is taken from and how its value is completed."""
+    """A field of the answer: how its value is had from an object, and completed."""
 
     name: str
-    attribute: Callable[[Any], Any]
+    value_of: Callable[[Any], Any]
     complete: Complete
 
 
@@ -62,7 +67,7 @@ class Plan(NamedTuple):
 
     def found(self, source: Any) -> dict[str, Any]:
         """Return what is read from an object."""
-        return {name: complete(attribute(source)) for name, attribute, complete in self.read}
+        return {name: complete(value_of(source)) for name, value_of, complete in self.read}
 
     def ordered(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return values in the order of the selection."""
@@ -70,12 +75,13 @@ class Plan(NamedTuple):
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    """graphql-core's executor with a shorter way for plain attributes; made anew for each operation."""
+    """graphql-core's executor with a shorter way where nothing waits; made anew for each operation."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._plans: dict[int, Plan] = {}
         self._lists: dict[int, tuple[FieldDetailsList, Complete | None]] = {}
+        self._waiting: set[int] = set()
 
     def execute_fields(
         self,
@@ -107,7 +113,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """Complete a list at once when its items are plain all the way down."""
+        """Complete a list at once when nothing in its items waits."""
         try:
             return self._listing(return_type, field_details_list)(result)
         except Exception:  # noqa: BLE001 - whatever it was, it is met again
@@ -116,7 +122,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             )
 
     def _listing(self, kind: GraphQLList[GraphQLOutputType], details: FieldDetailsList) -> Complete:
-        """Return how to complete the list of a field; raises UnusualError when that takes a resolver."""
+        """Return how to complete the list of a field; raises UnusualError when something in it waits."""
         known = self._lists.get(id(details))
         if known is None:
             known = self._lists[id(details)] = details, self._completing(kind, details)
@@ -135,26 +141,59 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     def _reading(
         self, name: str, parent_type: GraphQLObjectType, details: FieldDetailsList
     ) -> Reading | None:
-        """Return how to read a field from its object; None when that takes more than an attribute."""
+        """Return how to read a field from its object; None when something in it waits."""
         if any(detail.node.directives or detail.defer_usage for detail in details):
             return None
         field = self.schema.get_field(parent_type, details[0].node.name.value)
-        if field is None or not self._is_attribute(field):
+        if field is None or not self._is_ours(field):
             return None
         complete = self._completing(field.type, details)
-        attribute = attrgetter(field.extensions[DEFINITION].python_name)
-        return None if complete is None else Reading(name, attribute, complete)
+        if complete is None:
+            return None
+        if field.extensions[DEFINITION].is_basic_field:
+            return Reading(name, attrgetter(field.extensions[DEFINITION].python_name), complete)
+        value_of = self._resolving(field, parent_type, details)
+        return None if value_of is None else Reading(name, value_of, complete)
 
-    def _is_attribute(self, field: GraphQLField) -> bool:
-        """Return whether a field has neither a resolver nor an extension, of its own or of the schema."""
+    def _is_ours(self, field: GraphQLField) -> bool:
+        """Return whether a field has no arguments and no extension, of its own or of the schema."""
         definition, resolve = field.extensions.get(DEFINITION), field.resolve
-        if definition is None or not definition.is_basic_field or resolve is None:
+        if definition is None or definition.extensions or field.args or resolve is None:
             return False
         wrapping = self.middleware_manager
         return wrapping is None or wrapping.get_field_resolver(resolve) is resolve
 
+    def _resolving(
+        self, field: GraphQLField, parent_type: GraphQLObjectType, details: FieldDetailsList
+    ) -> Callable[[Any], Any] | None:
+        """Return a resolver as a function of its object; None when it is known to wait."""
+        definition = field.extensions[DEFINITION]
+        resolver = definition.base_resolver
+        if definition.is_async or id(details) in self._waiting or not resolver.self_parameter:
+            return None
+        path = Path(None, details[0].node.name.value, parent_type.name)
+        info = Info(self.build_resolve_info(field, to_nodes(details), parent_type, path), definition)
+        given = {resolver.info_parameter.name: info} if resolver.info_parameter else {}
+
+        def value_of(source: Any) -> Any:
+            value = resolver(source, **given)
+            if self.is_awaitable(value):
+                self._wait_for(value, details)
+            return value
+
+        return value_of
+
+    def _wait_for(self, value: Any, details: FieldDetailsList) -> NoReturn:
+        """Give up reading a field whose resolver has turned out to wait, here and for all objects to come."""
+        if isinstance(value, CoroutineType):
+            value.close()
+        self._waiting.add(id(details))
+        self._plans.clear()
+        self._lists.clear()
+        raise UnusualError
+
     def _completing(self, kind: Any, details: FieldDetailsList) -> Complete | None:
-        """Return how to complete a value of a type; None when some of it takes a resolver."""
+        """Return how to complete a value of a type; None when something in it waits."""
         if isinstance(kind, GraphQLNonNull):
             return self._completing_some(kind.of_type, details)
         complete = self._completing_some(kind, details)
@@ -176,7 +215,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     def _object(self, kind: GraphQLObjectType, details: FieldDetailsList) -> Complete | None:
         collected = self.collect_subfields(kind, details)
-        plan = self._planned(kind, collected.grouped_field_set)
+        fields = collected.grouped_field_set
+        plan = self._plans.get(id(fields)) or self._planned(kind, fields)
         if plan.rest or collected.new_defer_usages:
             return None
         definition = kind.extensions[DEFINITION]

@@ -79,6 +79,37 @@ class Tree:
         return info.field_name * times
 
     @strawberry.field
+    def at_once(self) -> str:
+        return f"tree {self.id}"
+
+    @strawberry.field
+    def in_context(self, info: Info[Any, None]) -> str:
+        return f"{info.field_name} of {info.context}"
+
+    @strawberry.field
+    def ready(self, info: Info[Any, None]) -> list[Leaf]:
+        assert info.context is not Tree
+        return self.leaves
+
+    @strawberry.field
+    def perhaps_later(self) -> list[Leaf]:
+        """Wait, as a loader does that has not been asked before."""
+        later: Any = self.later_leaves()
+        return later  # type: ignore[no-any-return]
+
+    async def later_leaves(self) -> list[Leaf]:
+        await asyncio.sleep(0)
+        return self.leaves
+
+    @strawberry.field
+    def raising(self) -> str | None:
+        raise ValueError("failed at once")
+
+    @strawberry.field
+    def raising_whole(self) -> str:
+        raise ValueError("failed at once, and may not be null")
+
+    @strawberry.field
     async def failing(self) -> str | None:
         raise ValueError("failed later")
 
@@ -173,6 +204,11 @@ QUERIES = {
     "null": "{ tree { perhaps { name } grid { name } } }",
     "resolvers between": "{ tree { a: called later { name number } b: called(times: 2) leaf { name } } }",
     "extension of a field": "{ tree { leaf { loud name } } }",
+    "resolvers that do not wait": "{ tree { inContext id atOnce ready { name number } } }",
+    "resolvers that may wait": "{ trees { atOnce perhapsLater { name } leaf { name } ready { name } } }",
+    "a list of both": "{ trees { perhapsLater { name } later { name } ready { name } id } }",
+    "a resolver that raises": "{ trees { id raising leaf { name } } }",
+    "a resolver that raises away its object": "{ tree { id raisingWhole } }",
     "failing": "{ tree { id failing leaf { name } } }",
     "list of roots": f"{{ trees {{ id later {{ name }} leaves {{ {LEAF} }} }} }}",
 }
@@ -269,14 +305,28 @@ def test_a_subscription_gives_the_same_events() -> None:
     assert len(ours) == 1
 
 
-def test_plain_fields_never_reach_the_general_way() -> None:
+def ways_taken(query: str) -> list[str]:
+    """Return what graphql-core's own algorithm executes of a query."""
     taken: list[str] = []
 
     class Noting(Executor):
-        def execute_field(self, parent_type: Any, *rest: Any) -> Any:
-            taken.append(parent_type.name)
-            return super().execute_field(parent_type, *rest)
+        def execute_field(self, parent_type: Any, source: Any, details: Any, *rest: Any) -> Any:
+            taken.append(f"{parent_type.name}.{details[0].node.name.value}")
+            return super().execute_field(parent_type, source, details, *rest)
 
-    result = asyncio.run(schema_of(tree(), Noting).execute(QUERIES["plain"]))
+    result = asyncio.run(schema_of(tree(), Noting).execute(query))
     assert result.errors is None
-    assert taken == ["Query"]
+    return taken
+
+
+def test_attributes_never_reach_the_general_way() -> None:
+    assert ways_taken(QUERIES["plain"]) == ["Query.tree"]
+
+
+def test_resolvers_that_do_not_wait_never_reach_the_general_way() -> None:
+    assert ways_taken("{ trees { id atOnce inContext ready { name } } }") == []
+
+
+def test_a_resolver_that_waited_once_is_awaited_from_then_on() -> None:
+    taken = ways_taken("{ trees { id perhapsLater { name } } }")
+    assert taken == ["Query.trees", "Tree.perhapsLater", "Tree.perhapsLater"]
