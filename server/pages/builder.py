@@ -148,27 +148,6 @@ async def validate(request: Request) -> Response:
     return redirect(request, f"/builder/session?case={case_id}", said=_("The case is validated."))
 
 
-async def show_session(request: Request) -> Response:
-    """Show the fourth step: the validated cases, and the session to make of them."""
-    return await _session_form(request, Form(), request.query_params.getlist("case"))
-
-
-async def create_session(request: Request) -> Response:
-    """Make the training session; the builder is fresh again."""
-    form = await form_of(request)
-    done = await submit(request, "builder/create_session", caseIds=_ordered(form))
-    if not done.ok:
-        return await _session_form(request, done.form, done.form.values("caseIds"), done)
-    return redirect(request, f"/builder/done/{done.value['id']}")
-
-
-async def done(request: Request) -> Response:
-    """Say the session's id, its join code and that students may begin."""
-    data = await query(request, "builder/done", id=request.path_params["id"])
-    found(data["session"])
-    return await render(request, "builder/done.html", data)
-
-
 def address(case_id: str, step: str) -> str:
     """Return a step's address."""
     return f"/builder/{case_id}/{step}"
@@ -186,6 +165,8 @@ async def _step(
     case = found(data["case"])
     if not case["viewerCanEdit"]:
         raise HTTPException(403)
+    if case["status"] == "ARCHIVED" and failed is None and not files:
+        return redirect(request, f"/cases/{case['id']}", said=_("This case is archived."), kind="care")
     refused = failed is not None and not failed.ok
     given: dict[str, Any] = {
         **data,
@@ -223,14 +204,6 @@ async def _proposals(request: Request, case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _session_form(
-    request: Request, form: Form, chosen: list[str], failed: Submission | None = None
-) -> Response:
-    data = await query(request, "builder/session")
-    given = {**data, "form": form, "chosen": chosen, "refusal": failed.message if failed else ""}
-    return await render(request, "builder/session.html", given, status=failed.status if failed else 200)
-
-
 async def _add_files(request: Request, case_id: str, files: list[UploadFile]) -> list[str]:
     """Add each file; return a sentence for each that could not be read. The good ones are kept."""
     problems = []
@@ -241,24 +214,6 @@ async def _add_files(request: Request, case_id: str, files: list[UploadFile]) ->
             said = added.message or " ".join(problem.message for problem in added.form.problems)
             problems.append(_("File %(number)s: %(problem)s") % {"number": number, "problem": said})
     return problems
-
-
-def _ordered(form: FormData) -> list[str]:
-    """Return the chosen cases: numbered ones at their places, the others around them as listed."""
-    chosen = [str(value) for value in form.getlist("caseIds")]
-    places = {one: _place(form.get(f"place_{one}")) for one in chosen}
-    order = [one for one in chosen if not places[one]]
-    last = 0
-    for one in sorted((one for one in chosen if places[one]), key=lambda one: places[one]):
-        last = max(places[one], last + 1)
-        order.insert(last - 1, one)
-    return order
-
-
-def _place(typed: object) -> int:
-    """Return a place counted from 1; 0 for none."""
-    text = str(typed).strip()
-    return int(text[:4]) if text.isdecimal() else 0
 
 
 async def _files(request: Request) -> list[UploadFile]:
@@ -376,9 +331,6 @@ routes = [
     Route("/builder", resume, name="builder"),
     Route("/builder/new", start, name="builder_new"),
     Route("/builder/new", create, methods=["POST"], max_body_size=MAX_FILES_BODY, middleware=TAKING_FILES),
-    Route("/builder/session", show_session),
-    Route("/builder/session", create_session, methods=["POST"]),
-    Route("/builder/done/{id}", done),
     Route("/builder/{id}/import", show_import),
     Route("/builder/{id}/annotate", show_annotate),
     Route("/builder/{id}/validate", show_validate),

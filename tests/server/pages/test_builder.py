@@ -96,6 +96,15 @@ def test_a_text_field_in_the_place_of_the_file_is_no_file(teacher: Visitor, scho
     assert page.said("error") == ["Choose at least one file."]
 
 
+@pytest.mark.parametrize("step", ["import", "annotate", "validate"])
+def test_an_archived_case_is_shown_in_the_library_instead(
+    teacher: Visitor, school: School, step: str
+) -> None:
+    case = school.archived()
+    answer = teacher.browser.get(f"/builder/{case}/{step}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/cases/{case}")
+
+
 def test_an_archived_case_takes_no_file(teacher: Visitor, school: School) -> None:
     case = school.archived()
     page = teacher.post(f"/builder/{case}/recordings", files=[PICTURE])
@@ -257,9 +266,10 @@ def test_a_revision_that_is_no_number_is_refused(teacher: Visitor, school: Schoo
     assert "Give a whole number." in page.words
 
 
-def test_an_archived_case_is_not_saved(teacher: Visitor, school: School) -> None:
-    case = school.archived()
+def test_a_case_archived_meanwhile_is_not_saved(teacher: Visitor, school: School) -> None:
+    case = school.draft(recordings=1)
     page = teacher.get(f"/builder/{case}/import")
+    teacher.leads(f"/cases/{case}/archive")
     answer = teacher.press(page, f"/builder/{case}/save", name="Neuf")
     assert answer.status_code == 403
     assert Page(answer.text).said("care") == ["This case is archived. Restore it before you change it."]

@@ -36,7 +36,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
     done, busy = school.handed_in(session, first), school.begun(session, second)
     hidden = school.handed_in(closed, first)
     teacher.ask("/account/tokens", {"name": "LMS", "scopes": "PROFILE"})
-    steps = [f"/builder/{each}/{step}" for each in (draft, empty, archived) for step in STEPS]
+    steps = [f"/builder/{each}/{step}" for each in (draft, empty) for step in STEPS]
     return {
         None: ["/sign-in", "/nothing-here"],
         Role.TEACHER: [
