@@ -271,8 +271,8 @@ def test_a_case_archived_meanwhile_is_not_saved(teacher: Visitor, school: School
     page = teacher.get(f"/builder/{case}/import")
     teacher.leads(f"/cases/{case}/archive")
     answer = teacher.press(page, f"/builder/{case}/save", name="Neuf")
-    assert answer.status_code == 403
-    assert Page(answer.text).said("care") == ["This case is archived. Restore it before you change it."]
+    assert answer.status_code == 409
+    assert Page(answer.text).said("care") == ["Someone changed this meanwhile. Reload, then make your change again."]
     assert Page(answer.text).values["name"] == "Neuf"
 
 
