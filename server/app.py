@@ -89,6 +89,7 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
         lifespan=_lifespan,
         max_body_size=MAX_BODY,
     )
+    app.router.redirect_slashes = False  # it would send visitors to whatever host the request names
     services = wire_services(settings, signer)
     app.site = app.state.site = Site(
         settings=settings,

@@ -177,3 +177,9 @@ def test_only_a_trusted_proxy_is_believed(
     client = TestClient(asgi3, ADDRESS, client=(proxy, 50000))
     answer = client.post("/graphql", json={"query": "{ viewer { id } }"}, headers=forwarded)
     assert answer.status_code == (200 if believed else 403)
+
+
+def test_no_answer_leads_to_the_host_a_request_names(stranger: TestClient) -> None:
+    answer = stranger.get("/cases/", headers={"host": "evil.example"})
+    assert answer.status_code == 404
+    assert "evil.example" not in answer.text
