@@ -272,7 +272,8 @@ def test_a_case_archived_meanwhile_is_not_saved(teacher: Visitor, school: School
     teacher.leads(f"/cases/{case}/archive")
     answer = teacher.press(page, f"/builder/{case}/save", name="Neuf")
     assert answer.status_code == 409
-    assert Page(answer.text).said("care") == ["Someone changed this meanwhile. Reload, then make your change again."]
+    said = "Someone changed this meanwhile. Reload, then make your change again."
+    assert Page(answer.text).said("care") == [said]
     assert Page(answer.text).values["name"] == "Neuf"
 
 
