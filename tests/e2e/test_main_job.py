@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Position, expect
 
 from tests.e2e import steps
 from tests.e2e.conftest import Site, sign_in
@@ -157,7 +157,7 @@ def test_tracings_are_reordered_by_dragging_and_files_dropped_onto_the_page(
     grips = page.locator("[data-order-item]")
     below = grips.nth(1).bounding_box()
     assert below is not None
-    place = {"x": 20, "y": below["height"] - 4}
+    place = Position(x=20, y=below["height"] - 4)
     grips.nth(0).locator("[data-order-grip]").drag_to(grips.nth(1), target_position=place)
     expect(page.locator(".ecg-title")).to_have_text(["ECG_02", "ECG_01"])
     bytes_of = list(pictures[2].read_bytes())
