@@ -185,7 +185,7 @@ def test_once_handed_in_the_mark_is_explained(world: World, hospital: Hospital) 
     assert [(extra["concept"]["code"], extra["verdict"]) for extra in grade["extra"]] == [
         ("AXIS_NORMAL", "EXTRA")
     ]
-    assert grade["feedback"][0] == "50 out of 100: 1 of 2 scored items found, 0 in part."
+    assert grade["feedback"][0] == "50 out of 100: 1 of 2 found."
     assert found["feedback"] == "Left bundle-branch block: you found it."
 
 
