@@ -13,11 +13,13 @@ from starlette.routing import Route
 
 from server.context import visitor_of
 from server.errors import SignInRequired, wants_json
+from server.formats import Formats
 from server.forms import Form
 from server.i18n import gettext as _
 from server.pages.marking import pieces
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, mutate, query, redirect, render, submit
+from server.site import site_of
 
 
 async def index(request: Request) -> Response:
@@ -65,7 +67,7 @@ async def save(request: Request) -> Response:
     }
     done = await mutate(request, "learn/save_answer", input=given)
     if wants_json(request):
-        return _acknowledged(done)
+        return _acknowledged(request, done)
     if not done.ok:
         return await _quiz(request, done)
     return redirect(request, _onward(attempt_id, position, form))
@@ -133,9 +135,11 @@ async def _search(request: Request) -> list[dict[str, Any]]:
     return [edge["node"] for edge in data["concepts"]["edges"]]
 
 
-def _acknowledged(done: Submission) -> Response:
+def _acknowledged(request: Request, done: Submission) -> Response:
     if done.ok:
-        body: dict[str, Any] = {"savedAt": done.value["savedAt"], "revision": done.value["revision"]}
+        at = done.value["savedAt"]
+        shown = Formats(site_of(request).settings.time_zone).time(at)
+        body: dict[str, Any] = {"savedAt": at, "shown": shown, "revision": done.value["revision"]}
     else:
         problems = " ".join(problem.message for problem in done.form.problems)
         body = {"message": done.message or problems}

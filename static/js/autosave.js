@@ -113,7 +113,7 @@ export class Autosave {
     }
   }
 
-  accept(upTo, { savedAt, revision }) {
+  accept(upTo, { savedAt, shown, revision }) {
     this.acknowledged = upTo;
     this.retry = FIRST_RETRY_MS;
     const field = this.form.elements.namedItem("revision");
@@ -121,7 +121,7 @@ export class Autosave {
     const time = this.state?.querySelector("[data-saved-at]");
     if (time) {
       time.dateTime = savedAt;
-      time.textContent = new Date(savedAt).toLocaleTimeString(document.documentElement.lang);
+      time.textContent = shown;
     }
     if (this.pending()) return;
     sessionStorage.removeItem(this.key);

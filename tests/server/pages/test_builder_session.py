@@ -1,10 +1,18 @@
 """The builder's last steps: a case is validated, validated cases become a session."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from schema.models.cases import Case
 from schema.models.training import SessionCase, TrainingSession
-from tests.server.pages.conftest import School, Visitor, key_of
+from schema.policy import Role
+from schema.services.passwords import NewPassword
+from server.app import close_services, create_app
+from server.settings import load_settings
+from tests.server.conftest import ADDRESS
+from tests.server.pages.conftest import Meet, School, Visitor, key_of
 from tests.server.pages.reading import Page
 
 
@@ -37,10 +45,22 @@ def test_what_changed_since_it_was_looked_at_is_not_validated(teacher: Visitor, 
     assert school.row(Case, case).status == "draft"
 
 
-def test_without_a_validated_case_there_is_no_session_to_make(teacher: Visitor) -> None:
-    page = teacher.get("/builder/session")
+def test_without_a_validated_case_there_is_no_session_to_make(
+    blank: Path, tmp_path: Path, hashed: NewPassword
+) -> None:
+    folder = shutil.copytree(blank, tmp_path / "new")
+    app = create_app(load_settings(None, data_dir=folder, jobs="elsewhere", public_url=ADDRESS))
+    page = Visitor(app, Role.TEACHER, "en", hashed).get("/builder/session")
+    close_services(app.site.services)
     assert "No validated case yet" in page.words
     assert "/builder/session" not in [form.action for form in page.forms]
+
+
+def test_a_colleagues_validated_case_can_be_taken(meet: Meet, school: School) -> None:
+    case, expert = school.validated("D’une collègue"), meet(Role.EXPERT)
+    page = expert.get("/builder/session")
+    assert "D’une collègue" in page.words
+    assert expert.press(page, "/builder/session", name="Partagée", caseIds=case).status_code == 303
 
 
 def test_a_session_is_made_and_the_builder_is_fresh_again(teacher: Visitor, school: School) -> None:

@@ -166,7 +166,7 @@ def test_a_script_is_told_when_an_answer_is_safe(student: Visitor, school: Schoo
     attempt = school.begun(school.session(), student)
     first = saved(student, attempt, text="Un", conceptIds=["LBBB"])
     assert first.status_code == 200
-    assert set(first.json()) == {"savedAt", "revision"}
+    assert set(first.json()) == {"savedAt", "shown", "revision"}
     assert first.json()["revision"] == 1
     assert dt.datetime.fromisoformat(first.json()["savedAt"]) <= school.clock()
     repeated = saved(student, attempt, text="Un", conceptIds=["LBBB"])
