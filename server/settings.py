@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -184,6 +185,13 @@ class Settings(BaseSettings):
     @classmethod
     def _endpoint(cls, value: str | None) -> str | None:
         return None if value is None else _http_url(value)
+
+    @field_validator("s3_bucket")
+    @classmethod
+    def _installed(cls, value: str | None) -> str | None:
+        if value is not None and find_spec("boto3") is None:
+            raise ValueError("needs the extra s3: uv sync --frozen --inexact --no-default-groups --extra s3")
+        return value
 
     @field_validator("s3_secret_access_key")
     @classmethod

@@ -115,3 +115,11 @@ def test_a_data_folder_that_cannot_be_written_is_named(
 def test_every_setting_is_documented() -> None:
     assert len(VARIABLES) == len(set(VARIABLES)) == len(Settings.model_fields)
     assert all(len(meaning) > 15 for _, _, meaning in documented())
+
+
+def test_a_bucket_without_the_package_that_speaks_to_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("server.settings.find_spec", lambda _name: None)
+    with pytest.raises(SettingsError, match="S3_BUCKET: needs the extra s3"):
+        load_settings(None, data_dir=tmp_path, s3_bucket="ecg")
