@@ -17,6 +17,7 @@ from schema.errors import (
     AuthenticationRequiredError,
     ConflictError,
     DomainError,
+    FieldProblem,
     NotAllowedError,
     NotFoundError,
     ValidationFailedError,
@@ -116,11 +117,7 @@ def refusal(error: DomainError, context: Context) -> Refusal:
     say = context.translate
     match error:
         case ValidationFailedError(problems=problems):
-            fields = [
-                FieldError(path=list(p.path), message=say(text_of(p)[0]).format(**text_of(p)[1]), code=p.code)
-                for p in problems
-            ]
-            return ValidationErrors(fields=fields)
+            return ValidationErrors(fields=[_worded(problem, say) for problem in problems])
         case ConflictError(code=code, current=current):
             return Conflict(message=say(MESSAGES[code]), code=code, current=current)
         case NotAllowedError(code=code):
@@ -129,6 +126,11 @@ def refusal(error: DomainError, context: Context) -> Refusal:
             return NotFound(message=say(MESSAGES["not_found"]))
         case _:  # nothing a client could act on: masked and logged like any fault
             raise error
+
+
+def _worded(problem: FieldProblem, say: Callable[[str], str]) -> FieldError:
+    sentence, values = text_of(problem)
+    return FieldError(path=list(problem.path), message=say(sentence).format(**values), code=problem.code)
 
 
 def coded(error: DomainError, context: Context) -> GraphQLError:

@@ -9,9 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from schema.context import Services
 from schema.services.deadlines import SUBMIT_JOB
-from schema.services.grading import Grader
 from schema.services.jobs import Handler, run_due
-from schema.services.submission import Submissions
 from server.faults import log_fault
 
 POLL_S = 1.0
@@ -42,9 +40,7 @@ async def working(services: Services) -> AsyncIterator[None]:
 
 def handlers_of(services: Services) -> Mapping[str, Handler]:
     """Return what does each kind of job."""
-    grader = Grader(services.matcher, services.ontology)
-    submissions = Submissions(services.database, services.clock, grader)
-    return {SUBMIT_JOB: submissions.at_deadline}
+    return {SUBMIT_JOB: services.submissions.at_deadline}
 
 
 def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:

@@ -92,7 +92,7 @@ class Student:
             "conceptIds": [],
             "revision": self.acknowledged[0],
         }
-        answer = _post(self.client, SAVE, given)["saveAnswer"]
+        answer = self.client.send(SAVE, input=given)["saveAnswer"]
         if answer["__typename"] == "Conflict":
             # The save before was stored and its acknowledgement lost with the server.
             self._catch_up()
@@ -151,9 +151,8 @@ def _submit_while_killed(server: Killable, students: list[Student], chance: rand
     for student in students:
         first = _insist(student, keys[student.attempt_id])
         assert _insist(student, keys[student.attempt_id]) == first
-        refused = _post(
-            student.client, SUBMIT, {"attemptId": student.attempt_id, "idempotencyKey": "another"}
-        )
+        other = {"attemptId": student.attempt_id, "idempotencyKey": "another"}
+        refused = student.client.send(SUBMIT, input=other)
         assert refused["submitAttempt"]["__typename"] == "Conflict"
 
 
@@ -163,7 +162,7 @@ def _insist(student: Student, key: str) -> dict[str, Any]:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         try:
-            answer: dict[str, Any] = _post(student.client, SUBMIT, given)["submitAttempt"]
+            answer: dict[str, Any] = student.client.send(SUBMIT, input=given)["submitAttempt"]
         except (httpx.TransportError, ValueError):
             time.sleep(0.05)
             continue
@@ -206,14 +205,3 @@ def _writing(students: list[Student]) -> Iterator[None]:
         until.set()
         for thread in threads:
             thread.join()
-
-
-def _post(client: Client, query: str, given: dict[str, Any]) -> dict[str, Any]:
-    answer = httpx.post(
-        f"{client.address}/graphql",
-        json={"query": query, "variables": {"input": given}},
-        headers={"Authorization": f"Bearer {client.token}"},
-        timeout=10,
-    ).json()
-    data: dict[str, Any] = answer["data"]
-    return data
