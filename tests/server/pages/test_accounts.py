@@ -5,6 +5,7 @@ import pytest
 from schema.models.accounts import Account, ApiToken
 from schema.policy import ROLE_SCOPES, Role, Scope
 from schema.types.base import global_id
+from server.pages.paging import PAGE_SIZE
 from tests.server.conftest import PASSWORD
 from tests.server.pages.conftest import Meet, School, Visitor
 from tests.server.pages.reading import Page
@@ -211,7 +212,8 @@ def test_a_search_that_finds_nobody_is_an_empty_list(meet: Meet) -> None:
 
 
 def test_the_audit_trail_says_who_changed_what(meet: Meet, teacher: Visitor, school: School) -> None:
-    school.validated("Tracé")
+    for number in range(PAGE_SIZE):
+        school.validated(f"Tracé {number}")
     admin = meet(Role.ADMIN)
     page = admin.get("/audit")
     assert page.headings == ["Audit trail"]
