@@ -1,7 +1,7 @@
 """Every page: readable by everyone, on a phone and in the dark, by keyboard alone and without JavaScript."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,25 @@ LOOKS: dict[str, dict[str, Any]] = {
 Enter = Callable[..., Page]
 
 
+@pytest.fixture(scope="session")
+def walked() -> dict[str, list[str]]:
+    """Return what `walk` found on this process's site: empty until then."""
+    return {}
+
+
+# A browser lives for a module; a process may come back to this module after others, when it takes over
+# another's tests. The site still has the first walk's case and session by then.
 @pytest.fixture(scope="module")
-def walk(site: Site, browser: Browser, pictures: list[Path]) -> Iterator[dict[str, list[str]]]:
+def walk(
+    site: Site, browser: Browser, pictures: list[Path], walked: dict[str, list[str]]
+) -> dict[str, list[str]]:
     """Return the address of every page by role, made by doing the main job once."""
+    if not walked:
+        walked.update(_walk(site, browser, pictures))
+    return walked
+
+
+def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[str]]:
     context = browser.new_context(locale="fr-FR", viewport={"width": 1366, "height": 768})
     teacher = context.new_page()
     sign_in(teacher, site, *site.people["teacher"])
@@ -59,8 +75,10 @@ def walk(site: Site, browser: Browser, pictures: list[Path]) -> Iterator[dict[st
     teacher.goto(f"{site.address}/cases?search=tour")
     teacher.locator(".card-title a").first.click()
     case = teacher.url
+    context.close()
+    student_context.close()
     base = site.address
-    yield {
+    return {
         "": [f"{base}/sign-in", f"{base}/nothing-here"],
         "teacher": [
             f"{base}/",
@@ -81,8 +99,6 @@ def walk(site: Site, browser: Browser, pictures: list[Path]) -> Iterator[dict[st
         "student": [f"{base}/", f"{base}/learn", quiz, result, f"{base}/account"],
         "admin": [f"{base}/", f"{base}/accounts", f"{base}/audit"],
     }
-    context.close()
-    student_context.close()
 
 
 @pytest.mark.parametrize("look", LOOKS)
