@@ -140,7 +140,7 @@ class Attitudes:
         elif key not in SKIPPED:
             walk.plain += 1
             if index == walk.mention.first - 2 and self._keys[index + 1] in _ARTICLES:
-                walk.denial_open = False
+                walk.denial_open = key in TURNS  # only a held one gets here: `compatible avec un`
         return index - 1
 
     def _ends(self, index: int) -> bool:

@@ -194,6 +194,11 @@ class Lexicon:
         return affirmed > 0 and self._names[name][0] == self._names[name[:affirmed]][0]
 
 
+def name_keys(name: str) -> tuple[str, ...]:
+    """Return what a name is looked up by: its words' keys without the small ones."""
+    return tuple(token.key for token in tokenise(name) if not token.mark and token.key not in SMALL_WORDS)
+
+
 class _Node:
     """One step of the names' prefix tree; `name` is set where a name ends."""
 
@@ -235,7 +240,7 @@ def _patterns(
             language = "fr"
         elif name not in french:
             language = "en"
-        keys = tuple(token.key for token in tokenise(name) if not token.mark and token.key not in SMALL_WORDS)
+        keys = name_keys(name)
         if not keys or (stated_by_denial and keys[0] in _NEGATIVE_OPENINGS):
             continue
         yield keys, language

@@ -100,7 +100,9 @@ class EmbeddedMatcher:
             replace(self._named(tokens, shared.hit), like=shared.neighbour.used)
             for shared in shared_names(self._lexicon, tokens, hits)
         ]
-        mentions += self._interpreted(tokens, measured, {mention.concept for mention in mentions})
+        meant = list(self._interpreted(tokens, measured, {mention.concept for mention in mentions}))
+        said_better = {up for each in meant for up in self._wider_ranges(each.concept)}
+        mentions = [each for each in mentions if each.concept not in said_better] + meant
         mentions += self._led(folded, tokens)
         return self._locator.located(tokens, mentions)
 
@@ -121,13 +123,28 @@ class EmbeddedMatcher:
             if interval.measure in _WORDS_WIN and self._gainsaid(concept, named)
         }
         for each in measured:
-            for concept, interval in self._ranges:
-                if interval.measure != each.measurement.name or concept in gainsaid:
-                    continue
-                if not (interval.contains(each.low) and interval.contains(each.high)):
-                    continue
-                span = each.measurement.span
-                yield Mention(concept, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE)
+            meant = [
+                concept
+                for concept, interval in self._ranges
+                if interval.measure == each.measurement.name
+                and concept not in gainsaid
+                and interval.contains(each.low)
+                and interval.contains(each.high)
+            ]
+            general = {up for concept in meant for up in self._ontology.ancestors(concept)}
+            span = each.measurement.span
+            for concept in meant:
+                if concept not in general:
+                    yield Mention(
+                        concept, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE
+                    )
+
+    def _wider_ranges(self, concept: str) -> Iterator[str]:
+        """Yield what a number says more precisely: `QRS larges à 150 ms` is `QRS > 120 ms` only (rule 6)."""
+        measure_of = dict(self._ranges)
+        for up in self._ontology.ancestors(concept):
+            if up in measure_of and measure_of[up].measure == measure_of[concept].measure:
+                yield up
 
     def _gainsaid(self, concept: str, named: set[str]) -> bool:
         return any(self._ontology.exclude_each_other(concept, each) for each in named)

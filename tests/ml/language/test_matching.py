@@ -66,7 +66,7 @@ NEGATION = [
     ("pas de BAV 1 mais un BAV 2", {"-AV_BLOCK_1", "+AV_BLOCK_2"}),
     ("rythme non sinusal", {"-SINUS_RHYTHM"}),
     ("le PR n'est pas allongé", {"-PR_PROLONGED"}),
-    ("rythme sinusal non régulier", {"+SINUS_RHYTHM", "-REGULAR_RHYTHM"}),
+    ("rythme sinusal non régulier", {"+SINUS_RHYTHM", "+IRREGULAR_RHYTHM"}),
     ("BBG non complet", {"+LBBB", "-LBBB_COMPLETE"}),
     ("cette tachycardie n'est pas ventriculaire", {"+TACHYCARDIA", "-VENTRICULAR_TACHYCARDIA"}),
     ("FA : non. HVG absente", {"-ATRIAL_FIBRILLATION", "-LVH"}),
