@@ -4,6 +4,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 from schema.policy import Role, Scope
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add(audit, "verify", "check that the trail is as it was written; exit status 1 when not", "audit:verify")
     _add(commands, "schema", "print the GraphQL schema", "schema:run")
+    _add_match(commands)
     return top
 
 
@@ -92,6 +94,21 @@ def _add_token(commands: Commands) -> None:
         "--scope", action="append", choices=SCOPES, help="repeat for several; all of the role's when absent"
     )
     create.add_argument("--days", type=int, default=365, help="days until it expires (default: %(default)s)")
+
+
+def _add_match(commands: Commands) -> None:
+    match = _add(commands, "match", "read texts about ECGs into concepts, line by line", "match:run")
+    match.add_argument(
+        "--input",
+        type=Path,
+        help='JSON lines {"id", "text"}, also "key" or "anchor" (default: standard input)',
+    )
+    match.add_argument("--output", type=Path, help="file of JSON lines (default: standard output)")
+    match.add_argument("--ontology", type=Path, help="ontology file, ours or edu-ecg's (default: our own)")
+    match.add_argument(
+        "--language", choices=("auto", "fr", "en"), default="auto", help="of the texts (default: %(default)s)"
+    )
+    match.add_argument("--faults", action="store_true", help="list what is wrong with the ontology file")
 
 
 if __name__ == "__main__":

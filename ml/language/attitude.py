@@ -13,6 +13,7 @@ _STRONG = frozenset({".", ";", "\n", "(", ")", ":", ">", "!", "?"})
 _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
 _PREPOSITIONS = frozenset({"de", "d", "des", "du", "any", "of", "ni"})
 _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
+_DEFINITE = frozenset({"le", "la", "les", "l", "the"})
 _EITHER = frozenset({"ou", "or", "vs", "versu"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
 _REACH = 6
@@ -135,6 +136,8 @@ class Attitudes:
             return min(other.used) - 1
         if key in JOINTS:
             walk.joined = True
+            if key in {"et", "and"} and self._keys[index + 1] in _DEFINITE:
+                walk.denial_open = False  # `aucune onde P et les RR varient`: a clause of its own
             if key in {"et", "and", "+"} and not self._repeats_preposition(index):
                 walk.soft = _SOFT_DOUBT
         elif key not in SKIPPED:

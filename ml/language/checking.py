@@ -55,6 +55,9 @@ def _unknown_references(concept: Concept, concepts: Mapping[str, Concept]) -> It
         ("parents", concept.parents),
         ("excludes", concept.excludes),
         ("parts", concept.parts),
+        ("requires", tuple(each for alternative in concept.requires for each in alternative)),
+        ("supports", concept.supports),
+        ("against", concept.against),
         ("absence", absence),
     ):
         for target in targets:

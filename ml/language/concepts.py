@@ -107,6 +107,12 @@ class Concept:
         Identifiers of concepts that cannot be true of the same tracing; symmetric, inherited by descendants.
     parts
         Concepts that, named together in one phrase, state this one (ST elevation + inferior territory).
+    requires
+        Alternatives: sets of signs that, stated together, amount to this concept though it is not named.
+    supports
+        Signs that belong to the picture; those of `requires` count without being repeated.
+    against
+        Concepts that, firmly stated beside this one, show an error in the reasoning, without excluding it.
     absence
         The concept that denying this one states (no pathological Q wave), if the ontology has it.
     codes
@@ -124,6 +130,9 @@ class Concept:
     parents: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    requires: tuple[tuple[str, ...], ...] = ()
+    supports: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
     absence: str | None = None
     range: MeasuredRange | None = None
     codes: Mapping[str, str] = field(default_factory=dict)

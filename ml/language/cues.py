@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ml.language.normalising import Folded
 from ml.language.tokens import tokenise
-from ml.language.vocabulary import CUES_AFTER, CUES_BEFORE
+from ml.language.vocabulary import COMPARISONS, CUES_AFTER, CUES_BEFORE
 
 
 class Stance(StrEnum):
@@ -74,3 +75,8 @@ class CueTable:
 
 BEFORE = CueTable(CUES_BEFORE)
 AFTER = CueTable(CUES_AFTER)
+
+
+def compares(folded: Folded) -> bool:
+    """Say whether a text weighs one thing against another: `plutôt que`, `moins probable`."""
+    return any(comparison in folded.text for comparison in COMPARISONS)

@@ -2,7 +2,8 @@
 
 The steps: fold and cut the text (`tokens`), find every concept's names (`lexicon`), complete the items of
 lists (`lists`), interpret numbers (`measuring`), join findings to their territory (`territories`,
-`locating`), then ask how the text stands to each (`attitude`). The conventions are those of READING.md.
+`locating`), then ask how the text stands to each (`attitude`). From the claims follow what signs amount to
+(`implying`) and what does not hold together (`findings`). The conventions are those of READING.md.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,26 +11,31 @@ from dataclasses import replace
 from typing import Protocol
 
 from ml.language.attitude import Attitude, Attitudes, Mentioned
+from ml.language.cues import compares
+from ml.language.findings import Findings
+from ml.language.implying import FIRM_CONFIDENCE, Implications
 from ml.language.lexicon import Hit, Lexicon
 from ml.language.lists import shared_names
 from ml.language.locating import Locator
+from ml.language.meanings import Meanings
 from ml.language.measuring import Measured, measure
 from ml.language.mentions import Mention, tokens_within
 from ml.language.normalising import Folded, fold
 from ml.language.ontology import Kind, Ontology
+from ml.language.paraphrasing import Paraphrases
 from ml.language.territories import lead_groups
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Span
 from ml.language.vocabulary import SKIPPED
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
 _LEADS_CONFIDENCE = 94.0
 _LONE_QUALIFIER_PENALTY = 12.0
 _LEAST_CONFIDENCE = 5.0
-_FIRM_CONFIDENCE = 60.0
+_PARAPHRASED = frozenset({"measured", "paraphrase"})
 _WORDS_WIN = frozenset({"axis", "qrs"})
 
 
@@ -49,15 +55,18 @@ class ConceptMatcher(Protocol):
 class EmbeddedMatcher:
     """The rules, over one ontology.
 
-    When not to use it: it reads what is *stated*. It draws no diagnosis from signs, and a text it does
-    not understand yields few claims rather than guesses.
+    When not to use it: it reads what is *stated*, and what signs amount to only by the ontology's
+    `requires`. A text it does not understand yields few claims rather than guesses.
     """
 
     def __init__(self, ontology: Ontology) -> None:
         self._ontology = ontology
         self._lexicon = Lexicon(ontology)
         self._locator = Locator(ontology)
-        self._ranges = [(each.id, each.range) for each in ontology.concepts if each.range]
+        self._meanings = Meanings(ontology)
+        self._implications = Implications(ontology)
+        self._findings = Findings(ontology)
+        self._paraphrases = Paraphrases([each.id for each in ontology.concepts])
         self._version = f"rules-{RULES_VERSION}+ontology-{ontology.version}"
 
     @property
@@ -84,9 +93,12 @@ class EmbeddedMatcher:
         tokens = tokenise(folded)
         measured = measure(folded)
         mentions = self._mentions(folded, tokens, measured, language)
+        claims = self._claims(tokens, mentions)
+        measurements = self._meanings.of(folded, measured, claims)
         return Reading(
-            claims=self._claims(tokens, mentions),
-            measurements=tuple(each.measurement for each in measured),
+            claims=(*claims, *self._implications.of(claims)),
+            measurements=measurements,
+            findings=self._findings.of(claims, measurements, ranked=compares(folded)),
             unresolved=_unresolved(tokens, mentions, measured),
             source=self.version,
         )
@@ -101,9 +113,10 @@ class EmbeddedMatcher:
             for shared in shared_names(self._lexicon, tokens, hits)
         ]
         meant = list(self._interpreted(tokens, measured, {mention.concept for mention in mentions}))
-        said_better = {up for each in meant for up in self._wider_ranges(each.concept)}
+        said_better = {up for each in meant for up in self._meanings.wider(each.concept)}
         mentions = [each for each in mentions if each.concept not in said_better] + meant
         mentions += self._led(folded, tokens)
+        mentions += self._otherwise(folded, tokens, mentions)
         return self._locator.located(tokens, mentions)
 
     def _named(self, tokens: Sequence[Token], hit: Hit) -> Mention:
@@ -117,37 +130,24 @@ class EmbeddedMatcher:
         self, tokens: Sequence[Token], measured: Sequence[Measured], named: set[str]
     ) -> Iterator[Mention]:
         """Yield what numbers mean; for the axis and the QRS the text's own words win (rule 6)."""
-        gainsaid = {
-            concept
-            for concept, interval in self._ranges
-            if interval.measure in _WORDS_WIN and self._gainsaid(concept, named)
-        }
         for each in measured:
-            meant = [
-                concept
-                for concept, interval in self._ranges
-                if interval.measure == each.measurement.name
-                and concept not in gainsaid
-                and interval.contains(each.low)
-                and interval.contains(each.high)
-            ]
-            general = {up for concept in meant for up in self._ontology.ancestors(concept)}
-            span = each.measurement.span
-            for concept in meant:
-                if concept not in general:
-                    yield Mention(
-                        concept, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE
-                    )
-
-    def _wider_ranges(self, concept: str) -> Iterator[str]:
-        """Yield what a number says more precisely: `QRS larges à 150 ms` is `QRS > 120 ms` only (rule 6)."""
-        measure_of = dict(self._ranges)
-        for up in self._ontology.ancestors(concept):
-            if up in measure_of and measure_of[up].measure == measure_of[concept].measure:
-                yield up
+            for concept in self._meanings.meant(each):
+                if each.measurement.name in _WORDS_WIN and self._gainsaid(concept, named):
+                    continue
+                span = each.measurement.span
+                yield Mention(concept, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE)
 
     def _gainsaid(self, concept: str, named: set[str]) -> bool:
         return any(self._ontology.exclude_each_other(concept, each) for each in named)
+
+    def _otherwise(
+        self, folded: Folded, tokens: Sequence[Token], mentions: Sequence[Mention]
+    ) -> Iterator[Mention]:
+        """Yield what is put in other words, where no name has them."""
+        named = {mention.concept for mention in mentions}
+        for mention in self._paraphrases.found(folded, tokens):
+            if not any(self._ontology.within(concept, mention.concept) for concept in named):
+                yield mention
 
     def _led(self, folded: Folded, tokens: Sequence[Token]) -> Iterator[Mention]:
         for group in lead_groups(folded):
@@ -168,7 +168,7 @@ class EmbeddedMatcher:
                 stated[mention.tokens] = stated[mention.like]
         for one, other in attitudes.alternatives(places):
             self._hedge(ordered[one], ordered[other], stated)
-        return _merged(self._claim(mention, stated[mention.tokens]) for mention in ordered)
+        return merged(self._claim(mention, stated[mention.tokens]) for mention in ordered)
 
     def _place(self, mention: Mention) -> Mentioned:
         kind = self._ontology.concept(mention.concept).kind
@@ -207,14 +207,14 @@ class EmbeddedMatcher:
             concept=identifier,
             polarity=polarity,
             certainty=certainty,
-            expression=Expression.PARAPHRASED if mention.method == "measured" else Expression.EXPLICIT,
+            expression=Expression.PARAPHRASED if mention.method in _PARAPHRASED else Expression.EXPLICIT,
             confidence=round(max(mention.confidence - attitude.doubt, _LEAST_CONFIDENCE), 1),
             spans=mention.spans,
             method=mention.method,
         )
 
 
-def _merged(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+def merged(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """Make one claim of all that say the same; the last firm one's certainty stands (rule 4)."""
     said: dict[tuple[str, Polarity], list[Claim]] = {}
     for claim in claims:
@@ -224,7 +224,7 @@ def _merged(claims: Iterable[Claim]) -> tuple[Claim, ...]:
 
 def _one_of(claims: Sequence[Claim]) -> Claim:
     named = [claim for claim in claims if claim.expression is Expression.EXPLICIT]
-    firm = [claim for claim in claims if claim.confidence >= _FIRM_CONFIDENCE]
+    firm = [claim for claim in claims if claim.confidence >= FIRM_CONFIDENCE]
     return replace(
         (named or claims)[0],
         certainty=(firm or claims)[-1].certainty,

@@ -63,6 +63,14 @@ class Ontology:
         """Return every more general concept with its distance in steps, nearest first."""
         return self._ancestors[concept_id]
 
+    def within(self, concept_id: str, general: str) -> bool:
+        """Say whether a concept is another one or a more specific one."""
+        return concept_id == general or general in self._ancestors[concept_id]
+
+    def related(self, one: str, other: str) -> bool:
+        """Say whether one of two concepts is the other or a more specific one."""
+        return self.within(one, other) or self.within(other, one)
+
     def exclude_each_other(self, one: str, other: str) -> bool:
         """Say whether two concepts cannot both be true, by themselves or through their ancestors."""
         ours, theirs = {one, *self._ancestors[one]}, {other, *self._ancestors[other]}
@@ -147,12 +155,13 @@ def _concept(identifier: str, entry: Mapping[str, Any]) -> Concept:
         absence=entry.get("absence"),
         range=MeasuredRange(**entry["range"]) if "range" in entry else None,
         codes=dict(entry.get("codes", {})),
+        requires=tuple(tuple(each) for each in entry.get("requires", ())),
         **{name: tuple(entry.get(name, ())) for name in _LISTS},
     )
 
 
-_LISTS = ("synonyms_fr", "synonyms_en", "parents", "excludes", "parts")
+_LISTS = ("synonyms_fr", "synonyms_en", "parents", "excludes", "parts", "supports", "against")
 _FIELDS = {
-    *("label_fr", "label_en", "category", "kind", "severity", "absence", "range", "codes"),
+    *("label_fr", "label_en", "category", "kind", "severity", "absence", "range", "codes", "requires"),
     *_LISTS,
 }

@@ -32,6 +32,24 @@ class Expression(StrEnum):
     IMPLIED = "implied"
 
 
+class FindingKind(StrEnum):
+    """What does not hold together in a text, or how it weighs diagnoses.
+
+    A `contradiction` is between two conclusions, an `internal_error` between a conclusion and a sign; a
+    `polarity_conflict` affirms and denies one thing; in a `measurement_conflict` a number means something
+    else than the words beside it. An `unsupported_diagnosis` is a grave one with no sign given for it. A
+    `ranked_differential` says which of several diagnoses is likelier, a `hedged_differential` leaves it open.
+    """
+
+    CONTRADICTION = "contradiction"
+    POLARITY_CONFLICT = "polarity_conflict"
+    MEASUREMENT_CONFLICT = "measurement_conflict"
+    INTERNAL_ERROR = "internal_error"
+    UNSUPPORTED_DIAGNOSIS = "unsupported_diagnosis"
+    RANKED_DIFFERENTIAL = "ranked_differential"
+    HEDGED_DIFFERENTIAL = "hedged_differential"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """A half-open range of characters of the text as it was given: `text[start:end]`."""
@@ -53,7 +71,8 @@ class Claim:
     spans
         Where the text says it, in text order; empty only for a concept picked from a list.
     method
-        Which rule found it: `exact`, `typo`, `order`, `list`, `combined`, `measured`, `picked`, `model`.
+        Which rule found it: `exact`, `typo`, `order`, `list`, `combined`, `measured`, `paraphrase`,
+        `implied`, `picked`, `model`.
     """
 
     concept: str
@@ -77,12 +96,27 @@ class Measurement:
         In `unit`; the nearer bound when the text gives a bound or a range.
     unit
         `/min`, `ms`, `°` or `mm`; seconds and centimetres are converted.
+    meaning
+        The concept whose range the value lies in; None where it means nothing by itself.
+    agrees
+        Whether the words of its sentence call the value what it means; None where they call it nothing.
     """
 
     name: str
     value: float
     unit: str
     span: Span
+    meaning: str | None = None
+    agrees: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about the text as a whole: which concepts it involves, and where."""
+
+    kind: FindingKind
+    concepts: tuple[str, ...]
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +126,10 @@ class Reading:
     Attributes
     ----------
     claims
-        In text order, at most one for each concept and polarity.
+        What is stated, in text order, then what follows from it (`implied`); at most one for each concept and
+        polarity.
+    findings
+        What does not hold together, gravest first.
     unresolved
         Stretches of the text in which nothing was recognised.
     source
@@ -101,5 +138,6 @@ class Reading:
 
     claims: tuple[Claim, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    findings: tuple[Finding, ...] = ()
     unresolved: tuple[Span, ...] = ()
     source: str = ""

@@ -8,6 +8,7 @@ accents:
 - `common` words are never taken for misspelt medical ones;
 - `prefixes` are joined to the word after them, unless it is among `unjoined`;
 - `equal` words are read as others;
+- `comparisons` rank one diagnosis above another, as folded text;
 - `turns` end the reach of a negation or a doubt;
 - `before` and `after` hold the cues of each stance, by the side of the name they stand on.
 """
@@ -28,6 +29,7 @@ PREFIXES = frozenset[str](_CONTENT["prefixes"])
 UNJOINED = frozenset[str](_CONTENT["unjoined"])
 EQUAL: dict[str, str] = _CONTENT["equal"]
 TURNS = frozenset[str](_CONTENT["turns"])
+COMPARISONS: tuple[str, ...] = tuple(_CONTENT["comparisons"])
 CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]
 CUES_AFTER: dict[str, list[str]] = _CONTENT["after"]
 JOINTS = frozenset({",", "et", "ou", "ni", "and", "or", "nor", "/", "+", "&"})

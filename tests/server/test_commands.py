@@ -50,6 +50,7 @@ def authentication(settings: Settings) -> Authentication:
         "token create --role teacher --name LMS --scope cases:read --scope sessions:read --days 7",
         "audit verify",
         "schema",
+        "match --input in.jsonl --output out.jsonl --ontology edu-ecg.json --language fr --faults",
     ],
 )
 def test_every_documented_command_is_understood_and_exists(line: str) -> None:

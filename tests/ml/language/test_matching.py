@@ -365,7 +365,7 @@ def test_a_denial_ends_where_a_list_turns_to_a_finding() -> None:
         ("ischémie sous-épicardique", "SUBEPICARDIAL_ISCHEMIA"),
         ("lésion sous-épicardique", "SUBEPICARDIAL_INJURY"),
         ("RSR", "SINUS_RHYTHM"),
-        ("aspect RSR' en V1", "RIGHT_DELAY_PATTERN"),
+        ("aspect RSR' en V1", "RSR_PRIME_V1"),
         ("ACFA rapide", "ATRIAL_FIBRILLATION_RAPID"),
         ("pas de trouble de la repol", "REPOLARISATION_NORMAL"),
     ],

@@ -1,0 +1,170 @@
+"""The overall judgement of an answer, in the words of the teachers who described how answers go wrong.
+
+The rules, version 1, the first that applies:
+
+1. one thing affirmed and denied: `same_concept_polarity_conflict`;
+2. a number called what it is not: `measurement_semantic_conflict`;
+3. two conclusions that exclude each other: `global_contradiction`;
+4. the expected diagnosis weighed against others: `ranked_differential_correct` when the text says which is
+   likelier, `appropriate_uncertainty` when it is held likelier without saying so, `hedged_correct` when it is
+   only one possibility;
+5. the expected diagnosis stated: `correct_with_internal_error` beside a sign that argues against it, else
+   `explicit_correct`, or `paraphrased_or_implicit_correct` when it is put in other words;
+6. another grave diagnosis without any sign for it: `critical_unsupported_wrong_diagnosis`;
+7. the expected diagnosis not named, its signs all there: `implicit_complete`, or
+   `paraphrased_or_implicit_correct` when the signs are put in other words;
+8. another diagnosis: `wrong_diagnosis`;
+9. some sign, or a more general name, of what is expected: `implicit_partial`; else `insufficient`.
+
+Without anything expected only the first three can be said.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from ml.language.findings import is_conclusion
+from ml.language.implying import covered, firm, signs_of
+from ml.language.ontology import Ontology
+from ml.language.types import Certainty, Claim, Expression, FindingKind, Polarity, Reading
+
+
+class Judgment(StrEnum):
+    """How an answer stands to what was expected."""
+
+    EXPLICIT_CORRECT = "explicit_correct"
+    PARAPHRASED = "paraphrased_or_implicit_correct"
+    IMPLICIT_COMPLETE = "implicit_complete"
+    IMPLICIT_PARTIAL = "implicit_partial"
+    INSUFFICIENT = "insufficient"
+    INTERNAL_ERROR = "correct_with_internal_error"
+    CONTRADICTION = "global_contradiction"
+    POLARITY_CONFLICT = "same_concept_polarity_conflict"
+    MEASUREMENT_CONFLICT = "measurement_semantic_conflict"
+    UNSUPPORTED_CRITICAL = "critical_unsupported_wrong_diagnosis"
+    WRONG_DIAGNOSIS = "wrong_diagnosis"
+    HEDGED_CORRECT = "hedged_correct"
+    RANKED_CORRECT = "ranked_differential_correct"
+    APPROPRIATE_UNCERTAINTY = "appropriate_uncertainty"
+
+
+_BY_FINDING = (
+    (FindingKind.POLARITY_CONFLICT, Judgment.POLARITY_CONFLICT),
+    (FindingKind.MEASUREMENT_CONFLICT, Judgment.MEASUREMENT_CONFLICT),
+    (FindingKind.CONTRADICTION, Judgment.CONTRADICTION),
+)
+
+
+def judge(reading: Reading, expected: Sequence[str], ontology: Ontology) -> Judgment | None:
+    """Judge a reading against the concepts a case is about.
+
+    Parameters
+    ----------
+    expected
+        Identifiers of the case's key; its diagnoses decide, or all of it where it has none.
+
+    Returns
+    -------
+    None where nothing is expected and nothing is wrong with the text by itself.
+    """
+    kinds = {finding.kind for finding in reading.findings}
+    for kind, judgment in _BY_FINDING:
+        if kind in kinds:
+            return judgment
+    targets = _targets(expected, ontology)
+    if not targets:
+        return None
+    answer = _Answer(reading, targets, ontology)
+    return answer.weighed() or answer.stated() or answer.grave() or answer.implied() or answer.rest()
+
+
+def _targets(expected: Sequence[str], ontology: Ontology) -> list[str]:
+    """Return what the case is about: its most specific conclusions."""
+    conclusions = [each for each in expected if is_conclusion(ontology.concept(each))] or list(expected)
+    diagnoses = [each for each in conclusions if ontology.concept(each).severity is not None] or conclusions
+    return [each for each in diagnoses if not any(each in ontology.ancestors(other) for other in diagnoses)]
+
+
+class _Answer:
+    def __init__(self, reading: Reading, targets: Sequence[str], ontology: Ontology) -> None:
+        self._reading = reading
+        self._targets = targets
+        self._ontology = ontology
+        self._kinds = {finding.kind for finding in reading.findings}
+        self._affirmed = firm(reading.claims)
+        self._named = [claim for claim in reading.claims if self._names_target(claim)]
+
+    def weighed(self) -> Judgment | None:
+        """Judge an expected diagnosis that is one of several, or one possibility."""
+        held = {claim.certainty for claim in self._named}
+        if not held:
+            return None
+        if held <= {Certainty.POSSIBLE}:
+            ranked = FindingKind.RANKED_DIFFERENTIAL in self._kinds
+            return Judgment.RANKED_CORRECT if ranked else Judgment.HEDGED_CORRECT
+        if FindingKind.RANKED_DIFFERENTIAL in self._kinds:
+            return Judgment.RANKED_CORRECT
+        if Certainty.PROBABLE in held and FindingKind.HEDGED_DIFFERENTIAL in self._kinds:
+            return Judgment.APPROPRIATE_UNCERTAINTY
+        return None
+
+    def stated(self) -> Judgment | None:
+        """Judge an expected diagnosis that is firmly stated."""
+        if not self._named:
+            return None
+        if FindingKind.INTERNAL_ERROR in self._kinds:
+            return Judgment.INTERNAL_ERROR
+        explicit = any(claim.expression is Expression.EXPLICIT for claim in self._named)
+        return Judgment.EXPLICIT_CORRECT if explicit else Judgment.PARAPHRASED
+
+    def grave(self) -> Judgment | None:
+        """Judge a grave diagnosis that is not the case's and that nothing in the answer supports."""
+        unsupported = (
+            finding.concepts[0]
+            for finding in self._reading.findings
+            if finding.kind is FindingKind.UNSUPPORTED_DIAGNOSIS
+        )
+        return Judgment.UNSUPPORTED_CRITICAL if any(map(self._is_foreign, unsupported)) else None
+
+    def implied(self) -> Judgment | None:
+        """Judge signs that amount to an expected diagnosis."""
+        for claim in self._reading.claims:
+            if claim.expression is Expression.IMPLIED and self._names(claim.concept):
+                grounds = [each for each in self._affirmed if set(each.spans) & set(claim.spans)]
+                put_otherwise = any(each.method == "paraphrase" for each in grounds)
+                return Judgment.PARAPHRASED if put_otherwise else Judgment.IMPLICIT_COMPLETE
+        return None
+
+    def rest(self) -> Judgment:
+        """Judge an answer that neither names nor amounts to what is expected."""
+        if any(
+            is_conclusion(self._ontology.concept(claim.concept))
+            and self._ontology.concept(claim.concept).severity is not None
+            and self._is_foreign(claim.concept)
+            for claim in self._affirmed
+        ):
+            return Judgment.WRONG_DIAGNOSIS
+        held = covered(self._affirmed, self._ontology)
+        if any(each in held for target in self._targets for each in self._picture(target)):
+            return Judgment.IMPLICIT_PARTIAL
+        return Judgment.INSUFFICIENT
+
+    def _names_target(self, claim: Claim) -> bool:
+        affirmed = claim.polarity is Polarity.PRESENT and claim.expression is not Expression.IMPLIED
+        return affirmed and self._names(claim.concept)
+
+    def _names(self, concept: str) -> bool:
+        return any(self._ontology.within(concept, target) for target in self._targets)
+
+    def _is_foreign(self, concept: str) -> bool:
+        """Say whether a diagnosis is neither expected, nor a wider name or a part of what is."""
+        return not any(
+            self._ontology.related(concept, target) or concept in self._picture(target)
+            for target in self._targets
+        )
+
+    def _picture(self, target: str) -> Iterable[str]:
+        """Yield the signs of an expected diagnosis and its wider names."""
+        family = (target, *self._ontology.ancestors(target))
+        yield from self._ontology.ancestors(target)
+        for member in family:
+            yield from signs_of(self._ontology.concept(member))

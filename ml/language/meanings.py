@@ -1,0 +1,89 @@
+"""What the numbers of a text mean, and whether the words beside them agree."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ml.language.concepts import Kind, MeasuredRange
+from ml.language.measuring import Measured
+from ml.language.normalising import Folded
+from ml.language.ontology import Ontology
+from ml.language.types import Claim, Measurement, Polarity, Span
+
+_SENTENCE_END = re.compile(r"[.;\n](?!\d)")
+# How far beyond its range a value may lie and still be called abnormal: many teach 60/min as the lower limit
+# of the normal rate, and no one reads an interval off paper to the millisecond.
+_TOLERANCE = {"rate": 10.0, "pr": 20.0, "qrs": 10.0, "qtc": 10.0, "qt": 10.0, "axis": 15.0}
+
+
+class Meanings:
+    """The ranges of an ontology's concepts."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        self._ontology = ontology
+        self._ranges: dict[str, MeasuredRange] = {
+            each.id: each.range for each in ontology.concepts if each.range is not None
+        }
+
+    def meant(self, measured: Measured) -> list[str]:
+        """Return the most specific concepts that a number states."""
+        within = [
+            concept
+            for concept, interval in self._ranges.items()
+            if interval.measure == measured.measurement.name
+            and interval.contains(measured.low)
+            and interval.contains(measured.high)
+        ]
+        general = {up for concept in within for up in self._ontology.ancestors(concept)}
+        return [concept for concept in within if concept not in general]
+
+    def wider(self, concept: str) -> Iterator[str]:
+        """Yield what a number says more precisely: `QRS larges à 150 ms` is `QRS > 120 ms` only (rule 6)."""
+        for up in self._ontology.ancestors(concept):
+            if up in self._ranges and self._ranges[up].measure == self._ranges[concept].measure:
+                yield up
+
+    def of(
+        self, folded: Folded, measured: Sequence[Measured], claims: Sequence[Claim]
+    ) -> tuple[Measurement, ...]:
+        """Return the measurements with their meaning, and whether their sentence agrees with it."""
+        ends = [folded.origin[found.start()] for found in _SENTENCE_END.finditer(folded.text)]
+        return tuple(self._understood(each, claims, ends) for each in measured)
+
+    def _understood(self, measured: Measured, claims: Sequence[Claim], ends: Sequence[int]) -> Measurement:
+        meaning = next(iter(self.meant(measured)), None)
+        if meaning is None:
+            return measured.measurement
+        verdicts = [
+            self._called(claim.concept, meaning, measured)
+            for claim in claims
+            if claim.method != "measured"
+            and claim.polarity is Polarity.PRESENT
+            and any(_same_sentence(span, measured.measurement.span, ends) for span in claim.spans)
+        ]
+        agrees = True if True in verdicts else False if False in verdicts else None
+        return replace(measured.measurement, meaning=meaning, agrees=agrees)
+
+    def _called(self, concept: str, meaning: str, measured: Measured) -> bool | None:
+        """Say whether a named concept calls a value what it is, or something else, or says nothing of it."""
+        if self._ontology.related(concept, meaning):
+            return True
+        interval = self._range_of(concept, measured.measurement.name)
+        if interval is None:
+            return None
+        abnormal = self._ontology.concept(concept).kind is not Kind.NORMALITY
+        slack = _TOLERANCE.get(measured.measurement.name, 0.0) if abnormal else 0.0
+        near = any(interval.contains(value) for value in (measured.low - slack, measured.high + slack))
+        return True if near else False if self._ontology.exclude_each_other(concept, meaning) else None
+
+    def _range_of(self, concept: str, name: str) -> MeasuredRange | None:
+        """Return the range of a measurement that a concept, or what it specialises, stands for."""
+        for each in (concept, *self._ontology.ancestors(concept)):
+            if each in self._ranges and self._ranges[each].measure == name:
+                return self._ranges[each]
+        return None
+
+
+def _same_sentence(one: Span, other: Span, ends: Sequence[int]) -> bool:
+    first, last = min(one.end, other.end), max(one.start, other.start)
+    return not any(first <= end < last for end in ends)

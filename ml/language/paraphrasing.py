@@ -1,0 +1,96 @@
+"""Findings described without their names: `les oreillettes n'ont plus de chef d'orchestre`.
+
+`data/paraphrases.json` gives, by concept, patterns; a pattern is a list of groups, a group a list of word
+beginnings. It matches where every group has a word within one stretch of a sentence, in any order.
+"""
+
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import ahocorasick
+
+from ml.language.mentions import Mention
+from ml.language.normalising import Folded
+from ml.language.tokens import Token
+from ml.language.types import Span
+
+PARAPHRASES: Mapping[str, Sequence[Sequence[Sequence[str]]]] = json.loads(
+    (Path(__file__).parent / "data" / "paraphrases.json").read_text(encoding="utf-8")
+)
+_REACH = 14
+_CONFIDENCE = 74.0
+_ENDS = frozenset({".", ";", "\n", "?", "!", ":"})
+
+
+class Paraphrases:
+    """The patterns of the concepts an ontology has."""
+
+    def __init__(self, concepts: Sequence[str]) -> None:
+        self._patterns: list[tuple[str, int]] = []
+        self._groups: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._automaton = ahocorasick.Automaton()
+        for concept in concepts:
+            for pattern in PARAPHRASES.get(concept, ()):
+                for number, group in enumerate(pattern):
+                    for beginning in group:
+                        self._groups[" " + beginning.replace("'", " ")].append((len(self._patterns), number))
+                self._patterns.append((concept, len(pattern)))
+        for beginning in self._groups:
+            self._automaton.add_word(beginning, beginning)
+        self._automaton.make_automaton()
+
+    def found(self, folded: Folded, tokens: Sequence[Token]) -> Iterator[Mention]:
+        """Yield one mention for each concept and sentence in which a pattern matches."""
+        if not self._groups:
+            return
+        sentences = _sentences(tokens)
+        for pattern, groups in self._places(folded, tokens).items():
+            concept, size = self._patterns[pattern]
+            if len(groups) < size:
+                continue
+            for first, last in sentences:
+                within = [
+                    [index for index in sorted(groups[number]) if first <= index < last]
+                    for number in range(size)
+                ]
+                chosen = _closest(within)
+                if chosen is not None:
+                    span = Span(tokens[chosen[0]].start, tokens[chosen[-1]].end)
+                    yield Mention(concept, chosen, (span,), "paraphrase", _CONFIDENCE)
+                    break
+
+    def _places(self, folded: Folded, tokens: Sequence[Token]) -> dict[int, dict[int, set[int]]]:
+        """Return, by pattern and group, the tokens that begin with one of the group's words."""
+        text = " " + "".join(each if each.isalnum() else " " for each in folded.text)
+        starts = [token.start for token in tokens]
+        found: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+        for end, beginning in self._automaton.iter(text):
+            place = folded.origin[end + 1 - len(beginning)]
+            index = bisect_left(starts, place)
+            if index < len(tokens) and tokens[index].start == place and not tokens[index].mark:
+                for pattern, group in self._groups[beginning]:
+                    found[pattern][group].add(index)
+        return found
+
+
+def _sentences(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    ends = [index for index, token in enumerate(tokens) if token.mark and token.key in _ENDS]
+    starts = [0, *(end + 1 for end in ends)]
+    return list(zip(starts, [*ends, len(tokens)], strict=True))
+
+
+def _closest(groups: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
+    """Return one index of each group, all different and within reach, the first such from the left."""
+    for anchor in groups[0]:
+        chosen = {anchor}
+        for group in groups[1:]:
+            near = [index for index in group if index not in chosen and abs(index - anchor) <= _REACH]
+            if not near:
+                break
+            chosen.add(min(near, key=lambda index: abs(index - anchor)))
+        else:
+            return tuple(sorted(chosen))
+    return None
