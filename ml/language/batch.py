@@ -8,9 +8,9 @@ A line in is `{"id", "text"}`, optionally with `language`, and with `key` (`[{"c
      "findings": [{"kind", "concepts", "spans"}], "unresolved": [span],
      "judgment": one of `ml.language.judging.Judgment` or null, "ms": 1.9}
 
-and, with something expected, `"grade": {"score", "items", "wrong", "supplementary", "grader_version"}`. A span is
-`[start, end]` in characters of the text. Concepts are those of the ontology asked for. A line that cannot be
-read gives `{"id", "error"}`.
+and, with something expected, `"grade": {"score", "items", "wrong", "supplementary", "grader_version"}`. A span
+is `[start, end]` in characters of the text. Concepts are those of the ontology asked for. A line that cannot
+be read gives `{"id", "error"}`.
 """
 
 import json
@@ -27,7 +27,7 @@ from ml.language.grading import Grade, KeyItem, Role, grade
 from ml.language.implying import firm
 from ml.language.judging import judge
 from ml.language.matching import EmbeddedMatcher, merged
-from ml.language.ontology import Ontology, load_ontology
+from ml.language.ontology import load_ontology
 from ml.language.types import Claim, LanguageHint, Reading, Span
 
 STATED_CONFIDENCE = 50.0
@@ -112,16 +112,16 @@ class AnswerReader:
         if not isinstance(key, list):
             raise LineError("'key' is not a list")
         for item in key:
+            if not isinstance(item, dict) or not isinstance(item.get("concept"), str):
+                raise LineError("'key' has an item without a 'concept'")
+            named = item["concept"]
+            concept = self.crosswalk.inward(named) if self.crosswalk else named
+            if concept is None or concept not in self.matcher.ontology:
+                raise LineError(f"'key' names the unknown concept {named}")
             try:
-                named = str(item["concept"])
-                concept = self.crosswalk.inward(named) if self.crosswalk else named
-                if concept is None or concept not in self.matcher.ontology:
-                    raise LineError(f"'key' names the unknown concept {named}")
                 yield KeyItem(concept, float(item.get("coefficient", 1.0)), Role(item.get("role", "scored")))
-            except LineError:
-                raise
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise LineError(f"'key' has an item that is none: {error}") from error
+            except (TypeError, ValueError) as error:
+                raise LineError(f"'key' has a bad item: {error}") from error
 
     def _grade(self, marked: Grade) -> dict[str, Any]:
         return {
@@ -180,7 +180,7 @@ def answer_reader(path: Path | None = None) -> AnswerReader:
 def read_lines(
     lines: Iterable[str], reader: AnswerReader, language: LanguageHint = "auto"
 ) -> Iterator[dict[str, Any]]:
-    """Read JSON lines; blank ones are passed over, and one that is no JSON object gives an error in its place."""
+    """Read JSON lines; blank ones are passed over, one that is no JSON object gives an error in its place."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

@@ -33,6 +33,10 @@ _ITEMS: dict[Reason, tuple[str, str]] = {
         "Vous l’avez évoqué comme une possibilité ; la réponse attendue l’affirme.",
         "You mentioned it as a possibility; the expected answer affirms it.",
     ),
+    Reason.IMPLIED: (
+        "Vous en avez décrit les signes sans le conclure.",
+        "You described its signs without drawing the conclusion.",
+    ),
     Reason.NOT_STATED: (
         "Votre réponse n’en parle pas.",
         "Your answer does not mention it.",

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from ml.language.types import Span
 
-GRADER_VERSION = "1"
+GRADER_VERSION = "2"
 
 
 class Role(StrEnum):
@@ -31,6 +31,7 @@ class Reason(StrEnum):
     MORE_SPECIFIC = "more_specific"
     MORE_GENERAL = "more_general"
     HEDGED = "hedged"
+    IMPLIED = "implied"
     NOT_STATED = "not_stated"
     DENIED = "denied"
     EXCLUDED = "excluded"

@@ -1,6 +1,6 @@
 """Marking what a student stated against the key a teacher set, with the reason for every point.
 
-The rules, version 1
+The rules, version 2
 --------------------
 A key item's credit runs from 0 to 1. It is the best that any one affirmed claim earns:
 
@@ -9,6 +9,8 @@ A key item's credit runs from 0 to 1. It is the best that any one affirmed claim
   that, nothing beyond;
 - more general concepts that between them state both parts of the expected one (« SCA ST+ » and « sus-décalage
   inférieur » for « SCA ST+ inférieur ») earn 1 together;
+- a concept that the signs stated amount to, without its name, earns three quarters (`IMPLIED_CREDIT`) of
+  what stating it would; what is implied is never held against an answer;
 - a concept stated as merely possible earns half of that (`CERTAINTY_CREDIT`); probable counts in full.
 
 An item is *contradicted*, and earns nothing, when the answer denies the expected concept or one more general
@@ -48,6 +50,7 @@ __all__ = [
     "COUNTED_CONFIDENCE",
     "GENERALITY_CREDIT",
     "GRADER_VERSION",
+    "IMPLIED_CREDIT",
     "Because",
     "Feedback",
     "Grade",
@@ -63,6 +66,7 @@ __all__ = [
 
 GENERALITY_CREDIT = {1: 0.5, 2: 0.25}
 CERTAINTY_CREDIT = {Certainty.ASSERTED: 1.0, Certainty.PROBABLE: 1.0, Certainty.POSSIBLE: 0.5}
+IMPLIED_CREDIT = 0.75
 COUNTED_CONFIDENCE = 70.0
 _FIRMNESS = {Certainty.POSSIBLE: 1, Certainty.PROBABLE: 2, Certainty.ASSERTED: 3}
 
@@ -129,6 +133,11 @@ class _Answer:
         self._expected = tuple(dict.fromkeys(expected))
         self._affirmed = [claim for claim in claims if claim.polarity is Polarity.PRESENT]
         self._denied = [claim for claim in claims if claim.polarity is Polarity.ABSENT]
+        self._implied = [
+            claim
+            for claim in reading.claims
+            if claim.expression is Expression.IMPLIED and claim.concept in ontology
+        ]
         self._serving = {claim.concept for claim in self._affirmed if self._serves(claim.concept)}
 
     def graded(self, item: KeyItem) -> GradedItem:
@@ -173,7 +182,8 @@ class _Answer:
         return not family.isdisjoint(self._expected)
 
     def _support(self, expected: str) -> _Support | None:
-        supports = [found for claim in self._affirmed if (found := self._worth(claim, expected))]
+        claims = (*self._affirmed, *self._implied)
+        supports = [found for claim in claims if (found := self._worth(claim, expected))]
         best = max(supports, key=lambda support: support.credit, default=None)
         if best is not None and best.credit < 1.0 and self._states_both_parts(supports, expected):
             firm = max(supports, key=lambda support: support.claim.confidence)
@@ -183,7 +193,11 @@ class _Answer:
     def _states_both_parts(self, supports: Sequence[_Support], expected: str) -> bool:
         """Say whether firm, more general claims cover the finding and the place expected together."""
         parts = self._ontology.concept(expected).parts
-        firm = [each.claim for each in supports if CERTAINTY_CREDIT[each.claim.certainty] == 1.0]
+        firm = [
+            each.claim
+            for each in supports
+            if CERTAINTY_CREDIT[each.claim.certainty] == 1.0 and each.reason is not Reason.IMPLIED
+        ]
         covered = {up for claim in firm for up in (claim.concept, *self._ontology.ancestors(claim.concept))}
         return bool(parts) and covered.issuperset(parts)
 
@@ -195,6 +209,8 @@ class _Answer:
         else:
             distance = self._ontology.ancestors(expected).get(claim.concept, 0)
             credit, reason = GENERALITY_CREDIT.get(distance, 0.0), Reason.MORE_GENERAL
+        if claim.expression is Expression.IMPLIED:
+            return _Support(credit * IMPLIED_CREDIT, Reason.IMPLIED, claim) if credit else None
         firmness = CERTAINTY_CREDIT.get(claim.certainty, 0.0)
         if not credit * firmness:
             return None

@@ -78,6 +78,8 @@ def test_an_empty_answer_misses_everything() -> None:
         ("BAV 2 ou BAV 3", "AV_BLOCK_3", 0.5, Reason.HEDGED),
         ("STEMI antérieur étendu", "STEMI_ANTERIOR", 1.0, Reason.MORE_SPECIFIC),
         ("STEMI", "STEMI_ANTERIOR", 0.5, Reason.MORE_GENERAL),
+        ("pas d'onde P, RR irréguliers", "ATRIAL_FIBRILLATION", 0.75, Reason.IMPLIED),
+        ("pas d'onde P, RR irréguliers", "ATRIAL_FLUTTER", 0.0, Reason.NOT_STATED),
     ],
 )
 def test_credit_follows_precision_and_certainty(
@@ -137,6 +139,13 @@ def test_the_right_finding_in_the_wrong_territory_is_wrong_and_earns_nothing() -
 
     assert result.score == 0.0
     assert result.wrong[0].because == Because(Reason.OTHER_TERRITORY, "STEMI_ANTERIOR")
+
+
+def test_what_signs_imply_is_neither_wrong_nor_supplementary() -> None:
+    result = marked("pas d'onde P, RR irréguliers", KeyItem("SINUS_RHYTHM"))
+
+    assert [claim.concept for claim in result.wrong] == []
+    assert "ATRIAL_FIBRILLATION" not in result.supplementary
 
 
 def test_a_finding_beyond_the_key_is_supplementary_and_costs_nothing() -> None:
@@ -217,7 +226,7 @@ def test_feedback_counts_in_the_plural_and_leaves_out_what_is_none() -> None:
 @pytest.mark.parametrize(
     "text, expected, credit",
     [
-        ("PR allongé", "AV_BLOCK_1", 0.5),  # the sign a first-degree block is defined by
+        ("PR allongé", "AV_BLOCK_1", 0.75),  # the sign a first-degree block is defined by: implied
         ("BAV 1", "PR_PROLONGED", 1.0),
         ("sus-décalage en DII DIII aVF", "STEMI_INFERIOR", 0.5),
         ("SCA ST+ inférieur", "ST_ELEVATION_INFERIOR", 1.0),
