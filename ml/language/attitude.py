@@ -16,6 +16,7 @@ _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
 _DEFINITE = frozenset({"le", "la", "les", "l", "the"})
 _EITHER = frozenset({"ou", "or", "vs", "versu"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
+_PASSED = SKIPPED | _AUXILIARIES
 _REACH = 6
 _FARTHEST = 80
 _REACH_AFTER = 4
@@ -196,10 +197,18 @@ class Attitudes:
             owner = self._owner.get(index)
             if owner is not None and not owner.attached:
                 return None
-            if owner is None and self._keys[index] not in SKIPPED | _AUXILIARIES:
+            if owner is None and not self._passes_over(index) and self._keys[index] not in _PASSED:
                 return None
             index, passed = (owner.last if owner else index) + 1, passed + 1
         return None
+
+    def _passes_over(self, index: int) -> bool:
+        """Say whether a cue follows a comma (`FA, peu crédible`) or one word (`FV débutante pas exclue`)."""
+        following = self._after.get(index + 1)
+        if following is None:
+            return False
+        wordy = following.last - following.first > 1 and self._keys[index].isalpha()
+        return self._keys[index] == "," or wordy
 
     def _speaks_of_next(self, cue: Cue) -> bool:
         """Say whether a cue that can stand on either side governs the name after it instead."""

@@ -8,9 +8,9 @@ A line in is `{"id", "text"}`, optionally with `language`, and with `key` (`[{"c
      "findings": [{"kind", "concepts", "spans"}], "unresolved": [span],
      "judgment": one of `ml.language.judging.Judgment` or null, "ms": 1.9}
 
-and, with something expected, `"grade": {"score", "items", "wrong", "supplementary", "grader_version"}`. A span
-is `[start, end]` in characters of the text. Concepts are those of the ontology asked for. A line that cannot
-be read gives `{"id", "error"}`.
+and, where something is expected, `"grade": {"score", "items", "wrong", "supplementary", "grader_version"}`.
+A span is `[start, end]` in characters of the text. Concepts are those of the ontology asked for. A line that
+cannot be read gives `{"id", "error"}`.
 """
 
 import json

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ml.language.types import Language
+from ml.language.types import Language, Sex
 
 
 class Category(StrEnum):
@@ -76,7 +76,8 @@ class MeasuredRange:
     """The values of one measurement that mean a concept.
 
     `above` and `below` are exclusive bounds, `at_least` and `at_most` inclusive ones; all in the
-    measurement's own unit (`ml.language.types.Measurement`).
+    measurement's own unit (`ml.language.types.Measurement`). `in_men` stands for `above` or `at_most` where
+    the patient is known to be a man: the corrected QT (READING.md, rule 6).
     """
 
     measure: str
@@ -84,14 +85,18 @@ class MeasuredRange:
     at_least: float | None = None
     below: float | None = None
     at_most: float | None = None
+    in_men: float | None = None
 
-    def contains(self, value: float) -> bool:
+    def contains(self, value: float, sex: Sex | None = None) -> bool:
         """Say whether `value` lies within every bound given."""
+        above, at_most = self.above, self.at_most
+        if sex == "male" and self.in_men is not None:
+            above, at_most = (self.in_men if each is not None else None for each in (above, at_most))
         return (
-            (self.above is None or value > self.above)
+            (above is None or value > above)
             and (self.at_least is None or value >= self.at_least)
             and (self.below is None or value < self.below)
-            and (self.at_most is None or value <= self.at_most)
+            and (at_most is None or value <= at_most)
         )
 
 

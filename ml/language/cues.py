@@ -1,12 +1,13 @@
 """Finding the words that deny, doubt or dismiss."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ml.language.normalising import Folded
+from ml.language.normalising import Folded, stem
 from ml.language.tokens import tokenise
-from ml.language.vocabulary import COMPARISONS, CUES_AFTER, CUES_BEFORE
+from ml.language.vocabulary import ADVERBS, COMPARISONS, CUES_AFTER, CUES_BEFORE, LEFT_OPEN
 
 
 class Stance(StrEnum):
@@ -69,14 +70,41 @@ class CueTable:
 
     def _at(self, keys: Sequence[str], index: int) -> Iterator[Cue]:
         for phrase, stance in self._by_first.get(keys[index], ()):
-            if tuple(keys[index : index + len(phrase)]) == phrase:
-                yield Cue(stance, index, index + len(phrase) - 1)
+            last = _reached(phrase, keys, index)
+            if last is not None:
+                yield Cue(stance, index, last)
+
+
+def _reached(phrase: Sequence[str], keys: Sequence[str], index: int) -> int | None:
+    """Return the last token of a phrase that begins at a place, adverbs inside it passed over."""
+    for number, key in enumerate(phrase):
+        while number and index < len(keys) and keys[index] in ADVERBS and key not in ADVERBS:
+            index += 1
+        if index >= len(keys) or keys[index] != key:
+            return None
+        index += 1
+    return index - 1
 
 
 BEFORE = CueTable(CUES_BEFORE)
 AFTER = CueTable(CUES_AFTER)
 
 
-def compares(folded: Folded) -> bool:
-    """Say whether a text weighs one thing against another: `plutôt que`, `moins probable`."""
-    return any(comparison in folded.text for comparison in COMPARISONS)
+_NUMBERED = re.compile(r"\b1\s?[).].{3,}\b2\s?[).]", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """Whether a text ranks one thing above another (`plutôt que`), and whether it leaves something open."""
+
+    ranked: bool
+    left_open: bool
+
+
+def weighing_of(folded: Folded) -> Weighing:
+    """Return how a text weighs what it names."""
+    text = " ".join(word for word in folded.text.split() if stem(word) not in ADVERBS)
+    return Weighing(
+        ranked=bool(_NUMBERED.search(text)) or any(each in text for each in COMPARISONS),
+        left_open=any(phrase in text for phrase in LEFT_OPEN),
+    )

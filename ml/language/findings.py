@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ml.language.concepts import Category, Concept, Kind, Severity
+from ml.language.cues import Weighing
 from ml.language.implying import covered, firm, signs_of
 from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Finding, FindingKind, Measurement, Polarity, Span
@@ -19,29 +20,24 @@ class Findings:
         self._denials = {each.absence: each.id for each in ontology.concepts if each.absence}
 
     def of(
-        self, claims: Sequence[Claim], measurements: Sequence[Measurement], *, ranked: bool
+        self, claims: Sequence[Claim], measurements: Sequence[Measurement], weighing: Weighing
     ) -> tuple[Finding, ...]:
         """Return what is found, each once.
 
         Parameters
         ----------
-        ranked
-            Whether the text compares what it names (`plutôt que`, `moins probable`).
+        weighing
+            How the text sets what it names against each other.
         """
         affirmed = firm(claims)
         found = [
             *self._polarity_conflicts(claims, affirmed),
             *self._measurement_conflicts(affirmed, measurements),
-            *self._incompatible(affirmed),
+            *self._incompatible(_without_agreed(affirmed, measurements)),
             *self._unsupported(affirmed),
-            *self._differential(claims, ranked=ranked),
+            *self._differential(claims, weighing),
         ]
-        told = {finding.concepts for finding in found if finding.kind is FindingKind.MEASUREMENT_CONFLICT}
-        kept = [
-            finding
-            for finding in dict.fromkeys(found)
-            if finding.kind is not FindingKind.INTERNAL_ERROR or finding.concepts not in told
-        ]
+        kept = [finding for finding in dict.fromkeys(found) if not _told_otherwise(finding, found)]
         return tuple(sorted(kept, key=lambda finding: _GRAVEST.index(finding.kind)))
 
     def _polarity_conflicts(self, claims: Sequence[Claim], affirmed: Sequence[Claim]) -> Iterator[Finding]:
@@ -65,18 +61,23 @@ class Findings:
         named = [claim for claim in affirmed if claim.method != "measured"]
         known = covered(named, self._ontology)
         for each in measurements:
-            if each.meaning is None or each.meaning in known:
+            if each.meaning is not None and each.meaning in known:
                 continue
             for claim in named:
-                if not self._ontology.exclude_each_other(claim.concept, each.meaning):
-                    continue
-                interval = self._ontology.concept(claim.concept).range
-                if each.agrees is False or interval is None:
-                    yield Finding(
-                        FindingKind.MEASUREMENT_CONFLICT,
-                        (each.meaning, claim.concept),
-                        tuple(sorted({each.span, *claim.spans})),
-                    )
+                if self._miscalls(claim, each):
+                    concepts = (each.meaning, claim.concept) if each.meaning else (claim.concept,)
+                    spans = tuple(sorted({each.span, *claim.spans}))
+                    yield Finding(FindingKind.MEASUREMENT_CONFLICT, concepts, spans)
+
+    def _miscalls(self, claim: Claim, measurement: Measurement) -> bool:
+        """Say whether a claim is the wrong word for a number, or a conclusion the number speaks against."""
+        interval = self._ontology.concept(claim.concept).range
+        if measurement.meaning is None:
+            return (
+                measurement.agrees is False and interval is not None and interval.measure == measurement.name
+            )
+        excluded = self._ontology.exclude_each_other(claim.concept, measurement.meaning)
+        return excluded and (measurement.agrees is False or (interval is None and measurement.agrees is None))
 
     def _incompatible(self, affirmed: Sequence[Claim]) -> Iterator[Finding]:
         """Yield pairs that cannot both be true, and conclusions beside a sign that argues against them."""
@@ -86,7 +87,8 @@ class Findings:
             first, second = (self._ontology.concept(each.concept) for each in (one, other))
             if self._are_denials(first, second):
                 continue
-            if self._ontology.exclude_each_other(first.id, second.id):
+            overall = _is_overall(first, second) or _is_overall(second, first)
+            if overall or self._ontology.exclude_each_other(first.id, second.id):
                 conclusions = is_conclusion(first) and is_conclusion(second)
                 alike = not is_conclusion(first) and not is_conclusion(second)
                 kind = FindingKind.CONTRADICTION if conclusions or alike else FindingKind.INTERNAL_ERROR
@@ -120,7 +122,11 @@ class Findings:
         held = covered(affirmed, self._ontology)
         for claim in affirmed:
             concept = self._ontology.concept(claim.concept)
-            if concept.severity is Severity.URGENT and is_conclusion(concept):
+            if (
+                concept.severity is Severity.URGENT
+                and is_conclusion(concept)
+                and not self._says_itself(concept)
+            ):
                 family = [
                     self._ontology.concept(up) for up in (concept.id, *self._ontology.ancestors(concept.id))
                 ]
@@ -128,8 +134,13 @@ class Findings:
                 if not any(sign in held and held[sign] is not claim for sign in signs):
                     yield Finding(FindingKind.UNSUPPORTED_DIAGNOSIS, (concept.id,), claim.spans)
 
-    def _differential(self, claims: Sequence[Claim], *, ranked: bool) -> Iterator[Finding]:
-        """Yield the diagnoses that are weighed against each other."""
+    def _says_itself(self, concept: Concept) -> bool:
+        """Say whether a name states the signs itself: `tachycardie à QRS larges`."""
+        general = self._ontology.ancestors(concept.id)
+        return any(all(sign in general for sign in signs) for signs in concept.requires)
+
+    def _differential(self, claims: Sequence[Claim], weighing: Weighing) -> Iterator[Finding]:
+        """Yield the diagnoses that are weighed against each other, or against something left open."""
         weighed = [
             claim
             for claim in claims
@@ -140,16 +151,39 @@ class Findings:
         open_ones = [
             claim for claim in weighed if claim.certainty in {Certainty.POSSIBLE, Certainty.PROBABLE}
         ]
+        against = weighed if weighing.ranked else open_ones
         rivals = [
             claim
             for claim in weighed
-            if any(not self._ontology.related(claim.concept, each.concept) for each in open_ones)
+            if any(not self._ontology.related(claim.concept, each.concept) for each in against)
         ]
-        if not open_ones or len(rivals) < 2:
+        if len(rivals) < 2 and not (open_ones and weighing.left_open):
             return
-        kind = FindingKind.RANKED_DIFFERENTIAL if ranked else FindingKind.HEDGED_DIFFERENTIAL
-        spans = tuple(sorted({span for claim in rivals for span in claim.spans}))
-        yield Finding(kind, tuple(claim.concept for claim in rivals), spans)
+        kind = FindingKind.RANKED_DIFFERENTIAL if weighing.ranked else FindingKind.HEDGED_DIFFERENTIAL
+        told = rivals if len(rivals) > 1 else open_ones
+        spans = tuple(sorted({span for claim in told for span in claim.spans}))
+        yield Finding(kind, tuple(claim.concept for claim in told), spans)
+
+
+def _without_agreed(affirmed: Sequence[Claim], measurements: Sequence[Measurement]) -> list[Claim]:
+    """Leave out what numbers mean by themselves where the word beside them is near enough."""
+    agreed = {each.meaning for each in measurements if each.agrees}
+    return [claim for claim in affirmed if claim.method != "measured" or claim.concept not in agreed]
+
+
+def _told_otherwise(finding: Finding, found: Sequence[Finding]) -> bool:
+    """Say whether another finding tells the same better: rivals do not contradict, a wrong number is one."""
+    better = {
+        FindingKind.CONTRADICTION: FindingKind.RANKED_DIFFERENTIAL,
+        FindingKind.INTERNAL_ERROR: FindingKind.MEASUREMENT_CONFLICT,
+    }.get(finding.kind)
+    return any(each.kind is better and set(finding.concepts) <= set(each.concepts) for each in found)
+
+
+def _is_overall(one: Concept, other: Concept) -> bool:
+    """Say whether one calls the tracing normal as a whole and the other is a diagnosis that matters."""
+    normal = one.kind is Kind.NORMALITY and one.category is Category.NORMAL and bool(one.requires)
+    return normal and other.kind is Kind.DIAGNOSIS and other.severity not in {None, Severity.MINOR}
 
 
 def is_conclusion(concept: Concept) -> bool:

@@ -22,6 +22,7 @@ Without anything expected only the first three can be said.
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
+from ml.language.concepts import Category
 from ml.language.findings import is_conclusion
 from ml.language.implying import covered, firm, signs_of
 from ml.language.ontology import Ontology
@@ -52,6 +53,7 @@ _BY_FINDING = (
     (FindingKind.MEASUREMENT_CONFLICT, Judgment.MEASUREMENT_CONFLICT),
     (FindingKind.CONTRADICTION, Judgment.CONTRADICTION),
 )
+_DIFFERENTIALS = frozenset({FindingKind.RANKED_DIFFERENTIAL, FindingKind.HEDGED_DIFFERENTIAL})
 
 
 def judge(reading: Reading, expected: Sequence[str], ontology: Ontology) -> Judgment | None:
@@ -113,8 +115,10 @@ class _Answer:
             return None
         if FindingKind.INTERNAL_ERROR in self._kinds:
             return Judgment.INTERNAL_ERROR
-        explicit = any(claim.expression is Expression.EXPLICIT for claim in self._named)
-        return Judgment.EXPLICIT_CORRECT if explicit else Judgment.PARAPHRASED
+        if any(claim.expression is Expression.EXPLICIT for claim in self._named):
+            return Judgment.EXPLICIT_CORRECT
+        put_otherwise = any(claim.method == "paraphrase" for claim in self._named)
+        return Judgment.PARAPHRASED if put_otherwise else Judgment.IMPLICIT_COMPLETE
 
     def grave(self) -> Judgment | None:
         """Judge a grave diagnosis that is not the case's and that nothing in the answer supports."""
@@ -130,6 +134,9 @@ class _Answer:
         for claim in self._reading.claims:
             if claim.expression is Expression.IMPLIED and self._names(claim.concept):
                 grounds = [each for each in self._affirmed if set(each.spans) & set(claim.spans)]
+                unsure = any(each.certainty is Certainty.PROBABLE for each in grounds)
+                if unsure and self._kinds & _DIFFERENTIALS:
+                    return Judgment.APPROPRIATE_UNCERTAINTY
                 put_otherwise = any(each.method == "paraphrase" for each in grounds)
                 return Judgment.PARAPHRASED if put_otherwise else Judgment.IMPLICIT_COMPLETE
         return None
@@ -138,7 +145,7 @@ class _Answer:
         """Judge an answer that neither names nor amounts to what is expected."""
         if any(
             is_conclusion(self._ontology.concept(claim.concept))
-            and self._ontology.concept(claim.concept).severity is not None
+            and self._is_recognisable(claim.concept)
             and self._is_foreign(claim.concept)
             for claim in self._affirmed
         ):
@@ -147,6 +154,12 @@ class _Answer:
         if any(each in held for target in self._targets for each in self._picture(target)):
             return Judgment.IMPLICIT_PARTIAL
         return Judgment.INSUFFICIENT
+
+    def _is_recognisable(self, concept: str) -> bool:
+        """Say whether a diagnosis is one a tracing shows, not the background of the patient."""
+        entry = self._ontology.concept(concept)
+        shown = entry.category is not Category.DISEASE or bool(entry.requires)
+        return shown and entry.severity is not None
 
     def _names_target(self, claim: Claim) -> bool:
         affirmed = claim.polarity is Polarity.PRESENT and claim.expression is not Expression.IMPLIED

@@ -1,7 +1,7 @@
 """Every name of every concept, arranged so that a text can be searched for all of them at once."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -124,11 +124,19 @@ class Lexicon:
             return None
         return str(close[0][0]) if len(close[0][0]) >= 5 else None
 
-    def hits(self, tokens: Sequence[Token], hint: LanguageHint) -> list[Hit]:
-        """Find the names in a text, the longest first claiming their tokens, in text order."""
+    def hits(
+        self, tokens: Sequence[Token], hint: LanguageHint, values: Container[int] = frozenset()
+    ) -> list[Hit]:
+        """Find the names in a text, the longest first claiming their tokens, in text order.
+
+        Parameters
+        ----------
+        values
+            Tokens that are a measured value and its unit: a name goes on beyond them (`PR à 220 ms court`).
+        """
         keys, typos = self._keys(tokens)
         found = [
-            *(hit for start in range(len(keys)) for hit in self._walk(keys, typos, start)),
+            *(hit for start in range(len(keys)) for hit in self._walk(keys, typos, start, values)),
             *self._windows(keys, typos),
         ]
         allowed = [hit for hit in found if self._speaks(hit.keys, hint)]
@@ -147,7 +155,9 @@ class Lexicon:
         language = self._names[keys][1]
         return hint == "auto" or language is None or language == hint or len(keys) > 1 or len(keys[0]) > 3
 
-    def _walk(self, keys: list[str], typos: frozenset[int], start: int) -> Iterator[Hit]:
+    def _walk(
+        self, keys: list[str], typos: frozenset[int], start: int, values: Container[int]
+    ) -> Iterator[Hit]:
         """Follow names word by word from one place, passing over small words between."""
         stack = [(self._trie, start, _Path())]
         while stack:
@@ -161,7 +171,7 @@ class Lexicon:
                 if following.name and not self._only_qualifies(following.name, taken.affirmed):
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
-            if path.used and key in SKIPPED and path.skipped < _MOST_SKIPPED:
+            if path.used and path.skipped < _MOST_SKIPPED and (key in SKIPPED or index in values):
                 stack.append((node, index + 1, path.over(key, named=node.name is not None)))
 
     def _windows(self, keys: list[str], typos: frozenset[int]) -> Iterator[Hit]:

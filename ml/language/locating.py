@@ -10,6 +10,8 @@ from ml.language.tokens import Token
 _LONE_PENALTY = 30.0
 _FARTHEST_BEFORE = 40
 _FARTHEST_AFTER = 2
+_FARTHEST_OPENED = 7
+_LEADING = frozenset({"en", "in", "au", "niveau", "dan", "the", "territoir", "paroi", "sur", "de", "la"})
 _BARRIERS = frozenset({"avec", "with", "mais", "sans", "but", "without"})
 
 
@@ -65,11 +67,13 @@ class Locator:
         ]
         if before:
             return max(before, key=lambda index: findings[index].tokens)
+        opens = _opens_clause(tokens, first, last)
+        reach = _FARTHEST_OPENED if opens else _FARTHEST_AFTER
         after = [
             index
             for index in findings
-            if last < (start := findings[index].tokens[0]) <= last + _FARTHEST_AFTER
-            and _same_phrase(tokens[last + 1 : start], leads, last + 1)
+            if last < (start := findings[index].tokens[0]) <= last + reach
+            and _same_phrase(tokens[last + 1 + opens : start], leads, last + 1 + opens)
         ]
         return min(after, key=lambda index: findings[index].tokens, default=None)
 
@@ -107,6 +111,15 @@ class Locator:
                 places = [place for place in places if place not in parts] + [whole]
         covered = {ancestor for place in places for ancestor in self._ontology.ancestors(place)}
         return [place for place in dict.fromkeys(places) if place not in covered]
+
+
+def _opens_clause(tokens: Sequence[Token], first: int, last: int) -> bool:
+    """Say whether a place stands before all else, set off by a comma: `En latéral, les ondes T …`."""
+    before = first - 1
+    while before >= 0 and tokens[before].key in _LEADING:
+        before -= 1
+    opens = before < 0 or (tokens[before].mark and tokens[before].key != ",")
+    return opens and last + 1 < len(tokens) and tokens[last + 1].key == ","
 
 
 def _alone(tokens: Sequence[Token], place: Mention) -> list[Mention]:

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from ml.language.attitude import Attitude, Attitudes, Mentioned
-from ml.language.cues import compares
+from ml.language.cues import weighing_of
 from ml.language.findings import Findings
 from ml.language.implying import FIRM_CONFIDENCE, Implications
 from ml.language.lexicon import Hit, Lexicon
 from ml.language.lists import shared_names
 from ml.language.locating import Locator
-from ml.language.meanings import Meanings
+from ml.language.meanings import Meanings, sex_told
 from ml.language.measuring import Measured, measure
 from ml.language.mentions import Mention, tokens_within
 from ml.language.normalising import Folded, fold
@@ -25,7 +25,7 @@ from ml.language.ontology import Kind, Ontology
 from ml.language.paraphrasing import Paraphrases
 from ml.language.territories import lead_groups
 from ml.language.tokens import Token, tokenise
-from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Span
+from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Sex, Span
 from ml.language.vocabulary import SKIPPED
 
 RULES_VERSION = 2
@@ -79,7 +79,7 @@ class EmbeddedMatcher:
         """Return the ontology whose identifiers the claims use."""
         return self._ontology
 
-    def match(self, text: str, language: LanguageHint = "auto") -> Reading:
+    def match(self, text: str, language: LanguageHint = "auto", sex: Sex | None = None) -> Reading:
         """Read a text of any kind; what lies beyond 20,000 characters is left unread.
 
         Parameters
@@ -88,31 +88,44 @@ class EmbeddedMatcher:
             What someone wrote about an ECG.
         language
             `auto` knows both languages at once; a language leaves out the other's short abbreviations.
+        sex
+            The patient's, which moves the limit of the corrected QT; what the text says when not given.
         """
         folded = fold(text[:LONGEST_TEXT])
         tokens = tokenise(folded)
         measured = measure(folded)
-        mentions = self._mentions(folded, tokens, measured, language)
+        sex = sex or sex_told(folded)
+        mentions = self._mentions(folded, tokens, measured, language, sex)
         claims = self._claims(tokens, mentions)
-        measurements = self._meanings.of(folded, measured, claims)
+        measurements = self._meanings.of(folded, measured, claims, sex)
         return Reading(
             claims=(*claims, *self._implications.of(claims)),
             measurements=measurements,
-            findings=self._findings.of(claims, measurements, ranked=compares(folded)),
+            findings=self._findings.of(claims, measurements, weighing_of(folded)),
             unresolved=_unresolved(tokens, mentions, measured),
             source=self.version,
         )
 
     def _mentions(
-        self, folded: Folded, tokens: Sequence[Token], measured: Sequence[Measured], language: LanguageHint
+        self,
+        folded: Folded,
+        tokens: Sequence[Token],
+        measured: Sequence[Measured],
+        language: LanguageHint,
+        sex: Sex | None,
     ) -> list[Mention]:
-        hits = self._lexicon.hits(tokens, language)
+        values = {
+            index
+            for each in measured
+            for index in tokens_within(tokens, Span(each.number.start, each.measurement.span.end))
+        }
+        hits = self._lexicon.hits(tokens, language, values)
         mentions = [self._named(tokens, hit) for hit in hits]
         mentions += [
             replace(self._named(tokens, shared.hit), like=shared.neighbour.used)
             for shared in shared_names(self._lexicon, tokens, hits)
         ]
-        meant = list(self._interpreted(tokens, measured, {mention.concept for mention in mentions}))
+        meant = list(self._interpreted(tokens, measured, {each.concept for each in mentions}, sex))
         said_better = {up for each in meant for up in self._meanings.wider(each.concept)}
         mentions = [each for each in mentions if each.concept not in said_better] + meant
         mentions += self._led(folded, tokens)
@@ -127,11 +140,11 @@ class EmbeddedMatcher:
         return Mention(hit.concept, hit.used, (span,), hit.method, confidence, denied=hit.denied)
 
     def _interpreted(
-        self, tokens: Sequence[Token], measured: Sequence[Measured], named: set[str]
+        self, tokens: Sequence[Token], measured: Sequence[Measured], named: set[str], sex: Sex | None
     ) -> Iterator[Mention]:
         """Yield what numbers mean; for the axis and the QRS the text's own words win (rule 6)."""
         for each in measured:
-            for concept in self._meanings.meant(each):
+            for concept in self._meanings.meant(each, sex):
                 if each.measurement.name in _WORDS_WIN and self._gainsaid(concept, named):
                     continue
                 span = each.measurement.span

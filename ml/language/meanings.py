@@ -8,7 +8,7 @@ from ml.language.concepts import Kind, MeasuredRange
 from ml.language.measuring import Measured
 from ml.language.normalising import Folded
 from ml.language.ontology import Ontology
-from ml.language.types import Claim, Measurement, Polarity, Span
+from ml.language.types import Claim, Measurement, Polarity, Sex, Span
 
 _SENTENCE_END = re.compile(r"[.;\n](?!\d)")
 # How far beyond its range a value may lie and still be called abnormal: many teach 60/min as the lower limit
@@ -25,14 +25,14 @@ class Meanings:
             each.id: each.range for each in ontology.concepts if each.range is not None
         }
 
-    def meant(self, measured: Measured) -> list[str]:
+    def meant(self, measured: Measured, sex: Sex | None) -> list[str]:
         """Return the most specific concepts that a number states."""
         within = [
             concept
             for concept, interval in self._ranges.items()
             if interval.measure == measured.measurement.name
-            and interval.contains(measured.low)
-            and interval.contains(measured.high)
+            and interval.contains(measured.low, sex)
+            and interval.contains(measured.high, sex)
         ]
         general = {up for concept in within for up in self._ontology.ancestors(concept)}
         return [concept for concept in within if concept not in general]
@@ -44,16 +44,16 @@ class Meanings:
                 yield up
 
     def of(
-        self, folded: Folded, measured: Sequence[Measured], claims: Sequence[Claim]
+        self, folded: Folded, measured: Sequence[Measured], claims: Sequence[Claim], sex: Sex | None
     ) -> tuple[Measurement, ...]:
         """Return the measurements with their meaning, and whether their sentence agrees with it."""
         ends = [folded.origin[found.start()] for found in _SENTENCE_END.finditer(folded.text)]
-        return tuple(self._understood(each, claims, ends) for each in measured)
+        return tuple(self._understood(each, claims, ends, sex) for each in measured)
 
-    def _understood(self, measured: Measured, claims: Sequence[Claim], ends: Sequence[int]) -> Measurement:
-        meaning = next(iter(self.meant(measured)), None)
-        if meaning is None:
-            return measured.measurement
+    def _understood(
+        self, measured: Measured, claims: Sequence[Claim], ends: Sequence[int], sex: Sex | None
+    ) -> Measurement:
+        meaning = next(iter(self.meant(measured, sex)), None)
         verdicts = [
             self._called(claim.concept, meaning, measured)
             for claim in claims
@@ -64,9 +64,9 @@ class Meanings:
         agrees = True if True in verdicts else False if False in verdicts else None
         return replace(measured.measurement, meaning=meaning, agrees=agrees)
 
-    def _called(self, concept: str, meaning: str, measured: Measured) -> bool | None:
+    def _called(self, concept: str, meaning: str | None, measured: Measured) -> bool | None:
         """Say whether a named concept calls a value what it is, or something else, or says nothing of it."""
-        if self._ontology.related(concept, meaning):
+        if meaning is not None and self._ontology.related(concept, meaning):
             return True
         interval = self._range_of(concept, measured.measurement.name)
         if interval is None:
@@ -74,7 +74,9 @@ class Meanings:
         abnormal = self._ontology.concept(concept).kind is not Kind.NORMALITY
         slack = _TOLERANCE.get(measured.measurement.name, 0.0) if abnormal else 0.0
         near = any(interval.contains(value) for value in (measured.low - slack, measured.high + slack))
-        return True if near else False if self._ontology.exclude_each_other(concept, meaning) else None
+        if near:
+            return True
+        return False if meaning is None or self._ontology.exclude_each_other(concept, meaning) else None
 
     def _range_of(self, concept: str, name: str) -> MeasuredRange | None:
         """Return the range of a measurement that a concept, or what it specialises, stands for."""
@@ -87,3 +89,15 @@ class Meanings:
 def _same_sentence(one: Span, other: Span, ends: Sequence[int]) -> bool:
     first, last = min(one.end, other.end), max(one.start, other.start)
     return not any(first <= end < last for end in ends)
+
+
+_MAN = re.compile(r"\b(?:hommes?|monsieur|masculin|garcon|man|male|gentleman)\b")
+_WOMAN = re.compile(r"\b(?:femmes?|madame|feminin|patientes?|fille|woman|female|lady)\b")
+
+
+def sex_told(folded: Folded) -> Sex | None:
+    """Return the patient's sex where a text says it, and only one."""
+    man, woman = _MAN.search(folded.text), _WOMAN.search(folded.text)
+    if (man is None) == (woman is None):
+        return None
+    return "male" if man else "female"

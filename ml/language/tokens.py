@@ -11,7 +11,8 @@ _PATTERN = re.compile(
     r"""
     (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$)|\s+(?:ant|inf|lat|sep|post|apic|circ))|rsr'?|r'|r/t|rs(?=\s?(?:[<>]|en\sv|v[1-9]|\d+\s?ms))|ac/fa|s1\s?q3(?:\s?t3)?))
   | (?P<lead>(?<![a-z0-9])(?:v[1-9]r?|d(?:iii|ii|i|[123])|av[rlf]|v[rl])(?![a-z0-9]))
-  | (?P<ratio>(?<![\d.,/:])[1-9]\s?(?:[:/]|pour|to)\s?1(?!\d|[.,/]\d))
+  | (?P<ratio>(?<![\d.,/:])(?:[1-9]\s?(?:[:/]|pour|to)\s?1(?!\d|[.,/]\d)
+      |\b(?:un|deux|trois|quatre|one|two|three|four)\s(?:pour|to)\s(?:un|one)\b))
   | (?P<ordinal>(?<![\d.,])[123](?=(?:er|ere|re|e|eme|ieme|nd|nde|st|rd)\b))(?:[a-z]+)
   | (?P<number>\d+(?:[.,]\d+)?)
   | (?P<word>[^\W\d_]+)
@@ -21,11 +22,18 @@ _PATTERN = re.compile(
     re.VERBOSE,
 )
 _NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
+_SPELT = {"un": "1", "deux": "2", "trois": "3", "quatre": "4"}
+_SPELT |= {"one": "1", "two": "2", "three": "3", "four": "4"}
 _ROMAN = {"i": "1", "ii": "2", "iii": "3"}
 _BEFORE_ROMAN = frozenset({"bav", "bloc", "av", "mobitz", "typ", "degr", "degre", "grad", "m", "2", "1", "3"})
 _WAVES = frozenset("pqrstufj")
 # Two words that say the same as one, whichever order French or English puts them in.
-_PAIRS = {("bloc", "av"): "bav", ("av", "bloc"): "bav"}
+_PAIRS = {
+    ("bloc", "av"): "bav",
+    ("av", "bloc"): "bav",
+    ("non", "specifiqu"): "aspecifiqu",
+    ("non", "specific"): "nonspecific",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
         start, end = found.span()
         key = found.group() if kind != "ordinal" else found.group()[0]
         if kind == "ratio":
-            key = f"{key[0]}:1"
+            key = f"{_SPELT.get(key.split()[0], key[0])}:1"
         elif kind == "special":
             key = "rscomplex" if key == "rs" else key.replace(" ", "")
         elif kind == "dash":

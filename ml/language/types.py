@@ -6,6 +6,7 @@ from typing import Literal
 
 Language = Literal["fr", "en"]
 LanguageHint = Literal["auto", "fr", "en"]
+Sex = Literal["female", "male"]
 
 
 class Polarity(StrEnum):

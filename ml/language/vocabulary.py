@@ -8,7 +8,9 @@ accents:
 - `common` words are never taken for misspelt medical ones;
 - `prefixes` are joined to the word after them, unless it is among `unjoined`;
 - `equal` words are read as others;
+- `adverbs` may stand inside a cue (`pas formellement exclu`);
 - `comparisons` rank one diagnosis above another, as folded text;
+- `open` say that something is not excluded, as folded text;
 - `turns` end the reach of a negation or a doubt;
 - `before` and `after` hold the cues of each stance, by the side of the name they stand on.
 """
@@ -16,6 +18,8 @@ accents:
 import json
 from pathlib import Path
 from typing import Any
+
+from ml.language.normalising import stem
 
 _CONTENT: dict[str, Any] = json.loads(
     (Path(__file__).parent / "data" / "vocabulary.json").read_text(encoding="utf-8")
@@ -30,6 +34,8 @@ UNJOINED = frozenset[str](_CONTENT["unjoined"])
 EQUAL: dict[str, str] = _CONTENT["equal"]
 TURNS = frozenset[str](_CONTENT["turns"])
 COMPARISONS: tuple[str, ...] = tuple(_CONTENT["comparisons"])
+ADVERBS = frozenset[str](stem(word) for word in _CONTENT["adverbs"])
+LEFT_OPEN: tuple[str, ...] = tuple(_CONTENT["open"])
 CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]
 CUES_AFTER: dict[str, list[str]] = _CONTENT["after"]
 JOINTS = frozenset({",", "et", "ou", "ni", "and", "or", "nor", "/", "+", "&"})

@@ -1,0 +1,107 @@
+"""What does not hold together in a text, and how it weighs its diagnoses."""
+
+import pytest
+
+from ml.language.matching import EmbeddedMatcher
+from ml.language.types import Expression, FindingKind, Reading
+
+
+def kinds(reading: Reading) -> set[FindingKind]:
+    return {finding.kind for finding in reading.findings}
+
+
+@pytest.mark.parametrize(
+    "text, kind",
+    [
+        ("BBG complet et BBD complet", FindingKind.CONTRADICTION),
+        ("ECG normal. Embolie pulmonaire avec S1Q3", FindingKind.CONTRADICTION),
+        ("PR normal, PR allongé", FindingKind.CONTRADICTION),
+        ("Pas de FA. Au total FA.", FindingKind.POLARITY_CONFLICT),
+        ("Aucun sus-décalage du ST. Sus-décalage ST inférieur.", FindingKind.POLARITY_CONFLICT),
+        ("Rythme régulier, rythme non régulier", FindingKind.POLARITY_CONFLICT),
+        ("FC à 130/min, bradycardie", FindingKind.MEASUREMENT_CONFLICT),
+        ("PR court à 240 ms", FindingKind.MEASUREMENT_CONFLICT),
+        ("QRS à 80 ms donc BBD complet", FindingKind.MEASUREMENT_CONFLICT),
+        ("Sokolow positif à 20 mm", FindingKind.MEASUREMENT_CONFLICT),
+        ("BBD complet, QRS fins", FindingKind.INTERNAL_ERROR),
+        ("Mobitz 2 avec allongement progressif du PR", FindingKind.INTERNAL_ERROR),
+        ("Tachycardie ventriculaire", FindingKind.UNSUPPORTED_DIAGNOSIS),
+        ("FA plutôt qu'un flutter", FindingKind.RANKED_DIFFERENTIAL),
+        ("FA probable, un flutter est possible", FindingKind.HEDGED_DIFFERENTIAL),
+        ("HVG probable sans pouvoir exclure autre chose", FindingKind.HEDGED_DIFFERENTIAL),
+    ],
+)
+def test_it_is_found(matcher: EmbeddedMatcher, text: str, kind: FindingKind) -> None:
+    assert kind in kinds(matcher.match(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Rythme sinusal, FC 75/min, axe normal, PR normal, QRS fins, QT normal",
+        "Bradycardie sinusale à 55/min",  # many teach 60 as the limit: no wrong word
+        "BAV 2 Mobitz 1 : allongement progressif du PR puis onde P bloquée",
+        "Hypothèse de FA écartée, rythme sinusal",
+        "Tachycardie à QRS larges, dissociation AV : tachycardie ventriculaire",
+        "PR allongé à 240 ms",
+    ],
+)
+def test_a_sound_text_has_no_finding(matcher: EmbeddedMatcher, text: str) -> None:
+    assert matcher.match(text).findings == ()
+
+
+def test_a_finding_says_what_it_is_about_and_where(matcher: EmbeddedMatcher) -> None:
+    text = "BBG complet et BBD complet"
+    (finding,) = matcher.match(text).findings
+
+    assert finding.concepts == ("LBBB_COMPLETE", "RBBB_COMPLETE")
+    assert [text[span.start : span.end] for span in finding.spans] == ["BBG complet", "BBD complet"]
+
+
+@pytest.mark.parametrize(
+    "text, meaning, agrees",
+    [
+        ("PR 240 ms", "PR_PROLONGED", None),
+        ("PR allongé à 240 ms", "PR_PROLONGED", True),
+        ("PR normal à 240 ms", "PR_PROLONGED", False),
+        ("FC 45/min, normocarde", "BRADYCARDIA", False),
+        ("FC 45/min. Plus tard tachycardie", "BRADYCARDIA", None),  # another sentence
+        ("QTc 455 ms", "QT_NORMAL", None),
+        ("Homme, QTc 455 ms", "QT_PROLONGED", None),
+        ("Femme, QTc 455 ms", "QT_NORMAL", None),
+    ],
+)
+def test_a_number_knows_what_it_means_and_whether_its_sentence_agrees(
+    matcher: EmbeddedMatcher,
+    text: str,
+    meaning: str,
+    agrees: bool | None,  # noqa: FBT001 - a column of the table
+) -> None:
+    (measurement,) = matcher.match(text).measurements
+
+    assert (measurement.meaning, measurement.agrees) == (meaning, agrees)
+
+
+def test_a_sex_that_is_given_goes_before_what_the_text_says(matcher: EmbeddedMatcher) -> None:
+    (measurement,) = matcher.match("Femme, QTc 455 ms", sex="male").measurements
+
+    assert measurement.meaning == "QT_PROLONGED"
+
+
+@pytest.mark.parametrize(
+    "text, implied",
+    [
+        ("pas d'onde P, RR irréguliers", {"ATRIAL_FIBRILLATION"}),
+        ("Sokolow à 42 mm", {"LVH"}),
+        ("allongement progressif du PR puis une onde P bloquée", {"AV_BLOCK_2_MOBITZ_1"}),
+        ("pas d'onde P, RR irréguliers : FA", set()),  # named: never counted twice
+        ("pas d'onde P, RR irréguliers, ce n'est pas une FA", set()),  # denied
+        ("onde delta ?", set()),  # only possible
+    ],
+)
+def test_what_signs_amount_to_is_implied(matcher: EmbeddedMatcher, text: str, implied: set[str]) -> None:
+    claims = matcher.match(text).claims
+
+    assert {each.concept for each in claims if each.expression is Expression.IMPLIED} == implied
+    assert all(each.confidence < 70 for each in claims if each.expression is Expression.IMPLIED)
