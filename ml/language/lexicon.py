@@ -11,7 +11,7 @@ from rapidfuzz.distance import OSA
 from ml.language.ontology import Concept, Ontology
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
-from ml.language.vocabulary import COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS
+from ml.language.vocabulary import COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS, TRANSPARENT
 
 _NEGATIVE_OPENINGS = frozenset({"pas", "san", "absenc", "aucun", "no", "without", "non"})
 _MOST_SKIPPED = 5
@@ -171,7 +171,8 @@ class Lexicon:
                 if following.name and not self._only_qualifies(following.name, taken.affirmed):
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
-            if path.used and path.skipped < _MOST_SKIPPED and (key in SKIPPED or index in values):
+            passed = key in SKIPPED or index in values or _joins_skipped(keys, index)
+            if path.used and path.skipped < _MOST_SKIPPED and passed:
                 stack.append((node, index + 1, path.over(key, named=node.name is not None)))
 
     def _windows(self, keys: list[str], typos: frozenset[int]) -> Iterator[Hit]:
@@ -202,6 +203,16 @@ class Lexicon:
     def _only_qualifies(self, name: tuple[str, ...], affirmed: int) -> bool:
         """Say whether the words after a negation add nothing to the concept that those before it name."""
         return affirmed > 0 and self._names[name][0] == self._names[name[:affirmed]][0]
+
+
+def _joins_skipped(keys: Sequence[str], index: int) -> bool:
+    """Say whether an `and` stands between two adjectives that may be passed over."""
+    return (
+        keys[index] in {"et", "and"}
+        and 0 < index < len(keys) - 1
+        and keys[index - 1] in TRANSPARENT
+        and keys[index + 1] in TRANSPARENT
+    )
 
 
 def name_keys(name: str) -> tuple[str, ...]:

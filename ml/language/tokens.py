@@ -12,7 +12,7 @@ _PATTERN = re.compile(
     (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$)|\s+(?:ant|inf|lat|sep|post|apic|circ))|rsr'?|r'|r/t|rs(?=\s?(?:[<>]|en\sv|v[1-9]|\d+\s?ms))|ac/fa|s1\s?q3(?:\s?t3)?))
   | (?P<lead>(?<![a-z0-9])(?:v[1-9]r?|d(?:iii|ii|i|[123])|av[rlf]|v[rl])(?![a-z0-9]))
   | (?P<ratio>(?<![\d.,/:])(?:[1-9]\s?(?:[:/]|pour|to)\s?1(?!\d|[.,/]\d)
-      |\b(?:un|deux|trois|quatre|one|two|three|four)\s(?:pour|to)\s(?:un|one)\b))
+      |\b(?:un|deux|trois|quatre|one|two|three|four)[\s-](?:pour|to)[\s-](?:un|one)\b))
   | (?P<ordinal>(?<![\d.,])[123](?=(?:er|ere|re|e|eme|ieme|nd|nde|st|rd)\b))(?:[a-z]+)
   | (?P<number>\d+(?:[.,]\d+)?)
   | (?P<word>[^\W\d_]+)
@@ -71,7 +71,8 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
         start, end = found.span()
         key = found.group() if kind != "ordinal" else found.group()[0]
         if kind == "ratio":
-            key = f"{_SPELT.get(key.split()[0], key[0])}:1"
+            spelt = key.replace("-", " ").partition(" ")[0]
+            key = f"{_SPELT.get(spelt, key[0])}:1"
         elif kind == "special":
             key = "rscomplex" if key == "rs" else key.replace(" ", "")
         elif kind == "dash":

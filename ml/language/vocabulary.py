@@ -27,7 +27,8 @@ _CONTENT: dict[str, Any] = json.loads(
 
 SMALL_WORDS = frozenset[str](_CONTENT["small_words"])
 INNER_NEGATIONS = frozenset({"non", "pas", "not", "n", "ne"})
-SKIPPED = SMALL_WORDS.union(_CONTENT["verbs"], _CONTENT["degrees"], _CONTENT["transparent"], INNER_NEGATIONS)
+TRANSPARENT = frozenset[str](_CONTENT["transparent"])
+SKIPPED = SMALL_WORDS.union(_CONTENT["verbs"], _CONTENT["degrees"], TRANSPARENT, INNER_NEGATIONS)
 COMMON = frozenset[str](_CONTENT["common"])
 PREFIXES = frozenset[str](_CONTENT["prefixes"])
 UNJOINED = frozenset[str](_CONTENT["unjoined"])
