@@ -31,6 +31,7 @@ from schema.queries.attempts import AttemptQueries
 from schema.queries.audit import AuditQueries
 from schema.queries.cases import CaseQueries
 from schema.queries.concepts import ConceptQueries
+from schema.queries.grades import GradeQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.sessions import SessionQueries
@@ -46,6 +47,7 @@ QUERIES = (
     AuditQueries,
     CaseQueries,
     ConceptQueries,
+    GradeQueries,
     SessionQueries,
     AttemptQueries,
     JobQueries,

@@ -47,7 +47,12 @@ class Services:
     @cached_property
     def submissions(self) -> Submissions:
         """Return what ends attempts; it keeps its own transactions."""
-        return Submissions(self.database, self.clock, Grader(self.matcher, self.ontology))
+        return Submissions(self.database, self.clock, self.grader)
+
+    @cached_property
+    def grader(self) -> Grader:
+        """Return what marks answers."""
+        return Grader(self.matcher, self.ontology)
 
 
 @dataclass

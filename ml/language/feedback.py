@@ -3,19 +3,23 @@
 from dataclasses import dataclass
 
 from ml.language.grades import Grade, GradedItem, Reason, Role, Verdict, WrongClaim
+from ml.language.judging import Judgment
 from ml.language.ontology import Ontology
-from ml.language.types import Language
+from ml.language.types import Finding, FindingKind, Language
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Sentences for a student: one for each graded item and wrong claim, in the grade's order.
+    """Sentences for a student: one for each graded item, wrong claim and finding, in the grade's order.
 
-    A sentence does not repeat the concept it is about: it is shown beside its name.
+    A sentence on an item or a claim does not repeat the concept it is about: it is shown beside its name.
+    One on a finding is empty where the answer does well: rivals that are ranked or left open.
     """
 
     items: tuple[str, ...]
     wrong: tuple[str, ...]
+    findings: tuple[str, ...]
+    judgment: str
     summary: str
 
 
@@ -60,6 +64,65 @@ _WRONG: dict[Reason, tuple[str, str]] = {
         "The expected territory is that of “{expected}”.",
     ),
 }
+_FINDINGS: dict[FindingKind, tuple[str, str]] = {
+    FindingKind.CONTRADICTION: (
+        "« {first} » et « {last} » ne peuvent pas être vrais du même tracé.",
+        "“{first}” and “{last}” cannot both be true of one tracing.",
+    ),
+    FindingKind.POLARITY_CONFLICT: (
+        "Votre réponse affirme « {first} » et l’écarte aussi.",
+        "Your answer states “{first}” and denies it as well.",
+    ),
+    FindingKind.MEASUREMENT_CONFLICT: (
+        "La valeur que vous donnez ne s’accorde pas avec « {last} ».",
+        "The value you give does not agree with “{last}”.",
+    ),
+    FindingKind.INTERNAL_ERROR: (
+        "« {first} » s’accorde mal avec « {last} » : relisez l’un des deux.",
+        "“{first}” does not fit “{last}”: look at one of them again.",
+    ),
+    FindingKind.UNSUPPORTED_DIAGNOSIS: (
+        "« {first} » est un diagnostic grave : citez les signes qui l’appuient.",
+        "“{first}” is a grave diagnosis: give the signs that support it.",
+    ),
+}
+_JUDGMENTS: dict[Judgment, tuple[str, str]] = {
+    Judgment.EXPLICIT_CORRECT: ("Diagnostic posé.", "Diagnosis made."),
+    Judgment.PARAPHRASED: ("Diagnostic posé en d’autres mots.", "Diagnosis made in other words."),
+    Judgment.IMPLICIT_COMPLETE: (
+        "Signes complets, diagnostic non nommé.",
+        "All the signs, the diagnosis not named.",
+    ),
+    Judgment.IMPLICIT_PARTIAL: ("Description partielle.", "Partial description."),
+    Judgment.INSUFFICIENT: ("Trop peu pour juger.", "Too little to judge."),
+    Judgment.INTERNAL_ERROR: (
+        "Diagnostic posé, avec une erreur dans la description.",
+        "Diagnosis made, with an error in the description.",
+    ),
+    Judgment.CONTRADICTION: ("Conclusions contradictoires.", "Contradictory conclusions."),
+    Judgment.POLARITY_CONFLICT: (
+        "Un même élément est affirmé et écarté.",
+        "The same thing is stated and denied.",
+    ),
+    Judgment.MEASUREMENT_CONFLICT: (
+        "Une mesure et son interprétation se contredisent.",
+        "A measurement and its interpretation disagree.",
+    ),
+    Judgment.UNSUPPORTED_CRITICAL: (
+        "Diagnostic grave erroné, sans signe à l’appui.",
+        "Wrong grave diagnosis, with no sign for it.",
+    ),
+    Judgment.WRONG_DIAGNOSIS: ("Autre diagnostic que celui attendu.", "Another diagnosis than expected."),
+    Judgment.HEDGED_CORRECT: ("Diagnostic seulement évoqué.", "Diagnosis only suggested."),
+    Judgment.RANKED_CORRECT: (
+        "Diagnostic retenu parmi d’autres, hiérarchisés.",
+        "Diagnosis ranked above the others.",
+    ),
+    Judgment.APPROPRIATE_UNCERTAINTY: (
+        "Diagnostic probable, incertitude dite.",
+        "Diagnosis held likely, the uncertainty said.",
+    ),
+}
 
 
 def feedback(grade: Grade, ontology: Ontology, language: Language = "fr") -> Feedback:
@@ -73,6 +136,8 @@ def feedback(grade: Grade, ontology: Ontology, language: Language = "fr") -> Fee
     return Feedback(
         items=tuple(_item(item, ontology, language) for item in grade.items),
         wrong=tuple(_wrong(claim, ontology, language) for claim in grade.wrong),
+        findings=tuple(_finding(finding, ontology, language) for finding in grade.findings),
+        judgment=_spaced(_chosen(_JUDGMENTS[grade.judgment], language), language) if grade.judgment else "",
         summary=_summary(grade, language),
     )
 
@@ -85,6 +150,14 @@ def _item(item: GradedItem, ontology: Ontology, language: Language) -> str:
 def _wrong(claim: WrongClaim, ontology: Ontology, language: Language) -> str:
     expected = ontology.concept(claim.because.concept or claim.concept).label(language)
     return _spaced(_chosen(_WRONG[claim.because.reason], language).format(expected=expected), language)
+
+
+def _finding(finding: Finding, ontology: Ontology, language: Language) -> str:
+    pair = _FINDINGS.get(finding.kind)
+    if pair is None:
+        return ""
+    named = [ontology.concept(concept).label(language) for concept in finding.concepts]
+    return _spaced(_chosen(pair, language).format(first=named[0], last=named[-1]), language)
 
 
 def _summary(grade: Grade, language: Language) -> str:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ml.language.types import Span
+from ml.language.judging import Judgment
+from ml.language.types import Finding, Span
 
 GRADER_VERSION = "2"
 
@@ -101,10 +102,16 @@ class Grade:
         One for each item of the key, in its order.
     supplementary
         Identifiers affirmed beyond the key, without effect on the mark.
+    judgment
+        How the answer stands to the scored items as a whole; None where the key has none.
+    findings
+        What does not hold together in the answer by itself.
     """
 
     score: float
     items: tuple[GradedItem, ...]
     wrong: tuple[WrongClaim, ...]
     supplementary: tuple[str, ...]
+    judgment: Judgment | None = None
+    findings: tuple[Finding, ...] = ()
     grader_version: str = GRADER_VERSION

@@ -24,7 +24,8 @@ is *wrong* and listed with where it was said. Anything else beyond the key is su
 without effect on the mark. Concepts picked from the list count as asserted.
 
 The mark is 100 times the sum of coefficient times credit over the sum of coefficients, over scored items;
-descriptive items are marked the same way and do not count. A key with no scored item gives 100.
+descriptive items are marked the same way and do not count. A key with no scored item gives 100. What does not
+hold together in the answer by itself, and the judgement of it as a whole, go with the mark without moving it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,6 +43,7 @@ from ml.language.grades import (
     Verdict,
     WrongClaim,
 )
+from ml.language.judging import judge
 from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Polarity, Reading, Span
 
@@ -97,7 +99,15 @@ def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontol
         ontology.concept(item.concept)
     answer = _Answer(reading, picked, [item.concept for item in key], ontology)
     items = tuple(answer.graded(item) for item in key)
-    return Grade(score=_score(items), items=items, wrong=answer.wrong(), supplementary=answer.supplementary())
+    scored = [item.concept for item in key if item.role is Role.SCORED]
+    return Grade(
+        score=_score(items),
+        items=items,
+        wrong=answer.wrong(),
+        supplementary=answer.supplementary(),
+        judgment=judge(reading, scored, ontology) if scored else None,
+        findings=reading.findings,
+    )
 
 
 def _score(items: Iterable[GradedItem]) -> float:

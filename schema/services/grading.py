@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlmodel import Session
+
 from ml.language import grading as rules
 from ml.language.grading import (
     Because,
@@ -16,12 +18,13 @@ from ml.language.grading import (
     Verdict,
     WrongClaim,
 )
+from ml.language.judging import Judgment
 from ml.language.ontology import Ontology
-from ml.language.types import Language, Reading, Span
-from schema.models.cases import CaseRevision
+from ml.language.types import Finding, FindingKind, Language, Reading, Span
+from schema.models.cases import Annotation, Case, CaseRevision
 from schema.services.answers import Draft
 from schema.services.matching import CachedMatcher
-from schema.services.revisions import pinned_annotations
+from schema.services.revisions import annotations_of, pinned_annotations
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,16 @@ class Key:
     @classmethod
     def of(cls, revision: CaseRevision) -> "Key":
         """Return the key in a kept revision."""
-        items = [
-            KeyItem(row.concept_id, row.coefficient, Role(row.role))
-            for row in pinned_annotations(revision.snapshot)
-        ]
-        return cls(revision.number, tuple(items))
+        return cls(revision.number, _items(pinned_annotations(revision.snapshot)))
+
+    @classmethod
+    def now(cls, session: Session, case: Case) -> "Key":
+        """Return the key as the case has it now, saved or not in a training session."""
+        return cls(case.revision, _items(annotations_of(session, case.id or 0)))
+
+
+def _items(rows: Iterable[Annotation]) -> tuple[KeyItem, ...]:
+    return tuple(KeyItem(row.concept_id, row.coefficient, Role(row.role)) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,11 @@ class StoredGrade:
             self.grade,
             items=tuple(item for item in self.grade.items if _known(item, ontology)),
             wrong=tuple(claim for claim in self.grade.wrong if _known(claim, ontology)),
+            findings=tuple(
+                finding
+                for finding in self.grade.findings
+                if all(concept in ontology for concept in finding.concepts)
+            ),
         )
         told = rules.feedback(known, ontology, language)
         items = dict(zip((item.concept for item in known.items), told.items, strict=True))
@@ -81,6 +94,8 @@ class StoredGrade:
         return Feedback(
             items=tuple(items.get(item.concept, "") for item in self.grade.items),
             wrong=tuple(wrong.get(claim.concept, "") for claim in self.grade.wrong),
+            findings=told.findings,
+            judgment=told.judgment,
             summary=told.summary,
         )
 
@@ -122,6 +137,11 @@ def stored_grade(document: dict[str, Any]) -> StoredGrade:
             for fields in document["wrong"]
         ),
         supplementary=tuple(fields["concept"] for fields in document["supplementary"]),
+        judgment=Judgment(document["judgment"]) if document.get("judgment") else None,
+        findings=tuple(
+            Finding(FindingKind(fields["kind"]), tuple(fields["concepts"]), _spans(fields["spans"]))
+            for fields in document.get("findings", ())
+        ),
         grader_version=document["grader_version"],
     )
     return StoredGrade(
@@ -152,6 +172,11 @@ def _document(grade: Grade, reading: Reading) -> dict[str, Any]:
         "wrong": [{"concept": claim.concept, **_grounds(claim)} for claim in grade.wrong],
         "supplementary": [
             {"concept": concept, "spans": _pairs(stated.get(concept, ()))} for concept in grade.supplementary
+        ],
+        "judgment": grade.judgment.value if grade.judgment else None,
+        "findings": [
+            {"kind": each.kind.value, "concepts": list(each.concepts), "spans": _pairs(each.spans)}
+            for each in grade.findings
         ],
         "grader_version": grade.grader_version,
     }

@@ -20,6 +20,8 @@ from ml.language.types import (
     Certainty,
     Claim,
     Expression,
+    Finding,
+    FindingKind,
     LanguageHint,
     Measurement,
     Polarity,
@@ -159,6 +161,7 @@ def moved(reading: Reading, origin: list[int]) -> Reading:
         reading,
         claims=tuple(replace(claim, spans=tuple(map(span, claim.spans))) for claim in reading.claims),
         measurements=tuple(replace(each, span=span(each.span)) for each in reading.measurements),
+        findings=tuple(replace(each, spans=tuple(map(span, each.spans))) for each in reading.findings),
         unresolved=tuple(map(span, reading.unresolved)),
     )
 
@@ -172,11 +175,20 @@ def unpacked(data: bytes) -> Reading | None:
             measurements=tuple(
                 Measurement(**each | {"span": Span(**each["span"])}) for each in fields["measurements"]
             ),
+            findings=tuple(_finding(finding) for finding in fields["findings"]),
             unresolved=tuple(Span(**span) for span in fields["unresolved"]),
             source=fields["source"],
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _finding(fields: dict[str, Any]) -> Finding:
+    return Finding(
+        kind=FindingKind(fields["kind"]),
+        concepts=tuple(fields["concepts"]),
+        spans=tuple(Span(**span) for span in fields["spans"]),
+    )
 
 
 def _claim(fields: dict[str, Any]) -> Claim:

@@ -6,6 +6,7 @@ import strawberry
 
 from ml.language import grading as rules
 from ml.language.grading import Role, Verdict
+from ml.language.judging import Judgment
 from ml.language.types import Span as Stretch
 from schema.context import Context, Info
 from schema.models.cases import AnnotationRole
@@ -21,6 +22,27 @@ describe_enum(
     "The answer states something more general, or holds it only possible.",
     "The answer does not speak of it.",
     "The answer denies it, or states what excludes it.",
+)
+
+
+describe_enum(
+    Judgment,
+    "Judgment",
+    "How an answer stands to what was expected, as a whole.",
+    "The diagnosis is named, and nothing goes against it.",
+    "The diagnosis, or its signs, are put in other words.",
+    "The diagnosis is not named; its signs are all there.",
+    "Some of its signs, or a wider name, are there.",
+    "There is too little to judge.",
+    "The diagnosis is named beside a sign that argues against it.",
+    "Two conclusions exclude each other.",
+    "One thing is affirmed and denied.",
+    "A number is called what it is not.",
+    "Another, grave diagnosis is stated without any sign for it.",
+    "Another diagnosis is stated.",
+    "The diagnosis is held to be one possibility.",
+    "The diagnosis is ranked above others.",
+    "The diagnosis is held likely, others are left open.",
 )
 
 
@@ -72,6 +94,12 @@ class Grade:
     score: float = strawberry.field(description="0-100.")
     items: list[GradedConcept] = strawberry.field(description="One for each thing the key expects.")
     extra: list[GradedClaim] = strawberry.field(description="Claims beyond the key, wrong ones first.")
+    judgment: Judgment | None = strawberry.field(
+        description="How the answer stands to the key as a whole; null for marks made before it was kept."
+    )
+    findings: list[str] = strawberry.field(
+        description="What does not hold together in the answer by itself, a sentence each."
+    )
     feedback: list[str] = strawberry.field(description="The mark in words, in the viewer's language.")
     key_revision: int = strawberry.field(description="The case's revision the key was taken from.")
     ontology_version: str = strawberry.field(description="The ontology the answer was read into.")
@@ -99,6 +127,8 @@ class Grade:
                     for code in stored.grade.supplementary
                 ),
             ],
+            judgment=stored.grade.judgment,
+            findings=[words for words in told.findings if words],
             feedback=[told.summary, *(words for words in (*told.items, *told.wrong) if words)],
             key_revision=stored.key_revision,
             ontology_version=stored.ontology_version,

@@ -36,6 +36,9 @@ def without(dropped: str) -> Ontology:
             parents=tuple(each for each in concept.parents if each != dropped),
             excludes=tuple(each for each in concept.excludes if each != dropped),
             parts=() if dropped in concept.parts else concept.parts,
+            requires=tuple(signs for signs in concept.requires if dropped not in signs),
+            supports=tuple(each for each in concept.supports if each != dropped),
+            against=tuple(each for each in concept.against if each != dropped),
             absence=None if concept.absence == dropped else concept.absence,
         )
 
