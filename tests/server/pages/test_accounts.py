@@ -53,6 +53,40 @@ def test_a_password_that_cannot_be_is_said_beside_its_field_and_never_shown_agai
     assert PASSWORD not in page.html
 
 
+def test_the_address_is_changed(teacher: Visitor) -> None:
+    page = teacher.get("/account")
+    moved = f"moved{teacher.actor.account_id}@example.org"
+    changed = teacher.press(page, "/account/email", email=moved, currentPassword=PASSWORD)
+    page = teacher.follow(changed)
+    assert page.said("done") == ["The e-mail address is changed. Sign in with it from now on."]
+    assert moved in page.words
+    assert teacher.email not in page.words
+    assert teacher.app.site.authentication.sign_in(moved, PASSWORD, "10.77.0.2")
+
+
+@pytest.mark.parametrize(
+    "current, email, name, said",
+    [
+        ("wrong password", "new@example.org", "emailPassword", "This is not your current password."),
+        (PASSWORD, "not an address", "email", "This is not an e-mail address."),
+        (PASSWORD, "", "email", "This is not an e-mail address."),
+    ],
+)
+def test_an_address_that_cannot_be_is_said_beside_its_field_and_kept(
+    teacher: Visitor, current: str, email: str, name: str, said: str
+) -> None:
+    page = teacher.post("/account/email", {"currentPassword": current, "email": email})
+    assert page.error(name) == f"Error: {said}"
+    assert page.error("currentPassword") == ""
+    assert page.values["email"] == email
+    assert current not in page.html
+
+
+def test_an_address_of_someone_else_is_refused_beside_the_field(teacher: Visitor, student: Visitor) -> None:
+    page = teacher.post("/account/email", {"currentPassword": PASSWORD, "email": student.email})
+    assert page.error("email") == "Error: An account with this address exists already."
+
+
 def test_a_token_shows_its_secret_this_once_and_works(teacher: Visitor) -> None:
     page = teacher.get("/account")
     answer = teacher.press(page, "/account/tokens", name="Moodle", scopes=["CASES_READ", "PROFILE"])
@@ -186,6 +220,41 @@ def test_an_administrator_disables_and_enables(meet: Meet, student: Visitor) -> 
     assert "Disabled" in page.words
     admin.press(page, "/accounts/update", ("disabled", "false"))
     assert "Disabled" not in admin.get(f"/accounts?search={student.email}").words
+
+
+def test_a_teacher_resets_nobodys_password(teacher: Visitor, student: Visitor) -> None:
+    page = teacher.get(f"/accounts?search={student.email}")
+    assert student.name in page.words
+    assert "/accounts/reset-password" not in [form.action for form in page.forms]
+    account = global_id("Account", student.actor.account_id)
+    refused = teacher.post("/accounts/reset-password", {"accountId": account}, 403)
+    assert refused.said("care") == ["Your access does not cover this."]
+    assert student.browser.get("/learn").status_code == 200
+
+
+def test_an_administrator_resets_a_password_which_is_shown_this_once(meet: Meet, student: Visitor) -> None:
+    admin = meet(Role.ADMIN)
+    page = admin.get(f"/accounts?search={student.email}")
+    account = global_id("Account", student.actor.account_id)
+    answer = admin.press(page, "/accounts/reset-password", ("accountId", account))
+    assert answer.status_code == 200
+    made = Page(answer.text)
+    assert made.faults() == []
+    [password] = [part.split("<")[0] for part in answer.text.split('<code class="secret">')[1:]]
+    assert f"Temporary password of {student.name} ({student.email})" in made.words
+    assert student.browser.get("/learn").status_code == 303
+    assert student.app.site.authentication.sign_in(student.email, password, "10.79.0.1")
+    assert password not in admin.get(f"/accounts?search={student.email}").html
+
+
+def test_no_administrator_resets_their_own_password_this_way(meet: Meet) -> None:
+    admin = meet(Role.ADMIN)
+    page = admin.get(f"/accounts?search={admin.email}")
+    assert "/accounts/reset-password" not in [form.action for form in page.forms]
+    own = global_id("Account", admin.actor.account_id)
+    refused = admin.post("/accounts/reset-password", {"accountId": own}, 403)
+    assert refused.said("care") == ["This is your own account: change its password on “My account”."]
+    assert admin.ask("/accounts/reset-password", {"accountId": "x"}).status_code == 404
 
 
 def test_no_administrator_shuts_themselves_out(meet: Meet) -> None:
