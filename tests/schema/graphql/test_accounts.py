@@ -313,6 +313,20 @@ def test_a_token_is_made_seen_used_and_ended(world: World) -> None:
     assert authentication.by_api_token(made["secret"]) is None
 
 
+def test_what_a_token_made_ends_when_it_is_revoked(world: World) -> None:
+    teacher = world.person(Role.TEACHER)
+    authentication = Authentication(world.database, world.clock, PASSWORDS)
+    made = world.ask(CREATE_TOKEN, teacher, input={"name": "Moodle", "scopes": ["PROFILE"]})
+    moodle = authentication.by_api_token(made["secret"])
+    second = world.ask(CREATE_TOKEN, moodle, input={"name": "Through Moodle", "scopes": ["PROFILE"]})
+    assert authentication.by_api_token(second["secret"]) is not None
+    world.ask(REVOKE_TOKEN, teacher, input={"id": made["token"]["id"]})
+    assert authentication.by_api_token(second["secret"]) is None
+    assert world.codes(CREATE_TOKEN, moodle, input={"name": "x", "scopes": ["PROFILE"]}) == [
+        "UNAUTHENTICATED"
+    ]
+
+
 def test_someone_elses_token_is_not_found(world: World) -> None:
     made = world.ask(CREATE_TOKEN, world.person(), input={"name": "Moodle", "scopes": ["PROFILE"]})
     refused = world.ask(REVOKE_TOKEN, world.person(), input={"id": made["token"]["id"]})
