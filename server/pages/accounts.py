@@ -89,10 +89,10 @@ async def reset_password(request: Request) -> Response:
 
 async def audit(request: Request) -> Response:
     """List who changed what."""
-    data = await query(request, "audit/list", **page_of(request))
-    return await render(
-        request, "audit/list.html", {**data, "pages": links(request, data["auditEvents"]["pageInfo"])}
-    )
+    asked = request.query_params.get("action", "")
+    data = await query(request, "audit/list", filter={"action": asked} if asked else {}, **page_of(request))
+    given = {**data, "asked": asked, "pages": links(request, data["auditEvents"]["pageInfo"])}
+    return await render(request, "audit/list.html", given)
 
 
 async def _me(request: Request, sent: str = "", done: Submission | None = None, token: str = "") -> Response:

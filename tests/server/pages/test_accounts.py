@@ -1,10 +1,13 @@
 """My account and its tokens, everybody's accounts, the audit trail."""
 
+import re
+
 import pytest
 
 from schema.models.accounts import Account, ApiToken
 from schema.policy import ROLE_SCOPES, Role, Scope
 from schema.types.base import global_id
+from server.migrations import ROOT
 from server.pages.paging import PAGE_SIZE
 from tests.server.conftest import PASSWORD
 from tests.server.pages.conftest import Meet, School, Visitor
@@ -286,11 +289,41 @@ def test_the_audit_trail_says_who_changed_what(meet: Meet, teacher: Visitor, sch
     admin = meet(Role.ADMIN)
     page = admin.get("/audit")
     assert page.headings == ["Audit trail"]
-    assert "case.validated" in page.words
+    assert "Case validated case.validated" in page.words
     assert teacher.name in page.words
     [following] = [link for link in page.links if "after=" in link]
     assert admin.get(f"/audit{following}").headings == ["Audit trail"]
     assert admin.get("/audit?after=nonsense", 400).headings == ["This request cannot be read"]
+
+
+def test_the_audit_trail_is_narrowed_to_one_kind_of_action(meet: Meet, school: School) -> None:
+    for number in range(PAGE_SIZE + 1):
+        school.validated(f"Scellé {number}")
+    page = meet(Role.ADMIN).get("/audit?action=case.validated")
+    shown = re.findall(r'<code class="beneath">([^<]+)</code>', page.html)
+    assert shown == ["case.validated"] * PAGE_SIZE
+    assert page.values["action"] == "case.validated"
+    [older] = [link for link in page.links if "after=" in link]
+    assert "action=case.validated" in older
+    nothing = meet(Role.ADMIN).get("/audit?action=case.forgotten")
+    assert "Nothing of this kind has happened." in nothing.words
+
+
+def test_every_action_the_services_record_has_words_in_both_languages(meet: Meet) -> None:
+    sources = (ROOT / "schema" / "services").glob("*.py")
+    kinds = "account|case|enrolment|session|token"
+    written = re.compile(rf'"((?:{kinds})\.[a-z_]+)"')
+    recorded = {code for path in sources for code in written.findall(path.read_text(encoding="utf-8"))}
+    options = re.compile(r'<option value="([^"]+)"[^>]*>([^<]+)</option>')
+    said: list[dict[str, str]] = []
+    for language in ("en", "fr"):
+        html = meet(Role.ADMIN, language).get("/audit").html
+        said.append({code: word for code, word in options.findall(html) if "." in code})
+    for words in said:
+        assert set(words) == recorded
+        assert len(set(words.values())) == len(recorded)
+        assert not set(words) & set(words.values())
+    assert all(said[0][code] != said[1][code] for code in recorded)
 
 
 def test_every_scope_has_words_in_both_languages(meet: Meet) -> None:
