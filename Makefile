@@ -51,7 +51,7 @@ schema: $(BASE) ## write schema.graphql
 messages: $(BASE) ## bring the French catalogue up to date with the strings in code and templates
 	mkdir -p build
 	.venv/bin/pybabel -q extract --mapping locale/babel.cfg --no-location --ignore-dirs ".* node_modules static tests var build" --sort-output --project Chevet --output build/messages.pot .
-	.venv/bin/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+	.venv/bin/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 100 \
 	  --input-file build/messages.pot --output-dir locale --locale fr
 	$(MAKE) locale/fr/LC_MESSAGES/messages.mo
 

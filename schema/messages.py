@@ -29,6 +29,7 @@ MESSAGES: dict[str, str] = {
     "too_many_attempts": N_("Too many attempts. Try again in {seconds} s."),
     "no_password": N_("This account does not sign in with a password."),
     "role_not_yours_to_give": N_("You may not make an account of this role."),
+    "own_password": N_("This is your own account: change its password on “My account”."),
     "not_your_own_account": N_("Ask another administrator: this is your own account."),
     "in_the_past": N_("Choose a time that is still to come."),
     "scope_beyond_role": N_("This goes beyond your own access: {scopes}."),

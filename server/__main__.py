@@ -2,13 +2,14 @@
 
 import argparse
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from schema.policy import Role, Scope
-from server.settings import SettingsError
+from server.settings import StartError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 ROLES = tuple(role.value for role in Role)
@@ -45,9 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         return run(options) or 0
-    except SettingsError as error:
+    except StartError as error:
         print(error, file=sys.stderr)
         return 2
+    except subprocess.CalledProcessError as error:  # a migration or the demo, which has said why
+        return error.returncode
 
 
 def _add(commands: Commands, name: str, about: str, run: str) -> argparse.ArgumentParser:

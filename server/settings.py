@@ -15,7 +15,11 @@ MIN_SECRET_LENGTH = 32
 KEY_FILE = "secret_key"
 
 
-class SettingsError(Exception):
+class StartError(Exception):
+    """A command cannot begin, for a reason that whoever typed it can mend; its words say which."""
+
+
+class SettingsError(StartError):
     """The settings cannot be used; `problems` names every bad one, never a secret value."""
 
     def __init__(self, problems: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Works off due jobs: inside the server by default, or as a process of its own."""
+"""Works off due jobs and removes old ones: inside the server by default, or as a process of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -10,11 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from schema.context import Services
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Handler, run_due
+from schema.services.pruning import prune
 from server.faults import log_fault
 
 POLL_S = 1.0
 """A job may fall due without anyone ringing: a deadline, or a worker that died."""
 BATCH = 20
+PRUNE_S = 3600.0
+"""What is old is removed at the start and then every hour."""
 
 
 async def work(services: Services, handlers: Mapping[str, Handler]) -> None:
@@ -26,16 +29,25 @@ async def work(services: Services, handlers: Mapping[str, Handler]) -> None:
             await services.doorbell.wait(POLL_S)
 
 
+async def tidy(services: Services) -> None:
+    """Remove old jobs and events for as long as the task lives, a part at a time."""
+    while True:
+        if not await to_thread.run_sync(_pruned, services):
+            await asyncio.sleep(PRUNE_S)
+
+
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
-    """Work off jobs beside what happens within the block."""
-    task = asyncio.create_task(work(services, handlers_of(services)))
+    """Work off jobs, and remove old ones, beside what happens within the block."""
+    tasks = [asyncio.create_task(work(services, handlers_of(services))), asyncio.create_task(tidy(services))]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 def handlers_of(services: Services) -> Mapping[str, Handler]:
@@ -48,4 +60,12 @@ def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:
         return run_due(services.database, handlers, services.clock, BATCH)
     except SQLAlchemyError as error:
         log_fault(error, "none", "looking for due jobs")
+        return 0
+
+
+def _pruned(services: Services) -> int:
+    try:
+        return prune(services.database, services.clock)
+    except SQLAlchemyError as error:
+        log_fault(error, "none", "removing old jobs and events")
         return 0

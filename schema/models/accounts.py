@@ -37,11 +37,12 @@ class WebSession(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """An outside system's key; only its hash is stored."""
+    """An outside system's key; only its hash is stored. `made_through` is the token that asked for it."""
 
     __tablename__ = "api_token"
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id", index=True)
+    made_through: int | None = Field(default=None, foreign_key="api_token.id", index=True)
     name: str
     token_hash: str = Field(unique=True)
     scopes: list[str] = Field(sa_type=JSON)

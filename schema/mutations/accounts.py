@@ -50,6 +50,29 @@ class ChangePasswordInput:
     new_password: str = strawberry.field(description="10 to 200 characters.")
 
 
+@strawberry.input(description="The viewer's new address.")
+class ChangeEmailInput:
+    """An address, and the password that shows who asks."""
+
+    email: str = strawberry.field(description="Address to sign in with from now on.")
+    current_password: str = strawberry.field(description="The password in use.")
+
+
+@strawberry.input(description="An account whose password was lost.")
+class ResetPasswordInput:
+    """An account."""
+
+    account_id: strawberry.ID = strawberry.field(description="The account; not the viewer's own.")
+
+
+@strawberry.type(description="A new password, to be told to its account's holder and changed by them.")
+class TemporaryPassword:
+    """The account and its password."""
+
+    account: Account = strawberry.field(description="The account.")
+    password: str = strawberry.field(description="Shown this once; kept nowhere.")
+
+
 @strawberry.input(description="The viewer's choices; what is left out stays.")
 class SetPreferencesInput:
     """Language and appearance."""
@@ -69,6 +92,14 @@ UpdateAccountResult = Annotated[
 ChangePasswordResult = Annotated[
     Account | Refusal,
     strawberry.union("ChangePasswordResult", description="The viewer's account, or why nothing changed."),
+]
+ChangeEmailResult = Annotated[
+    Account | Refusal,
+    strawberry.union("ChangeEmailResult", description="The viewer's account, or why nothing changed."),
+]
+ResetPasswordResult = Annotated[
+    TemporaryPassword | Refusal,
+    strawberry.union("ResetPasswordResult", description="The new password, or why the old one stays."),
 ]
 SetPreferencesResult = Annotated[
     Account | Refusal,
@@ -109,10 +140,25 @@ class AccountMutations:
     @mutation_field(Scope.PROFILE, "Replace the viewer's password; their other browser sessions end.")
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordResult:  # noqa: A002
         """Check the old one, slowly, outside any transaction."""
-        services, viewer = info.context.services, info.context.viewer
-        change = Authentication(services.database, services.clock, services.passwords).change_password
+        change, viewer = _authentication(info).change_password, info.context.viewer
         passwords = (input.current_password, input.new_password)
         return Account.of(await to_thread.run_sync(change, viewer, *passwords))
+
+    @mutation_field(Scope.PROFILE, "Replace the address the viewer signs in with.")
+    async def change_email(self, info: Info, input: ChangeEmailInput) -> ChangeEmailResult:  # noqa: A002
+        """Check the password, slowly, outside any transaction."""
+        change, viewer = _authentication(info).change_email, info.context.viewer
+        given = (input.current_password, input.email)
+        return Account.of(await to_thread.run_sync(change, viewer, *given))
+
+    @mutation_field(
+        Scope.ACCOUNTS, "Give an account a random password in place of a lost one; its browser sessions end."
+    )
+    async def reset_password(self, info: Info, input: ResetPasswordInput) -> ResetPasswordResult:  # noqa: A002
+        """Hash the password first, then write."""
+        reset, viewer = _authentication(info).reset_password, info.context.viewer
+        made = await to_thread.run_sync(reset, viewer, local_key(input.account_id, "Account"))
+        return TemporaryPassword(account=Account.of(made.account), password=made.password)
 
     @mutation_field(Scope.PROFILE, "Choose the viewer's language and appearance.")
     async def set_preferences(self, info: Info, input: SetPreferencesInput) -> SetPreferencesResult:  # noqa: A002
@@ -127,3 +173,8 @@ class AccountMutations:
                 )
             )
         )
+
+
+def _authentication(info: Info) -> Authentication:
+    services = info.context.services
+    return Authentication(services.database, services.clock, services.passwords)

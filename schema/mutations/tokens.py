@@ -67,7 +67,9 @@ class TokenMutations:
         )
         return CreatedToken(token=ApiToken.of(made.token), secret=made.secret)
 
-    @mutation_field(Scope.PROFILE, "End an API token at once; ending it twice does nothing.")
+    @mutation_field(
+        Scope.PROFILE, "End an API token at once, with those made through it; ending it twice does nothing."
+    )
     async def revoke_token(self, info: Info, input: RevokeTokenInput) -> RevokeTokenResult:  # noqa: A002
         """End it."""
         viewer, clock, key = info.context.viewer, info.context.services.clock, local_key(input.id, "ApiToken")

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,7 +109,8 @@ class Accounts:
             language=language,
             created_at=self.clock(),
         )
-        self._insert(account)
+        with self._written(account):
+            self.session.add(account)
         self._record("account.created", account, role=account.role)
         return account
 
@@ -177,6 +180,43 @@ class Accounts:
         self._record("account.password_changed", account)
         return account
 
+    def reset_password(self, account_id: int, password: NewPassword) -> Account:
+        """Give someone who lost their password another one and end every browser session of theirs.
+
+        Raises
+        ------
+        NotAllowedError
+            For the actor's own account, whose password is changed by who knows it, and for an account without
+            an address, which does not sign in.
+        """
+        account = self.get(account_id)
+        if self._is_own(account):
+            raise NotAllowedError("own_password")
+        if account.email is None:
+            raise NotAllowedError("no_password")
+        account.password_hash = password.hash
+        self._end_sessions(account)
+        self._record("account.password_reset", account)
+        return account
+
+    def set_email(self, account_id: int, email: str) -> Account:
+        """Replace the address an account signs in with; the one it has already changes nothing.
+
+        Raises
+        ------
+        ValidationFailedError
+            For an invalid or taken address.
+        """
+        account, address = self.get(account_id), normal_email(email)
+        if address == account.email:
+            return account
+        if problems := self._address_problems(address, None):
+            raise ValidationFailedError(problems)
+        with self._written(account):
+            account.email = address
+        self._record("account.email_changed", account)
+        return account
+
     def page(self, wanted: AccountFilter, request: PageRequest) -> Page[Account]:
         """Return a page of the accounts the actor may list, by name."""
         statement = select(Account).where(*self._listed())
@@ -215,20 +255,23 @@ class Accounts:
         taken = self.session.exec(select(Account.id).where(Account.email == address)).first() is not None
         return [FieldProblem(where, "email_taken")] if taken else []
 
-    def _insert(self, account: Account) -> None:
-        """Insert; whoever took the address since we looked leaves us its refusal."""
+    @contextmanager
+    def _written(self, account: Account) -> Iterator[None]:
+        """Write what the block changes; whoever took the address since we looked leaves us its refusal."""
         try:
             with self.session.begin_nested():
-                self.session.add(account)
+                yield
         except IntegrityError:
             raise ValidationFailedError.of(
                 "email" if account.external_id is None else "externalId",
                 "email_taken" if account.external_id is None else "external_id_taken",
             ) from None
 
+    def _is_own(self, account: Account) -> bool:
+        return self.actor is not None and self.actor.account_id == account.id
+
     def _check_own(self, account: Account, role: Role | None, *, disabled: bool | None) -> None:
-        own = self.actor is not None and self.actor.account_id == account.id
-        if own and (disabled or role not in {None, Role(account.role)}):
+        if self._is_own(account) and (disabled or role not in {None, Role(account.role)}):
             raise NotAllowedError("not_your_own_account")
 
     def _set(self, account: Account, name: str, value: str) -> None:

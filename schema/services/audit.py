@@ -23,6 +23,7 @@ from schema.policy import Actor
 from schema.services.clock import Clock
 from schema.services.events import EVENT_LOCK
 from schema.services.paging import Sort, page_of
+from schema.services.text import storable
 
 GENESIS = "0" * 64
 """What stands for the hash before the first row's."""
@@ -114,10 +115,13 @@ class Audit:
             raise NotFoundError
         return event
 
-    def page(self, request: PageRequest) -> Page[AuditEvent]:
-        """Return a page of the trail, newest first."""
+    def page(self, request: PageRequest, action: str | None = None) -> Page[AuditEvent]:
+        """Return a page of the trail, or of one kind of action, newest first."""
         newest = Sort(col(AuditEvent.sequence), descending=True)
-        return page_of(self.session, select(AuditEvent), [newest], request)
+        events = select(AuditEvent)
+        if action is not None:
+            events = events.where(AuditEvent.action == storable(action))
+        return page_of(self.session, events, [newest], request)
 
     def _head(self) -> AuditHead:
         """Return the chain's end, held until the transaction ends so that links follow one another."""

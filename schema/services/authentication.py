@@ -1,5 +1,6 @@
 """Who is asking: sign-in with a password, browser sessions, API tokens."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,10 +20,20 @@ from schema.services.throttle import Throttle, TooManyAttemptsError
 
 SESSION_LIFETIME = timedelta(days=14)
 USE_NOTED_EVERY = timedelta(minutes=1)
+TEMPORARY_BYTES = 12
+"""Random bytes of a temporary password: 96 bits, 16 characters to type."""
 
 
 class SignInRefusedError(DomainError):
     """The address and the password do not go together; which of them is wrong is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryPassword:
+    """An account and its new password, which is shown this once and not stored."""
+
+    account: Account
+    password: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,43 @@ class Authentication:
         NotAllowedError
             When the account has no password.
         """
+        self._confirm(actor, current)
+        chosen = self.passwords.new(new, "newPassword")
+        with self.database.write() as session:
+            return Accounts(session, self.clock, actor).set_password(actor.account_id, chosen)
+
+    def change_email(self, actor: Actor, current: str, email: str) -> Account:
+        """Replace the address the actor signs in with.
+
+        Raises
+        ------
+        ValidationFailedError
+            At `currentPassword` when it is wrong or the delay of earlier failures runs, at `email` when the
+            address is invalid or taken: only who knows the password learns which.
+        NotAllowedError
+            When the account has no password.
+        """
+        self._confirm(actor, current)
+        with self.database.write() as session:
+            return Accounts(session, self.clock, actor).set_email(actor.account_id, email)
+
+    def reset_password(self, actor: Actor, account_id: int) -> TemporaryPassword:
+        """Give someone who lost their password a random one, to be told to them and changed by them.
+
+        Raises
+        ------
+        NotFoundError, NotAllowedError
+            When there is no such account, when it is the actor's own, when it does not sign in.
+        """
+        password = secrets.token_urlsafe(TEMPORARY_BYTES)
+        hashed = self.passwords.new(password)
+        with self.database.write() as session:
+            account = Accounts(session, self.clock, actor).reset_password(account_id, hashed)
+            Throttle(session, self.clock, self.passwords).forgive(account=account.email or "")
+        return TemporaryPassword(account, password)
+
+    def _confirm(self, actor: Actor, current: str) -> None:
+        """Make sure that the actor knows their own password, and forget earlier failures if so."""
         with self.database.write() as session:
             account = Accounts(session, self.clock).get(actor.account_id)
             if account.email is None or account.password_hash is None:
@@ -122,14 +170,8 @@ class Authentication:
             self._count(session, account.email)
         if not self.passwords.matches(account.password_hash, current):
             raise ValidationFailedError.of("currentPassword", "wrong_password")
-        chosen = self.passwords.new(new, "newPassword")
         with self.database.write() as session:
             Throttle(session, self.clock, self.passwords).forgive(account=account.email)
-            if chosen.hash is None:
-                problems = list(chosen.problems)
-            else:
-                return Accounts(session, self.clock, actor).set_password(actor.account_id, chosen)
-        raise ValidationFailedError(problems)
 
     def _count(self, session: Session, email: str) -> None:
         try:

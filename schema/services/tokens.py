@@ -1,11 +1,13 @@
 """API tokens of outside systems."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
 
-from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
+from schema.errors import AuthenticationRequiredError, FieldProblem, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account, ApiToken
 from schema.policy import ROLE_SCOPES, Actor, Role, Scope
 from schema.services.audit import Audit
@@ -57,9 +59,12 @@ class Tokens:
         ------
         ValidationFailedError
             For an empty or long name, no scope or one too many, an expiry that has passed.
+        AuthenticationRequiredError
+            When the token that asks was revoked meanwhile.
         """
-        account = self._account(account_id)
-        expires_at = self._within_own(expires_at)
+        account, asking = self._account(account_id), self._asking()
+        if asking is not None and asking.expires_at is not None:
+            expires_at = min(expires_at or asking.expires_at, asking.expires_at)
         label, problems = line(name, "name", MAX_NAME)
         problems += self._scope_problems(account, scopes)
         if expires_at is not None and expires_at <= self.clock():
@@ -71,6 +76,7 @@ class Tokens:
         secret = new_secret(PREFIX)
         token = ApiToken(
             account_id=account_id,
+            made_through=asking.id if asking is not None else None,
             name=label,
             token_hash=digest(secret),
             scopes=sorted(scopes),
@@ -85,7 +91,7 @@ class Tokens:
         return CreatedToken(token, secret)
 
     def revoke(self, token_id: int) -> ApiToken:
-        """End a token at once; revoking it twice does nothing.
+        """End a token at once, with those made through it, and theirs; revoking it twice does nothing.
 
         Raises
         ------
@@ -93,9 +99,13 @@ class Tokens:
             When there is none, or it is someone else's.
         """
         token = self.get(token_id)
-        if token.revoked_at is None:
-            token.revoked_at = self.clock()
-            Audit(self.session, self.clock, self.actor).record("token.revoked", "ApiToken", token.id)
+        ended = made = self._end(col(ApiToken.id) == token_id)
+        while made:
+            made = self._end(col(ApiToken.made_through).in_([each.id for each in made]))
+            ended = [*ended, *made]
+        for each in ended:  # only now: the trail is locked last, as it is by who makes a token
+            detail = {} if each is token else {"through": token_id}
+            Audit(self.session, self.clock, self.actor).record("token.revoked", "ApiToken", each.id, **detail)
         return token
 
     def get(self, token_id: int) -> ApiToken:
@@ -115,12 +125,23 @@ class Tokens:
         actor = self.actor
         return actor is None or actor.account_id == account_id or actor.may(Scope.ACCOUNTS)
 
-    def _within_own(self, end: datetime | None) -> datetime | None:
-        """Return an end no later than that of the token that asks: access does not outlive itself."""
-        asking = self.actor.token_id if self.actor is not None else None
-        own = None if asking is None else self.session.get(ApiToken, asking)
-        ends = [each for each in (end, own.expires_at if own is not None else None) if each is not None]
-        return min(ends, default=None)
+    def _asking(self) -> ApiToken | None:
+        """Return the token that asks, which nobody revokes until the transaction ends; None for a browser."""
+        if self.actor is None or self.actor.token_id is None:
+            return None
+        token = self.session.get(ApiToken, self.actor.token_id, with_for_update={"read": True})
+        if token is not None and token.revoked_at is not None:
+            raise AuthenticationRequiredError
+        return token
+
+    def _end(self, which: ColumnElement[bool]) -> Sequence[ApiToken]:
+        """Revoke those in force; who makes a token through one of them has done so or will be refused."""
+        in_force = select(ApiToken).where(which, col(ApiToken.revoked_at).is_(None)).with_for_update()
+        tokens = self.session.exec(in_force.execution_options(populate_existing=True)).all()
+        for token in tokens:
+            token.revoked_at = self.clock()
+        self.session.flush()
+        return tokens
 
     def _scope_problems(self, account: Account, scopes: frozenset[Scope]) -> list[FieldProblem]:
         if not scopes:

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
-from schema.database import Database
 from schema.errors import ValidationFailedError
 from schema.messages import text_of
 from schema.policy import ROLE_SCOPES, Role, Scope
@@ -16,6 +15,7 @@ from schema.services.accounts import Accounts
 from schema.services.clock import now
 from schema.services.passwords import Passwords
 from schema.services.tokens import Tokens
+from server.opening import opened
 from server.settings import Settings, load_settings
 
 
@@ -47,17 +47,14 @@ def create_token(options: argparse.Namespace) -> int:
 
 
 def _print_made(settings: Settings, make: Callable[[Session], str]) -> int:
-    database = Database(settings.database_url)
     try:
-        with database.write() as session:
+        with opened(settings) as database, database.write() as session:
             secret = make(session)
     except ValidationFailedError as error:
         for problem in error.problems:
             sentence, values = text_of(problem)
             print(f"{'.'.join(problem.path)}: {sentence.format(**values)}", file=sys.stderr)
         return 1
-    finally:
-        database.dispose()
     if secret:
         print(secret)
     return 0

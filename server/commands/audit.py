@@ -2,19 +2,15 @@
 
 import argparse
 
-from schema.database import Database
 from schema.services.audit import verify as verify_trail
+from server.opening import opened
 from server.settings import load_settings
 
 
 def verify(_options: argparse.Namespace) -> int:
     """Print what the verifier found; 1 when the trail was tampered with."""
-    database = Database(load_settings().database_url)
-    try:
-        with database.read() as session:
-            found = verify_trail(session)
-    finally:
-        database.dispose()
+    with opened(load_settings()) as database, database.read() as session:
+        found = verify_trail(session)
     if found.ok:
         print(f"The trail is whole: {found.rows} rows, head {found.head}")
         return 0

@@ -19,6 +19,7 @@ from schema.services.recordings import Recordings, StoredFile, store_upload
 from schema.services.sessions import SessionFields, Sessions
 from server.app import close_services, wire_services
 from server.demo import demo_ecg
+from server.opening import opened
 from server.settings import Settings, load_settings
 from server.signing import Signer
 
@@ -41,7 +42,8 @@ VIGNETTE = "Consultation avant une intervention programmée, sans symptôme."
 def run(_options: argparse.Namespace) -> None:
     """Fill the database the settings name."""
     settings = load_settings()
-    services = wire_services(settings, Signer(settings.secret))
+    with opened(settings):
+        services = wire_services(settings, Signer(settings.secret))
     try:
         seed(settings, services)
     finally:

@@ -10,8 +10,8 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
-from schema.database import Database
 from server.migrations import current_revision, expected_head, is_empty, migrate
+from server.opening import opened
 from server.settings import Settings, load_settings
 
 STOP_SECONDS = 5
@@ -55,13 +55,10 @@ def is_free(host: str, port: int) -> bool:
 
 def prepare(settings: Settings, *, demo: bool, may_migrate: bool) -> None:
     """Migrate the database when it is behind, and fill an empty one with the demo when asked."""
-    database = Database(settings.database_url)
-    try:
+    with opened(settings) as database:
         if may_migrate and current_revision(database) != expected_head():
             migrate(settings)
         empty = demo and is_empty(database)
-    finally:
-        database.dispose()
     if empty:
         subprocess.run([sys.executable, "-m", "server", "seed", "--demo"], check=True)
 

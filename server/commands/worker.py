@@ -7,6 +7,7 @@ import signal
 from schema.context import Services
 from server.app import close_services, wire_services
 from server.logs import configure
+from server.opening import opened
 from server.settings import load_settings
 from server.signing import Signer
 from server.worker import working
@@ -16,7 +17,8 @@ def run(_options: argparse.Namespace) -> None:
     """Work until told to stop."""
     settings = load_settings()
     configure(settings)
-    services = wire_services(settings, Signer(settings.secret))
+    with opened(settings):
+        services = wire_services(settings, Signer(settings.secret))
     try:
         asyncio.run(_until_stopped(services))
     finally:

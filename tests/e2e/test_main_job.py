@@ -121,6 +121,24 @@ def test_a_session_of_three_cases_is_taken_and_graded(
     expect(teacher.locator("#activity")).to_contain_text("Rendu", timeout=5_000)
 
 
+@pytest.mark.parametrize("scripted", [True, False])
+def test_cases_are_looked_for_while_the_session_is_being_filled_in(
+    site: Site, enter: Enter, *, scripted: bool
+) -> None:
+    page = enter("teacher", java_script_enabled=scripted)
+    page.goto(f"{site.address}/builder/session")
+    page.get_by_role("checkbox", name=re.compile("^Rythme sinusal normal")).check()
+    page.get_by_label("Nom", exact=True).fill("Trouvée en cherchant")
+    page.get_by_label("Rechercher", exact=True).fill("aucun cas ne dit cela")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Aucun autre cas validé ici.")).to_be_visible()
+    expect(page.get_by_role("heading", name="1 cas choisi")).to_be_visible()
+    expect(page.get_by_role("checkbox", name=re.compile("^Rythme sinusal normal"))).to_be_checked()
+    page.get_by_role("button", name="Créer la session").click()
+    page.wait_for_url(re.compile("/builder/done/"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trouvée en cherchant")
+
+
 def test_a_matcher_miss_then_a_hit_moves_the_figures_beside_the_page(
     site: Site, enter: Enter, pictures: list[Path]
 ) -> None:

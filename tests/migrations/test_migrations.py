@@ -74,6 +74,31 @@ def test_migrating_twice_keeps_the_rows(database: Database) -> None:
         assert session.execute(text("SELECT topic FROM event")).scalars().all() == ["t"]
 
 
+def test_tokens_made_before_their_lineage_was_kept_are_kept_both_ways(database: Database) -> None:
+    migrate(database.url, "0001")
+    with database.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO account (id, display_name, role, language, theme, created_at)"
+                " VALUES (7, 'Anne', 'teacher', 'fr', 'auto', '2026-03-02 09:00:00.000000')"
+            )
+        )
+        session.execute(
+            text(
+                "INSERT INTO api_token (id, account_id, name, token_hash, scopes, created_at)"
+                " VALUES (3, 7, 'Moodle', 'hash', '[]', '2026-03-02 09:00:00.000000')"
+            )
+        )
+    migrate(database.url)
+    with database.read() as session:
+        assert session.execute(text("SELECT id, name, made_through FROM api_token")).all() == [
+            (3, "Moodle", None)
+        ]
+    migrate(database.url, "0001", down=True)
+    with database.read() as session:
+        assert session.execute(text("SELECT id, account_id, name FROM api_token")).all() == [(3, 7, "Moodle")]
+
+
 def test_two_who_migrate_at_once_both_succeed(database_url: str) -> None:
     environment = {**os.environ, "DATABASE_URL": database_url}
     arguments = [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", "head"]

@@ -3,6 +3,7 @@
 import io
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from graphql import build_schema
 from sqlalchemy import text
 
-from schema.database import Database
+from schema.database import SQLITE_PRAGMAS, Database
 from schema.policy import Role
 from schema.services.authentication import Authentication
 from schema.services.clock import now
@@ -20,6 +21,7 @@ from server.__main__ import main, parser
 from server.commands.serve import prepare
 from server.migrations import ROOT, current_revision, expected_head
 from server.settings import Settings, load_settings
+from tests.support.processes import free_port
 
 HEAVY = ("alembic", "boto3", "mlflow", "numpy", "openai", "pandas", "PIL", "pydicom", "tensorflow", "wfdb")
 
@@ -159,6 +161,108 @@ def test_a_port_that_is_taken_is_named(site: Settings, capsys: pytest.CaptureFix
         assert main(["serve", "--port", str(port)]) == 1
     assert f"Port {port} of 127.0.0.1 is taken" in capsys.readouterr().err
     assert not (site.data_dir / "demo-passwords.txt").exists()
+
+
+STARTING = [
+    ["serve", "--port", "0"],
+    ["serve", "--port", "0", "--no-migrate", "--demo"],
+    ["worker"],
+    ["migrate"],
+    ["seed", "--demo"],
+    ["user", "add", "--email", "a@b.example", "--name", "Ada", "--role", "admin"],
+    ["token", "create", "--role", "teacher", "--name", "LMS"],
+    ["audit", "verify"],
+]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("line", STARTING, ids=" ".join)
+def test_a_database_server_that_nobody_reaches_is_named_in_one_sentence(
+    line: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("DATABASE_URL", f"postgresql+psycopg://chevet:s3cret@127.0.0.1:{port}/ward")
+    assert main(line) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"Cannot use the database ward at 127.0.0.1:{port} (")
+    assert said.endswith("refused): start it, or correct DATABASE_URL.\n")
+    assert "s3cret" not in said
+
+
+@pytest.mark.usefixtures("site")
+def test_a_password_with_an_at_sign_in_the_wrong_place_is_not_quoted_as_a_host(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://chevet:s3c@ret@nowhere.invalid/ward")
+    assert main(["migrate"]) == 2
+    said = capsys.readouterr().err
+    assert "the database ward at nowhere.invalid:5432" in said
+    assert "s3c" not in said
+    assert "ret@" not in said
+
+
+@pytest.mark.usefixtures("site")
+def test_a_database_the_server_does_not_have_is_named(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres_url + "_gone")
+    assert main(["migrate"]) == 2
+    assert "_gone" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("site")
+def test_an_address_that_is_none_is_a_bad_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://chevet:s3cret@localhost:port/ward")
+    assert main(["worker"]) == 2
+    said = capsys.readouterr().err
+    assert "DATABASE_URL: " in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("line", STARTING, ids=" ".join)
+@pytest.mark.parametrize("path", ["a-file/chevet.db", "a-folder"])
+def test_a_file_that_cannot_be_opened_is_named_in_one_sentence(
+    line: list[str],
+    path: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "a-file").touch()
+    (tmp_path / "a-folder").mkdir()
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / path}")
+    assert main(line) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"Cannot use the database {tmp_path / path} (")
+    assert said.count("\n") == 1
+
+
+def test_a_file_that_another_holds_is_named_and_left_as_it_was(
+    site: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SQLITE_PRAGMAS, "busy_timeout", "50")
+    other = sqlite3.connect(site.data_dir / "chevet.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert main(["migrate"]) == 2
+    other.execute("ROLLBACK")
+    other.close()
+    assert "chevet.db (database is locked): see that" in capsys.readouterr().err
+    assert main(["migrate"]) == 0
+
+
+@pytest.mark.usefixtures("site")
+def test_a_demo_that_cannot_be_made_ends_the_start_without_more_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def seed(command: list[str], **_options: object) -> None:
+        raise subprocess.CalledProcessError(2, command)
+
+    monkeypatch.setattr("server.commands.serve.subprocess.run", seed)
+    assert main(["serve", "--port", "0", "--demo"]) == 2
+    assert capsys.readouterr().err == ""
 
 
 def imported_by(statement: str) -> set[str]:

@@ -12,10 +12,13 @@ import pytest
 from schema.context import Services
 from schema.database import Database
 from schema.models.work import Job, JobState
+from schema.services import events
+from schema.services.clock import Clock
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Claim, enqueue
+from schema.services.pruning import KEPT
 from server.app import Application
-from server.worker import handlers_of, work, working
+from server.worker import handlers_of, tidy, work, working
 
 
 @pytest.fixture
@@ -96,6 +99,50 @@ def test_the_server_works_beside_what_it_serves_and_stops_with_it(services: Serv
         return {task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}}
 
     assert asyncio.run(scenario()) == set()
+
+
+def test_old_events_are_removed_beside_the_work_and_again_later(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.worker.PRUNE_S", 0.01)
+    moved = replace(services, clock=lambda: services.clock() + 2 * KEPT)
+
+    def happen(clock: Clock) -> None:
+        with services.database.write() as session:
+            events.append(session, clock, "session:1", "saved", {})
+
+    def left() -> int:
+        with services.database.read() as session:
+            return len(events.after(session, "session:1", 0))
+
+    async def scenario() -> None:
+        async with working(moved):
+            for _ in range(2):
+                happen(services.clock)
+                while left():
+                    await services.doorbell.wait(0.01)
+            happen(moved.clock)
+            await services.doorbell.wait(0.1)
+        assert left() == 1
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def test_a_database_that_is_away_when_old_events_should_go_is_no_end(
+    services: Services, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.worker.PRUNE_S", 0.01)
+    away = replace(services, database=Database(f"sqlite:///{tmp_path}"))
+
+    async def scenario() -> None:
+        task = asyncio.create_task(tidy(away))
+        while caplog.text.count("removing old jobs and events") < 2:
+            await services.doorbell.wait(0.01)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+    away.database.dispose()
 
 
 def test_deadlines_have_a_handler(services: Services) -> None:

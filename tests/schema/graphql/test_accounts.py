@@ -24,6 +24,13 @@ CHANGE = """mutation($input: ChangePasswordInput!) { changePassword(input: $inpu
   __typename ... on Account { id } ... on NotAllowed { code }
   ... on ValidationErrors { fields { path code message } } } }"""
 
+CHANGE_EMAIL = """mutation($input: ChangeEmailInput!) { changeEmail(input: $input) {
+  __typename ... on Account { id email } ... on NotAllowed { code }
+  ... on ValidationErrors { fields { path code message } } } }"""
+RESET = """mutation($input: ResetPasswordInput!) { resetPassword(input: $input) {
+  __typename ... on TemporaryPassword { password account { id email } }
+  ... on NotAllowed { code message } } }"""
+
 
 @pytest.fixture(autouse=True)
 def cheap(world: World) -> None:
@@ -215,11 +222,67 @@ def test_an_account_without_password_has_none_to_change(world: World) -> None:
     assert refused == {"__typename": "NotAllowed", "code": "no_password"}
 
 
+def test_an_address_is_changed_by_who_knows_the_password(world: World) -> None:
+    student, other = with_password(world, Role.STUDENT), world.person(Role.STUDENT)
+
+    def change(current: str, email: str) -> Any:
+        return world.ask(CHANGE_EMAIL, student, input={"currentPassword": current, "email": email})
+
+    assert change("not the password", "zoe@example.org")["fields"][0]["path"] == ["currentPassword"]
+    taken = world.ask("{ viewer { email } }", other)["email"]
+    assert change(PASSWORD, taken)["fields"] == [
+        {
+            "path": ["email"],
+            "code": "email_taken",
+            "message": "An account with this address exists already.",
+        }
+    ]
+    identifier = global_id("Account", student.account_id)
+    assert change(PASSWORD, "Zoe@example.org") == {
+        "__typename": "Account",
+        "id": identifier,
+        "email": "zoe@example.org",
+    }
+    unsigned = world.ask(CHANGE_EMAIL, other, input={"currentPassword": "", "email": "x@example.org"})
+    assert unsigned == {"__typename": "NotAllowed", "code": "no_password"}
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.ADMIN}))
+def test_nobody_but_an_administrator_resets_a_password(world: World, role: Role) -> None:
+    student = with_password(world, Role.STUDENT)
+    given = {"accountId": global_id("Account", student.account_id)}
+    refused = world.ask(RESET, world.person(role), input=given)
+    assert (refused["__typename"], refused["code"]) == ("NotAllowed", "missing_scope")
+    assert Authentication(world.database, world.clock, PASSWORDS).sign_in(
+        "student@example.org", PASSWORD, "203.0.113.7"
+    )
+
+
+def test_an_administrator_resets_a_lost_password_and_no_stranger_s_nor_their_own(world: World) -> None:
+    teacher, admin = with_password(world), world.person(Role.ADMIN)
+    identifier = global_id("Account", teacher.account_id)
+    made = world.ask(RESET, admin, input={"accountId": identifier})
+    assert made["account"] == {"id": identifier, "email": "teacher@example.org"}
+    signing_in = Authentication(world.database, world.clock, PASSWORDS)
+    assert signing_in.sign_in("teacher@example.org", made["password"], "203.0.113.7")
+    own = world.ask(RESET, admin, input={"accountId": global_id("Account", admin.account_id)})
+    assert own == {
+        "__typename": "NotAllowed",
+        "code": "own_password",
+        "message": "This is your own account: change its password on “My account”.",
+    }
+    for forged in ("x", global_id("Case", 1), global_id("Account", 999)):
+        assert world.ask(RESET, admin, input={"accountId": forged})["__typename"] == "NotFound"
+
+
 def test_anonymous_mutations_are_refused(world: World) -> None:
     given = {"displayName": "x", "role": "ADMIN"}
     assert world.codes(CREATE, None, input=given) == ["UNAUTHENTICATED"]
     assert world.codes(UPDATE, None, input={"id": "x"}) == ["UNAUTHENTICATED"]
     assert world.codes(PREFERENCES, None, input={}) == ["UNAUTHENTICATED"]
+    assert world.codes(RESET, None, input={"accountId": "x"}) == ["UNAUTHENTICATED"]
+    unknown = {"currentPassword": "", "email": "x@example.org"}
+    assert world.codes(CHANGE_EMAIL, None, input=unknown) == ["UNAUTHENTICATED"]
 
 
 # API tokens
@@ -248,6 +311,20 @@ def test_a_token_is_made_seen_used_and_ended(world: World) -> None:
     ended = world.ask(REVOKE_TOKEN, teacher, input={"id": made["token"]["id"]})
     assert ended == {"__typename": "ApiToken", "name": "Moodle", "revokedAt": "2026-03-02T09:00:00+00:00"}
     assert authentication.by_api_token(made["secret"]) is None
+
+
+def test_what_a_token_made_ends_when_it_is_revoked(world: World) -> None:
+    teacher = world.person(Role.TEACHER)
+    authentication = Authentication(world.database, world.clock, PASSWORDS)
+    made = world.ask(CREATE_TOKEN, teacher, input={"name": "Moodle", "scopes": ["PROFILE"]})
+    moodle = authentication.by_api_token(made["secret"])
+    second = world.ask(CREATE_TOKEN, moodle, input={"name": "Through Moodle", "scopes": ["PROFILE"]})
+    assert authentication.by_api_token(second["secret"]) is not None
+    world.ask(REVOKE_TOKEN, teacher, input={"id": made["token"]["id"]})
+    assert authentication.by_api_token(second["secret"]) is None
+    assert world.codes(CREATE_TOKEN, moodle, input={"name": "x", "scopes": ["PROFILE"]}) == [
+        "UNAUTHENTICATED"
+    ]
 
 
 def test_someone_elses_token_is_not_found(world: World) -> None:

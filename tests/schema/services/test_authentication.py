@@ -6,8 +6,8 @@ from argon2 import PasswordHasher
 from sqlmodel import Session, SQLModel, col, select, update
 
 from schema.database import Database
-from schema.errors import DomainError, NotAllowedError, ValidationFailedError
-from schema.models.accounts import Account, ApiToken, SignInThrottle, WebSession
+from schema.errors import DomainError, NotAllowedError, NotFoundError, ValidationFailedError
+from schema.models.accounts import Account, ApiToken, AuditEvent, SignInThrottle, WebSession
 from schema.policy import Actor, Role, Scope
 from schema.services.accounts import Accounts
 from schema.services.authentication import SESSION_LIFETIME, Authentication, SignInRefusedError
@@ -379,6 +379,139 @@ def test_a_participant_without_password_has_none_to_change(
         )
     with pytest.raises(NotAllowedError):
         authentication.change_password(actor_of(student), "", NEW)
+
+
+# Changing one's address
+
+MOVED = "anne@hopital.example"
+
+
+def test_a_new_address_signs_in_and_the_old_one_does_not(
+    authentication: Authentication, database: Database, account: Account
+) -> None:
+    old, mine = email_of(account), authentication.sign_in(email_of(account), PASSWORD, HERE)
+    changed = authentication.change_email(actor_of(account), PASSWORD, f" {MOVED.upper()} ")
+    assert changed.email == MOVED
+    fail(authentication, old)
+    assert authentication.sign_in(MOVED, PASSWORD, HERE)
+    assert authentication.by_session_token(mine) is not None
+    with database.read() as session:
+        trail = session.exec(select(AuditEvent).where(AuditEvent.action == "account.email_changed")).one()
+    assert (trail.actor_id, trail.target_id, trail.detail) == (account.id, account.id, {})
+
+
+@pytest.mark.parametrize(
+    "current, email, problem",
+    [
+        ("not the password", MOVED, "currentPassword:wrong_password"),
+        ("not the password", "taken@example.org", "currentPassword:wrong_password"),
+        (PASSWORD, "taken@EXAMPLE.org", "email:email_taken"),
+        (PASSWORD, "no address", "email:invalid_email"),
+        (PASSWORD, "", "email:invalid_email"),
+    ],
+)
+def test_an_address_that_cannot_be_changed_says_why_to_who_knows_the_password(
+    authentication: Authentication, account: Account, current: str, email: str, problem: str
+) -> None:
+    with authentication.database.write() as session:
+        Accounts(session, authentication.clock).create("Luc Roy", Role.STUDENT, "taken@example.org")
+    with pytest.raises(ValidationFailedError, match=f"^{problem}$"):
+        authentication.change_email(actor_of(account), current, email)
+    assert authentication.sign_in(email_of(account), PASSWORD, HERE)
+
+
+def test_the_address_one_has_already_is_no_change(
+    authentication: Authentication, database: Database, account: Account
+) -> None:
+    assert authentication.change_email(actor_of(account), PASSWORD, email_of(account)).email == account.email
+    with database.read() as session:
+        assert "account.email_changed" not in session.exec(select(AuditEvent.action)).all()
+
+
+def test_of_two_who_move_to_one_address_at_once_one_gets_it(
+    authentication: Authentication, database: Database, clock: StoppedClock
+) -> None:
+    people = [actor_of(person(database, clock, name=f"Anne {number}")) for number in range(4)]
+    refused: list[str] = []
+    start = threading.Barrier(len(people))
+
+    def move(actor: Actor) -> None:
+        start.wait()
+        try:
+            authentication.change_email(actor, PASSWORD, MOVED)
+        except ValidationFailedError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=move, args=(actor,)) for actor in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == ["email:email_taken"] * 3
+
+
+def test_guessing_the_password_by_changing_the_address_is_throttled(
+    authentication: Authentication, account: Account
+) -> None:
+    for _ in range(5):
+        with pytest.raises(ValidationFailedError):
+            authentication.change_email(actor_of(account), "not the password", MOVED)
+    with pytest.raises(ValidationFailedError, match=r"^currentPassword:too_many_attempts$"):
+        authentication.change_email(actor_of(account), PASSWORD, MOVED)
+
+
+# Somebody else's lost password
+
+
+def test_a_reset_password_signs_in_and_ends_what_the_old_one_opened(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    admin = person(database, clock, Role.ADMIN)
+    asking = authentication.by_session_token(authentication.sign_in(email_of(admin), PASSWORD, HERE))
+    assert asking is not None
+    before = authentication.sign_in(email_of(account), PASSWORD, HERE)
+    first = authentication.reset_password(asking, account.id or 0)
+    second = authentication.reset_password(asking, account.id or 0)
+    assert first.password != second.password
+    assert authentication.by_session_token(before) is None
+    assert authentication.by_session_token(asking.session_token_hash or "") is None  # a hash is no token
+    fail(authentication, email_of(account))  # neither the old one …
+    with pytest.raises(SignInRefusedError):
+        authentication.sign_in(email_of(account), first.password, HERE)  # … nor the one reset since
+    assert authentication.sign_in(email_of(account), second.password, HERE)
+    with database.read() as session:
+        kept = session.exec(select(WebSession).where(WebSession.account_id == admin.id)).all()
+        trail = session.exec(select(AuditEvent).where(AuditEvent.action == "account.password_reset")).all()
+        stored = [row.model_dump_json() for row in [*trail, session.get_one(Account, account.id)]]
+    assert len(kept) == 1
+    assert [(row.actor_id, row.target_id, row.detail) for row in trail] == [(admin.id, account.id, {})] * 2
+    assert second.password not in "".join(stored)
+
+
+def test_who_forgot_their_password_and_tried_too_often_signs_in_at_once_after_a_reset(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    fail(authentication, email_of(account), 5)
+    with pytest.raises(TooManyAttemptsError):
+        authentication.sign_in(email_of(account), PASSWORD, HERE)
+    admin = actor_of(person(database, clock, Role.ADMIN))
+    made = authentication.reset_password(admin, account.id or 0)
+    assert authentication.sign_in(email_of(account), made.password, HERE)
+
+
+def test_nobody_resets_their_own_password_nor_one_that_signs_nobody_in(
+    authentication: Authentication, database: Database, clock: StoppedClock
+) -> None:
+    admin = actor_of(person(database, clock, Role.ADMIN))
+    with database.write() as session:
+        participant = Accounts(session, clock).create(
+            "P-17", Role.STUDENT, managed_by=admin.account_id, external_id="17"
+        )
+    for account_id, code in [(admin.account_id, "own_password"), (participant.id or 0, "no_password")]:
+        with pytest.raises(NotAllowedError, match=f"^{code}$"):
+            authentication.reset_password(admin, account_id)
+    with pytest.raises(NotFoundError):
+        authentication.reset_password(admin, 99)
 
 
 def test_a_long_password_is_not_cut_short() -> None:

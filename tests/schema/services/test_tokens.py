@@ -1,10 +1,12 @@
+import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from schema.database import Database
-from schema.errors import NotFoundError, ValidationFailedError
+from schema.errors import AuthenticationRequiredError, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account, ApiToken, AuditEvent
 from schema.policy import ROLE_SCOPES, Actor, Role, Scope
 from schema.services.passwords import digest
@@ -146,3 +148,88 @@ def test_a_token_made_by_a_token_ends_with_it_at_the_latest(
     lasting = None if asked is None else timedelta(days=asked)
     second = create(database, through_it, teacher, lasting=lasting)
     assert second.token.expires_at == clock.at + timedelta(days=kept)
+
+
+def through(account: Account, made: CreatedToken) -> Actor:
+    return actor_of(account, scopes=PROFILE, token_id=made.token.id)
+
+
+def revoked(database: Database) -> list[int | None]:
+    with database.read() as session:
+        ended = select(ApiToken.id).where(col(ApiToken.revoked_at).is_not(None))
+        return sorted(session.exec(ended).all(), key=lambda key: key or 0)
+
+
+def test_revoking_a_token_revokes_those_made_through_it_and_theirs_and_no_other(
+    database: Database, clock: StoppedClock, teacher: Account
+) -> None:
+    first = create(database, actor_of(teacher), teacher)
+    other = create(database, actor_of(teacher), teacher)
+    child = create(database, through(teacher, first), teacher)
+    grandchild = create(database, through(teacher, child), teacher)
+    create(database, through(teacher, other), teacher)
+    with database.write() as session:
+        Tokens(session, clock, actor_of(teacher)).revoke(first.token.id or 0)
+    assert revoked(database) == [first.token.id, child.token.id, grandchild.token.id]
+    with database.read() as session:
+        trail = session.exec(select(AuditEvent).where(AuditEvent.action == "token.revoked")).all()
+    assert [(row.target_id, row.detail) for row in sorted(trail, key=lambda row: row.sequence)] == [
+        (first.token.id, {}),
+        (child.token.id, {"through": first.token.id}),
+        (grandchild.token.id, {"through": first.token.id}),
+    ]
+
+
+def test_revoking_a_token_leaves_the_one_it_was_made_through(
+    database: Database, clock: StoppedClock, teacher: Account
+) -> None:
+    first = create(database, actor_of(teacher), teacher)
+    child = create(database, through(teacher, first), teacher)
+    with database.write() as session:
+        Tokens(session, clock, actor_of(teacher)).revoke(child.token.id or 0)
+    assert revoked(database) == [child.token.id]
+
+
+def test_those_made_through_a_token_that_ended_by_itself_are_revoked_with_its_maker(
+    database: Database, clock: StoppedClock, teacher: Account
+) -> None:
+    first = create(database, actor_of(teacher), teacher)
+    brief = create(database, through(teacher, first), teacher, lasting=timedelta(days=1))
+    last = create(database, through(teacher, brief), teacher)
+    clock.pass_(days=2)
+    with database.write() as session:
+        Tokens(session, clock, actor_of(teacher)).revoke(first.token.id or 0)
+    assert revoked(database) == [first.token.id, brief.token.id, last.token.id]
+
+
+def test_a_token_that_was_revoked_meanwhile_makes_none(
+    database: Database, clock: StoppedClock, teacher: Account
+) -> None:
+    first = create(database, actor_of(teacher), teacher)
+    with database.write() as session:
+        Tokens(session, clock, actor_of(teacher)).revoke(first.token.id or 0)
+    with pytest.raises(AuthenticationRequiredError):
+        create(database, through(teacher, first), teacher)
+
+
+def test_a_token_made_while_its_maker_is_revoked_does_not_outlive_it(
+    database: Database, clock: StoppedClock, teacher: Account
+) -> None:
+    first = create(database, actor_of(teacher), teacher)
+    begin = threading.Barrier(5)
+
+    def make() -> None:
+        begin.wait()
+        with suppress(AuthenticationRequiredError):
+            create(database, through(teacher, first), teacher)
+
+    makers = [threading.Thread(target=make) for _ in range(4)]
+    for maker in makers:
+        maker.start()
+    begin.wait()
+    with database.write() as session:
+        Tokens(session, clock, actor_of(teacher)).revoke(first.token.id or 0)
+    for maker in makers:
+        maker.join()
+    with database.read() as session:
+        assert revoked(database) == sorted(session.exec(select(ApiToken.id)).all(), key=lambda key: key or 0)

@@ -1,10 +1,13 @@
 """My account and its tokens, everybody's accounts, the audit trail."""
 
+import re
+
 import pytest
 
 from schema.models.accounts import Account, ApiToken
 from schema.policy import ROLE_SCOPES, Role, Scope
 from schema.types.base import global_id
+from server.migrations import ROOT
 from server.pages.paging import PAGE_SIZE
 from tests.server.conftest import PASSWORD
 from tests.server.pages.conftest import Meet, School, Visitor
@@ -51,6 +54,40 @@ def test_a_password_that_cannot_be_is_said_beside_its_field_and_never_shown_agai
     assert page.error(name) == f"Error: {said}"
     assert (page.values["currentPassword"], page.values["newPassword"]) == ("", "")
     assert PASSWORD not in page.html
+
+
+def test_the_address_is_changed(teacher: Visitor) -> None:
+    page = teacher.get("/account")
+    moved = f"moved{teacher.actor.account_id}@example.org"
+    changed = teacher.press(page, "/account/email", email=moved, currentPassword=PASSWORD)
+    page = teacher.follow(changed)
+    assert page.said("done") == ["The e-mail address is changed. Sign in with it from now on."]
+    assert moved in page.words
+    assert teacher.email not in page.words
+    assert teacher.app.site.authentication.sign_in(moved, PASSWORD, "10.77.0.2")
+
+
+@pytest.mark.parametrize(
+    "current, email, name, said",
+    [
+        ("wrong password", "new@example.org", "emailPassword", "This is not your current password."),
+        (PASSWORD, "not an address", "email", "This is not an e-mail address."),
+        (PASSWORD, "", "email", "This is not an e-mail address."),
+    ],
+)
+def test_an_address_that_cannot_be_is_said_beside_its_field_and_kept(
+    teacher: Visitor, current: str, email: str, name: str, said: str
+) -> None:
+    page = teacher.post("/account/email", {"currentPassword": current, "email": email})
+    assert page.error(name) == f"Error: {said}"
+    assert page.error("currentPassword") == ""
+    assert page.values["email"] == email
+    assert current not in page.html
+
+
+def test_an_address_of_someone_else_is_refused_beside_the_field(teacher: Visitor, student: Visitor) -> None:
+    page = teacher.post("/account/email", {"currentPassword": PASSWORD, "email": student.email})
+    assert page.error("email") == "Error: An account with this address exists already."
 
 
 def test_a_token_shows_its_secret_this_once_and_works(teacher: Visitor) -> None:
@@ -188,6 +225,41 @@ def test_an_administrator_disables_and_enables(meet: Meet, student: Visitor) -> 
     assert "Disabled" not in admin.get(f"/accounts?search={student.email}").words
 
 
+def test_a_teacher_resets_nobodys_password(teacher: Visitor, student: Visitor) -> None:
+    page = teacher.get(f"/accounts?search={student.email}")
+    assert student.name in page.words
+    assert "/accounts/reset-password" not in [form.action for form in page.forms]
+    account = global_id("Account", student.actor.account_id)
+    refused = teacher.post("/accounts/reset-password", {"accountId": account}, 403)
+    assert refused.said("care") == ["Your access does not cover this."]
+    assert student.browser.get("/learn").status_code == 200
+
+
+def test_an_administrator_resets_a_password_which_is_shown_this_once(meet: Meet, student: Visitor) -> None:
+    admin = meet(Role.ADMIN)
+    page = admin.get(f"/accounts?search={student.email}")
+    account = global_id("Account", student.actor.account_id)
+    answer = admin.press(page, "/accounts/reset-password", ("accountId", account))
+    assert answer.status_code == 200
+    made = Page(answer.text)
+    assert made.faults() == []
+    [password] = [part.split("<")[0] for part in answer.text.split('<code class="secret">')[1:]]
+    assert f"Temporary password of {student.name} ({student.email})" in made.words
+    assert student.browser.get("/learn").status_code == 303
+    assert student.app.site.authentication.sign_in(student.email, password, "10.79.0.1")
+    assert password not in admin.get(f"/accounts?search={student.email}").html
+
+
+def test_no_administrator_resets_their_own_password_this_way(meet: Meet) -> None:
+    admin = meet(Role.ADMIN)
+    page = admin.get(f"/accounts?search={admin.email}")
+    assert "/accounts/reset-password" not in [form.action for form in page.forms]
+    own = global_id("Account", admin.actor.account_id)
+    refused = admin.post("/accounts/reset-password", {"accountId": own}, 403)
+    assert refused.said("care") == ["This is your own account: change its password on “My account”."]
+    assert admin.ask("/accounts/reset-password", {"accountId": "x"}).status_code == 404
+
+
 def test_no_administrator_shuts_themselves_out(meet: Meet) -> None:
     admin = meet(Role.ADMIN)
     page = admin.get(f"/accounts?search={admin.email}")
@@ -217,11 +289,41 @@ def test_the_audit_trail_says_who_changed_what(meet: Meet, teacher: Visitor, sch
     admin = meet(Role.ADMIN)
     page = admin.get("/audit")
     assert page.headings == ["Audit trail"]
-    assert "case.validated" in page.words
+    assert "Case validated case.validated" in page.words
     assert teacher.name in page.words
     [following] = [link for link in page.links if "after=" in link]
     assert admin.get(f"/audit{following}").headings == ["Audit trail"]
     assert admin.get("/audit?after=nonsense", 400).headings == ["This request cannot be read"]
+
+
+def test_the_audit_trail_is_narrowed_to_one_kind_of_action(meet: Meet, school: School) -> None:
+    for number in range(PAGE_SIZE + 1):
+        school.validated(f"Scellé {number}")
+    page = meet(Role.ADMIN).get("/audit?action=case.validated")
+    shown = re.findall(r'<code class="beneath">([^<]+)</code>', page.html)
+    assert shown == ["case.validated"] * PAGE_SIZE
+    assert page.values["action"] == "case.validated"
+    [older] = [link for link in page.links if "after=" in link]
+    assert "action=case.validated" in older
+    nothing = meet(Role.ADMIN).get("/audit?action=case.forgotten")
+    assert "Nothing of this kind has happened." in nothing.words
+
+
+def test_every_action_the_services_record_has_words_in_both_languages(meet: Meet) -> None:
+    sources = (ROOT / "schema" / "services").glob("*.py")
+    kinds = "account|case|enrolment|session|token"
+    written = re.compile(rf'"((?:{kinds})\.[a-z_]+)"')
+    recorded = {code for path in sources for code in written.findall(path.read_text(encoding="utf-8"))}
+    options = re.compile(r'<option value="([^"]+)"[^>]*>([^<]+)</option>')
+    said: list[dict[str, str]] = []
+    for language in ("en", "fr"):
+        html = meet(Role.ADMIN, language).get("/audit").html
+        said.append({code: word for code, word in options.findall(html) if "." in code})
+    for words in said:
+        assert set(words) == recorded
+        assert len(set(words.values())) == len(recorded)
+        assert not set(words) & set(words.values())
+    assert all(said[0][code] != said[1][code] for code in recorded)
 
 
 def test_every_scope_has_words_in_both_languages(meet: Meet) -> None:

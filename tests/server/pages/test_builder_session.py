@@ -1,5 +1,6 @@
 """The builder's last steps: a case is validated, validated cases become a session."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import pytest
 
 from schema.models.cases import Case
 from schema.models.training import SessionCase, TrainingSession
+from schema.pagination import MAX_PAGE
 from schema.policy import Role
 from schema.services.passwords import NewPassword
 from server.app import close_services, create_app
+from server.pages.paging import PAGE_SIZE
 from server.settings import load_settings
 from tests.server.conftest import ADDRESS
 from tests.server.pages.conftest import Meet, School, Visitor, key_of
@@ -160,3 +163,113 @@ def test_a_draft_and_a_case_named_twice_make_no_session(teacher: Visitor, school
     assert twice.error("caseIds") == "Error: This case is in the list already."
     unready = teacher.post("/builder/session", fields | {"caseIds": [draft]})
     assert unready.error("caseIds") == "Error: Only validated cases can be part of a session."
+
+
+# Finding cases among many
+
+
+def named(page: Page, prefix: str) -> list[str]:
+    """Return the words of a prefix a page shows, in their order and each once."""
+    return list(dict.fromkeys(re.findall(rf"{prefix}-[a-z0-9]+", page.words)))
+
+
+def chosen(page: Page) -> list[str]:
+    """Return the cases a page would send as chosen, in their order."""
+    return [value for name, value in page.form("/builder/session").fields if name == "caseIds"]
+
+
+def look(teacher: Visitor, page: Page, button: tuple[str, str], **changed: str | list[str]) -> Page:
+    """Press a button that looks for more cases."""
+    answer = teacher.press(page, "/builder/session", button, **changed)
+    assert answer.status_code == 200
+    found = Page(answer.text)
+    assert found.faults() == []
+    return found
+
+
+def button(page: Page, name: str) -> tuple[str, str]:
+    [found] = [each for each in page.form("/builder/session").buttons if each[0] == name]
+    return found
+
+
+FIND = ("find", "here")
+
+
+def test_looking_for_cases_shows_no_colleagues_draft_and_nothing_that_is_none(
+    meet: Meet, teacher: Visitor, school: School
+) -> None:
+    draft, session = school.draft("Ébauche secrète", 1, ["LBBB"]), school.session()
+    asked = "&".join(f"case={one}" for one in (draft, session, "x"))
+    page = meet(Role.TEACHER).get(f"/builder/session?{asked}")
+    assert "Ébauche secrète" not in page.words
+    assert chosen(page) == []
+    assert chosen(teacher.get(f"/builder/session?{asked}")) == [draft]
+
+
+def test_every_validated_case_is_reached_by_going_back_page_by_page(teacher: Visitor, school: School) -> None:
+    for number in range(2 * PAGE_SIZE + 1):
+        school.validated(f"Ancien-{number:02d}")
+    page = look(teacher, teacher.get("/builder/session"), FIND, search="ancien")
+    assert f"{2 * PAGE_SIZE + 1} validated cases" in page.words
+    expected = [f"Ancien-{number:02d}" for number in range(2 * PAGE_SIZE + 1)]
+    assert named(page, "Ancien") == expected[-PAGE_SIZE:]
+    assert "after" not in dict(page.form("/builder/session").buttons)
+    second = look(teacher, page, button(page, "before"))
+    assert named(second, "Ancien") == expected[1:-PAGE_SIZE]
+    oldest = look(teacher, second, button(second, "before"))
+    assert named(oldest, "Ancien") == expected[:1]
+    assert "before" not in dict(oldest.form("/builder/session").buttons)
+    again = look(teacher, oldest, button(oldest, "after"))
+    assert named(again, "Ancien") == expected[1 : PAGE_SIZE + 1]
+
+
+def test_what_is_chosen_and_typed_stays_across_searches_in_its_order(
+    teacher: Visitor, school: School
+) -> None:
+    first, second, third = (school.validated(f"Reste-{name}") for name in ("un", "deux", "trois"))
+    page = look(teacher, teacher.get("/builder/session"), FIND, search="reste", name="Jeudi")
+    page = look(teacher, page, FIND, search="reste-un", caseIds=[third])
+    assert chosen(page) == [third]
+    assert named(page, "Reste") == ["Reste-trois", "Reste-un"]
+    page = look(teacher, page, FIND, search="nothing has these words", caseIds=[third, first])
+    assert chosen(page) == [third, first]
+    assert "No other validated case here." in page.words
+    assert page.values["name"] == "Jeudi"
+    page = look(teacher, page, FIND, search="reste", showFeedback="false")
+    assert chosen(page) == [third, first]
+    assert ("showFeedback", "true") not in page.form("/builder/session").fields
+    made = teacher.press(page, "/builder/session", caseIds=[third, first, second], **{f"place_{second}": "2"})
+    session = made.headers["location"].split("/")[-1]
+    rows = school.rows(SessionCase, session_id=key_of(session))
+    assert [row.case_id for row in rows] == [key_of(one) for one in (third, second, first)]
+
+
+def test_a_place_that_was_typed_is_taken_up_by_the_next_search(teacher: Visitor, school: School) -> None:
+    first, second = school.validated("Rang-un"), school.validated("Rang-deux")
+    page = look(teacher, teacher.get("/builder/session"), FIND, search="rang")
+    page = look(teacher, page, FIND, caseIds=[first, second], **{f"place_{second}": "1"})
+    assert chosen(page) == [second, first]
+    page = look(teacher, page, FIND, caseIds=[first])
+    assert chosen(page) == [first]
+
+
+def test_an_older_case_than_the_page_shows_is_chosen_by_its_address(teacher: Visitor, school: School) -> None:
+    old = school.validated("Lointain-un")
+    for number in range(PAGE_SIZE):
+        school.validated(f"Proche {number}")
+    page = teacher.get(f"/builder/session?case={old}")
+    assert chosen(page) == [old]
+    assert named(page, "Lointain") == ["Lointain-un"]
+    assert "1 case chosen" in page.words
+
+
+def test_more_cases_than_are_asked_for_at_once_stay_chosen(teacher: Visitor, school: School) -> None:
+    cases = [school.validated(f"Foule {number}") for number in range(MAX_PAGE + 5)]
+    page = look(teacher, teacher.get("/builder/session"), FIND, caseIds=[*cases, cases[0]])
+    assert chosen(page) == cases
+
+
+def test_a_page_marker_that_is_none_cannot_be_read(teacher: Visitor, school: School) -> None:
+    school.validated()
+    page = teacher.post("/builder/session", {"before": "nonsense"}, 400)
+    assert page.headings == ["This request cannot be read"]

@@ -50,11 +50,13 @@ FORMS = [
     "/learn/start",
     "/attempts/QXR0ZW1wdDox/1",
     "/attempts/QXR0ZW1wdDox/submit",
+    "/account/email",
     "/account/password",
     "/account/tokens",
     "/account/tokens/revoke",
     "/accounts",
     "/accounts/update",
+    "/accounts/reset-password",
 ]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"]
 CLOSED = [
@@ -82,6 +84,7 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
     complete |= {
         "currentPassword": "x",
         "newPassword": "y",
+        "accountId": "x",
         "scopes": "PROFILE",
         "password": "z",
         "caseIds": "x",
