@@ -57,6 +57,27 @@ def test_text_and_picked_concepts_both_count_by_their_weight(grader: Grader) -> 
     assert grader.grade(Draft("Bloc de branche gauche", ("SINUS_RHYTHM",)), KEY).score == 100.0
 
 
+def test_a_mark_kept_before_findings_were_reads_back_without_them(grader: Grader) -> None:
+    document = grader.grade(Draft("BBG complet, QRS fins"), KEY).document
+    stored = stored_grade(
+        {name: value for name, value in document.items() if name not in {"judgment", "findings"}}
+    )
+    assert (stored.grade.judgment, stored.grade.findings) == (None, ())
+    assert stored.feedback(ontology(), "fr").judgment == ""
+
+
+def test_what_does_not_hold_together_is_kept_with_the_mark(grader: Grader) -> None:
+    stored = stored_grade(grader.grade(Draft("BBG complet, QRS fins"), KEY).document)
+    told = stored.feedback(ontology(), "fr")
+    assert told.findings == (
+        (
+            "«\u00a0Bloc de branche gauche complet\u00a0» s’accorde mal avec «\u00a0QRS fins\u00a0»\u00a0: "
+            "relisez l’un des deux."
+        ),
+    )
+    assert told.judgment == "Diagnostic posé, avec une erreur dans la description."
+
+
 def test_a_mark_reads_back_as_it_was_given(grader: Grader) -> None:
     text = "Bloc de branche gauche, fibrillation atriale, hypertrophie ventriculaire gauche"
     document = grader.grade(Draft(text, ("T_INVERSION",)), KEY).document

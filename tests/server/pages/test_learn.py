@@ -321,6 +321,18 @@ def test_every_verdict_has_its_mark(student: Visitor, school: School) -> None:
     assert "Corrected automatically, for teaching only" in page.words
 
 
+def test_the_result_says_what_does_not_hold_together(student: Visitor, school: School) -> None:
+    attempt = school.handed_in(
+        school.session(), student, "BBG complet, QRS fins, FC 130/min donc bradycardie"
+    )
+    page = student.get(f"/attempts/{attempt}/result")
+    assert "What does not hold together in this answer:" in page.words
+    assert "“Complete left bundle-branch block” does not fit “Narrow QRS”" in page.words
+    assert "The value you give does not agree with “Bradycardia”." in page.words
+    sound = student.get(f"/attempts/{school.handed_in(school.session(), student, 'BBG')}/result")
+    assert "does not hold together" not in sound.words
+
+
 def test_an_answer_left_blank_is_corrected_too(student: Visitor, school: School) -> None:
     attempt = school.handed_in(school.session(), student, "")
     page = student.get(f"/attempts/{attempt}/result")
