@@ -57,7 +57,8 @@ class Crosswalk:
     def outward(self, concept: str, polarity: Polarity = Polarity.PRESENT) -> tuple[str, ...]:
         """Return the other ontology's identifiers for a concept; none where it has no word for it.
 
-        A denial does not climb: to deny atrial flutter is not to deny arrhythmia. Nor does it deny a place.
+        A denial does not climb: to deny atrial flutter is not to deny arrhythmia; it descends, to deny atrial
+        hypertrophy is to deny the left one and the right one. Nor does it deny a place.
         """
         entry = self.ontology.concept(concept)
         parts = (
@@ -68,11 +69,9 @@ class Crosswalk:
             return within
         own = self._outward.get(concept)
         general = {self._outward.get(up) for up in self.ontology.ancestors(concept)}
-        if own is not None and own not in general:
+        if own is not None and (own not in general or self._inward.get(own) == concept):
             return (own,)
-        if polarity is Polarity.ABSENT:
-            return ()
-        return self._climbed(concept)
+        return self._climbed(concept) if polarity is Polarity.PRESENT else self._children(concept)
 
     def inward(self, identifier: str) -> str | None:
         """Return the concept that stands for one of the other ontology's, if any."""
@@ -89,6 +88,10 @@ class Crosswalk:
     def label(self, identifier: str) -> str:
         """Return the other ontology's own name for one of its concepts."""
         return self._foreign[identifier].label
+
+    def _children(self, concept: str) -> tuple[str, ...]:
+        below = (each.id for each in self.ontology.concepts if concept in each.parents and not each.parts)
+        return tuple(dict.fromkeys(self._outward[each] for each in below if each in self._outward))
 
     def _climbed(self, concept: str) -> tuple[str, ...]:
         distances = self.ontology.ancestors(concept)

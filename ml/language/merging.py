@@ -51,11 +51,8 @@ class Merger:
         """Return ours with the names they give, and the concepts only they have."""
         given = self._given()
         added: dict[str, list[str]] = defaultdict(list)
-        known = {
-            plain(name) for each in self._ours.concepts for name in (*each.names("fr"), *each.names("en"))
-        }
         for name, target in given.values():
-            if target not in self._ours or plain(name) not in known:
+            if target not in self._ours or plain(name) not in self._names(target):
                 added[target].append(name)
         ours = [
             replace(
@@ -73,6 +70,10 @@ class Merger:
             for each in self._new
         ]
         return Ontology([*ours, *theirs])
+
+    def _names(self, concept: str) -> set[str]:
+        entry = self._ours.concept(concept)
+        return {plain(name) for name in (*entry.names("fr"), *entry.names("en"))}
 
     def _concept(self, foreign: ForeignConcept) -> Concept:
         label = foreign.label
