@@ -100,7 +100,7 @@ def evaluate(data: Path, labels: Path = LABELS) -> Report:
     naive = _naive(read_foreign(ontology))
     return Report(
         linking=_linking(data / "linking.dev.jsonl", labels / "linking-noise.jsonl", theirs),
-        judgements=_judgements(data / "responses.dev.jsonl", ours),
+        judgements=_judgements(data / "responses.dev.jsonl", labels / "traps.jsonl", ours),
         answers=_answers(data / "student-answers.dev.jsonl", labels, theirs, naive),
         pairs=_pairs(labels / "pairs.jsonl", ours),
         speed=_speed(data / "student-answers.dev.jsonl", ours),
@@ -140,14 +140,28 @@ def _linking(path: Path, noise: Path, reader: AnswerReader) -> dict[str, float]:
     }
 
 
-def _judgements(path: Path, reader: AnswerReader) -> dict[str, float]:
-    """Return the share of answers judged as their authors meant them, by stratum."""
+def _judgements(path: Path, own: Path, reader: AnswerReader) -> dict[str, float]:
+    """Return the share of answers judged as their authors meant them.
+
+    Those of `path`, by stratum, were all looked at while the rules were made; of the project's own, written
+    by somebody who did not know the rules, every other one was, and of the rest those that rank diagnoses.
+    """
     hits: dict[str, list[bool]] = defaultdict(list)
     for row in _rows(path):
-        line = reader.line({"id": row["id"], "text": row["response"], "anchor": row["case_anchor"]})
-        hits[row["stratum_code"]].append(line["judgment"] == row["expected"]["judgment"])
-    everything = [hit for stratum in hits.values() for hit in stratum]
-    return {name: sum(each) / len(each) for name, each in {**hits, "all": everything}.items()}
+        right = _judged(reader, row) == row["expected"]["judgment"]
+        for name in (row["stratum_code"], "all"):
+            hits[name].append(right)
+    for number, row in enumerate(_rows(own)):
+        hits["own, mostly unseen half" if number % 2 else "own, seen half"].append(
+            _judged(reader, row) == row["judgment"]
+        )
+    return {name: sum(each) / len(each) for name, each in hits.items()}
+
+
+def _judged(reader: AnswerReader, row: dict[str, Any]) -> str | None:
+    line = reader.line({"id": row["id"], "text": row["response"], "anchor": row["case_anchor"]})
+    judgment: str | None = line["judgment"]
+    return judgment
 
 
 def _answers(

@@ -1,0 +1,62 @@
+"""How well texts are read, held to floors: well below today's figures, well above the naive reader's."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from ml.__main__ import main
+from ml.language.evaluation import Counts, Report, evaluate
+
+
+@pytest.fixture(scope="module")
+def report(shared_data: Path) -> Report:
+    return evaluate(shared_data / "grading")
+
+
+def test_real_answers_nobody_looked_at_are_read_better_than_by_their_longest_names(report: Report) -> None:
+    assert report.answers["unseen half"]["f1"] >= 0.90
+    assert report.answers["naive, all"]["f1"] < 0.75
+    assert report.answers["agreement of the annotators"]["f1"] >= 0.98
+
+
+def test_answers_are_judged_as_their_authors_meant(report: Report) -> None:
+    assert report.judgements["all"] >= 0.90
+    assert report.judgements["own, mostly unseen half"] >= 0.70
+
+
+def test_phrases_are_linked_with_few_claims_and_the_right_polarity(report: Report) -> None:
+    assert report.linking["concept among the claims"] >= 0.85
+    assert report.linking["claims a phrase"] <= 3.0
+    assert report.linking["polarity accuracy"] >= 0.97
+
+
+def test_both_languages_are_read(report: Report) -> None:
+    assert report.pairs["fr, unseen"]["f1"] >= 0.85
+    assert report.pairs["en, unseen"]["f1"] >= 0.78
+
+
+def test_counts_are_worked_out_by_hand() -> None:
+    counts = Counts()
+    counts.add({("A", "present"), ("B", "absent")}, {("A", "present"), ("B", "present"), ("C", "present")})
+
+    # One right, two wrong, one missed: 1/3, 1/2, and 2 x 1 / (2 + 2 + 1).
+    assert counts.row() == {"precision": 1 / 3, "recall": 1 / 2, "f1": 0.4}
+    assert Counts().row() == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+
+
+def test_the_command_prints_the_table_and_writes_the_figures(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], report: Report
+) -> None:
+    written = tmp_path / "report.json"
+
+    assert main(["evaluate", "language", "--data", str(shared_data / "grading"), "--json", str(written)]) == 0
+    assert "unseen half" in capsys.readouterr().out
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert figures["answers"] == asdict(report)["answers"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "language", "--data", str(tmp_path / "nowhere" / "grading")]) == 2
+    assert "nowhere" in capsys.readouterr().err
