@@ -129,7 +129,7 @@ class Attempts:
         ]
         self._session.execute(insert(Answer), blank)
         deadlines.schedule(self._session, self._clock, attempt)
-        announce(self._session, self._clock, attempt, "started", self._actor)
+        announce(self._session, self._clock, attempt, "attempt.started", self._actor)
         return attempt
 
     def _startable(self, enrolment_id: int) -> tuple[Enrolment, TrainingSession]:
@@ -163,9 +163,10 @@ class Attempts:
         return attempt, Standing.of(self._actor, attempt.account_id, managed_by, owner_id)
 
 
-def announce(session: Session, clock: Clock, attempt: Attempt, what: str, actor: Actor | None) -> None:
+def announce(session: Session, clock: Clock, attempt: Attempt, action: str, actor: Actor | None) -> None:
     """Put the beginning or the end of an attempt on record, and tell whoever watches."""
     audit = Audit(session, clock, actor)
-    audit.record(f"attempt.{what}", "Attempt", attempt.id, session=attempt.session_id)
+    audit.record(action, "Attempt", attempt.id, session=attempt.session_id)
+    what = action.removeprefix("attempt.")
     events.append(session, clock, topic(attempt.session_id), what, {"attempt_id": attempt.id})
-    events.append(session, clock, "statistics", f"attempt.{what}", {})
+    events.append(session, clock, "statistics", action, {})

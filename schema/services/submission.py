@@ -136,7 +136,7 @@ class Submissions:
         attempt.score = sum(mark.score for mark in graded.values()) / len(graded)
         session.add(attempt)
         session.flush()
-        announce(session, self._clock, attempt, "submitted", None if late else ending.actor)
+        announce(session, self._clock, attempt, "attempt.submitted", None if late else ending.actor)
 
 
 def _ends(attempt: Attempt, ending: _Ending) -> bool:
