@@ -94,7 +94,8 @@ class Attitudes:
         stances = dict(self._governing(mention))
         after = self._following(mention)
         if after is not None:
-            stances[after] = 0.0
+            kept = {} if after.negative else stances  # `hypothèse de FA, écartée`: the last word counts
+            stances = {**kept, after: 0.0}
         if self._questioned(mention):
             stances[Stance.POSSIBLE] = 0.0
         return _attitude(stances)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from ml.language.normalising import Folded, stem
 from ml.language.tokens import tokenise
-from ml.language.vocabulary import ADVERBS, COMPARISONS, CUES_AFTER, CUES_BEFORE, LEFT_OPEN
+from ml.language.vocabulary import ADVERBS, CHOICES, COMPARISONS, CUES_AFTER, CUES_BEFORE, LEFT_OPEN
 
 
 class Stance(StrEnum):
@@ -95,9 +95,20 @@ _NUMBERED = re.compile(r"\b1\s?[).].{3,}\b2\s?[).]", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """Whether a text ranks one thing above another (`plutôt que`), and whether it leaves something open."""
+    """How a text sets what it names against each other.
+
+    Attributes
+    ----------
+    ranked
+        Whether it compares: `plutôt que`, `moins probable`.
+    chosen
+        Whether it numbers its diagnoses, or says which it chooses.
+    left_open
+        Whether it says that something is not excluded.
+    """
 
     ranked: bool
+    chosen: bool
     left_open: bool
 
 
@@ -105,6 +116,7 @@ def weighing_of(folded: Folded) -> Weighing:
     """Return how a text weighs what it names."""
     text = " ".join(word for word in folded.text.split() if stem(word) not in ADVERBS)
     return Weighing(
-        ranked=bool(_NUMBERED.search(text)) or any(each in text for each in COMPARISONS),
+        ranked=any(phrase in text for phrase in COMPARISONS),
+        chosen=bool(_NUMBERED.search(text)) or any(phrase in text for phrase in CHOICES),
         left_open=any(phrase in text for phrase in LEFT_OPEN),
     )

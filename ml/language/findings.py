@@ -10,6 +10,7 @@ from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Finding, FindingKind, Measurement, Polarity, Span
 
 _GRAVEST = tuple(FindingKind)
+_DOUBTED = frozenset({Certainty.POSSIBLE, Certainty.PROBABLE})
 
 
 class Findings:
@@ -141,28 +142,34 @@ class Findings:
 
     def _differential(self, claims: Sequence[Claim], weighing: Weighing) -> Iterator[Finding]:
         """Yield the diagnoses that are weighed against each other, or against something left open."""
-        weighed = [
-            claim
-            for claim in claims
-            if is_conclusion(self._ontology.concept(claim.concept))
-            and claim.expression is not Expression.IMPLIED
-            and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
-        ]
-        open_ones = [
-            claim for claim in weighed if claim.certainty in {Certainty.POSSIBLE, Certainty.PROBABLE}
-        ]
-        against = weighed if weighing.ranked else open_ones
-        rivals = [
-            claim
-            for claim in weighed
-            if any(not self._ontology.related(claim.concept, each.concept) for each in against)
-        ]
-        if len(rivals) < 2 and not (open_ones and weighing.left_open):
+        weighed = [claim for claim in claims if self._is_weighed(claim)]
+        doubted = [claim for claim in weighed if claim.certainty in _DOUBTED]
+        rivals = self._rivals(weighed, weighed if weighing.chosen else doubted)
+        if len(rivals) < 2 and not (doubted and weighing.left_open):
             return
-        kind = FindingKind.RANKED_DIFFERENTIAL if weighing.ranked else FindingKind.HEDGED_DIFFERENTIAL
-        told = rivals if len(rivals) > 1 else open_ones
-        spans = tuple(sorted({span for claim in told for span in claim.spans}))
-        yield Finding(kind, tuple(claim.concept for claim in told), spans)
+        ranked = weighing.ranked or weighing.chosen
+        told = rivals if len(rivals) > 1 else doubted
+        yield Finding(
+            FindingKind.RANKED_DIFFERENTIAL if ranked else FindingKind.HEDGED_DIFFERENTIAL,
+            tuple(claim.concept for claim in told),
+            tuple(sorted({span for claim in told for span in claim.spans})),
+        )
+
+    def _is_weighed(self, claim: Claim) -> bool:
+        """Say whether a claim is a conclusion the text holds, doubts, or considered and dropped."""
+        stated = claim.expression is not Expression.IMPLIED and self._is_diagnosis(claim)
+        return stated and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
+
+    def _rivals(self, weighed: Sequence[Claim], doubted: Sequence[Claim]) -> list[Claim]:
+        """Return the claims that stand against another, where at least one of the two is doubted."""
+        return [
+            one
+            for one in weighed
+            if any(
+                not self._ontology.related(one.concept, other.concept)
+                for other in (weighed if one in doubted else doubted)
+            )
+        ]
 
 
 def _without_agreed(affirmed: Sequence[Claim], measurements: Sequence[Measurement]) -> list[Claim]:

@@ -10,6 +10,7 @@ accents:
 - `equal` words are read as others;
 - `adverbs` may stand inside a cue (`pas formellement exclu`);
 - `comparisons` rank one diagnosis above another, as folded text;
+- `choices` say which of several is taken, as folded text;
 - `open` say that something is not excluded, as folded text;
 - `turns` end the reach of a negation or a doubt;
 - `before` and `after` hold the cues of each stance, by the side of the name they stand on.
@@ -36,6 +37,7 @@ EQUAL: dict[str, str] = _CONTENT["equal"]
 TURNS = frozenset[str](_CONTENT["turns"])
 COMPARISONS: tuple[str, ...] = tuple(_CONTENT["comparisons"])
 ADVERBS = frozenset[str](stem(word) for word in _CONTENT["adverbs"])
+CHOICES: tuple[str, ...] = tuple(_CONTENT["choices"])
 LEFT_OPEN: tuple[str, ...] = tuple(_CONTENT["open"])
 CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]
 CUES_AFTER: dict[str, list[str]] = _CONTENT["after"]
