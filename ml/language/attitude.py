@@ -14,7 +14,8 @@ _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
 _PREPOSITIONS = frozenset({"de", "d", "des", "du", "any", "of", "ni"})
 _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
 _DEFINITE = frozenset({"le", "la", "les", "l", "the"})
-_EITHER = frozenset({"ou", "or", "vs", "versu"})
+_EITHER = frozenset({"ou", "or", "vs", "versu", "voir", "/"})
+_BETWEEN = frozenset({"entr", "between", "distinguer", "distinguish"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
 _PASSED = SKIPPED | _AUXILIARIES
 _REACH = 6
@@ -43,6 +44,8 @@ class Mentioned:
         Whether it completes the mention before it (a territory), so that no conjunction is needed between.
     shared
         Whether part of its name is its neighbour's (`bloc de branche gauche ou droit`).
+    shelf
+        What sort of thing it is: a negation passes over a bare `et` only between things of one sort.
     """
 
     first: int
@@ -51,6 +54,7 @@ class Mentioned:
     normality: bool = False
     attached: bool = False
     shared: bool = False
+    shelf: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Attitudes:
 
     def __init__(self, tokens: Sequence[Token], mentions: Sequence[Mentioned]) -> None:
         self._keys = [token.key for token in tokens]
+        self._leads = {index for index, token in enumerate(tokens) if token.lead}
         self._owner = {index: mention for mention in mentions for index in mention.used}
         self._before = {cue.last: cue for cue in BEFORE.find(self._keys, self._owner)}
         self._after = {cue.first: cue for cue in AFTER.find(self._keys, self._owner)}
@@ -101,10 +106,12 @@ class Attitudes:
         return _attitude(stances)
 
     def alternatives(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int]]:
-        """Yield positions of neighbouring mentions with nothing but an `or` between them."""
+        """Yield positions of neighbouring mentions with an `or` between them, or set `between X and Y`."""
         for position, (one, other) in enumerate(pairwise(mentions)):
             between = [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
-            if len(between) == 1 and between[0] in _EITHER:
+            opened = _BETWEEN.intersection(self._keys[max(0, one.first - 2) : one.first])
+            either = len(between) == 1 and between[0] in _EITHER
+            if either or (opened and between in ([], ["et"], ["and"])):
                 yield position, position + 1
 
     def _governing(self, mention: Mentioned) -> Iterator[tuple[Stance, float]]:
@@ -134,6 +141,8 @@ class Attitudes:
         if other is not None and other is not walk.mention:
             if not (walk.joined or walk.mention.attached or other.attached):
                 return None
+            if walk.soft and other.shelf != walk.mention.shelf:
+                walk.denial_open = False
             walk.crossed, walk.joined = True, False
             return min(other.used) - 1
         if key in JOINTS:
@@ -150,6 +159,8 @@ class Attitudes:
 
     def _ends(self, index: int) -> bool:
         key = self._keys[index]
+        if key == ":" and index - 1 in self._before:
+            return False
         if key in _STRONG or (key == "," and index not in self._lists and not self._goes_on(index)):
             return True
         return key in TURNS and not (index > 0 and self._keys[index - 1] in _HELD_TURNS)
@@ -163,8 +174,8 @@ class Attitudes:
         return index + 1 < len(self._keys) and self._keys[index + 1] in _PREPOSITIONS
 
     def _negated_lists(self) -> frozenset[int]:
-        """Return the commas of lists that end in `ou X` or `ni X`: a negation before them runs through."""
-        kept: set[int] = set()
+        """Return the commas a negation runs through: in lists ending in `ou X`, `ni X`, or after `:`."""
+        kept = set(self._listed_after_colons())
         pending: list[int] = []
         starts = frozenset(cue.first for cue in self._before.values())
         for index, key in enumerate(self._keys):
@@ -177,6 +188,17 @@ class Attitudes:
             elif key not in SMALL_WORDS and index not in self._before and (owner is None or owner.normality):
                 pending = []
         return frozenset(kept)
+
+    def _listed_after_colons(self) -> Iterator[int]:
+        """Yield the commas of `absence d'argument pour : SCA, péricardite, EP`."""
+        listing = False
+        for index, key in enumerate(self._keys):
+            if key == ":" and index - 1 in self._before:
+                listing = True
+            elif key in _STRONG:
+                listing = False
+            elif key == "," and listing:
+                yield index
 
     def _leads_to_name(self, index: int) -> bool:
         """Say whether a whole name of its own follows a conjunction."""
@@ -194,14 +216,25 @@ class Attitudes:
         while index < len(self._keys) and passed <= _REACH_AFTER:
             cue = self._after.get(index)
             if cue is not None:
-                return None if self._speaks_of_next(cue) else cue.stance
+                return None if self._speaks_of_next(cue) or self._goes_on_after(cue) else cue.stance
             owner = self._owner.get(index)
             if owner is not None and not owner.attached:
                 return None
-            if owner is None and not self._passes_over(index) and self._keys[index] not in _PASSED:
+            placed = index in self._leads or (self._keys[index] in JOINTS and index + 1 in self._leads)
+            if (
+                owner is None
+                and not placed
+                and not self._passes_over(index)
+                and self._keys[index] not in _PASSED
+            ):
                 return None
-            index, passed = (owner.last if owner else index) + 1, passed + 1
+            index, passed = (owner.last if owner else index) + 1, passed + (not placed)
         return None
+
+    def _goes_on_after(self, cue: Cue) -> bool:
+        """Say whether a short answer (`FA : non`) is the beginning of a phrase (`FA : aucun doute`)."""
+        following = self._keys[cue.last + 1] if cue.last + 1 < len(self._keys) else "."
+        return self._keys[cue.first] == ":" and following not in _STRONG and following != ","
 
     def _passes_over(self, index: int) -> bool:
         """Say whether a cue follows a comma (`FA, peu crédible`) or one word (`FV débutante pas exclue`)."""

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from ml.language.normalising import Folded, stem
 from ml.language.tokens import tokenise
-from ml.language.vocabulary import ADVERBS, CHOICES, COMPARISONS, CUES_AFTER, CUES_BEFORE, LEFT_OPEN
+from ml.language.types import Finding
+from ml.language.vocabulary import ADVERBS, CHANGES, CHOICES, COMPARISONS, CUES_AFTER, CUES_BEFORE, LEFT_OPEN
 
 
 class Stance(StrEnum):
@@ -90,6 +91,7 @@ BEFORE = CueTable(CUES_BEFORE)
 AFTER = CueTable(CUES_AFTER)
 
 
+_CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
 _NUMBERED = re.compile(r"\b1\s?[).].{3,}\b2\s?[).]", re.DOTALL)
 
 
@@ -105,11 +107,19 @@ class Weighing:
         Whether it numbers its diagnoses, or says which it chooses.
     left_open
         Whether it says that something is not excluded.
+    changes
+        Where it passes from one moment or tracing to another: `puis`, `actuellement`.
     """
 
     ranked: bool
     chosen: bool
     left_open: bool
+    changes: tuple[int, ...] = ()
+
+    def parts(self, finding: Finding) -> bool:
+        """Say whether a change lies between the stretches that a finding sets against each other."""
+        first, last = finding.spans[0].end, finding.spans[-1].start
+        return any(first <= place < last for place in self.changes)
 
 
 def weighing_of(folded: Folded) -> Weighing:
@@ -119,4 +129,5 @@ def weighing_of(folded: Folded) -> Weighing:
         ranked=any(phrase in text for phrase in COMPARISONS),
         chosen=bool(_NUMBERED.search(text)) or any(phrase in text for phrase in CHOICES),
         left_open=any(phrase in text for phrase in LEFT_OPEN),
+        changes=tuple(folded.origin[found.start()] for found in _CHANGES.finditer(folded.text)),
     )

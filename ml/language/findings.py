@@ -5,7 +5,7 @@ from itertools import combinations
 
 from ml.language.concepts import Category, Concept, Kind, Severity
 from ml.language.cues import Weighing
-from ml.language.implying import covered, firm, signs_of
+from ml.language.implying import FIRM_CONFIDENCE, covered, firm, signs_of
 from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Finding, FindingKind, Measurement, Polarity, Span
 
@@ -33,8 +33,16 @@ class Findings:
         affirmed = firm(claims)
         found = [
             *self._polarity_conflicts(claims, affirmed),
-            *self._measurement_conflicts(affirmed, measurements),
-            *self._incompatible(_without_agreed(affirmed, measurements)),
+            *(
+                each
+                for each in self._measurement_conflicts(affirmed, measurements)
+                if not weighing.parts(each)
+            ),
+            *(
+                each
+                for each in self._incompatible(_without_agreed(affirmed, measurements))
+                if not weighing.parts(each)
+            ),
             *self._unsupported(affirmed),
             *self._differential(claims, weighing),
         ]
@@ -44,7 +52,7 @@ class Findings:
     def _polarity_conflicts(self, claims: Sequence[Claim], affirmed: Sequence[Claim]) -> Iterator[Finding]:
         """Yield what is affirmed, by itself or through a more specific concept, and denied as well."""
         for claim in affirmed:
-            for other in claims:
+            for other in (each for each in claims if each.confidence >= FIRM_CONFIDENCE):
                 denied = self._denied(other)
                 if denied is not None and self._ontology.within(claim.concept, denied):
                     yield _finding(FindingKind.POLARITY_CONFLICT, claim, other)
@@ -120,25 +128,24 @@ class Findings:
 
     def _unsupported(self, affirmed: Sequence[Claim]) -> Iterator[Finding]:
         """Yield grave diagnoses for which no sign of their picture is given."""
-        held = covered(affirmed, self._ontology)
         for claim in affirmed:
             concept = self._ontology.concept(claim.concept)
-            if (
-                concept.severity is Severity.URGENT
-                and is_conclusion(concept)
-                and not self._says_itself(concept)
-            ):
+            if concept.severity is Severity.URGENT and self._needs_signs(concept):
                 family = [
                     self._ontology.concept(up) for up in (concept.id, *self._ontology.ancestors(concept.id))
                 ]
                 signs = {sign for member in family for sign in signs_of(member)}
-                if not any(sign in held and held[sign] is not claim for sign in signs):
+                held = covered([each for each in affirmed if each is not claim], self._ontology)
+                if held.keys().isdisjoint(signs):
                     yield Finding(FindingKind.UNSUPPORTED_DIAGNOSIS, (concept.id,), claim.spans)
 
-    def _says_itself(self, concept: Concept) -> bool:
-        """Say whether a name states the signs itself: `tachycardie à QRS larges`."""
+    def _needs_signs(self, concept: Concept) -> bool:
+        """Say whether a diagnosis stands on signs its name does not state, as `tachycardie à QRS larges`."""
         general = self._ontology.ancestors(concept.id)
-        return any(all(sign in general for sign in signs) for signs in concept.requires)
+        family = [concept, *(self._ontology.concept(up) for up in general)]
+        recognisable = any(member.requires for member in family)
+        says_itself = any(all(sign in general for sign in signs) for signs in concept.requires)
+        return is_conclusion(concept) and recognisable and not says_itself
 
     def _differential(self, claims: Sequence[Claim], weighing: Weighing) -> Iterator[Finding]:
         """Yield the diagnoses that are weighed against each other, or against something left open."""

@@ -13,8 +13,9 @@ The rules, version 1, the first that applies:
 6. another grave diagnosis without any sign for it: `critical_unsupported_wrong_diagnosis`;
 7. the expected diagnosis not named, its signs all there: `implicit_complete`, or
    `paraphrased_or_implicit_correct` when the signs are put in other words;
-8. another diagnosis: `wrong_diagnosis`;
-9. some sign, or a more general name, of what is expected: `implicit_partial`; else `insufficient`.
+8. a wider name of what is expected: `implicit_partial`;
+9. another diagnosis: `wrong_diagnosis`;
+10. some sign of what is expected: `implicit_partial`; else `insufficient`.
 
 Without anything expected only the first three can be said.
 """
@@ -143,6 +144,10 @@ class _Answer:
 
     def rest(self) -> Judgment:
         """Judge an answer that neither names nor amounts to what is expected."""
+        held = covered(self._affirmed, self._ontology)
+        wider = {up for target in self._targets for up in self._ontology.ancestors(target)}
+        if any(each in held and is_conclusion(self._ontology.concept(each)) for each in wider):
+            return Judgment.IMPLICIT_PARTIAL
         if any(
             is_conclusion(self._ontology.concept(claim.concept))
             and self._is_recognisable(claim.concept)
@@ -150,7 +155,6 @@ class _Answer:
             for claim in self._affirmed
         ):
             return Judgment.WRONG_DIAGNOSIS
-        held = covered(self._affirmed, self._ontology)
         if any(each in held for target in self._targets for each in self._picture(target)):
             return Judgment.IMPLICIT_PARTIAL
         return Judgment.INSUFFICIENT

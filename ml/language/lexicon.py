@@ -11,7 +11,7 @@ from rapidfuzz.distance import OSA
 from ml.language.ontology import Concept, Ontology
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
-from ml.language.vocabulary import COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS, TRANSPARENT
+from ml.language.vocabulary import CAPITALS, COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS, TRANSPARENT
 
 _NEGATIVE_OPENINGS = frozenset({"pas", "san", "absenc", "aucun", "no", "without", "non"})
 _MOST_SKIPPED = 5
@@ -139,7 +139,7 @@ class Lexicon:
             *(hit for start in range(len(keys)) for hit in self._walk(keys, typos, start, values)),
             *self._windows(keys, typos),
         ]
-        allowed = [hit for hit in found if self._speaks(hit.keys, hint)]
+        allowed = [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
         return _longest(allowed)
 
     def _keys(self, tokens: Sequence[Token]) -> tuple[list[str], frozenset[int]]:
@@ -171,7 +171,7 @@ class Lexicon:
                 if following.name and not self._only_qualifies(following.name, taken.affirmed):
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
-            passed = key in SKIPPED or index in values or _joins_skipped(keys, index)
+            passed = key in SKIPPED or index in values or key == ":" or _joins_skipped(keys, index)
             if path.used and path.skipped < _MOST_SKIPPED and passed:
                 stack.append((node, index + 1, path.over(key, named=node.name is not None)))
 
@@ -213,6 +213,11 @@ def _joins_skipped(keys: Sequence[str], index: int) -> bool:
         and keys[index - 1] in TRANSPARENT
         and keys[index + 1] in TRANSPARENT
     )
+
+
+def _in_small(hit: Hit, tokens: Sequence[Token]) -> bool:
+    """Say whether an abbreviation that is a word as well was written like the word."""
+    return hit.keys[0] in CAPITALS and len(hit.keys) == 1 and not tokens[hit.used[0]].capital
 
 
 def name_keys(name: str) -> tuple[str, ...]:

@@ -177,7 +177,7 @@ class EmbeddedMatcher:
             mention.tokens: attitudes.towards(place) for mention, place in zip(ordered, places, strict=True)
         }
         for mention in ordered:
-            if mention.like in stated:
+            if mention.like in stated and stated[mention.tokens].polarity is Polarity.PRESENT:
                 stated[mention.tokens] = stated[mention.like]
         for one, other in attitudes.alternatives(places):
             self._hedge(ordered[one], ordered[other], stated)
@@ -192,6 +192,7 @@ class EmbeddedMatcher:
             normality=kind is Kind.NORMALITY,
             attached=kind in {Kind.TERRITORY, Kind.QUALIFIER} or mention.method == "measured",
             shared=mention.like is not None,
+            shelf=self._ontology.concept(mention.concept).category,
         )
 
     def _hedge(self, one: Mention, other: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:

@@ -66,7 +66,10 @@ _PLAUSIBLE = {
     "sokolow": (5, 90),
     "rate": (15, 350),
 }
-_ATRIAL = re.compile(r"atrial|auricul|oreillette|ondes? f\b|ondes? p\b|\bf waves")
+_ATRIAL = re.compile(r"atrial|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves")
+_NO_HEART = re.compile(
+    r"\b(?:fr|frequence respiratoire|respiratory rate|spo2|sat|ta|pas|temperature)\b[^,;.\n]{0,12}$"
+)
 _VENTRICULAR = re.compile(r"ventric|\bfc\b|cardia|conduct|reponse|qrs|heart rate")
 
 
@@ -121,6 +124,10 @@ def _measured(name: str, match: re.Match[str], folded: Folded) -> Measured | Non
     lowest, highest = _PLAUSIBLE[name]
     if not lowest <= value <= highest or not lowest <= high <= highest:
         return None
+    if name == "qrs" and _is_the_rate(folded.text, match, value):
+        name = "rate"
+    if name == "rate" and _NO_HEART.search(folded.text[: match.start("value")]):
+        return None
     if name == "rate" and _about_atria(folded.text, match):
         name = "atrial_rate"
     blank = len(match.group()) - len(match.group().lstrip())
@@ -149,6 +156,12 @@ def _value(name: str, number: str, match: re.Match[str]) -> float:
     if _UNITS.get(name) == "ms" and (unit.startswith("s") or value < 2):
         return round(value * 1000, 1)
     return value
+
+
+def _is_the_rate(text: str, match: re.Match[str], value: float) -> bool:
+    """Say whether a bare number after QRS is the tachycardia's: `tachycardie à QRS fins à 180`."""
+    phrase = re.split(r"[,;.\n]", text[: match.start("value")])[-1]
+    return value >= 130 and not match["unit"] and "tachycardi" in phrase
 
 
 def _about_atria(text: str, match: re.Match[str]) -> bool:

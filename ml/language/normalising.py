@@ -28,10 +28,11 @@ _FOLDED = {
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Folded text; character `i` of `text` came from character `origin[i]` of what was folded."""
+    """Folded text; character `i` of `text` came from character `origin[i]` of `source`, what was folded."""
 
     text: str
     origin: tuple[int, ...]
+    source: str
 
 
 @lru_cache(maxsize=4096)
@@ -47,7 +48,7 @@ def fold(text: str) -> Folded:
     """Lower-case, drop accents, unify quotes and dashes, unfold ligatures and superscripts."""
     pieces = [_fold_character(character) for character in text]
     origin = [index for index, piece in enumerate(pieces) for _ in piece]
-    return Folded("".join(pieces), tuple(origin))
+    return Folded("".join(pieces), tuple(origin), text)
 
 
 def plain(text: str) -> str:

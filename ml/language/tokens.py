@@ -22,6 +22,8 @@ _PATTERN = re.compile(
     re.VERBOSE,
 )
 _NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
+# Words whose stem is another word: French `note` would be English `not`.
+_WHOLE = {"note": "noter", "notes": "noter", "notee": "noter", "notees": "noter", "none": "none"}
 _SPELT = {"un": "1", "deux": "2", "trois": "3", "quatre": "4"}
 _SPELT |= {"one": "1", "two": "2", "three": "3", "four": "4"}
 _ROMAN = {"i": "1", "ii": "2", "iii": "3"}
@@ -48,6 +50,8 @@ class Token:
         Characters of the original text it was read from.
     mark
         Whether it is punctuation.
+    capital
+        Whether it was written in capitals: `MI` is an infarct, `mi` is half of something.
     """
 
     key: str
@@ -55,6 +59,7 @@ class Token:
     end: int
     mark: bool = False
     lead: bool = False
+    capital: bool = False
 
 
 def tokenise(text: str | Folded) -> tuple[Token, ...]:
@@ -77,10 +82,9 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
             key = "rscomplex" if key == "rs" else key.replace(" ", "")
         elif kind == "dash":
             key = ","
-        token = Token(
-            key, folded.origin[start], folded.origin[end - 1] + 1, kind in {"mark", "dash"}, kind == "lead"
-        )
-        yield token, start, end
+        first, last = folded.origin[start], folded.origin[end - 1] + 1
+        capital = folded.source[first:last].isupper()
+        yield Token(key, first, last, kind in {"mark", "dash"}, kind == "lead", capital), start, end
 
 
 def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:
@@ -99,7 +103,7 @@ def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:
 
 
 def _key(word: str) -> str:
-    key = stem(word)
+    key = _WHOLE.get(word) or stem(word)
     key = _NUMERALS.get(key, key)
     return EQUAL.get(key, key)
 

@@ -5,11 +5,13 @@ accents:
 
 - `small_words` are passed over anywhere in a name; `verbs`, `degrees` and `transparent` words may stand
   inside one;
+- `capitals` are abbreviations only when written so;
 - `common` words are never taken for misspelt medical ones;
 - `prefixes` are joined to the word after them, unless it is among `unjoined`;
 - `equal` words are read as others;
 - `adverbs` may stand inside a cue (`pas formellement exclu`);
 - `comparisons` rank one diagnosis above another, as folded text;
+- `changes` pass from one moment or tracing to another, as folded text;
 - `choices` say which of several is taken, as folded text;
 - `open` say that something is not excluded, as folded text;
 - `turns` end the reach of a negation or a doubt;
@@ -30,6 +32,7 @@ SMALL_WORDS = frozenset[str](_CONTENT["small_words"])
 INNER_NEGATIONS = frozenset({"non", "pas", "not", "n", "ne"})
 TRANSPARENT = frozenset[str](_CONTENT["transparent"])
 SKIPPED = SMALL_WORDS.union(_CONTENT["verbs"], _CONTENT["degrees"], TRANSPARENT, INNER_NEGATIONS)
+CAPITALS = frozenset[str](_CONTENT["capitals"])
 COMMON = frozenset[str](_CONTENT["common"])
 PREFIXES = frozenset[str](_CONTENT["prefixes"])
 UNJOINED = frozenset[str](_CONTENT["unjoined"])
@@ -37,6 +40,7 @@ EQUAL: dict[str, str] = _CONTENT["equal"]
 TURNS = frozenset[str](_CONTENT["turns"])
 COMPARISONS: tuple[str, ...] = tuple(_CONTENT["comparisons"])
 ADVERBS = frozenset[str](stem(word) for word in _CONTENT["adverbs"])
+CHANGES: tuple[str, ...] = tuple(_CONTENT["changes"])
 CHOICES: tuple[str, ...] = tuple(_CONTENT["choices"])
 LEFT_OPEN: tuple[str, ...] = tuple(_CONTENT["open"])
 CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]

@@ -45,10 +45,24 @@ def test_it_is_found(matcher: EmbeddedMatcher, text: str, kind: FindingKind) -> 
         "Hypothèse de FA écartée, rythme sinusal",
         "Tachycardie à QRS larges, dissociation AV : tachycardie ventriculaire",
         "PR allongé à 240 ms",
+        # What a cardiologist found to be reported on sound answers.
+        "On note un ECG normal",
+        "Rythme sinusal, T négatives en VF",
+        "Rythme sinusal 90/min, puis salve de TV non soutenue à QRS larges à 160/min",
+        "Patient en FA au début du tracé, réduction spontanée en rythme sinusal",
+        "BAV complet sur FA : dissociation AV, rythme régulier et lent à 40/min",
+        "SCA ST+ antérieur avec sus-décalage du segment ST de V1 à V4",
+        "Le ventricule gauche est activé en retard par rapport au droit",
+        "Tachycardie à QRS fins à 180 sans onde P visible",
+        "Rythme sinusal. Onde T négative en DIII et V1, sans valeur pathologique. ECG normal.",
+        "Il n'y a pas de trouble de la repolarisation en dehors d'une onde T négative en aVL",
+        "entre FA et flutter",
+        "FA/flutter",
     ],
 )
-def test_a_sound_text_has_no_finding(matcher: EmbeddedMatcher, text: str) -> None:
-    assert matcher.match(text).findings == ()
+def test_a_sound_text_has_no_mistake(matcher: EmbeddedMatcher, text: str) -> None:
+    mistakes = kinds(matcher.match(text)) - {FindingKind.RANKED_DIFFERENTIAL, FindingKind.HEDGED_DIFFERENTIAL}
+    assert mistakes == set()
 
 
 def test_a_finding_says_what_it_is_about_and_where(matcher: EmbeddedMatcher) -> None:

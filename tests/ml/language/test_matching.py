@@ -56,6 +56,21 @@ FOUNDING_SENTENCES = [
     ),
 ]
 NEGATION = [
+    ("On note une FA", {"+ATRIAL_FIBRILLATION"}),
+    ("ECG normal : aucune anomalie", {"+ECG_NORMAL"}),
+    ("Diagnostic de FA : aucun doute", {"+ATRIAL_FIBRILLATION"}),
+    ("FA : non", {"-ATRIAL_FIBRILLATION"}),
+    ("FA non valvulaire", {"+ATRIAL_FIBRILLATION"}),
+    ("BBG non connu auparavant", {"+LBBB"}),
+    ("Rythme sinusal, par contre BAV 1", {"+SINUS_RHYTHM", "+AV_BLOCK_1"}),
+    ("Pas de sus-décalage et bloc de branche gauche complet", {"-ST_ELEVATION", "+LBBB_COMPLETE"}),
+    ("On ne retrouve plus d'onde P", {"+ABSENT_P_WAVE"}),
+    ("Ne semble pas être une FA", {"-ATRIAL_FIBRILLATION"}),
+    (
+        "Absence d'argument pour : SCA, péricardite, EP",
+        {"-ACUTE_CORONARY_SYNDROME", "-PERICARDITIS", "-PULMONARY_EMBOLISM"},
+    ),
+    ("Bloc de branche gauche, pas droit", {"+LBBB", "-RBBB"}),
     ("pas de HVG ni BBG", {"-LVH", "-LBBB"}),
     ("sans HVG, BBG ou BBD, axe gauche", {"-LVH", "-LBBB", "-RBBB", "+AXIS_LEFT"}),
     ("ni HVG ni HVD", {"-LVH", "-RVH"}),
@@ -88,6 +103,12 @@ NEGATION = [
     ("not only LBBB but LVH", {"+LBBB", "+LVH"}),
 ]
 CERTAINTY = [
+    ("Il faut éliminer une péricardite", {"+PERICARDITIS?"}),
+    ("permet d'éliminer une péricardite", {"-PERICARDITIS"}),
+    ("Je ne sais pas si c'est une FA", {"+ATRIAL_FIBRILLATION?"}),
+    ("soit une FA soit un flutter", {"+ATRIAL_FIBRILLATION?", "+ATRIAL_FLUTTER?"}),
+    ("On ne peut distinguer Mobitz 1 de Mobitz 2", {"+AV_BLOCK_2_MOBITZ_1?", "+AV_BLOCK_2_MOBITZ_2?"}),
+    ("Hypothèse de FA écartée", {"-ATRIAL_FIBRILLATION"}),
     ("HVG ?", {"+LVH?"}),
     ("possible HVG, axe gauche", {"+LVH?", "+AXIS_LEFT"}),
     ("évocateur d'hyperkaliémie", {"+HYPERKALEMIA?"}),
@@ -151,6 +172,11 @@ LISTS = [
     ("normal PR and QRS", {"+PR_NORMAL", "+QRS_NARROW"}),
 ]
 MEASUREMENTS = [
+    ("Tachycardie à QRS fins à 180", {"+NARROW_QRS_TACHYCARDIA", "+TACHYCARDIA"}),
+    ("FR 28/min", set()),
+    ("QRS : fins", {"+QRS_NARROW"}),
+    ("un ami, mi-précordial", set()),
+    ("MI", {"+MYOCARDIAL_INFARCTION"}),
     ("FC 45/min", {"+BRADYCARDIA"}),
     ("fréquence cardiaque à 50 bpm", set[str]()),
     ("fréquence à 100/min", {"+RATE_NORMAL"}),
