@@ -69,14 +69,16 @@ class Findings:
         """Yield the numbers that mean something else than the words beside them, or than the conclusion."""
         named = [claim for claim in affirmed if claim.method != "measured"]
         known = covered(named, self._ontology)
+        found: dict[tuple[str, ...], set[Span]] = {}
         for each in measurements:
             if each.meaning is not None and each.meaning in known:
                 continue
             for claim in named:
                 if self._miscalls(claim, each):
-                    concepts = (each.meaning, claim.concept) if each.meaning else (claim.concept,)
-                    spans = tuple(sorted({each.span, *claim.spans}))
-                    yield Finding(FindingKind.MEASUREMENT_CONFLICT, concepts, spans)
+                    involved = (each.meaning, claim.concept) if each.meaning else (claim.concept,)
+                    found.setdefault(involved, set(claim.spans)).add(each.span)
+        for concepts, spans in found.items():
+            yield Finding(FindingKind.MEASUREMENT_CONFLICT, concepts, tuple(sorted(spans)))
 
     def _miscalls(self, claim: Claim, measurement: Measurement) -> bool:
         """Say whether a claim is the wrong word for a number, or a conclusion the number speaks against."""

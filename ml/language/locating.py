@@ -62,7 +62,7 @@ class Locator:
         before = [
             index
             for index in findings
-            if (end := findings[index].tokens[-1]) < first
+            if first - _FARTHEST_BEFORE <= (end := findings[index].tokens[-1]) < first
             and _same_phrase(tokens[end + 1 : first], leads, end + 1)
         ]
         if before:

@@ -126,7 +126,7 @@ def _measured(name: str, match: re.Match[str], folded: Folded) -> Measured | Non
         return None
     if name == "qrs" and _is_the_rate(folded.text, match, value):
         name = "rate"
-    if name == "rate" and _NO_HEART.search(folded.text[: match.start("value")]):
+    if name == "rate" and _NO_HEART.search(folded.text, max(0, match.start() - 40), match.start("value")):
         return None
     if name == "rate" and _about_atria(folded.text, match):
         name = "atrial_rate"

@@ -73,6 +73,13 @@ def test_a_finding_says_what_it_is_about_and_where(matcher: EmbeddedMatcher) -> 
     assert [text[span.start : span.end] for span in finding.spans] == ["BBG complet", "BBD complet"]
 
 
+def test_a_mistake_made_a_hundred_times_is_told_once_with_each_place(matcher: EmbeddedMatcher) -> None:
+    (finding,) = matcher.match("FC 45/min donc normocardie. " * 100).findings
+
+    assert finding.kind is FindingKind.MEASUREMENT_CONFLICT
+    assert len(finding.spans) == 200
+
+
 @pytest.mark.parametrize(
     "text, meaning, agrees",
     [
