@@ -145,7 +145,7 @@ class Findings:
         """Say whether a diagnosis stands on signs its name does not state, as `tachycardie à QRS larges`."""
         general = self._ontology.ancestors(concept.id)
         family = [concept, *(self._ontology.concept(up) for up in general)]
-        recognisable = any(member.requires for member in family)
+        recognisable = any(member.requires or member.supports for member in family)
         says_itself = any(all(sign in general for sign in signs) for signs in concept.requires)
         return is_conclusion(concept) and recognisable and not says_itself
 

@@ -112,7 +112,7 @@ class _Answer:
 
     def stated(self) -> Judgment | None:
         """Judge an expected diagnosis that is firmly stated."""
-        if not self._named:
+        if not self._named or not self._names_enough():
             return None
         if FindingKind.INTERNAL_ERROR in self._kinds:
             return Judgment.INTERNAL_ERROR
@@ -164,6 +164,13 @@ class _Answer:
         entry = self._ontology.concept(concept)
         shown = entry.category is not Category.DISEASE or bool(entry.requires)
         return shown and entry.severity is not None
+
+    def _names_enough(self) -> bool:
+        """Say whether the first of several expected diagnoses is named, or all the others."""
+        named = [
+            any(self._ontology.within(claim.concept, each) for claim in self._named) for each in self._targets
+        ]
+        return named[0] or all(named[1:])
 
     def _names_target(self, claim: Claim) -> bool:
         affirmed = claim.polarity is Polarity.PRESENT and claim.expression is not Expression.IMPLIED

@@ -22,7 +22,12 @@ class Locator:
         self._ontology = ontology
         self._composites = {each.parts: each.id for each in ontology.concepts if len(each.parts) == 2}
         self._parts = {whole: parts for parts, whole in self._composites.items()}
-        self._findings = frozenset(parts[0] for parts in self._composites).union(self._parts)
+        heads = frozenset(parts[0] for parts in self._composites)
+        self._heads = {concept: concept for concept in (*heads, *self._parts)}
+        for each in ontology.concepts:
+            general = (up for up in ontology.ancestors(each.id) if up in heads)
+            if each.id not in self._heads and (head := next(general, None)) is not None:
+                self._heads[each.id] = head
 
     def located(self, tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[Mention]:
         """Replace findings and the territories they are in by the composites.
@@ -34,7 +39,7 @@ class Locator:
             index for each in mentions if each.leads for index in range(each.tokens[0], each.tokens[-1] + 1)
         }
         numbered = enumerate(mentions)
-        findings = {index: each for index, each in numbered if each.concept in self._findings}
+        findings = {index: each for index, each in numbered if each.concept in self._heads}
         places: dict[int, list[Mention]] = {}
         kept: list[Mention] = []
         for mention in sorted(mentions, key=lambda each: each.tokens):
@@ -81,7 +86,8 @@ class Locator:
         if not places:
             return [finding]
         named = [each.concept for each in places]
-        kind, own = self._parts.get(finding.concept, (finding.concept, ""))
+        head = self._heads[finding.concept]
+        kind, own = self._parts.get(head, (head, ""))
         composites = [
             composite
             for place in self._merged([own, *named] if own else named)
@@ -91,10 +97,11 @@ class Locator:
             return [finding, *(place for place in places if not place.leads)]
         spans = tuple(sorted({*finding.spans, *(span for place in places for span in place.spans)}))
         confidence = min(finding.confidence, *(place.confidence for place in places))
-        return [
+        placed = [
             replace(finding, concept=concept, spans=spans, confidence=confidence, method="combined")
             for concept in dict.fromkeys(composites)
         ]
+        return placed if head == finding.concept else [finding, *placed]
 
     def _composites_for(self, finding: str, place: str) -> list[str]:
         """Return the concepts for a finding in a place, or in the wider places that the place is part of."""

@@ -31,7 +31,7 @@ def _gap(most: int) -> str:
 _NAMED = {
     "axis": (
         rf"\b(?:axe|axis|normoaxee?s?)\b(?: (?:electrique|frontal|cardiaque|moyen|du|des|de|qrs|of|the))*"
-        rf"{_gap(30)}{_NUMBER}"
+        rf"{_gap(40)}{_NUMBER}"
         r"\s?(?P<unit>°|deg(?:re|ree)?s?\b)?(?!\s?(?:bpm|/|%|ms|mm|s\b|\d|,\d))"
     ),
     "pr": rf"\b(?:pr|pq)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",

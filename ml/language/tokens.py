@@ -23,7 +23,14 @@ _PATTERN = re.compile(
 )
 _NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
 # Words whose stem is another word: French `note` would be English `not`.
-_WHOLE = {"note": "noter", "notes": "noter", "notee": "noter", "notees": "noter", "none": "none"}
+_WHOLE = {
+    "note": "noter",
+    "notes": "noter",
+    "notee": "noter",
+    "notees": "noter",
+    "none": "none",
+    "poste": "poste",
+}
 _SPELT = {"un": "1", "deux": "2", "trois": "3", "quatre": "4"}
 _SPELT |= {"one": "1", "two": "2", "three": "3", "four": "4"}
 _ROMAN = {"i": "1", "ii": "2", "iii": "3"}
