@@ -100,7 +100,7 @@ def evaluate(data: Path, labels: Path = LABELS) -> Report:
     naive = _naive(read_foreign(ontology))
     return Report(
         linking=_linking(data / "linking.dev.jsonl", labels / "linking-noise.jsonl", theirs),
-        judgements=_judgements(data / "responses.dev.jsonl", labels / "traps.jsonl", ours),
+        judgements=_judgements(data / "responses.dev.jsonl", labels, ours),
         answers=_answers(data / "student-answers.dev.jsonl", labels, theirs, naive),
         pairs=_pairs(labels / "pairs.jsonl", ours),
         speed=_speed(data / "student-answers.dev.jsonl", ours),
@@ -140,21 +140,22 @@ def _linking(path: Path, noise: Path, reader: AnswerReader) -> dict[str, float]:
     }
 
 
-def _judgements(path: Path, own: Path, reader: AnswerReader) -> dict[str, float]:
+def _judgements(path: Path, labels: Path, reader: AnswerReader) -> dict[str, float]:
     """Return the share of answers judged as their authors meant them.
 
-    Those of `path`, by stratum, were all looked at while the rules were made; of the project's own, written
-    by somebody who did not know the rules, every other one was, and of the rest those that rank diagnoses.
+    Those of `path`, by stratum, were all looked at while the rules were made; so were, of the project's own,
+    written by people who did not know the rules, the first set and every other one of the second.
     """
     hits: dict[str, list[bool]] = defaultdict(list)
     for row in _rows(path):
         right = _judged(reader, row) == row["expected"]["judgment"]
         for name in (row["stratum_code"], "all"):
             hits[name].append(right)
-    for number, row in enumerate(_rows(own)):
-        hits["own, mostly unseen half" if number % 2 else "own, seen half"].append(
-            _judged(reader, row) == row["judgment"]
-        )
+    for row in _rows(labels / "traps.jsonl"):
+        hits["own, seen"].append(_judged(reader, row) == row["judgment"])
+    for number, row in enumerate(_rows(labels / "traps-second.jsonl")):
+        name = "own, unseen" if number % 2 else "own, seen"
+        hits[name].append(_judged(reader, row) == row["judgment"])
     return {name: sum(each) / len(each) for name, each in hits.items()}
 
 

@@ -23,7 +23,7 @@ def test_real_answers_nobody_looked_at_are_read_better_than_by_their_longest_nam
 
 def test_answers_are_judged_as_their_authors_meant(report: Report) -> None:
     assert report.judgements["all"] >= 0.90
-    assert report.judgements["own, mostly unseen half"] >= 0.70
+    assert report.judgements["own, unseen"] >= 0.65
 
 
 def test_phrases_are_linked_with_few_claims_and_the_right_polarity(report: Report) -> None:
