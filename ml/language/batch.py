@@ -75,7 +75,7 @@ class AnswerReader:
                     "value": each.value,
                     "unit": each.unit,
                     "span": _span(each.span),
-                    "meaning": next(iter(self._out(each.meaning)), None) if each.meaning else None,
+                    "meaning": self._first_out(each.meaning),
                     "agrees": each.agrees,
                 }
                 for each in reading.measurements
@@ -97,6 +97,9 @@ class AnswerReader:
 
     def _out(self, concept: str) -> tuple[str, ...]:
         return self.crosswalk.outward(concept) if self.crosswalk else (concept,)
+
+    def _first_out(self, concept: str | None) -> str | None:
+        return next(iter(self._out(concept)), None) if concept else None
 
     def _key(self, given: Mapping[str, Any], hint: LanguageHint) -> list[KeyItem]:
         if given.get("key") is not None:
@@ -129,22 +132,20 @@ class AnswerReader:
             "score": marked.score,
             "items": [
                 {
-                    "concept": next(iter(self._out(item.concept)), item.concept),
+                    "concept": self._first_out(item.concept) or item.concept,
                     "verdict": item.verdict.value,
                     "credit": item.credit,
                     "coefficient": item.coefficient,
                     "role": item.role.value,
                     "reason": item.because.reason.value,
-                    "claimed": next(iter(self._out(item.because.concept)), None)
-                    if item.because.concept
-                    else None,
+                    "claimed": self._first_out(item.because.concept),
                     "spans": _spans(item.spans),
                 }
                 for item in marked.items
             ],
             "wrong": [
                 {
-                    "concept": next(iter(self._out(claim.concept)), claim.concept),
+                    "concept": self._first_out(claim.concept) or claim.concept,
                     "reason": claim.because.reason.value,
                     "spans": _spans(claim.spans),
                 }

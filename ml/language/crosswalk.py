@@ -51,7 +51,6 @@ class Crosswalk:
         self.faults = (*foreign.faults, *merger.faults)
         self._outward, self._inward = merger.outward, merger.inward
         self._foreign = {each.id: each for each in foreign.concepts}
-        self._absences = {each.absence: each.id for each in self.ontology.concepts if each.absence}
         self._negated = {target: each.id for each in foreign.concepts for target in each.negates}
 
     def outward(self, concept: str, polarity: Polarity = Polarity.PRESENT) -> tuple[str, ...]:
@@ -81,10 +80,6 @@ class Crosswalk:
         """Return the other ontology's concept for the absence of one of its concepts, if it has one."""
         return self._negated.get(identifier)
 
-    def denied_by(self, concept: str) -> str | None:
-        """Return the concept whose absence this one is, if it is one."""
-        return self._absences.get(concept)
-
     def label(self, identifier: str) -> str:
         """Return the other ontology's own name for one of its concepts."""
         return self._foreign[identifier].label
@@ -111,7 +106,7 @@ def project(claims: Sequence[Claim], crosswalk: Crosswalk) -> Iterator[Claim]:
     for claim in claims:
         polarity = claim.polarity
         outward = crosswalk.outward(claim.concept, polarity)
-        denied = crosswalk.denied_by(claim.concept)
+        denied = crosswalk.ontology.denied_by(claim.concept)
         if not outward and denied is not None and polarity is Polarity.PRESENT:
             polarity = Polarity.ABSENT
             outward = crosswalk.outward(denied, polarity)

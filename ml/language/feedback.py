@@ -137,19 +137,19 @@ def feedback(grade: Grade, ontology: Ontology, language: Language = "fr") -> Fee
         items=tuple(_item(item, ontology, language) for item in grade.items),
         wrong=tuple(_wrong(claim, ontology, language) for claim in grade.wrong),
         findings=tuple(_finding(finding, ontology, language) for finding in grade.findings),
-        judgment=_spaced(_chosen(_JUDGMENTS[grade.judgment], language), language) if grade.judgment else "",
+        judgment=_worded(_JUDGMENTS[grade.judgment], language) if grade.judgment else "",
         summary=_summary(grade, language),
     )
 
 
 def _item(item: GradedItem, ontology: Ontology, language: Language) -> str:
     claimed = ontology.concept(item.because.concept or item.concept).label(language)
-    return _spaced(_chosen(_ITEMS[item.because.reason], language).format(claimed=claimed), language)
+    return _worded(_ITEMS[item.because.reason], language, claimed=claimed)
 
 
 def _wrong(claim: WrongClaim, ontology: Ontology, language: Language) -> str:
     expected = ontology.concept(claim.because.concept or claim.concept).label(language)
-    return _spaced(_chosen(_WRONG[claim.because.reason], language).format(expected=expected), language)
+    return _worded(_WRONG[claim.because.reason], language, expected=expected)
 
 
 def _finding(finding: Finding, ontology: Ontology, language: Language) -> str:
@@ -157,29 +157,30 @@ def _finding(finding: Finding, ontology: Ontology, language: Language) -> str:
     if pair is None:
         return ""
     named = [ontology.concept(concept).label(language) for concept in finding.concepts]
-    return _spaced(_chosen(pair, language).format(first=named[0], last=named[-1]), language)
+    return _worded(pair, language, first=named[0], last=named[-1])
 
 
 def _summary(grade: Grade, language: Language) -> str:
     scored = [item for item in grade.items if item.role is Role.SCORED]
     found = sum(item.verdict is Verdict.FOUND for item in scored)
     partial = sum(item.verdict is Verdict.PARTIAL for item in scored)
-    sentence = _chosen(
+    return _worded(
         (
             "{score} sur 100 : {found} trouvé{plural} sur {total}{partly}.",
             "{score} out of 100: {found} of {total} found{partly}.",
         ),
         language,
-    )
-    partly = _chosen((", {n} en partie", ", {n} in part"), language).format(n=partial) if partial else ""
-    said = sentence.format(
         score=_number(grade.score, language),
         found=found,
         plural="s" if found > 1 else "",
         total=len(scored),
-        partly=partly,
+        partly=_worded((", {n} en partie", ", {n} in part"), language, n=partial) if partial else "",
     )
-    return _spaced(said, language)
+
+
+def _worded(pair: tuple[str, str], language: Language, **named: object) -> str:
+    """Return the sentence of a language with what it names filled in."""
+    return _spaced(pair[0 if language == "fr" else 1].format(**named), language)
 
 
 def _spaced(sentence: str, language: Language) -> str:
@@ -194,7 +195,3 @@ def _spaced(sentence: str, language: Language) -> str:
 def _number(score: float, language: Language) -> str:
     text = f"{score:g}"
     return text.replace(".", ",") if language == "fr" else text
-
-
-def _chosen(pair: tuple[str, str], language: Language) -> str:
-    return pair[0] if language == "fr" else pair[1]

@@ -18,7 +18,6 @@ class Findings:
 
     def __init__(self, ontology: Ontology) -> None:
         self._ontology = ontology
-        self._denials = {each.absence: each.id for each in ontology.concepts if each.absence}
 
     def of(
         self, claims: Sequence[Claim], measurements: Sequence[Measurement], weighing: Weighing
@@ -31,18 +30,13 @@ class Findings:
             How the text sets what it names against each other.
         """
         affirmed = firm(claims)
+        of_one_moment = [
+            *self._measurement_conflicts(affirmed, measurements),
+            *self._incompatible(_without_agreed(affirmed, measurements)),
+        ]
         found = [
             *self._polarity_conflicts(claims, affirmed),
-            *(
-                each
-                for each in self._measurement_conflicts(affirmed, measurements)
-                if not weighing.parts(each)
-            ),
-            *(
-                each
-                for each in self._incompatible(_without_agreed(affirmed, measurements))
-                if not weighing.parts(each)
-            ),
+            *(each for each in of_one_moment if not weighing.parts(each)),
             *self._unsupported(affirmed),
             *self._differential(claims, weighing),
         ]
@@ -61,7 +55,7 @@ class Findings:
         """Return what a claim denies, be it by stating the concept of its absence."""
         if claim.polarity is Polarity.ABSENT:
             return claim.concept
-        return self._denials.get(claim.concept) if claim.method != "measured" else None
+        return self._ontology.denied_by(claim.concept) if claim.method != "measured" else None
 
     def _measurement_conflicts(
         self, affirmed: Sequence[Claim], measurements: Sequence[Measurement]
@@ -115,16 +109,15 @@ class Findings:
         return any(
             denied is not None and self._ontology.within(claimed.id, denied)
             for claimed, denied in (
-                (one, self._denials.get(other.id)),
-                (other, self._denials.get(one.id)),
+                (one, self._ontology.denied_by(other.id)),
+                (other, self._ontology.denied_by(one.id)),
             )
         )
 
     def _argues(self, sign: Concept, conclusion: Concept) -> bool:
-        family = (conclusion.id, *self._ontology.ancestors(conclusion.id))
         return any(
             self._ontology.within(sign.id, each)
-            for member in family
+            for member in self._ontology.lineage(conclusion.id)
             for each in self._ontology.concept(member).against
         )
 
@@ -133,10 +126,7 @@ class Findings:
         for claim in affirmed:
             concept = self._ontology.concept(claim.concept)
             if concept.severity is Severity.URGENT and self._needs_signs(concept):
-                family = [
-                    self._ontology.concept(up) for up in (concept.id, *self._ontology.ancestors(concept.id))
-                ]
-                signs = {sign for member in family for sign in signs_of(member)}
+                signs = {sign for member in self._family(concept) for sign in signs_of(member)}
                 held = covered([each for each in affirmed if each is not claim], self._ontology)
                 if held.keys().isdisjoint(signs):
                     yield Finding(FindingKind.UNSUPPORTED_DIAGNOSIS, (concept.id,), claim.spans)
@@ -144,10 +134,12 @@ class Findings:
     def _needs_signs(self, concept: Concept) -> bool:
         """Say whether a diagnosis stands on signs its name does not state, as `tachycardie à QRS larges`."""
         general = self._ontology.ancestors(concept.id)
-        family = [concept, *(self._ontology.concept(up) for up in general)]
-        recognisable = any(member.requires or member.supports for member in family)
+        recognisable = any(member.requires or member.supports for member in self._family(concept))
         says_itself = any(all(sign in general for sign in signs) for signs in concept.requires)
         return is_conclusion(concept) and recognisable and not says_itself
+
+    def _family(self, concept: Concept) -> list[Concept]:
+        return [self._ontology.concept(each) for each in self._ontology.lineage(concept.id)]
 
     def _differential(self, claims: Sequence[Claim], weighing: Weighing) -> Iterator[Finding]:
         """Yield the diagnoses that are weighed against each other, or against something left open."""

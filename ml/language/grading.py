@@ -43,6 +43,7 @@ from ml.language.grades import (
     Verdict,
     WrongClaim,
 )
+from ml.language.implying import covered
 from ml.language.judging import judge
 from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Polarity, Reading, Span
@@ -188,8 +189,7 @@ class _Answer:
         )
 
     def _serves(self, concept: str) -> bool:
-        family = {concept, *self._ontology.ancestors(concept)}
-        return not family.isdisjoint(self._expected)
+        return not set(self._expected).isdisjoint(self._ontology.lineage(concept))
 
     def _support(self, expected: str) -> _Support | None:
         claims = (*self._affirmed, *self._implied)
@@ -208,8 +208,7 @@ class _Answer:
             for each in supports
             if CERTAINTY_CREDIT[each.claim.certainty] == 1.0 and each.reason is not Reason.IMPLIED
         ]
-        covered = {up for claim in firm for up in (claim.concept, *self._ontology.ancestors(claim.concept))}
-        return bool(parts) and covered.issuperset(parts)
+        return bool(parts) and covered(firm, self._ontology).keys() >= set(parts)
 
     def _worth(self, claim: Claim, expected: str) -> _Support | None:
         if claim.concept == expected:
@@ -229,9 +228,8 @@ class _Answer:
 
     def _against(self, expected: str, support: _Support | None) -> tuple[Reason, Claim] | None:
         """Return what contradicts an item: its denial, or something firm enough that excludes it."""
-        general = {expected, *self._ontology.ancestors(expected)}
         for claim in self._denied:
-            if claim.concept in general:
+            if self._ontology.within(expected, claim.concept):
                 return Reason.DENIED, claim
         held = _FIRMNESS[support.claim.certainty] if support else 0
         for claim in self._affirmed:

@@ -27,7 +27,7 @@ def covered(claims: Sequence[Claim], ontology: Ontology) -> dict[str, Claim]:
     """Return every concept that claims state, by themselves or through a more specific one."""
     found: dict[str, Claim] = {}
     for claim in claims:
-        for concept in (claim.concept, *ontology.ancestors(claim.concept)):
+        for concept in ontology.lineage(claim.concept):
             found.setdefault(concept, claim)
     return found
 
@@ -43,9 +43,7 @@ class Implications:
         """Return what firm claims imply: nothing stated or denied already, nothing they exclude."""
         stated = firm(claims)
         held = covered(stated, self._ontology)
-        mentioned = {
-            each for claim in claims for each in (claim.concept, *self._ontology.ancestors(claim.concept))
-        }
+        mentioned = covered(claims, self._ontology)
         found = {
             each.id: claim
             for each in self._recognisable
@@ -53,8 +51,7 @@ class Implications:
             and not self._opposed(each, stated)
             and (claim := self._claim(each, held)) is not None
         }
-        general = {up for concept in found for up in self._ontology.ancestors(concept)}
-        return tuple(claim for concept, claim in found.items() if concept not in general)
+        return tuple(found[concept] for concept in self._ontology.most_specific(found))
 
     def _opposed(self, concept: Concept, stated: Sequence[Claim]) -> bool:
         return any(

@@ -84,7 +84,7 @@ def _targets(expected: Sequence[str], ontology: Ontology) -> list[str]:
     """Return what the case is about: its most specific conclusions."""
     conclusions = [each for each in expected if is_conclusion(ontology.concept(each))] or list(expected)
     diagnoses = [each for each in conclusions if ontology.concept(each).severity is not None] or conclusions
-    return [each for each in diagnoses if not any(each in ontology.ancestors(other) for other in diagnoses)]
+    return ontology.most_specific(diagnoses)
 
 
 class _Answer:
@@ -188,7 +188,6 @@ class _Answer:
 
     def _picture(self, target: str) -> Iterable[str]:
         """Yield the signs of an expected diagnosis and its wider names."""
-        family = (target, *self._ontology.ancestors(target))
         yield from self._ontology.ancestors(target)
-        for member in family:
+        for member in self._ontology.lineage(target):
             yield from signs_of(self._ontology.concept(member))

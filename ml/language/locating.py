@@ -116,8 +116,7 @@ class Locator:
         for parts, whole in self._composites.items():
             if set(parts) <= set(places):
                 places = [place for place in places if place not in parts] + [whole]
-        covered = {ancestor for place in places for ancestor in self._ontology.ancestors(place)}
-        return [place for place in dict.fromkeys(places) if place not in covered]
+        return self._ontology.most_specific(places)
 
 
 def _opens_clause(tokens: Sequence[Token], first: int, last: int) -> bool:

@@ -206,8 +206,7 @@ class EmbeddedMatcher:
 
     def _are_rivals(self, one: str, other: str) -> bool:
         kinds = {self._ontology.concept(each).kind for each in (one, other)}
-        related = one in self._ontology.ancestors(other) or other in self._ontology.ancestors(one)
-        return kinds == {Kind.DIAGNOSIS} and one != other and not related
+        return kinds == {Kind.DIAGNOSIS} and not self._ontology.related(one, other)
 
     def _claim(self, mention: Mention, attitude: Attitude) -> Claim:
         concept = self._ontology.concept(mention.concept)

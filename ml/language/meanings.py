@@ -34,8 +34,7 @@ class Meanings:
             and interval.contains(measured.low, sex)
             and interval.contains(measured.high, sex)
         ]
-        general = {up for concept in within for up in self._ontology.ancestors(concept)}
-        return [concept for concept in within if concept not in general]
+        return self._ontology.most_specific(within)
 
     def wider(self, concept: str) -> Iterator[str]:
         """Yield what a number says more precisely: `QRS larges à 150 ms` is `QRS > 120 ms` only (rule 6)."""
@@ -80,7 +79,7 @@ class Meanings:
 
     def _range_of(self, concept: str, name: str) -> MeasuredRange | None:
         """Return the range of a measurement that a concept, or what it specialises, stands for."""
-        for each in (concept, *self._ontology.ancestors(concept)):
+        for each in self._ontology.lineage(concept):
             if each in self._ranges and self._ranges[each].measure == name:
                 return self._ranges[each]
         return None

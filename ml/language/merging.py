@@ -134,7 +134,7 @@ class Merger:
         if target not in self._ours:
             return None
         for claim in self._alignment.read(name):
-            if claim.concept in {target, *self._ours.ancestors(target)} and claim.polarity is Polarity.ABSENT:
+            if self._ours.within(target, claim.concept) and claim.polarity is Polarity.ABSENT:
                 return f"denies {target}"
             if claim.polarity is Polarity.PRESENT and self._ours.exclude_each_other(claim.concept, target):
                 return f"states {claim.concept}, which excludes {target}"
@@ -167,7 +167,7 @@ class Merger:
         read = [self._ours.concept(each.concept) for each in self._alignment.read(name)]
         places = target not in self._ours or self._ours.concept(target).kind is not Kind.TERRITORY
         return any(
-            target in {each.id, *self._ours.ancestors(each.id)}
+            self._ours.within(each.id, target)
             or (places and each.kind is Kind.TERRITORY and target in self._ours)
             or (bool(each.parts) and each.kind is not Kind.TERRITORY)
             for each in read

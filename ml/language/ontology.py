@@ -63,6 +63,20 @@ class Ontology:
         """Return every more general concept with its distance in steps, nearest first."""
         return self._ancestors[concept_id]
 
+    def lineage(self, concept_id: str) -> tuple[str, ...]:
+        """Return a concept and every more general one, nearest first."""
+        return (concept_id, *self._ancestors[concept_id])
+
+    def most_specific(self, concepts: Iterable[str]) -> list[str]:
+        """Return, each once and in their order, those of which no other is a more specific one."""
+        listed = list(dict.fromkeys(concepts))
+        general = {up for each in listed for up in self._ancestors[each]}
+        return [each for each in listed if each not in general]
+
+    def denied_by(self, concept_id: str) -> str | None:
+        """Return the concept whose absence this one states, if it is such a one."""
+        return self._denials.get(concept_id)
+
     def within(self, concept_id: str, general: str) -> bool:
         """Say whether a concept is another one or a more specific one."""
         return concept_id == general or general in self._ancestors[concept_id]
@@ -73,8 +87,8 @@ class Ontology:
 
     def exclude_each_other(self, one: str, other: str) -> bool:
         """Say whether two concepts cannot both be true, by themselves or through their ancestors."""
-        ours, theirs = {one, *self._ancestors[one]}, {other, *self._ancestors[other]}
-        return any(theirs.intersection(self._concepts[each].excludes) for each in ours)
+        theirs = set(self.lineage(other))
+        return any(theirs.intersection(self._concepts[each].excludes) for each in self.lineage(one))
 
     def search(self, text: str, language: Language = "fr", limit: int = 10) -> tuple[Concept, ...]:
         """Complete what someone is typing.
@@ -98,6 +112,10 @@ class Ontology:
     def _completion(self, first: Language, second: Language) -> Completion:
         names = [(each.id, (each.names(first), each.names(second))) for each in self.concepts]
         return Completion(names)
+
+    @cached_property
+    def _denials(self) -> dict[str, str]:
+        return {each.absence: each.id for each in self.concepts if each.absence}
 
     @cached_property
     def _ancestors(self) -> dict[str, dict[str, int]]:

@@ -71,6 +71,22 @@ def test_exclusion_is_inherited_and_works_both_ways(ontology: Ontology) -> None:
     assert not ontology.exclude_each_other("RBBB_COMPLETE", "LAFB")
 
 
+def test_of_a_concept_and_its_wider_names_only_the_most_specific_are_kept_each_once() -> None:
+    line = [concept("A"), concept("B", parents=("A",)), concept("C", parents=("B",))]
+    family = Ontology([*line, concept("D")])
+
+    assert family.lineage("C") == ("C", "B", "A")
+    assert family.most_specific(["A", "D", "C", "A", "C"]) == ["D", "C"]
+    assert family.most_specific([]) == []
+
+
+def test_the_concept_of_an_absence_tells_what_it_denies() -> None:
+    pair = Ontology([concept("P", absence="NO_P"), concept("NO_P")])
+
+    assert pair.denied_by("NO_P") == "P"
+    assert pair.denied_by("P") is None
+
+
 def test_an_unknown_concept_is_a_key_error(ontology: Ontology) -> None:
     with pytest.raises(KeyError):
         ontology.concept("NOTHING")
