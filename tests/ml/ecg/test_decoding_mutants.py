@@ -14,9 +14,13 @@ from tests.ml.ecg.waveforms import SHIPPED
 MUTANTS = 600 if os.environ.get("CHEVET_SOAK") == "1" else 60
 
 
+HANG_SECONDS = 90
+"""The longest honest mutant takes 3 s of one core; a busy machine may be ten times slower."""
+
+
 @pytest.fixture(scope="module")
 def pool() -> Iterator[DecoderPool]:
-    with DecoderPool(processes=2, timeout_s=10) as pool:
+    with DecoderPool(processes=2, timeout_s=HANG_SECONDS) as pool:
         yield pool
 
 
@@ -64,7 +68,7 @@ def outcome(pool: DecoderPool, path: Path) -> str:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", ["png", "jpeg", "dicom"])
 def test_every_mutant_is_an_ecg_or_one_error_and_the_pool_still_answers(
     pool: DecoderPool, originals: dict[str, bytes], tmp_path: Path, name: str
