@@ -21,6 +21,7 @@ from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.passwords import Passwords
+from schema.services.shelf import Shelf
 from schema.services.submission import Submissions
 
 T = TypeVar("T")
@@ -31,11 +32,7 @@ class Services:
     """What lives as long as the process."""
 
     database: Database
-    ontology: Ontology
-    matcher: CachedMatcher
-    """Reads students' answers: always on this machine."""
-    proposer: CachedMatcher
-    """Reads teachers' descriptions; may ask a language model."""
+    shelf: Shelf
     blobs: BlobStore
     decoder: DecoderPool
     doorbell: Doorbell
@@ -43,6 +40,21 @@ class Services:
     sign_link: Callable[[str, str], str]
     """(blob key, media type) -> short-lived signed URL."""
     passwords: Passwords = field(default_factory=Passwords)
+
+    @property
+    def ontology(self) -> Ontology:
+        """Return the ontology in use."""
+        return self.shelf.current.ontology
+
+    @property
+    def matcher(self) -> CachedMatcher:
+        """Return what reads students' answers: always on this machine."""
+        return self.shelf.current.matchers.answers
+
+    @property
+    def proposer(self) -> CachedMatcher:
+        """Return what reads teachers' descriptions; may ask a language model."""
+        return self.shelf.current.matchers.descriptions
 
     @cached_property
     def submissions(self) -> Submissions:
@@ -52,7 +64,7 @@ class Services:
     @cached_property
     def grader(self) -> Grader:
         """Return what marks answers."""
-        return Grader(self.matcher, self.ontology)
+        return Grader(self.shelf)
 
 
 @dataclass

@@ -25,6 +25,7 @@ class Scope(StrEnum):
     ATTEMPTS_READ = "attempts:read"
     ATTEMPTS_WRITE = "attempts:write"
     CONCEPTS_READ = "concepts:read"
+    CONCEPTS_WRITE = "concepts:write"
     STATISTICS_READ = "statistics:read"
     PROFILE = "profile"
     ACCOUNTS = "accounts"
@@ -37,7 +38,7 @@ EVERYONE = frozenset(Role)
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
-    Role.TEACHER: frozenset(Scope) - {Scope.ACCOUNTS, Scope.AUDIT_READ},
+    Role.TEACHER: frozenset(Scope) - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE},
     Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ},
     Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, Scope.CONCEPTS_READ, Scope.PROFILE}),
     Role.ANALYST: frozenset({Scope.STATISTICS_READ, Scope.CONCEPTS_READ, Scope.PROFILE}),

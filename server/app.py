@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from ml.ecg.decoding import Decoded, DecoderPool
 from ml.language.language_model import LanguageModelMatcher, LanguageModelSettings
 from ml.language.matching import ConceptMatcher, EmbeddedMatcher
-from ml.language.ontology import load_ontology
+from ml.language.ontology import Ontology, load_ontology
 from schema.build import build_schema
 from schema.context import Services
 from schema.database import Database
@@ -30,6 +30,7 @@ from schema.services.clock import now
 from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
 from schema.services.matching import CachedMatcher
 from schema.services.passwords import Passwords
+from schema.services.shelf import Matchers, Shelf
 from server import auth, blobs, errors, graphql, health, pages
 from server.logs import configure
 from server.memory import keep_small, made_for_good
@@ -122,13 +123,18 @@ def behind_proxies(app: Application, settings: Settings) -> ASGIApp:
 
 def wire_services(settings: Settings, signer: Signer) -> Services:
     """Choose and connect the outside services; a worker without HTTP uses the same."""
-    ontology, cache = load_ontology(), _cache(settings)
-    embedded = EmbeddedMatcher(ontology)
+    database, cache = Database(settings.database_url), _cache(settings)
+
+    def matchers(ontology: Ontology) -> Matchers:
+        embedded = EmbeddedMatcher(ontology)
+        return Matchers(
+            answers=CachedMatcher(embedded, ontology, cache),
+            descriptions=CachedMatcher(_proposer(settings, embedded), ontology, cache),
+        )
+
     return Services(
-        database=Database(settings.database_url),
-        ontology=ontology,
-        matcher=CachedMatcher(embedded, ontology, cache),
-        proposer=CachedMatcher(_proposer(settings, embedded), ontology, cache),
+        database=database,
+        shelf=Shelf(database, load_ontology(), matchers),
         blobs=_blobs(settings),
         decoder=cast("DecoderPool", LateDecoder()),
         doorbell=_doorbell(settings),

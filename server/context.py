@@ -97,6 +97,7 @@ def _reach(actor: Actor | None) -> tuple[object, ...]:
 
 
 def _actor(site: Site, bearer: str | None, session_token: str) -> Actor | None:
+    site.services.shelf.refresh()
     if bearer is not None:
         return site.authentication.by_api_token(bearer)
     return site.authentication.by_session_token(session_token)

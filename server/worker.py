@@ -56,6 +56,7 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
 
 
 def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:
+    services.shelf.refresh()
     try:
         return run_due(services.database, handlers, services.clock, BATCH)
     except SQLAlchemyError as error:

@@ -22,17 +22,15 @@ from typing import Any, get_args
 
 from ml.language.checking import Fault
 from ml.language.crosswalk import Crosswalk, project
-from ml.language.foreign import ForeignOntology, is_foreign, read_foreign
 from ml.language.grading import Grade, KeyItem, Role, grade
 from ml.language.implying import firm
+from ml.language.importing import import_ontology
 from ml.language.judging import judge
 from ml.language.matching import EmbeddedMatcher, merged
 from ml.language.ontology import load_ontology
-from ml.language.owl import read_owl
 from ml.language.types import Claim, LanguageHint, Reading, Span
 
 STATED_CONFIDENCE = 50.0
-_SET_ASIDE = Path(__file__).parent / "data" / "edu-ecg.json"
 
 
 class LineError(ValueError):
@@ -166,24 +164,10 @@ def answer_reader(path: Path | None = None) -> AnswerReader:
     OSError
         When it cannot be read.
     """
-    foreign = _foreign(path) if path else None
-    if foreign is None:
-        return AnswerReader(EmbeddedMatcher(load_ontology(path)))
-    set_aside = json.loads(_SET_ASIDE.read_text(encoding="utf-8"))["set_aside"]
-    crosswalk = Crosswalk(load_ontology(), foreign, set_aside)
-    return AnswerReader(EmbeddedMatcher(crosswalk.ontology), crosswalk)
-
-
-def _foreign(path: Path) -> ForeignOntology | None:
-    """Return the ontology of a file that is somebody else's; None where it is of our own form, or of none."""
-    content = path.read_bytes()
-    if content.lstrip().startswith(b"<"):
-        return read_owl(path)
-    try:
-        parsed = json.loads(content)
-    except ValueError:
-        return None
-    return read_foreign(path) if is_foreign(parsed) else None
+    if path is None:
+        return AnswerReader(EmbeddedMatcher(load_ontology()))
+    found = import_ontology(path)
+    return AnswerReader(EmbeddedMatcher(found.ontology), found.crosswalk)
 
 
 def read_lines(

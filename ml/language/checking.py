@@ -6,16 +6,52 @@ from dataclasses import dataclass
 from ml.language.concepts import Concept
 from ml.language.normalising import plain
 
+FAULTS = {
+    "not_json": "is not UTF-8 JSON: {0}",
+    "not_rdf": "is not RDF/XML: {0}",
+    "no_concepts": "has no object 'concepts'",
+    "not_foreign": "has no object 'concepts' whose entries have a 'concept_name'",
+    "no_class": "holds no class with a label",
+    "no_label": "has no label",
+    "no_name": "has no concept_name",
+    "bad_version": "must be a whole number",
+    "missing": "misses {0}",
+    "malformed": "{0}",
+    "twice": "is defined twice",
+    "cycle": "is its own ancestor",
+    "unknown_reference": "names the unknown concept {0}",
+    "one_sided": "{0} does not exclude {1} in turn",
+    "self_excluded": "is excluded within its own ancestry, by {0}",
+    "name_taken": "'{0}' already belongs to {1}",
+    "set_aside": "'{0}' was set aside by a reviewer",
+    "denies": "'{0}' denies {1}",
+    "states_excluded": "'{0}' states {1}, which excludes {2}",
+}
+"""What can be wrong, by code; the numbers stand for a fault's values."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong with an ontology file.
 
-    `place` reads like a path into the file: `concepts.LBBB.parents`.
+    Parameters
+    ----------
+    place
+        Reads like a path into the file: `concepts.LBBB.parents`.
+    code
+        One of `FAULTS`.
+    values
+        What its sentence names: names, identifiers.
     """
 
     place: str
-    message: str
+    code: str
+    values: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """Return what is wrong, in English."""
+        return FAULTS[self.code].format(*self.values)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
@@ -34,7 +70,7 @@ def duplicates(listed: tuple[Concept, ...]) -> Iterator[Fault]:
     seen: set[str] = set()
     for concept in listed:
         if concept.id in seen:
-            yield Fault(f"concepts.{concept.id}", "is defined twice")
+            yield Fault(f"concepts.{concept.id}", "twice")
         seen.add(concept.id)
 
 
@@ -44,7 +80,7 @@ def faults_of(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
         yield from _unknown_references(concept, concepts)
         yield from _one_sided_exclusions(concept, concepts)
     cyclic = [each for each in concepts if any(up == each for up, _ in climb(concepts, each))]
-    yield from (Fault(f"concepts.{each}.parents", "is its own ancestor") for each in cyclic)
+    yield from (Fault(f"concepts.{each}.parents", "cycle") for each in cyclic)
     yield from _shared_names(concepts)
     yield from _self_exclusions(concepts)
 
@@ -62,13 +98,13 @@ def _unknown_references(concept: Concept, concepts: Mapping[str, Concept]) -> It
     ):
         for target in targets:
             if target not in concepts:
-                yield Fault(f"concepts.{concept.id}.{name}", f"names the unknown concept {target}")
+                yield Fault(f"concepts.{concept.id}.{name}", "unknown_reference", (target,))
 
 
 def _one_sided_exclusions(concept: Concept, concepts: Mapping[str, Concept]) -> Iterator[Fault]:
     for target in concept.excludes:
         if target in concepts and concept.id not in concepts[target].excludes:
-            yield Fault(f"concepts.{concept.id}.excludes", f"{target} does not exclude {concept.id} in turn")
+            yield Fault(f"concepts.{concept.id}.excludes", "one_sided", (target, concept.id))
 
 
 def _self_exclusions(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
@@ -76,7 +112,7 @@ def _self_exclusions(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
         family = {concept.id, *(up for up, _ in climb(concepts, concept.id))}
         for member in sorted(family):
             if member in concepts and family.intersection(concepts[member].excludes):
-                yield Fault(f"concepts.{concept.id}", f"is excluded within its own ancestry, by {member}")
+                yield Fault(f"concepts.{concept.id}", "self_excluded", (member,))
 
 
 def _shared_names(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
@@ -86,7 +122,7 @@ def _shared_names(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
             key = plain(name)
             owner = owners.setdefault(key, concept.id)
             if owner != concept.id:
-                yield Fault(f"concepts.{concept.id}", f"'{name}' already belongs to {owner}")
+                yield Fault(f"concepts.{concept.id}", "name_taken", (name, owner))
 
 
 def climb(concepts: Mapping[str, Concept], start: str) -> Iterator[tuple[str, int]]:

@@ -71,6 +71,20 @@ class Severity(StrEnum):
     URGENT = "urgent"
 
 
+class Measure(StrEnum):
+    """What is measured on an ECG, by the name that numbers are read under."""
+
+    RATE = "rate"
+    ATRIAL_RATE = "atrial_rate"
+    PR = "pr"
+    QRS = "qrs"
+    QT = "qt"
+    QTC = "qtc"
+    AXIS = "axis"
+    SOKOLOW = "sokolow"
+    P_DURATION = "p_duration"
+
+
 @dataclass(frozen=True, slots=True)
 class MeasuredRange:
     """The values of one measurement that mean a concept.

@@ -80,16 +80,16 @@ def read_foreign(path: Path) -> ForeignOntology:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise OntologyError([Fault("file", f"is not UTF-8 JSON: {error}")]) from error
+        raise OntologyError([Fault("file", "not_json", (str(error),))]) from error
     if not is_foreign(content):
-        raise OntologyError([Fault("file", "has no object 'concepts' whose entries have a 'concept_name'")])
+        raise OntologyError([Fault("file", "not_foreign")])
     return sound(path.stem, _parsed(content["concepts"]))
 
 
 def _parsed(entries: Mapping[str, Any]) -> Iterator[ForeignConcept | Fault]:
     for identifier, entry in entries.items():
         if not isinstance(entry, dict) or not isinstance(entry.get("concept_name"), str):
-            yield Fault(f"concepts.{identifier}", "has no concept_name")
+            yield Fault(f"concepts.{identifier}", "no_name")
             continue
         lists = {name: _texts(entry.get(name)) for name in (*_REFERENCES, "synonymes")}
         english = entry.get("concept_name_en")
@@ -137,7 +137,7 @@ def sound(source: str, found: Iterator[ForeignConcept | Fault]) -> ForeignOntolo
         concepts[concept.id] = _resolved(concept, concepts, faults)
     for concept in tuple(concepts.values()):
         if concept.id in above(concept.parents, concepts):
-            faults.append(Fault(f"concepts.{concept.id}.parents", "is its own ancestor"))
+            faults.append(Fault(f"concepts.{concept.id}.parents", "cycle"))
             concepts[concept.id] = replace(concept, parents=())
     return ForeignOntology(source, tuple(concepts.values()), tuple(faults))
 
@@ -150,7 +150,7 @@ def _resolved(
         targets: Sequence[str] = getattr(concept, name)
         kept[name] = tuple(each for each in targets if each in known)
         faults.extend(
-            Fault(f"concepts.{concept.id}.{name}", f"names the unknown concept {each}")
+            Fault(f"concepts.{concept.id}.{name}", "unknown_reference", (each,))
             for each in targets
             if each not in known
         )

@@ -111,7 +111,7 @@ class Merger:
             target = self.inward[foreign.id]
             fault = None if name == foreign.label else self._contradiction(name, foreign, target)
             if fault:
-                self.faults.append(Fault(f"concepts.{foreign.id}.synonyms", f"'{name}' {fault}"))
+                self.faults.append(fault)
             elif self._changes_hands(keys, foreign, name):
                 given[keys] = name, target
         return given
@@ -122,22 +122,21 @@ class Merger:
         best = min(listed, key=lambda pair: (pair[0].id != sense, pair[0].label != pair[1], pair[0].grouping))
         for foreign in dict.fromkeys(each.id for each, _ in listed):
             if foreign != best[0].id:
-                self.faults.append(
-                    Fault(f"concepts.{foreign}.synonyms", f"'{best[1]}' already belongs to {best[0].id}")
-                )
+                self.faults.append(Fault(f"concepts.{foreign}.synonyms", "name_taken", (best[1], best[0].id)))
         return best
 
-    def _contradiction(self, name: str, foreign: ForeignConcept, target: str) -> str | None:
+    def _contradiction(self, name: str, foreign: ForeignConcept, target: str) -> Fault | None:
         """Say what is wrong with a name, when it states the opposite of its concept or something else."""
+        place = f"concepts.{foreign.id}.synonyms"
         if plain(name) in self._set_aside.get(foreign.id, frozenset()):
-            return "was set aside by a reviewer"
+            return Fault(place, "set_aside", (name,))
         if target not in self._ours:
             return None
         for claim in self._alignment.read(name):
             if self._ours.within(target, claim.concept) and claim.polarity is Polarity.ABSENT:
-                return f"denies {target}"
+                return Fault(place, "denies", (name, target))
             if claim.polarity is Polarity.PRESENT and self._ours.exclude_each_other(claim.concept, target):
-                return f"states {claim.concept}, which excludes {target}"
+                return Fault(place, "states_excluded", (name, claim.concept, target))
         return None
 
     def _changes_hands(self, keys: tuple[str, ...], foreign: ForeignConcept, name: str) -> bool:

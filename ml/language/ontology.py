@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from ml.language.checking import Fault, OntologyError, climb, duplicates, faults_of
 from ml.language.completion import Completion
 from ml.language.concepts import Category, Concept, Kind, MeasuredRange, Severity
+from ml.language.documents import ontology_document, read_concepts
 from ml.language.types import Language
 
 __all__ = [
@@ -44,8 +44,9 @@ class Ontology:
         faults = [*duplicates(listed), *faults_of(self._concepts)]
         if faults:
             raise OntologyError(faults)
-        digest = hashlib.sha256(repr(listed).encode()).hexdigest()[:12]
-        self.version = f"{number}-{digest}"
+        document = ontology_document(listed, number)
+        self.number = number
+        self.version = f"{number}-{hashlib.sha256(json.dumps(document).encode()).hexdigest()[:12]}"
 
     @property
     def concepts(self) -> tuple[Concept, ...]:
@@ -133,53 +134,25 @@ def load_ontology(path: Path | None = None) -> Ontology:
     try:
         content = json.loads((path or DEFAULT_PATH).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise OntologyError([Fault("file", f"is not UTF-8 JSON: {error}")]) from error
+        raise OntologyError([Fault("file", "not_json", (str(error),))]) from error
+    return ontology_of(content)
+
+
+def ontology_of(content: object) -> Ontology:
+    """Return the ontology a parsed file describes.
+
+    Raises
+    ------
+    OntologyError
+        With every fault found.
+    """
     if not isinstance(content, dict) or not isinstance(content.get("concepts"), dict):
-        raise OntologyError([Fault("file", "has no object 'concepts'")])
+        raise OntologyError([Fault("file", "no_concepts")])
     faults: list[Fault] = []
-    concepts = [
-        concept
-        for identifier, entry in content["concepts"].items()
-        if (concept := _parsed(identifier, entry, faults)) is not None
-    ]
+    concepts = read_concepts(content["concepts"], faults)
     number = content.get("version", 1)
     if not isinstance(number, int):
-        faults.append(Fault("version", "must be a whole number"))
+        faults.append(Fault("version", "bad_version"))
     if faults:
         raise OntologyError([*faults, *faults_of({each.id: each for each in concepts})])
     return Ontology(concepts, number=number)
-
-
-def _parsed(identifier: str, entry: Any, faults: list[Fault]) -> Concept | None:
-    try:
-        return _concept(identifier, entry)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        missing = f"misses {error}" if isinstance(error, KeyError) else str(error)
-        faults.append(Fault(f"concepts.{identifier}", missing))
-        return None
-
-
-def _concept(identifier: str, entry: Mapping[str, Any]) -> Concept:
-    unknown = set(entry) - _FIELDS
-    if unknown:
-        raise ValueError(f"has unknown fields: {', '.join(sorted(unknown))}")
-    return Concept(
-        id=identifier,
-        label_fr=entry["label_fr"],
-        label_en=entry["label_en"],
-        category=Category(entry["category"]),
-        kind=Kind(entry["kind"]),
-        severity=Severity(entry["severity"]) if "severity" in entry else None,
-        absence=entry.get("absence"),
-        range=MeasuredRange(**entry["range"]) if "range" in entry else None,
-        codes=dict(entry.get("codes", {})),
-        requires=tuple(tuple(each) for each in entry.get("requires", ())),
-        **{name: tuple(entry.get(name, ())) for name in _LISTS},
-    )
-
-
-_LISTS = ("synonyms_fr", "synonyms_en", "parents", "excludes", "parts", "supports", "against")
-_FIELDS = {
-    *("label_fr", "label_en", "category", "kind", "severity", "absence", "range", "codes", "requires"),
-    *_LISTS,
-}

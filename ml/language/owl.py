@@ -41,10 +41,10 @@ def read_owl(path: Path) -> ForeignOntology:
     try:
         graph.parse(path, format="xml")
     except (SAXException, ValueError) as error:
-        raise OntologyError([Fault("file", f"is not RDF/XML: {error}")]) from error
+        raise OntologyError([Fault("file", "not_rdf", (str(error),))]) from error
     found = sound(path.stem, iter(_Classes(graph)))
     if not found.concepts:
-        raise OntologyError([Fault("file", "holds no class with a label")])
+        raise OntologyError([Fault("file", "no_class")])
     return found
 
 
@@ -76,7 +76,7 @@ class _Classes:
     def __iter__(self) -> Iterator[ForeignConcept | Fault]:
         for each in sorted(self._labels, key=lambda node: (self._labels[node], str(node))):
             if not self._labels[each]:
-                yield Fault(str(each), "has no label")
+                yield Fault(str(each), "no_label")
             elif not self._roots(each) <= self._value_roots:
                 yield self._concept(each)
 

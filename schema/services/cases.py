@@ -173,10 +173,17 @@ class Cases:
         case.updated_at = self._clock()
         case.search_text = self._search_text(case)
         self._session.add(case)
-        revisions.record(self._session, self._clock, case, self._actor.account_id, self._ontology.version)
+        version = self._version_of_key(case)
+        revisions.record(self._session, self._clock, case, self._actor.account_id, version)
         self._session.flush()
         self._announce(key, action, revision=case.revision, **detail)
         return case
+
+    def _version_of_key(self, case: Case) -> str:
+        """Return the version of the ontology that has the key's concepts: the one before if this has not."""
+        codes = [row.concept_id for row in revisions.annotations_of(self._session, case.id or 0)]
+        before = revisions.version_before(self._session, case)
+        return self._ontology.version if before is None or all(c in self._ontology for c in codes) else before
 
     def _problems(self, case_id: int) -> list[FieldProblem]:
         roles = self._session.exec(select(Annotation.role).where(Annotation.case_id == case_id)).all()

@@ -23,8 +23,8 @@ from ml.language.ontology import Ontology
 from ml.language.types import Finding, FindingKind, Language, Reading, Span
 from schema.models.cases import Annotation, Case, CaseRevision
 from schema.services.answers import Draft
-from schema.services.matching import CachedMatcher
-from schema.services.revisions import annotations_of, pinned_annotations
+from schema.services.revisions import annotations_of, last_revision, pinned_annotations
+from schema.services.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,19 @@ class Key:
 
     revision: int
     items: tuple[KeyItem, ...]
+    ontology_version: str
 
     @classmethod
     def of(cls, revision: CaseRevision) -> "Key":
         """Return the key in a kept revision."""
-        return cls(revision.number, _items(pinned_annotations(revision.snapshot)))
+        items = _items(pinned_annotations(revision.snapshot))
+        return cls(revision.number, items, revision.ontology_version)
 
     @classmethod
     def now(cls, session: Session, case: Case) -> "Key":
         """Return the key as the case has it now, saved or not in a training session."""
-        return cls(case.revision, _items(annotations_of(session, case.id or 0)))
+        items = _items(annotations_of(session, case.id or 0))
+        return cls(case.revision, items, last_revision(session, case).ontology_version)
 
 
 def _items(rows: Iterable[Annotation]) -> tuple[KeyItem, ...]:
@@ -101,28 +104,30 @@ class StoredGrade:
 
 
 class Grader:
-    """Marks answers by the present matcher, ontology and rules.
+    """Marks answers with the ontology their key was made in, as that ontology stands today.
 
-    A concept of the key that the present ontology has dropped cannot be marked: the document lists it as
-    `unmarked` and the others decide the mark.
+    A concept of the key that it has dropped since cannot be marked: the document lists it as `unmarked` and
+    the others decide the mark.
     """
 
-    def __init__(self, matcher: CachedMatcher, ontology: Ontology) -> None:
-        self._matcher = matcher
-        self._ontology = ontology
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
 
     def grade(self, draft: Draft, key: Key) -> Graded:
         """Return the mark of one answer; never raises, whatever the answer's text."""
-        reading = self._matcher.match(draft.text).reading if draft.text.strip() else Reading()
-        items = [item for item in key.items if item.concept in self._ontology]
-        grade = rules.grade(reading, draft.concept_ids, items, self._ontology)
+        loaded = self._shelf.of(key.ontology_version)
+        ontology, matcher = loaded.ontology, loaded.matchers.answers
+        reading = matcher.match(draft.text).reading if draft.text.strip() else Reading()
+        items = [item for item in key.items if item.concept in ontology]
+        picked = [code for code in draft.concept_ids if code in ontology]
+        grade = rules.grade(reading, picked, items, ontology)
         document = {
             **_document(grade, reading),
             "picked": list(draft.concept_ids),
-            "unmarked": [item.concept for item in key.items if item.concept not in self._ontology],
+            "unmarked": [item.concept for item in key.items if item.concept not in ontology],
             "key_revision": key.revision,
-            "ontology_version": self._ontology.version,
-            "matcher_version": self._matcher.version,
+            "ontology_version": ontology.version,
+            "matcher_version": matcher.version,
         }
         return Graded(grade.score, document)
 

@@ -36,6 +36,18 @@ def record(session: Session, clock: Clock, case: Case, author_id: int, ontology_
     return revision
 
 
+def last_revision(session: Session, case: Case) -> CaseRevision:
+    """Return what the case's latest saved change left."""
+    latest = select(CaseRevision).where(CaseRevision.case_id == case.id, CaseRevision.number == case.revision)
+    return session.exec(latest).one()
+
+
+def version_before(session: Session, case: Case) -> str | None:
+    """Return the ontology version of the case's newest revision so far; None for a new case."""
+    newest = select(CaseRevision.ontology_version).where(CaseRevision.case_id == case.id)
+    return session.exec(newest.order_by(col(CaseRevision.number).desc()).limit(1)).first()
+
+
 def pinned_recordings(snapshot: dict[str, Any]) -> list[Recording]:
     """Return the recordings of a kept state, in order, as rows that belong to no session."""
     return [Recording.model_validate(fields) for fields in snapshot["recordings"]]

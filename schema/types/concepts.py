@@ -103,14 +103,14 @@ class Concept(Node):
 
     @classmethod
     def coded(cls, code: str, context: Context) -> "Concept":
-        """Return the node of a code; one that a later ontology has dropped is shown by its code."""
-        return _coded(context.services.ontology, code, spoken(context))
+        """Return the node of a code; one that no ontology has any more is shown by its code."""
+        return _coded(context.services.shelf.holding(code), code, spoken(context))
 
 
 @lru_cache(maxsize=4096)
-def _coded(ontology: Ontology, code: str, language: OntologyLanguage) -> Concept:
+def _coded(ontology: Ontology | None, code: str, language: OntologyLanguage) -> Concept:
     """Return a node that every request may share: nothing changes one."""
-    if code in ontology:
+    if ontology is not None:
         return _node(ontology.concept(code), language)
     return _node(OntologyConcept(code, code, code, ConceptCategory.TECHNICAL, Kind.SIGN), language)
 

@@ -109,7 +109,8 @@ class Grade:
     @classmethod
     def of(cls, document: dict[str, object], text: str, info: Info) -> "Grade":
         """Return a kept mark of a text, worded for the viewer."""
-        stored, ontology = stored_grade(document), info.context.services.ontology
+        stored = stored_grade(document)
+        ontology = info.context.services.shelf.of(stored.ontology_version).ontology
         told = stored.feedback(ontology, "en" if info.context.language == "en" else "fr")
         worded = _Worded(stored, text, info.context)
         return cls(

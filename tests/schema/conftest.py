@@ -26,6 +26,7 @@ from schema.services.blobs import FolderBlobStore
 from schema.services.cache import LocalCache
 from schema.services.events import LocalDoorbell
 from schema.services.matching import CachedMatcher
+from schema.services.shelf import Matchers, Shelf
 from tests.schema.people import StoppedClock
 from tests.support.postgres import PostgresServer
 
@@ -170,9 +171,7 @@ def _world(database: Database, decoder: DecoderPool, folder: Path) -> Iterator[W
     clock, kept = StoppedClock(), LocalCache(folder / "cache.db")
     services = Services(
         database=database,
-        ontology=the_ontology(),
-        matcher=(matcher := CachedMatcher(the_matcher(), the_ontology(), kept)),
-        proposer=matcher,
+        shelf=Shelf(database, the_ontology(), lambda ontology: _matchers(ontology, kept)),
         blobs=FolderBlobStore(folder / "blobs"),
         decoder=decoder,
         doorbell=LocalDoorbell(),
@@ -181,6 +180,12 @@ def _world(database: Database, decoder: DecoderPool, folder: Path) -> Iterator[W
     )
     yield World(services, clock)
     kept.close()
+
+
+def _matchers(ontology: Ontology, kept: LocalCache) -> Matchers:
+    embedded = the_matcher() if ontology is the_ontology() else EmbeddedMatcher(ontology)
+    matcher = CachedMatcher(embedded, ontology, kept)
+    return Matchers(matcher, matcher)
 
 
 def _make_tables(url: str) -> None:

@@ -38,6 +38,7 @@ from schema.services.matching import CachedMatcher
 from schema.services.sessions import SessionFields, Sessions
 from schema.services.submission import Submissions
 from tests.schema.people import StoppedClock, actor_of, person
+from tests.schema.shelves import fixed_shelf
 
 ontology = cache(load_ontology)
 
@@ -67,7 +68,9 @@ class Hospital:
         self.ontology: Ontology = ontology()
         self.readings = LocalCache(self.folder / "cache.db")
         self.matcher = CachedMatcher(rules(), self.ontology, self.readings)
-        self.submissions = Submissions(self.database, self.clock, Grader(self.matcher, self.ontology))
+        self.submissions = Submissions(
+            self.database, self.clock, Grader(fixed_shelf(self.matcher, self.ontology))
+        )
         self.teacher = self.actor(Role.TEACHER)
 
     def close(self) -> None:

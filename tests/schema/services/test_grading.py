@@ -10,9 +10,11 @@ from schema.services.answers import Draft
 from schema.services.cache import LocalCache
 from schema.services.grading import Grader, Key, stored_grade
 from schema.services.matching import CachedMatcher
+from tests.schema.shelves import fixed_shelf
 from tests.schema.training import ontology, rules
 
-KEY = Key(4, (KeyItem("LBBB"), KeyItem("SINUS_RHYTHM", 0.5), KeyItem("AXIS_LEFT", role=Role.DESCRIPTIVE)))
+ITEMS = (KeyItem("LBBB"), KeyItem("SINUS_RHYTHM", 0.5), KeyItem("AXIS_LEFT", role=Role.DESCRIPTIVE))
+KEY = Key(4, ITEMS, "of no ontology here")
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def readings(tmp_path: Path) -> Iterator[LocalCache]:
 
 @pytest.fixture
 def grader(readings: LocalCache) -> Grader:
-    return Grader(CachedMatcher(rules(), ontology(), readings), ontology())
+    return Grader(fixed_shelf(CachedMatcher(rules(), ontology(), readings), ontology()))
 
 
 def without(dropped: str) -> Ontology:
@@ -100,7 +102,7 @@ def test_feedback_speaks_the_viewers_language(grader: Grader) -> None:
 
 def test_a_concept_the_ontology_has_dropped_is_left_out_of_the_mark_and_named(readings: LocalCache) -> None:
     smaller = without("SINUS_RHYTHM")
-    grader = Grader(CachedMatcher(rules(), smaller, readings), smaller)
+    grader = Grader(fixed_shelf(CachedMatcher(rules(), smaller, readings), smaller))
     graded = grader.grade(Draft("Bloc de branche gauche"), KEY)
     assert (graded.score, graded.document["unmarked"]) == (100.0, ["SINUS_RHYTHM"])
 

@@ -16,6 +16,7 @@ from schema.services.enrolments import Enrolments
 from schema.services.grading import Grader
 from schema.services.sessions import Sessions
 from schema.services.submission import Submissions
+from tests.schema.shelves import fixed_shelf
 from tests.schema.training import (
     Hospital,
     all_at_once,
@@ -125,7 +126,7 @@ def test_a_save_that_slips_in_while_marking_is_marked_too(hospital: Hospital) ->
                 slipped.append(hospital.save(student, attempt, "BBG", revision=1).revision)
             return match(text)
 
-    grader = Grader(Interrupted(), hospital.ontology)  # type: ignore[arg-type]
+    grader = Grader(fixed_shelf(Interrupted(), hospital.ontology))  # type: ignore[arg-type]
     submissions = Submissions(hospital.database, hospital.clock, grader)
     assert submissions.submit(student, attempt.id or 0, "key").score == 100.0
     assert slipped == [2]

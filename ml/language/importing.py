@@ -1,0 +1,63 @@
+"""Reading an ontology file of any known form: ours, edu-ecg's JSON, WebProtégé's RDF/XML."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.language.checking import Fault, OntologyError
+from ml.language.crosswalk import Crosswalk
+from ml.language.foreign import is_foreign, read_foreign
+from ml.language.ontology import Ontology, load_ontology, ontology_of
+from ml.language.owl import read_owl
+
+_SET_ASIDE = Path(__file__).parent / "data" / "edu-ecg.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a file holds.
+
+    Attributes
+    ----------
+    ontology
+        What texts are read into: the file's own concepts, or ours with the names and concepts another adds.
+    crosswalk
+        Between ours and another's identifiers; None for a file of our own form.
+    faults
+        What was found wrong in another's file and left out.
+    """
+
+    ontology: Ontology
+    crosswalk: Crosswalk | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+def import_ontology(path: Path, ours: Ontology | None = None) -> Imported:
+    """Read a file; its stem begins the identifiers of concepts that only another's file has.
+
+    Parameters
+    ----------
+    ours
+        What another's file is read through; by default as the project ships it.
+
+    Raises
+    ------
+    OntologyError
+        When the file is not an ontology of a known form, or is the project's form and unsound.
+    OSError
+        When it cannot be read.
+    """
+    content = path.read_bytes()
+    if content.lstrip().startswith(b"<"):
+        foreign = read_owl(path)
+    else:
+        try:
+            parsed = json.loads(content)
+        except ValueError as error:
+            raise OntologyError([Fault("file", "not_json", (str(error),))]) from error
+        if not is_foreign(parsed):
+            return Imported(ontology_of(parsed))
+        foreign = read_foreign(path)
+    set_aside = json.loads(_SET_ASIDE.read_text(encoding="utf-8"))["set_aside"]
+    crosswalk = Crosswalk(ours or load_ontology(), foreign, set_aside)
+    return Imported(crosswalk.ontology, crosswalk, crosswalk.faults)

@@ -1,0 +1,442 @@
+"""Experts' work on ontologies: concepts edited one at a time, files imported, another one put to use."""
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
+
+from ml.language.checking import Fault, OntologyError
+from ml.language.concepts import Category, Concept, Kind, MeasuredRange, Severity
+from ml.language.documents import read_concept
+from ml.language.editing import Changes, removing, saving
+from ml.language.importing import Imported, import_ontology
+from ml.language.normalising import plain
+from ml.language.ontology import Ontology
+from schema.errors import (
+    ConflictError,
+    FieldProblem,
+    NotAllowedError,
+    NotFoundError,
+    ValidationFailedError,
+)
+from schema.models import ontologies as rows
+from schema.models.ontologies import OntologyOrigin, VersionCause
+from schema.pagination import Page, PageRequest
+from schema.policy import Actor
+from schema.services.audit import Audit
+from schema.services.clock import Clock
+from schema.services.editions import add_edit, add_whole, latest_ontology, latest_version, shipped_line
+from schema.services.paging import Sort, page_of
+from schema.services.text import line, prose
+
+LONGEST_NAME = 120
+LONGEST_COMMENT = 500
+MOST_NAMES = 60
+MOST_REFERENCES = 60
+MOST_SYSTEMS = 20
+MAX_FILE_BYTES = 20_000_000
+CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+SYSTEM = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+REFERENCES = ("parents", "excludes", "parts", "supports", "against")
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptDraft:
+    """What an expert writes of a concept; other concepts are named by code or by any of their names."""
+
+    label_fr: str
+    label_en: str
+    category: Category
+    kind: Kind
+    severity: Severity | None = None
+    synonyms_fr: Sequence[str] = ()
+    synonyms_en: Sequence[str] = ()
+    parents: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    parts: Sequence[str] = ()
+    requires: Sequence[Sequence[str]] = ()
+    supports: Sequence[str] = ()
+    against: Sequence[str] = ()
+    absence: str | None = None
+    range: MeasuredRange | None = None
+    codes: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _InUse:
+    """The ontology that edits go to, as its row and as it stands."""
+
+    row: rows.Ontology
+    ontology: Ontology
+
+
+class Ontologies:
+    """One actor's way to the platform's ontologies; every change is a version and stands in the audit trail.
+
+    Parameters
+    ----------
+    shipped
+        The ontology of this release: stored with the first change.
+    """
+
+    def __init__(self, session: Session, actor: Actor, clock: Clock, shipped: Ontology) -> None:
+        self._session = session
+        self._actor = actor
+        self._clock = clock
+        self._shipped = shipped
+
+    def get(self, ontology_id: int) -> rows.Ontology:
+        """Return one ontology; raises NotFoundError."""
+        found = self._session.get(rows.Ontology, ontology_id)
+        if found is None:
+            raise NotFoundError
+        return found
+
+    def create_concept(self, code: str, draft: ConceptDraft, comment: str = "") -> rows.OntologyVersion:
+        """Add a concept to the ontology in use.
+
+        Raises
+        ------
+        ValidationFailedError
+            For a code that is none or is taken, and for whatever the concept lacks or contradicts.
+        """
+        in_use = self._to_edit()
+        before = in_use.ontology
+        if not CODE.fullmatch(code):
+            raise ValidationFailedError.of("code", "bad_concept_code")
+        if code in before:
+            raise ValidationFailedError.of("code", "concept_code_taken")
+        concept = _Reader(before).concept(code, draft)
+        return self._edit(in_use, saving(before, concept), "concept_created", code, comment)
+
+    def update_concept(
+        self, code: str, version: str, draft: ConceptDraft, comment: str = ""
+    ) -> rows.OntologyVersion:
+        """Change a concept of the ontology in use; what changes nothing makes no version.
+
+        Parameters
+        ----------
+        version
+            The ontology's version in which the concept was read.
+
+        Raises
+        ------
+        NotFoundError, ConflictError, ValidationFailedError
+            For a concept that is not there or was changed meanwhile, and for faults.
+        """
+        in_use = self._to_edit(code, version)
+        changes = saving(in_use.ontology, _Reader(in_use.ontology).concept(code, draft))
+        return self._edit(in_use, changes, "concept_updated", code, comment)
+
+    def delete_concept(self, code: str, version: str, comment: str = "") -> rows.OntologyVersion:
+        """Take a concept out of the ontology in use; keys that have it show its code from then on.
+
+        Raises
+        ------
+        NotFoundError, ConflictError, ValidationFailedError
+            As `update_concept`; also while another concept builds on it.
+        """
+        in_use = self._to_edit(code, version)
+        return self._edit(in_use, removing(in_use.ontology, code), "concept_deleted", code, comment)
+
+    def restore_concept(self, change_id: int, comment: str = "") -> rows.OntologyVersion:
+        """Make a concept again what it was before a change; raises what the change would bring about."""
+        in_use = self._to_edit()
+        change = self._session.get(rows.ConceptChange, change_id)
+        if change is None or self._version(change.version_id).ontology_id != in_use.row.id:
+            raise NotFoundError
+        code, before = change.concept_id, in_use.ontology
+        if change.before is not None:
+            changes = saving(before, read_concept(code, change.before))
+        else:
+            changes = removing(before, code) if code in before else {}
+        return self._edit(in_use, changes, "concept_restored", code, comment)
+
+    def add(self, name: str, found: Imported, comment: str = "") -> rows.Ontology:
+        """Keep an imported ontology beside the one in use, with what was wrong in its file."""
+        shipped_line(self._session, self._clock, self._shipped)
+        label, problems = line(name, "name", LONGEST_NAME)
+        said, more = prose(comment, "comment", LONGEST_COMMENT)
+        taken = self._session.exec(select(rows.Ontology.id).where(rows.Ontology.name == label)).first()
+        if taken is not None:
+            problems.append(FieldProblem(("name",), "ontology_name_taken"))
+        same = select(rows.OntologyVersion.id).where(rows.OntologyVersion.version == found.ontology.version)
+        if self._session.exec(same).first() is not None:
+            problems.append(FieldProblem(("file",), "ontology_known"))
+        if problems or more:
+            raise ValidationFailedError([*problems, *more])
+        imported = rows.Ontology(
+            name=label,
+            origin=OntologyOrigin.IMPORTED.value,
+            author_id=self._actor.account_id,
+            created_at=self._clock(),
+        )
+        self._session.add(imported)
+        self._session.flush()
+        add_whole(self._session, imported, found.ontology, VersionCause.IMPORT, **self._about(said))
+        for fault in found.faults:
+            self._session.add(
+                rows.OntologyFault(
+                    ontology_id=imported.id or 0,
+                    place=fault.place,
+                    code=fault.code,
+                    details=list(fault.values),
+                )
+            )
+        self._record("ontology.imported", imported, faults=len(found.faults))
+        return imported
+
+    def activate(self, ontology_id: int) -> rows.Ontology:
+        """Put an ontology to use for the whole platform; administrators only. Twice changes nothing."""
+        if not self._actor.is_admin:
+            raise NotAllowedError
+        chosen = self.get(ontology_id)
+        if chosen.active:
+            return chosen
+        self._session.execute(update(rows.Ontology).values(active=False))
+        chosen.active = True
+        self._session.add(chosen)
+        self._session.flush()
+        self._record("ontology.activated", chosen)
+        return chosen
+
+    def settle(self, fault_id: int, decision: str) -> rows.OntologyFault:
+        """Write down what was decided about a fault of an imported file; deciding again replaces it."""
+        fault = self._session.get(rows.OntologyFault, fault_id)
+        if fault is None:
+            raise NotFoundError
+        said, problems = line(decision, "decision", LONGEST_COMMENT)
+        if problems:
+            raise ValidationFailedError(problems)
+        fault.decision, fault.settled_by, fault.settled_at = said, self._actor.account_id, self._clock()
+        self._session.add(fault)
+        self._session.flush()
+        self._record("ontology.fault_settled", self.get(fault.ontology_id), fault=fault_id)
+        return fault
+
+    def page(self, request: PageRequest) -> Page[rows.Ontology]:
+        """Return a page of the ontologies, oldest first."""
+        return page_of(self._session, select(rows.Ontology), [Sort(col(rows.Ontology.id))], request)
+
+    def _to_edit(self, code: str | None = None, version: str | None = None) -> _InUse:
+        """Return the ontology in use, kept from others until the transaction ends.
+
+        Raises NotFoundError for a code it lacks, ConflictError for one that was changed since a version.
+        """
+        shipped_line(self._session, self._clock, self._shipped)
+        locked = select(rows.Ontology).where(col(rows.Ontology.active)).with_for_update()
+        row = self._session.exec(locked).one()
+        ontology = latest_ontology(self._session, row.id or 0)
+        if code is not None:
+            if code not in ontology:
+                raise NotFoundError
+            if version != ontology.version and not self._unchanged_since(row, code, version or ""):
+                raise ConflictError("stale_concept")
+        return _InUse(row, ontology)
+
+    def _unchanged_since(self, in_use: rows.Ontology, code: str, version: str) -> bool:
+        known = select(rows.OntologyVersion.id).where(
+            rows.OntologyVersion.version == version, rows.OntologyVersion.ontology_id == in_use.id
+        )
+        read_in = self._session.exec(known).first()
+        if read_in is None:
+            return False
+        later = (
+            select(func.count())
+            .select_from(rows.OntologyVersion)
+            .outerjoin(rows.ConceptChange, col(rows.ConceptChange.version_id) == rows.OntologyVersion.id)
+            .where(
+                rows.OntologyVersion.ontology_id == in_use.id,
+                col(rows.OntologyVersion.id) > read_in,
+                (col(rows.ConceptChange.concept_id) == code)
+                | (col(rows.OntologyVersion.cause) == VersionCause.RELEASE.value),
+            )
+        )
+        return self._session.exec(later).one() == 0
+
+    def _edit(
+        self, in_use: _InUse, changes: Changes, action: str, code: str, comment: str
+    ) -> rows.OntologyVersion:
+        if not changes:
+            return latest_version(self._session, in_use.row.id or 0)
+        said, problems = prose(comment, "comment", LONGEST_COMMENT)
+        if problems:
+            raise ValidationFailedError(problems)
+        try:
+            version = add_edit(self._session, in_use.row, in_use.ontology, changes, **self._about(said))
+        except OntologyError as error:
+            concept = changes.get(code)
+            raise ValidationFailedError(
+                list(dict.fromkeys(_problem(each, concept, in_use.ontology) for each in error.faults))
+            ) from None
+        self._record(f"ontology.{action}", in_use.row, concept=code, version=version.version)
+        return version
+
+    def _version(self, version_id: int) -> rows.OntologyVersion:
+        version = self._session.get(rows.OntologyVersion, version_id)
+        if version is None:
+            raise NotFoundError
+        return version
+
+    def _about(self, comment: str) -> dict[str, object]:
+        return {"comment": comment, "author_id": self._actor.account_id, "created_at": self._clock()}
+
+    def _record(self, action: str, ontology: rows.Ontology, **detail: object) -> None:
+        Audit(self._session, self._clock, self._actor).record(action, "Ontology", ontology.id, **detail)
+
+
+def read_upload(name: str, upload: IO[bytes], ours: Ontology) -> Imported:
+    """Read an ontology file someone sent; slow, so never inside a transaction.
+
+    Raises
+    ------
+    ValidationFailedError
+        At `file`, with what keeps it from being read, or every fault of a file of our own form.
+    """
+    stem = re.sub(r"[^a-z0-9]+", "-", plain(name)).strip("-")[:40] or "import"
+    with tempfile.TemporaryDirectory(prefix="chevet-") as folder:
+        path = Path(folder) / stem
+        size = 0
+        with path.open("wb") as staged:
+            while chunk := upload.read(_CHUNK):
+                size += len(chunk)
+                if size > MAX_FILE_BYTES:
+                    limit = MAX_FILE_BYTES // 1_000_000
+                    raise ValidationFailedError.of("file", "file_too_large", megabytes=limit)
+                staged.write(chunk)
+        try:
+            return import_ontology(path, ours)
+        except OntologyError as error:
+            raise ValidationFailedError([_file_problem(fault) for fault in error.faults[:100]]) from None
+
+
+class _Reader:
+    """Reads drafts into concepts of one ontology, and gathers what is wrong with them."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        self._ontology = ontology
+        self._problems: list[FieldProblem] = []
+
+    def concept(self, code: str, draft: ConceptDraft) -> Concept:
+        """Return the concept of a draft; raises ValidationFailedError with all that is wrong."""
+        concept = Concept(
+            id=code,
+            label_fr=self._line(draft.label_fr, "labelFr"),
+            label_en=self._line(draft.label_en, "labelEn"),
+            category=draft.category,
+            kind=draft.kind,
+            severity=draft.severity,
+            synonyms_fr=self._names(draft.synonyms_fr, "synonymsFr"),
+            synonyms_en=self._names(draft.synonyms_en, "synonymsEn"),
+            requires=tuple(
+                self._references(each, f"requires.{at}")
+                for at, each in enumerate(draft.requires[:MOST_REFERENCES])
+            ),
+            absence=self._reference(draft.absence, "absence") if draft.absence else None,
+            range=self._range(draft.range),
+            codes=self._codes(draft.codes),
+            **{name: self._references(getattr(draft, name), name) for name in REFERENCES},
+        )
+        if self._problems:
+            raise ValidationFailedError(self._problems)
+        return concept
+
+    def _line(self, text: str, path: str) -> str:
+        tidy, problems = line(text, path, LONGEST_NAME)
+        self._problems += problems
+        return tidy
+
+    def _names(self, names: Sequence[str], path: str) -> tuple[str, ...]:
+        self._count(names, path, MOST_NAMES)
+        listed = names[:MOST_NAMES]
+        return tuple(dict.fromkeys(self._line(each, f"{path}.{at}") for at, each in enumerate(listed)))
+
+    def _references(self, named: Sequence[str], path: str) -> tuple[str, ...]:
+        self._count(named, path, MOST_REFERENCES)
+        listed = named[:MOST_REFERENCES]
+        return tuple(dict.fromkeys(self._reference(each, f"{path}.{at}") for at, each in enumerate(listed)))
+
+    def _reference(self, named: str, path: str) -> str:
+        if named in self._ontology:
+            return named
+        found = self._by_name.get(plain(named))
+        if found is None:
+            self._problems.append(
+                FieldProblem(tuple(path.split(".")), "no_such_concept", (("name", named[:LONGEST_NAME]),))
+            )
+        return found or named
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        return {
+            plain(name): each.id
+            for each in self._ontology.concepts
+            for name in (*each.names("fr"), *each.names("en"))
+        }
+
+    def _range(self, bounds: MeasuredRange | None) -> MeasuredRange | None:
+        if bounds is None:
+            return None
+        given = (bounds.above, bounds.at_least, bounds.below, bounds.at_most)
+        if all(each is None for each in given):
+            self._problems.append(FieldProblem(("range",), "range_without_bound"))
+        return bounds
+
+    def _codes(self, codes: Sequence[tuple[str, str]]) -> dict[str, str]:
+        self._count(codes, "codes", MOST_SYSTEMS)
+        read = {}
+        for at, (system, value) in enumerate(codes[:MOST_SYSTEMS]):
+            if not SYSTEM.fullmatch(system):
+                self._problems.append(FieldProblem(("codes", str(at), "system"), "bad_code_system"))
+            read[system] = self._line(value, f"codes.{at}.value")
+        return read
+
+    def _count(self, listed: Sequence[object], path: str, most: int) -> None:
+        if len(listed) > most:
+            self._problems.append(FieldProblem((path,), "too_many", (("maximum", str(most)),)))
+
+
+def _problem(fault: Fault, concept: Concept | None, before: Ontology) -> FieldProblem:
+    """Return a fault of the whole ontology as a problem of the concept that was being changed."""
+    match fault.code, concept:
+        case "name_taken", Concept():
+            name, owner = fault.values
+            blamed = _place_id(fault.place)
+            other = blamed if owner == concept.id else owner
+            label = before.concept(other).label_fr if other in before else other
+            return FieldProblem((_field_of(name, concept),), "name_taken", (("name", name), ("owner", label)))
+        case "cycle", Concept():
+            return FieldProblem(("parents",), "own_ancestor")
+        case "self_excluded", Concept():
+            return FieldProblem(("excludes",), "excluded_within")
+        case _:
+            other = _place_id(fault.place)
+            label = before.concept(other).label_fr if other in before else other
+            return FieldProblem(("id",), "concept_in_use", (("name", label),))
+
+
+def _place_id(place: str) -> str:
+    return place.split(".")[1]
+
+
+def _field_of(name: str, concept: Concept) -> str:
+    fields: Iterable[tuple[str, Sequence[str]]] = (
+        ("labelFr", (concept.label_fr,)),
+        ("labelEn", (concept.label_en,)),
+        ("synonymsFr", concept.synonyms_fr),
+    )
+    return next(
+        (field for field, names in fields if plain(name) in map(plain, names)),
+        "synonymsEn",
+    )
+
+
+def _file_problem(fault: Fault) -> FieldProblem:
+    return FieldProblem(("file",), "ontology_fault", (("place", fault.place), ("fault", fault.message)))
