@@ -23,6 +23,7 @@ from schema.mutations.annotations import AnnotationMutations
 from schema.mutations.attempts import AttemptMutations
 from schema.mutations.cases import CaseMutations
 from schema.mutations.enrolments import EnrolmentMutations
+from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.recordings import RecordingMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
@@ -34,6 +35,7 @@ from schema.queries.concepts import ConceptQueries
 from schema.queries.grades import GradeQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.nodes import NodeQueries
+from schema.queries.ontologies import OntologyQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
 from schema.scalars import DATE_TIME
@@ -47,6 +49,7 @@ QUERIES = (
     AuditQueries,
     CaseQueries,
     ConceptQueries,
+    OntologyQueries,
     GradeQueries,
     SessionQueries,
     AttemptQueries,
@@ -59,6 +62,7 @@ MUTATIONS: tuple[type, ...] = (
     CaseMutations,
     RecordingMutations,
     AnnotationMutations,
+    OntologyMutations,
     SessionMutations,
     EnrolmentMutations,
     AttemptMutations,

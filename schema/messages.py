@@ -93,6 +93,20 @@ MESSAGES: dict[str, str] = {
 }
 """Features add their own rows; a test checks that each code used has one and that French has it too."""
 
+FAULTS: dict[str, str] = {
+    "no_label": N_("It has no label."),
+    "no_name": N_("It has no name."),
+    "missing": N_("It lacks {0}."),
+    "malformed": N_("It cannot be read: {0}"),
+    "cycle": N_("It is its own ancestor: its parents were left out."),
+    "unknown_reference": N_("It names {0}, which the file does not have."),
+    "name_taken": N_("“{0}” is a name of {1} already."),
+    "set_aside": N_("A reviewer set “{0}” aside: it states something else."),
+    "denies": N_("“{0}” denies {1}, whose name it is to be."),
+    "states_excluded": N_("“{0}” states {1}, which excludes {2}."),
+}
+"""What was wrong in an imported ontology and left out, by the code of `ml.language.checking`."""
+
 
 def text_of(problem: FieldProblem) -> tuple[str, dict[str, str]]:
     """Return the English sentence of a problem and the values to put in it."""

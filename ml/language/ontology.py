@@ -64,6 +64,10 @@ class Ontology:
         """Return every more general concept with its distance in steps, nearest first."""
         return self._ancestors[concept_id]
 
+    def children(self, concept_id: str) -> tuple[str, ...]:
+        """Return the concepts one step more specific, in the file's order."""
+        return tuple(each.id for each in self.concepts if concept_id in each.parents)
+
     def lineage(self, concept_id: str) -> tuple[str, ...]:
         """Return a concept and every more general one, nearest first."""
         return (concept_id, *self._ancestors[concept_id])

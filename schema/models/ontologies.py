@@ -9,6 +9,8 @@ from sqlmodel import Field, SQLModel
 
 from schema.models.base import instant
 
+DOCUMENT: Any = JSON(none_as_null=True)
+
 
 class OntologyOrigin(StrEnum):
     """Where an ontology came from."""
@@ -50,7 +52,7 @@ class OntologyVersion(SQLModel, table=True):
     number: int
     cause: str
     release: str | None = None
-    document: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    document: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
     concept_count: int
     comment: str = ""
     author_id: int | None = Field(default=None, foreign_key="account.id")
@@ -65,8 +67,8 @@ class ConceptChange(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     version_id: int = Field(foreign_key="ontology_version.id")
     concept_id: str = Field(index=True)
-    before: dict[str, Any] | None = Field(default=None, sa_type=JSON)
-    after: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    before: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
+    after: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
 
 
 class OntologyFault(SQLModel, table=True):

@@ -34,6 +34,13 @@ from schema.types.cases import Case, CaseRevision, cases_for
 from schema.types.concepts import Concept, concept_code
 from schema.types.enrolments import Enrolment
 from schema.types.jobs import Job
+from schema.types.ontologies import (
+    ConceptChange,
+    Ontology,
+    OntologyFault,
+    OntologyVersion,
+    ontologies_for,
+)
 from schema.types.recordings import Recording
 from schema.types.sessions import Session as TrainingSession
 from schema.types.tokens import ApiToken
@@ -142,6 +149,25 @@ def _in_visible_case(info: Info, session: Session, row: Part | None) -> Part:
     return row
 
 
+def _ontology(info: Info, session: Session, identifier: str) -> Node:
+    return Ontology.of(ontologies_for(session, info.context).get(local_key(identifier, "Ontology")))
+
+
+def _ontology_version(info: Info, session: Session, identifier: str) -> Node:
+    key = local_key(identifier, "OntologyVersion")
+    return OntologyVersion.of(ontologies_for(session, info.context).version(key))
+
+
+def _ontology_fault(info: Info, session: Session, identifier: str) -> Node:
+    key = local_key(identifier, "OntologyFault")
+    return OntologyFault.of(ontologies_for(session, info.context).fault(key))
+
+
+def _concept_change(info: Info, session: Session, identifier: str) -> Node:
+    key = local_key(identifier, "ConceptChange")
+    return ConceptChange.of(ontologies_for(session, info.context).change(key))
+
+
 KINDS: dict[str, NodeKind] = {
     "Account": NodeKind(Scope.PROFILE, _account),
     "Annotation": NodeKind(Scope.CASES_READ, _annotation),
@@ -152,8 +178,12 @@ KINDS: dict[str, NodeKind] = {
     "Case": NodeKind(Scope.CASES_READ, _case),
     "CaseRevision": NodeKind(Scope.CASES_READ, _revision),
     "Concept": NodeKind(Scope.CONCEPTS_READ, _concept),
+    "ConceptChange": NodeKind(Scope.CONCEPTS_WRITE, _concept_change),
     "Enrolment": NodeKind(Scope.ATTEMPTS_READ, _enrolment),
     "Job": NodeKind(Scope.PROFILE, _job),
+    "Ontology": NodeKind(Scope.CONCEPTS_READ, _ontology),
+    "OntologyFault": NodeKind(Scope.CONCEPTS_WRITE, _ontology_fault),
+    "OntologyVersion": NodeKind(Scope.CONCEPTS_WRITE, _ontology_version),
     "Recording": NodeKind(Scope.CASES_READ, _recording),
     "Session": NodeKind(Scope.SESSIONS_READ, _session),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
@@ -33,7 +33,7 @@ from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.editions import add_edit, add_whole, latest_ontology, latest_version, shipped_line
 from schema.services.paging import Sort, page_of
-from schema.services.text import line, prose
+from schema.services.text import line, prose, storable
 
 LONGEST_NAME = 120
 LONGEST_COMMENT = 500
@@ -45,6 +45,7 @@ CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 SYSTEM = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 REFERENCES = ("parents", "excludes", "parts", "supports", "against")
 _CHUNK = 1 << 16
+R = TypeVar("R", rows.Ontology, rows.OntologyVersion, rows.ConceptChange, rows.OntologyFault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,7 @@ class Ontologies:
 
     def get(self, ontology_id: int) -> rows.Ontology:
         """Return one ontology; raises NotFoundError."""
-        found = self._session.get(rows.Ontology, ontology_id)
-        if found is None:
-            raise NotFoundError
-        return found
+        return self._found(rows.Ontology, ontology_id)
 
     def create_concept(self, code: str, draft: ConceptDraft, comment: str = "") -> rows.OntologyVersion:
         """Add a concept to the ontology in use.
@@ -149,8 +147,8 @@ class Ontologies:
     def restore_concept(self, change_id: int, comment: str = "") -> rows.OntologyVersion:
         """Make a concept again what it was before a change; raises what the change would bring about."""
         in_use = self._to_edit()
-        change = self._session.get(rows.ConceptChange, change_id)
-        if change is None or self._version(change.version_id).ontology_id != in_use.row.id:
+        change = self.change(change_id)
+        if self.version(change.version_id).ontology_id != in_use.row.id:
             raise NotFoundError
         code, before = change.concept_id, in_use.ontology
         if change.before is not None:
@@ -209,9 +207,7 @@ class Ontologies:
 
     def settle(self, fault_id: int, decision: str) -> rows.OntologyFault:
         """Write down what was decided about a fault of an imported file; deciding again replaces it."""
-        fault = self._session.get(rows.OntologyFault, fault_id)
-        if fault is None:
-            raise NotFoundError
+        fault = self.fault(fault_id)
         said, problems = line(decision, "decision", LONGEST_COMMENT)
         if problems:
             raise ValidationFailedError(problems)
@@ -224,6 +220,51 @@ class Ontologies:
     def page(self, request: PageRequest) -> Page[rows.Ontology]:
         """Return a page of the ontologies, oldest first."""
         return page_of(self._session, select(rows.Ontology), [Sort(col(rows.Ontology.id))], request)
+
+    def in_use(self) -> rows.Ontology:
+        """Return the ontology in use; raises NotFoundError until one is stored."""
+        found = self._session.exec(select(rows.Ontology).where(col(rows.Ontology.active))).first()
+        if found is None:
+            raise NotFoundError
+        return found
+
+    def versions(self, ontology_id: int, request: PageRequest) -> Page[rows.OntologyVersion]:
+        """Return a page of an ontology's versions, newest first; raises NotFoundError."""
+        self.get(ontology_id)
+        versions = select(rows.OntologyVersion).where(rows.OntologyVersion.ontology_id == ontology_id)
+        return page_of(
+            self._session, versions, [Sort(col(rows.OntologyVersion.id), descending=True)], request
+        )
+
+    def history(self, code: str, request: PageRequest) -> Page[rows.ConceptChange]:
+        """Return a page of what became of a concept of the ontology in use, newest first."""
+        changes = (
+            select(rows.ConceptChange)
+            .join(rows.OntologyVersion, col(rows.OntologyVersion.id) == col(rows.ConceptChange.version_id))
+            .join(rows.Ontology, col(rows.Ontology.id) == col(rows.OntologyVersion.ontology_id))
+            .where(rows.ConceptChange.concept_id == storable(code), col(rows.Ontology.active))
+        )
+        return page_of(self._session, changes, [Sort(col(rows.ConceptChange.id), descending=True)], request)
+
+    def faults(self, ontology_id: int, request: PageRequest, *, open_only: bool) -> Page[rows.OntologyFault]:
+        """Return a page of what was wrong in an ontology's file, in its order; raises NotFoundError."""
+        self.get(ontology_id)
+        faults = select(rows.OntologyFault).where(rows.OntologyFault.ontology_id == ontology_id)
+        if open_only:
+            faults = faults.where(col(rows.OntologyFault.settled_at).is_(None))
+        return page_of(self._session, faults, [Sort(col(rows.OntologyFault.id))], request)
+
+    def version(self, version_id: int) -> rows.OntologyVersion:
+        """Return one version; raises NotFoundError."""
+        return self._found(rows.OntologyVersion, version_id)
+
+    def change(self, change_id: int) -> rows.ConceptChange:
+        """Return one change; raises NotFoundError."""
+        return self._found(rows.ConceptChange, change_id)
+
+    def fault(self, fault_id: int) -> rows.OntologyFault:
+        """Return one fault; raises NotFoundError."""
+        return self._found(rows.OntologyFault, fault_id)
 
     def _to_edit(self, code: str | None = None, version: str | None = None) -> _InUse:
         """Return the ontology in use, kept from others until the transaction ends.
@@ -279,11 +320,11 @@ class Ontologies:
         self._record(f"ontology.{action}", in_use.row, concept=code, version=version.version)
         return version
 
-    def _version(self, version_id: int) -> rows.OntologyVersion:
-        version = self._session.get(rows.OntologyVersion, version_id)
-        if version is None:
+    def _found(self, table: type[R], key: int) -> R:
+        row = self._session.get(table, key)
+        if row is None:
             raise NotFoundError
-        return version
+        return row
 
     def _about(self, comment: str) -> dict[str, object]:
         return {"comment": comment, "author_id": self._actor.account_id, "created_at": self._clock()}

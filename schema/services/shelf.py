@@ -78,10 +78,16 @@ class Shelf:
 
     def __init__(self, database: Database, shipped: Ontology, make: Callable[[Ontology], Matchers]) -> None:
         self._database = database
+        self._shipped = shipped
         self._make = make
         self._lock = threading.Lock()
         self._look_at = 0.0
         self._shelved = _Shelved((0, 0), 0, {0: Loaded(shipped, make)}, {shipped.version: 0})
+
+    @property
+    def shipped(self) -> Ontology:
+        """Return the ontology of this release."""
+        return self._shipped
 
     @property
     def current(self) -> Loaded:
@@ -119,7 +125,8 @@ class Shelf:
         active = session.exec(select(rows.Ontology.id).where(col(rows.Ontology.active))).first() or 0
         if not active or self._shelved.mark == (newest, active):
             return
-        owners = dict(session.exec(select(rows.OntologyVersion.version, rows.OntologyVersion.ontology_id)))
+        every = session.exec(select(rows.OntologyVersion.version, rows.OntologyVersion.ontology_id))
+        owners = dict(every.all())
         loaded = {owner: self._loaded(session, owner) for owner in set(owners.values())}
         owners |= {each.ontology.version: owner for owner, each in loaded.items()}
         self._shelved = _Shelved((newest, active), active, loaded, owners)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
@@ -9,6 +10,8 @@ from typing import Annotated
 import strawberry
 
 from ml.language import types as reading
+from ml.language.concepts import Measure, Severity
+from ml.language.concepts import MeasuredRange as Bounds
 from ml.language.ontology import Category as ConceptCategory
 from ml.language.ontology import Concept as OntologyConcept
 from ml.language.ontology import Kind, Ontology
@@ -28,6 +31,40 @@ describe_enum(
     "ConceptCategory",
     "The shelf a concept stands on.",
     *(each.label("en") for each in ConceptCategory),
+)
+describe_enum(
+    Kind,
+    "ConceptKind",
+    "What sort of statement a concept makes.",
+    "What the patient has.",
+    "What is seen on the tracing.",
+    "What a measured value amounts to.",
+    "How another concept is to be understood.",
+    "Where on the heart or in which leads.",
+    "That something is as it should be.",
+)
+describe_enum(
+    Severity,
+    "ConceptSeverity",
+    "How much a concept matters to the patient in front of you.",
+    "It can wait.",
+    "It is to be seen to.",
+    "It is grave.",
+    "It is an emergency.",
+)
+describe_enum(
+    Measure,
+    "Measure",
+    "What is measured on an ECG.",
+    "Ventricular rate, per minute.",
+    "Atrial rate, per minute.",
+    "PR interval, in milliseconds.",
+    "QRS duration, in milliseconds.",
+    "QT interval, in milliseconds.",
+    "Corrected QT interval, in milliseconds.",
+    "Axis of the QRS in the frontal plane, in degrees.",
+    "Sokolow-Lyon index, in millimetres.",
+    "Duration of the P wave, in milliseconds.",
 )
 describe_enum(
     Polarity,
@@ -73,6 +110,47 @@ describe_enum(
 )
 
 
+@strawberry.type(description="Where a concept stands in a coding system.")
+class ConceptCode:
+    """A code elsewhere."""
+
+    system: str = strawberry.field(description="`snomed`, `scp` (SCP-ECG), `aha` (AHA/ACC/HRS statement) …")
+    value: str = strawberry.field(description="The code.")
+
+
+@strawberry.type(description="The values of a measurement that mean a concept.")
+class MeasuredRange:
+    """Bounds, all in the measurement's unit; those that are null do not bound."""
+
+    measure: Measure = strawberry.field(description="What is measured.")
+    above: float | None = strawberry.field(description="Exclusive lower bound.")
+    at_least: float | None = strawberry.field(description="Inclusive lower bound.")
+    below: float | None = strawberry.field(description="Exclusive upper bound.")
+    at_most: float | None = strawberry.field(description="Inclusive upper bound.")
+    in_men: float | None = strawberry.field(
+        description="Instead of `above` or `atMost` where the patient is known to be a man."
+    )
+
+    @classmethod
+    def of(cls, bounds: Bounds) -> "MeasuredRange":
+        """Return the bounds as the API shows them."""
+        return cls(
+            measure=Measure(bounds.measure),
+            above=bounds.above,
+            at_least=bounds.at_least,
+            below=bounds.below,
+            at_most=bounds.at_most,
+            in_men=bounds.in_men,
+        )
+
+
+@strawberry.type(description="Signs that, stated together, amount to a concept that is not named.")
+class SignSet:
+    """One of the alternatives of `requires`."""
+
+    signs: list["Concept"] = strawberry.field(description="All of them are needed.")
+
+
 @strawberry.type(description="One thing a reading of an ECG can state.")
 class Concept(Node):
     """A concept of the ontology in use."""
@@ -96,6 +174,75 @@ class Concept(Node):
         """Return the names after the preferred one."""
         return list(self.row.names(spoken(info.context))[1:])
 
+    @strawberry.field(description="Other names in a language.")
+    def synonyms_in(
+        self,
+        language: Annotated[Language, strawberry.argument(description="Which.")],
+    ) -> list[str]:
+        """Return the names after the preferred one."""
+        return list(self.row.names(language.value)[1:])
+
+    @strawberry.field(description="What sort of statement it makes.")
+    def kind(self) -> Kind:
+        """Return the kind."""
+        return self.row.kind
+
+    @strawberry.field(description="How much it matters to the patient; null where that depends.")
+    def severity(self) -> Severity | None:
+        """Return the severity."""
+        return self.row.severity
+
+    @strawberry.field(description="More general concepts, one step up.")
+    def parents(self, info: Info) -> list["Concept"]:
+        """Return the parents."""
+        return _nodes(self.row.parents, info)
+
+    @strawberry.field(description="More specific concepts, one step down.")
+    def children(self, info: Info) -> list["Concept"]:
+        """Return those that name this one as a parent."""
+        ontology = info.context.services.shelf.holding(self.code)
+        return _nodes(ontology.children(self.code) if ontology else (), info)
+
+    @strawberry.field(description="What cannot be true of the same tracing; so do its descendants exclude.")
+    def excludes(self, info: Info) -> list["Concept"]:
+        """Return the exclusions."""
+        return _nodes(self.row.excludes, info)
+
+    @strawberry.field(description="Concepts that, named together in one phrase, state this one.")
+    def parts(self, info: Info) -> list["Concept"]:
+        """Return the parts."""
+        return _nodes(self.row.parts, info)
+
+    @strawberry.field(description="Alternatives: signs that together amount to it.")
+    def requires(self, info: Info) -> list[SignSet]:
+        """Return the sets of signs."""
+        return [SignSet(signs=_nodes(each, info)) for each in self.row.requires]
+
+    @strawberry.field(description="Signs that belong to the picture.")
+    def supports(self, info: Info) -> list["Concept"]:
+        """Return the signs."""
+        return _nodes(self.row.supports, info)
+
+    @strawberry.field(description="What, firmly stated beside it, shows an error in the reasoning.")
+    def against(self, info: Info) -> list["Concept"]:
+        """Return the concepts."""
+        return _nodes(self.row.against, info)
+
+    @strawberry.field(description="The concept that denying this one states, if there is one.")
+    def absence(self, info: Info) -> "Concept | None":
+        """Return the normality."""
+        return None if self.row.absence is None else Concept.coded(self.row.absence, info.context)
+
+    @strawberry.field(description="The measured values that mean it, if a number can.")
+    def range(self) -> MeasuredRange | None:
+        """Return the bounds."""
+        return None if self.row.range is None else MeasuredRange.of(self.row.range)
+
+    @strawberry.field(description="Its codes in other systems.")
+    def codes(self) -> list[ConceptCode]:
+        """Return the codes."""
+        return [ConceptCode(system=system, value=value) for system, value in self.row.codes.items()]
+
     @classmethod
     def of(cls, row: OntologyConcept, context: Context) -> "Concept":
         """Return the node of a concept."""
@@ -105,6 +252,10 @@ class Concept(Node):
     def coded(cls, code: str, context: Context) -> "Concept":
         """Return the node of a code; one that no ontology has any more is shown by its code."""
         return _coded(context.services.shelf.holding(code), code, spoken(context))
+
+
+def _nodes(codes: Iterable[str], info: Info) -> list[Concept]:
+    return [Concept.coded(code, info.context) for code in codes]
 
 
 @lru_cache(maxsize=4096)

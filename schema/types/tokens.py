@@ -22,6 +22,7 @@ describe_enum(
     "Read one's enrolments and attempts.",
     "Take sessions.",
     "Read the ontology and have texts matched.",
+    "Edit and import ontologies; experts and administrators only.",
     "Read the library's figures.",
     "Read and change one's own profile, password and tokens.",
     "Administer accounts.",

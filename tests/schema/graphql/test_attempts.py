@@ -118,8 +118,9 @@ def test_types_a_student_can_reach_lead_to_no_key() -> None:
     refusals = {"ValidationErrors", "FieldError", "NotFound", "NotAllowed", "Conflict"}
     people = {"Account", "ApiToken"}
     own = {"Enrolment", "SessionOutline", "Attempt", "AttemptItem", "Answer", "Recording", "Concept"}
+    about_concepts = {"ConceptCode", "MeasuredRange", "SignSet"}
     once_corrected = {"Grade", "GradedConcept", "GradedClaim", "Span"}
-    assert reached == relay | refusals | people | own | once_corrected
+    assert reached == relay | refusals | people | own | about_concepts | once_corrected
 
 
 def test_an_attempt_under_way_tells_the_vignette_and_nothing_of_the_key(
