@@ -77,6 +77,11 @@ class Actor:
         return self.role is Role.ADMIN
 
     @property
+    def edits_ontology(self) -> bool:
+        """Return whether the actor may edit the ontology."""
+        return self.may(Scope.CONCEPTS_WRITE)
+
+    @property
     def is_author(self) -> bool:
         """Return whether the actor writes cases and sessions."""
         return self.role in AUTHORS

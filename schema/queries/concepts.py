@@ -14,7 +14,7 @@ from schema.pagination import Page, PageRequest, encode_cursor
 from schema.permissions import query_field
 from schema.policy import Scope
 from schema.services.text import prose
-from schema.types.arguments import After, First
+from schema.types.arguments import After, Before, First, Last
 from schema.types.base import Connection, connection
 from schema.types.concepts import Concept, ConceptMatching, TextLanguage, concept_code
 
@@ -41,7 +41,7 @@ class ConceptQueries:
     @query_field(
         Scope.CONCEPTS_READ, "The ontology's concepts: all in its own order, or the best matches first."
     )
-    async def concepts(
+    async def concepts(  # noqa: PLR0913, PLR0917 - Relay's arguments
         self,
         info: Info,
         search: Annotated[
@@ -53,12 +53,14 @@ class ConceptQueries:
         ] = None,
         first: First = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Concept]:
         """Return a page of concepts."""
         found = await to_thread.run_sync(_found, info.context, (search or "")[:LONGEST_SEARCH].strip())
         chosen = [each for each in found if category is None or each.category is category]
         return connection(
-            _page(chosen, PageRequest.of(first, after, None, None)),
+            _page(chosen, PageRequest.of(first, after, last, before)),
             lambda each: Concept.of(each, info.context),
         )
 
@@ -90,14 +92,15 @@ def _found(context: Context, search: str) -> list[OntologyConcept]:
 
 
 def _page(found: list[OntologyConcept], request: PageRequest) -> Page[OntologyConcept]:
-    """Return the concepts after the one a cursor names."""
+    """Return the concepts after or before the one a cursor names."""
     codes = [each.id for each in found]
-    start = 0
+    at = -1 if request.forward else len(found)
     if request.cursor is not None:
         if len(request.cursor) != 1 or request.cursor[0] not in codes:
-            raise ValidationFailedError.of("after", "bad_cursor")
-        start = codes.index(request.cursor[0]) + 1
-    stop = start + request.limit
+            raise ValidationFailedError.of("after" if request.forward else "before", "bad_cursor")
+        at = codes.index(request.cursor[0])
+    start = at + 1 if request.forward else max(at - request.limit, 0)
+    stop = start + request.limit if request.forward else at
     return Page(
         rows=found[start:stop],
         has_next=stop < len(found),

@@ -154,10 +154,15 @@ class Ontology(Node):
     active: bool = strawberry.field(description="Whether it is the one in use.")
     created_at: datetime = strawberry.field(description="Since when the platform has it.")
 
-    @strawberry.field(description="Its newest version.")
-    def latest_version(self, info: Info) -> OntologyVersion:
+    @strawberry.field(description="Its newest version: a number and a digest of its contents.")
+    def version(self, info: Info) -> str:
         """Load the version."""
-        return info.context.loaders.then(latest_versions, self.row.id or 0, OntologyVersion.of)
+        return info.context.loaders.then(latest_versions, self.row.id or 0, _version_of)
+
+    @strawberry.field(description="How many concepts it has.")
+    def concept_count(self, info: Info) -> int:
+        """Load the count."""
+        return info.context.loaders.then(latest_versions, self.row.id or 0, _count_of)
 
     @strawberry.field(description="Faults of its file that nobody has settled.")
     def open_fault_count(self, info: Info) -> int:
@@ -210,6 +215,14 @@ class OntologyFault(Node):
             decision=row.decision,
             settled_at=row.settled_at,
         )
+
+
+def _version_of(row: rows.OntologyVersion) -> str:
+    return row.version
+
+
+def _count_of(row: rows.OntologyVersion) -> int:
+    return row.concept_count
 
 
 def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FieldChange]:
