@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -104,21 +105,28 @@ async def _data(request: Request) -> dict[str, Any]:
 
 async def _history(request: Request) -> list[dict[str, Any]]:
     """Return what became of the concept, for those who may edit it."""
-    actor = visitor_of(request).actor
-    if actor is None or not actor.edits_ontology:
+    if not _edits(request):
         return []
     data = await query(request, "concepts/history", id=request.path_params["id"])
     edges = (data["conceptChanges"] or {"edges": []})["edges"]
     return [edge["node"] for edge in edges]
 
 
+def _edits(request: Request) -> bool:
+    actor = visitor_of(request).actor
+    return actor is not None and actor.edits_ontology
+
+
 async def _form(request: Request, concept: dict[str, Any] | None, done: Submission) -> Response:
     ontology = (await query(request, "concepts/in_use"))["ontology"]
+    if not _edits(request):
+        raise HTTPException(403)
     given = {
         "ontology": ontology,
         "concept": concept,
         "written": _as_written(concept) if concept else {},
         "form": done.form,
+        "summary": [(_field(path), message) for path, message in done.form.summary()],
         "refusal": done.message,
     }
     return await render(request, "concepts/edit.html", given, status=done.status)
@@ -150,6 +158,11 @@ async def _written(request: Request) -> dict[str, Any]:
     if not written.get("range.measure"):
         fixed["range"] = None
     return fixed
+
+
+def _field(path: str) -> str:
+    """Return the form's field that holds what is at a path: a line's fault is its text area's."""
+    return path if path.startswith("range.") else path.partition(".")[0]
 
 
 def _lines(text: str) -> list[str]:

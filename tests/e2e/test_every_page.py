@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from schema.types.base import global_id
 from tests.e2e import steps
 from tests.e2e.conftest import ROOT, Site, sign_in
 from tests.support.browser import accessibility_faults
@@ -97,7 +98,16 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             f"{base}/accounts",
         ],
         "student": [f"{base}/", f"{base}/learn", quiz, result, f"{base}/account"],
-        "admin": [f"{base}/", f"{base}/accounts", f"{base}/audit"],
+        "admin": [
+            f"{base}/",
+            f"{base}/accounts",
+            f"{base}/audit",
+            f"{base}/concepts",
+            f"{base}/concepts/{global_id('Concept', 'LBBB')}",
+            f"{base}/concepts/{global_id('Concept', 'LBBB')}/edit",
+            f"{base}/ontologies",
+            f"{base}/ontologies/{global_id('Ontology', 1)}",
+        ],
     }
 
 

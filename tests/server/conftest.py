@@ -54,9 +54,21 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def settings(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Return the settings of one installation; its database is at the newest revision."""
-    folder = tmp_path_factory.mktemp("site")
+    return installed(blank, tmp_path_factory.mktemp("site"))
+
+
+def installed(blank: Path, folder: Path) -> Settings:
+    """Return the settings of an installation in a folder."""
     shutil.copytree(blank, folder, dirs_exist_ok=True)
     return load_settings(None, data_dir=folder, jobs="elsewhere", public_url=ADDRESS)
+
+
+@pytest.fixture
+def own_app(blank: Path, tmp_path: Path) -> Iterator[Application]:
+    """Return an application of the test's own, for what concerns the whole platform."""
+    application = create_app(installed(blank, tmp_path))
+    yield application
+    close_services(application.site.services)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A teacher and students on the real pages; every page they see is checked for what every page must be."""
 
+import dataclasses
 import io
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
@@ -11,6 +12,10 @@ from PIL import Image
 from sqlmodel import Session, select
 from starlette.testclient import TestClient
 
+from ml.language.checking import Fault
+from ml.language.concepts import Category, Concept, Kind
+from ml.language.importing import Imported
+from ml.language.ontology import Ontology
 from schema.models.cases import AnnotationRole, Case, CaseCategory, Difficulty
 from schema.models.training import SessionDifficulty, TrainingSession
 from schema.policy import Actor, Role
@@ -19,12 +24,15 @@ from schema.services.annotations import Annotations, NewAnnotation
 from schema.services.answers import Answers, Draft
 from schema.services.attempts import Attempts
 from schema.services.cases import Cases
+from schema.services.editions import add_edit, shipped_line
 from schema.services.enrolments import Enrolments
-from schema.services.passwords import NewPassword
+from schema.services.ontologies import Ontologies
+from schema.services.passwords import NewPassword, Passwords
 from schema.services.sessions import SessionFields, Sessions
 from schema.types.base import global_id, split_id
 from server.app import Application
 from server.context import FORM_TOKEN
+from server.settings import Settings
 from tests.schema.training import recording
 from tests.server.conftest import PASSWORD, browser
 from tests.server.pages.reading import Page
@@ -218,6 +226,30 @@ class School:
         self.services.submissions.submit(student.actor, key_of(attempt_id), "by-the-test")
         return attempt_id
 
+    def ontology(self, expert: Visitor) -> str:
+        """Edit a concept, import an ontology with a fault, and return the imported one's id."""
+        llama = Concept("LLAMA", "Signe du lama", "Llama sign", Category.MORPHOLOGY, Kind.SIGN)
+        fault = Fault("concepts.A.synonyms", "name_taken", ("BBG", "LBBB"))
+        shelf = self.services.shelf
+
+        def work(session: Session) -> int:
+            experts = Ontologies(session, expert.actor, self.clock, shelf.shipped)
+            change = dataclasses.replace(shelf.shipped.concept("LBBB"), synonyms_fr=("bloc gauche franc",))
+            shipped_line(session, self.clock, shelf.shipped)
+            add_edit(
+                session,
+                experts.in_use(),
+                shelf.shipped,
+                {"LBBB": change},
+                author_id=expert.actor.account_id,
+                created_at=self.clock(),
+            )
+            return experts.add("Zoo", Imported(Ontology([llama]), None, (fault,))).id or 0
+
+        made = global_id("Ontology", self.do(work))
+        shelf.refresh(at_once=True)
+        return made
+
     def row(self, table: type[Any], identifier: str) -> Any:
         """Return a row as it is stored now."""
         with self.services.database.read() as session:
@@ -267,9 +299,9 @@ def png(width: int = 640, height: int = 400, shade: int = 200) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def hashed(app: Application) -> NewPassword:
+def hashed(settings: Settings) -> NewPassword:
     """Return the one password of everybody here, hashed once."""
-    return app.site.authentication.passwords.new(PASSWORD)
+    return Passwords(settings.secret).new(PASSWORD)
 
 
 @pytest.fixture

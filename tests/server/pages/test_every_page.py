@@ -6,6 +6,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 from schema.policy import Role
+from schema.types.base import global_id
+from server.app import Application
 from server.i18n import LOCALE_FOLDER
 from tests.server.pages.conftest import Meet, School, Visitor
 from tests.server.pages.reading import Page
@@ -26,8 +28,16 @@ SHARED = {
 
 
 @pytest.fixture
+def app(own_app: Application) -> Application:
+    """Return an application of the test's own: which ontology is in use concerns everybody."""
+    return own_app
+
+
+@pytest.fixture
 def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, list[str]]:
     """Return the address of every page by who opens it, each with something on it."""
+    expert, edited = meet(Role.EXPERT), f"/concepts/{global_id('Concept', 'LBBB')}"
+    ontology = school.ontology(expert)
     case, draft = school.validated("Bloc gauche"), school.draft("Brouillon", 2, ["LBBB"])
     empty, archived = school.draft("Vide"), school.archived()
     session = school.session([case], name="Session une")
@@ -59,6 +69,17 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/audit",
         ],
         first: ["/", "/learn", f"/attempts/{done}/result", f"/attempts/{hidden}/result", "/account"],  # type: ignore[dict-item]
+        expert: [  # type: ignore[dict-item]
+            "/concepts",
+            "/concepts?search=bloc&category=CONDUCTION",
+            "/concepts?search=zzzzzzzz",
+            "/concepts/new",
+            edited,
+            f"{edited}/edit",
+            "/ontologies",
+            f"/ontologies/{ontology}",
+            f"/ontologies/{ontology}?faults=all",
+        ],
         second: ["/learn", f"/attempts/{busy}/1", f"/attempts/{busy}/1?q=bloc"],  # type: ignore[dict-item]
     }
 

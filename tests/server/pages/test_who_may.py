@@ -28,6 +28,12 @@ PAGES = [
     "/account",
     "/accounts",
     "/audit",
+    "/concepts",
+    "/concepts/new",
+    "/concepts/Q29uY2VwdDpMQkJC",
+    "/concepts/Q29uY2VwdDpMQkJC/edit",
+    "/ontologies",
+    "/ontologies/T250b2xvZ3k6MQ==",
 ]
 FORMS = [
     "/builder/new",
@@ -57,14 +63,22 @@ FORMS = [
     "/accounts",
     "/accounts/update",
     "/accounts/reset-password",
+    "/concepts",
+    "/concepts/Q29uY2VwdDpMQkJC",
+    "/concepts/Q29uY2VwdDpMQkJC/delete",
+    "/concepts/Q29uY2VwdDpMQkJC/restore",
+    "/ontologies",
+    "/ontologies/T250b2xvZ3k6MQ==/activate",
+    "/ontologies/T250b2xvZ3k6MQ==/faults",
 ]
+EXPERTS = ["/concepts/new", "/concepts/Q29uY2VwdDpMQkJC/edit", "/ontologies"]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"]
 CLOSED = [
-    (Role.TEACHER, ["/audit"]),
+    (Role.TEACHER, ["/audit", *EXPERTS]),
     (Role.EXPERT, ["/accounts", "/audit"]),
-    (Role.STUDENT, [*AUTHORS, "/accounts", "/audit"]),
-    (Role.ANALYST, [*AUTHORS, "/learn", "/accounts", "/audit"]),
-    (Role.CLINICIAN, [*AUTHORS, "/learn", "/accounts", "/audit"]),
+    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit"]),
+    (Role.ANALYST, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit"]),
+    (Role.CLINICIAN, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit"]),
 ]
 
 
@@ -88,6 +102,14 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "scopes": "PROFILE",
         "password": "z",
         "caseIds": "x",
+        "code": "LLAMA_SIGN",
+        "labelFr": "x",
+        "labelEn": "x",
+        "category": "RHYTHM",
+        "kind": "SIGN",
+        "version": "x",
+        "changeId": "x",
+        "decision": "x",
     }
     for path in FORMS:
         answer = stranger.ask(path, complete)
