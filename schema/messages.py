@@ -77,6 +77,11 @@ MESSAGES: dict[str, str] = {
     "already_submitted": N_("This attempt has been handed in already."),
     "deadline_passed": N_("The time is up. What you had saved by then has been handed in."),
     "too_many_concepts": N_("At most {maximum} concepts."),
+    "not_your_mark": N_("Only the student can contest this mark."),
+    "not_corrected": N_("There is no correction to contest yet."),
+    "not_in_grade": N_("This concept is not part of the mark."),
+    "already_contested": N_("You have contested this concept already."),
+    "explain_dismissal": N_("Say in a sentence why the mark stays."),
 }
 """Features add their own rows; a test checks that each code used has one and that French has it too."""
 
