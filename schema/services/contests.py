@@ -263,7 +263,7 @@ def with_rulings(answer: Answer, contests: Iterable[Contest]) -> StoredGrade:
 def ruled_examples(session: Session) -> Iterator[dict[str, Any]]:
     """Yield every ruling as an example to measure reading by: what was written, and nothing of who wrote it.
 
-    `ml.language.rulings` reads them.
+    `ml.language.agreement` reads them.
     """
     rows = (
         select(Contest, Answer, Account.language)

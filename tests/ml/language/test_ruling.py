@@ -36,11 +36,11 @@ def test_a_mark_says_one_thing_about_each_concept_it_holds() -> None:
         "AXIS_LEFT": MISSED,
         "ATRIAL_FIBRILLATION": WRONG,
         "LVH": EXTRA,
-        "PACING": None,
+        "AV_BLOCK_1": None,
     }
 
 
-CONCEPTS = ("SINUS_RHYTHM", "LBBB", "AXIS_LEFT", "ATRIAL_FIBRILLATION", "LVH", "PACING")
+CONCEPTS = ("SINUS_RHYTHM", "LBBB", "AXIS_LEFT", "ATRIAL_FIBRILLATION", "LVH", "AV_BLOCK_1")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_changed_mark_has_no_judgement_of_the_whole_any_more() -> None:
 
 
 def test_a_ruling_of_the_other_kind_or_on_what_is_not_there_does_nothing() -> None:
-    assert ruled(FIBRILLATION, {"SINUS_RHYTHM": WITHDRAWN, "LVH": FOUND, "PACING": FOUND}) is FIBRILLATION
+    assert ruled(FIBRILLATION, {"SINUS_RHYTHM": WITHDRAWN, "LVH": FOUND, "AV_BLOCK_1": FOUND}) is FIBRILLATION
 
 
 def test_favour_is_the_students() -> None:

@@ -157,7 +157,7 @@ def test_a_withdrawn_claim_stays_listed_as_withdrawn(world: World, corrected: Co
 
 
 def test_refusals_are_worded(corrected: Corrected) -> None:
-    assert corrected.contest(concept="PACING")["fields"] == [
+    assert corrected.contest(concept="AV_BLOCK_1")["fields"] == [
         {"path": ["conceptId"], "code": "not_in_grade", "message": "This concept is not part of the mark."}
     ]
     made = corrected.contest()

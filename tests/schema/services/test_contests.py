@@ -124,7 +124,7 @@ def test_whatever_the_mark_names_can_be_contested_and_nothing_else(hospital: Hos
     _, student, attempt = corrected(hospital)
     made = contested(hospital, attempt, student, concept)
     assert (made.state, made.verdict, made.revision) == ("open", None, 1)
-    for other in ("PACING", "", "nothing\0"):
+    for other in ("AV_BLOCK_1", "", "nothing\0"):
         with pytest.raises(ValidationFailedError, match="conceptId:not_in_grade"):
             contested(hospital, attempt, student, other)
 
@@ -133,7 +133,7 @@ def test_an_attempt_under_way_is_not_contested(hospital: Hospital) -> None:
     """Not even to find out what its key holds."""
     training, student = hospital.training(), hospital.student()
     attempt = hospital.started(training, student)
-    for concept in ("LBBB", "PACING"):
+    for concept in ("LBBB", "AV_BLOCK_1"):
         with pytest.raises(NotAllowedError, match="not_corrected"):
             contested(hospital, attempt, student, concept)
 
