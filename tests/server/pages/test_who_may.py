@@ -21,6 +21,8 @@ PAGES = [
     "/sessions",
     "/sessions/U2Vzc2lvbjox",
     "/review/QXR0ZW1wdDox",
+    "/contests",
+    "/contests/Q29udGVzdDox",
     "/learn",
     "/attempts/QXR0ZW1wdDox/1",
     "/attempts/QXR0ZW1wdDox/result",
@@ -50,6 +52,8 @@ FORMS = [
     "/learn/start",
     "/attempts/QXR0ZW1wdDox/1",
     "/attempts/QXR0ZW1wdDox/submit",
+    "/attempts/QXR0ZW1wdDox/contest",
+    "/contests/Q29udGVzdDox/rule",
     "/account/email",
     "/account/password",
     "/account/tokens",
@@ -58,7 +62,7 @@ FORMS = [
     "/accounts/update",
     "/accounts/reset-password",
 ]
-AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"]
+AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests"]
 CLOSED = [
     (Role.TEACHER, ["/audit"]),
     (Role.EXPERT, ["/accounts", "/audit"]),
@@ -88,6 +92,9 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "scopes": "PROFILE",
         "password": "z",
         "caseIds": "x",
+        "answerId": "x",
+        "conceptId": "x",
+        "verdict": "FOUND",
     }
     for path in FORMS:
         answer = stranger.ask(path, complete)
