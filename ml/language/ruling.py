@@ -5,7 +5,8 @@ The rules, version 1
 A ruling says what the answer truly says about one concept of its mark. Of something expected: *found* (1),
 *partial* (`PARTIAL_CREDIT`), *missed* or *contradicted* (0). Of something stated beyond the key: *wrong*,
 *extra* (it costs nothing), or *withdrawn* (the answer does not state it). A ruling that agrees with the
-automatic mark leaves the credit as it was; in any case a ruled concept has `Reason.RULED`.
+automatic mark leaves the credit as it was; in any case a ruled concept has `Reason.RULED`. The text that
+decided stays with an item only where it still bears the verdict out.
 
 What a ruling on one concept entails for others, unless they are ruled on themselves: what contradicted an
 item that is ruled found or partial is no longer wrong but extra; an item that was contradicted by a claim no
@@ -136,5 +137,10 @@ def _item(item: GradedItem, ruling: RuledVerdict | None, claims: Rulings) -> Gra
         return item
     if ruling.value == item.verdict.value:
         return replace(item, because=Because(Reason.RULED, item.because.concept))
-    credit, because = _CREDIT.get(ruling, 0.0), Because(Reason.RULED)
-    return replace(item, verdict=Verdict(ruling.value), credit=credit, because=because)
+    return replace(
+        item,
+        verdict=Verdict(ruling.value),
+        credit=_CREDIT.get(ruling, 0.0),
+        spans=item.spans if item.credit and ruling in _CREDIT else (),
+        because=Because(Reason.RULED),
+    )

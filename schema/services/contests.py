@@ -291,3 +291,8 @@ def ruled_examples(session: Session) -> Iterator[dict[str, Any]]:
             "matcher_version": stored.matcher_version,
             "grader_version": stored.automatic.grader_version,
         }
+
+
+def record_export(session: Session, clock: Clock, rulings: int) -> None:
+    """Put on record that so many examples have left the platform."""
+    Audit(session, clock, None).record("rulings.exported", "Contest", None, rulings=rulings)

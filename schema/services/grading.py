@@ -89,9 +89,15 @@ class StoredGrade:
     def automatic_feedback(self, ontology: Ontology, language: Language) -> Mapping[str, str]:
         """Return what the engine says of each concept it marked or found wrong."""
         told = _told(self.automatic, ontology, language)
-        items = zip((item.concept for item in self.automatic.items), told.items, strict=True)
-        wrong = zip((claim.concept for claim in self.automatic.wrong), told.wrong, strict=True)
-        return {**dict(items), **dict(wrong)}
+        items = dict(zip((item.concept for item in self.automatic.items), told.items, strict=True))
+        wrong = dict(zip((claim.concept for claim in self.automatic.wrong), told.wrong, strict=True))
+        return items | wrong
+
+    def automatic_spans(self, concept: str) -> tuple[Span, ...]:
+        """Return the text that what the engine says of a concept rests on."""
+        items = {item.concept: item.spans for item in self.automatic.items}
+        wrong = {claim.concept: claim.spans for claim in self.automatic.wrong}
+        return (self.supplementary_spans | items | wrong).get(concept, ())
 
 
 class Grader:

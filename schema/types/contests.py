@@ -13,7 +13,7 @@ from schema.models.contests import ContestState
 from schema.services.grading import stored_grade
 from schema.types.accounts import Account
 from schema.types.base import Node, global_id
-from schema.types.concepts import Concept
+from schema.types.concepts import Concept, Span
 from schema.types.enums import describe_enum
 from schema.types.languages import spoken
 
@@ -74,6 +74,13 @@ class Contest(Node):
         ontology, language = info.context.services.ontology, spoken(info.context)
         told = stored_grade(self.answer.row.grade or {}).automatic_feedback(ontology, language)
         return told.get(self.row.concept_id, "")
+
+    @strawberry.field(description="The words of the answer that it rests on.")
+    def automatic_spans(self) -> list[Span]:
+        """Read the kept mark."""
+        row = self.answer.row
+        spans = stored_grade(row.grade or {}).automatic_spans(self.row.concept_id)
+        return [Span.of(span, row.text) for span in spans]
 
     @strawberry.field(description="What may be ruled, the most favourable first.")
     def choices(self) -> list[RuledVerdict]:

@@ -5,9 +5,8 @@ import json
 import os
 import sys
 
-from schema.services.audit import Audit
 from schema.services.clock import now
-from schema.services.contests import ruled_examples
+from schema.services.contests import record_export, ruled_examples
 from server.opening import opened
 from server.settings import load_settings
 
@@ -26,6 +25,6 @@ def export(options: argparse.Namespace) -> int:
         except OSError as error:
             print(error, file=sys.stderr)
             return 2
-        Audit(session, now, None).record("rulings.exported", "Contest", None, rulings=len(lines))
+        record_export(session, now, len(lines))
     print(f"Rulings written to {options.output}: {len(lines)}")
     return 0

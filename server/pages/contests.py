@@ -1,7 +1,5 @@
 """The teacher's side of contests: what is to be settled, and a ruling with all it needs beside it."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -46,22 +44,10 @@ async def _show(request: Request, done: Submission) -> Response:
         **data,
         "item": next(item for item in answer["attempt"]["items"] if item["position"] == answer["position"]),
         "marked": pieces(answer),
-        "quoted": _quoted(contest),
         "form": done.form,
         "refusal": done.message,
     }
     return await render(request, "contests/show.html", given, status=done.status)
-
-
-def _quoted(contest: dict[str, Any]) -> list[str]:
-    """Return the words of the answer that decided about the concept."""
-    grade, text = contest["answer"]["grade"], contest["answer"]["text"]
-    return [
-        text[span["start"] : span["end"]]
-        for claim in (*grade["items"], *grade["extra"])
-        if claim["concept"]["code"] == contest["concept"]["code"]
-        for span in claim["spans"]
-    ]
 
 
 routes = [

@@ -70,6 +70,16 @@ def test_a_ruling_that_agrees_leaves_the_credit_the_engine_gave() -> None:
     assert result.judgment is general.judgment
 
 
+def test_the_text_that_decided_stays_only_with_a_verdict_it_bears_out() -> None:
+    spans = {
+        ruling: ruled(FIBRILLATION, {"LBBB": ruling, "SINUS_RHYTHM": ruling}).items for ruling in OF_AN_ITEM
+    }
+    rhythm, block, _ = FIBRILLATION.items
+    assert rhythm.spans
+    assert [spans[ruling][0].spans for ruling in OF_AN_ITEM] == [(), (), (), rhythm.spans]
+    assert [spans[ruling][1].spans for ruling in OF_AN_ITEM] == [block.spans, block.spans, (), ()]
+
+
 def test_a_ruling_on_what_is_only_described_moves_no_mark() -> None:
     assert ruled(FIBRILLATION, {"AXIS_LEFT": FOUND}).score == FIBRILLATION.score
 

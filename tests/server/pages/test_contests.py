@@ -88,7 +88,7 @@ def test_a_contest_is_sent_shown_and_answered(
         "Le bloc est écrit <ligne 2>.",
         "Missed · Your answer does not mention it.",
         student.name,
-        TEXT,
+        "hypertrophie ventriculaire gauche",
     ):
         assert words in ruling.words
     answered = ruled(teacher, contest, "FOUND", "Je l’ai relu.")
@@ -96,7 +96,7 @@ def test_a_contest_is_sent_shown_and_answered(
     page = student.get(f"/attempts/{attempt}/result")
     for words in (
         "50 / 100",
-        "Before a teacher's ruling: 0 / 100",
+        "before a teacher's ruling: 0 / 100",
         "Contest upheld",
         "Automatic correction: Missed. Your answer does not mention it.",
         "The teacher's answer: Je l’ai relu.",
@@ -110,7 +110,7 @@ def test_what_was_read_beyond_the_key_is_contested_too(
     contest = contested(school, student, attempt, "LVH")
     page = teacher.get(f"/contests/{contest}")
     assert "No reason was given." in page.words
-    assert "It rests on: hypertrophie ventriculaire gauche" in page.words
+    assert "It rests on: “hypertrophie ventriculaire gauche”" in page.words
     ruled(teacher, contest, "WITHDRAWN")
     assert (
         "Not in the answer · Left ventricular hypertrophy" in student.get(f"/attempts/{attempt}/result").words
