@@ -95,7 +95,7 @@ def build_schema() -> strawberry.Schema:
 class Modest(SchemaExtension):
     """Refuses documents that are long or that repeat themselves, before they cost anything.
 
-    Our own largest operation has 140 tokens. Parsed documents are cached, and rules compare selections pair
+    Our own largest operation has 170 tokens. Parsed documents are cached, and rules compare selections pair
     by pair: without a bound, a few hundred long ones fill the memory and one of 60 KB takes seconds.
     """
 

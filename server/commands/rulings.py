@@ -1,4 +1,4 @@
-"""`rulings export`: teachers' rulings as examples; no other way leads students' texts out in bulk."""
+"""`rulings export`: teachers' rulings as examples; no other command writes students' texts out."""
 
 import argparse
 import json
