@@ -16,7 +16,8 @@ def parser() -> argparse.ArgumentParser:
         required=True, metavar="MODEL"
     )
     language = evaluate.add_parser("language", help="the reading of texts about ECGs")
-    language.add_argument("--data", type=Path, required=True, help="folder of the graded texts")
+    language.add_argument("--data", type=Path, help="folder of the graded texts")
+    language.add_argument("--rulings", type=Path, help="rulings of teachers, as `rulings export` writes them")
     language.add_argument("--json", type=Path, help="also write the figures to this file")
     language.set_defaults(run=_evaluate_language)
     return top
@@ -33,12 +34,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluate_language(options: argparse.Namespace) -> int:
+    from ml.language.agreement import RulingsError, agreement  # noqa: PLC0415 - only its own model
     from ml.language.evaluation import evaluate  # noqa: PLC0415 - each command loads only its own model
 
-    report = evaluate(options.data)
-    print(report.text())
+    figures: dict[str, object] = {}
+    if options.data:
+        report = evaluate(options.data)
+        print(report.text())
+        figures |= asdict(report)
+    if options.rulings:
+        try:
+            agreed = agreement(options.rulings)
+        except RulingsError as error:
+            print(error, file=sys.stderr)
+            return 2
+        print(agreed.text())
+        figures["rulings"] = asdict(agreed)
+    if not figures:
+        print("nothing to measure on: give --data, --rulings or both", file=sys.stderr)
+        return 2
     if options.json:
-        options.json.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -22,6 +22,7 @@ from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
 from schema.mutations.attempts import AttemptMutations
 from schema.mutations.cases import CaseMutations
+from schema.mutations.contests import ContestMutations
 from schema.mutations.enrolments import EnrolmentMutations
 from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.recordings import RecordingMutations
@@ -32,6 +33,7 @@ from schema.queries.attempts import AttemptQueries
 from schema.queries.audit import AuditQueries
 from schema.queries.cases import CaseQueries
 from schema.queries.concepts import ConceptQueries
+from schema.queries.contests import ContestQueries
 from schema.queries.grades import GradeQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.nodes import NodeQueries
@@ -53,6 +55,7 @@ QUERIES = (
     GradeQueries,
     SessionQueries,
     AttemptQueries,
+    ContestQueries,
     JobQueries,
     StatisticsQueries,
 )
@@ -66,6 +69,7 @@ MUTATIONS: tuple[type, ...] = (
     SessionMutations,
     EnrolmentMutations,
     AttemptMutations,
+    ContestMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 
@@ -95,7 +99,7 @@ def build_schema() -> strawberry.Schema:
 class Modest(SchemaExtension):
     """Refuses documents that are long or that repeat themselves, before they cost anything.
 
-    Our own largest operation has 140 tokens. Parsed documents are cached, and rules compare selections pair
+    Our own largest operation has 170 tokens. Parsed documents are cached, and rules compare selections pair
     by pair: without a bound, a few hundred long ones fill the memory and one of 60 KB takes seconds.
     """
 

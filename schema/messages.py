@@ -90,6 +90,11 @@ MESSAGES: dict[str, str] = {
     "ontology_known": N_("This very ontology is here already."),
     "ontology_fault": N_("{place}: {fault}"),
     "too_many_concepts": N_("At most {maximum} concepts."),
+    "not_your_mark": N_("Only the student can contest this mark."),
+    "not_corrected": N_("There is no correction to contest yet."),
+    "not_in_grade": N_("This concept is not part of the mark."),
+    "already_contested": N_("You have contested this concept already."),
+    "explain_dismissal": N_("Say in a sentence why the mark stays."),
 }
 """Features add their own rows; a test checks that each code used has one and that French has it too."""
 

@@ -32,6 +32,13 @@ def parser() -> argparse.ArgumentParser:
         required=True, metavar="WHAT"
     )
     _add(audit, "verify", "check that the trail is as it was written; exit status 1 when not", "audit:verify")
+    rulings = commands.add_parser("rulings", help="what teachers ruled on contested marks").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    export = _add(
+        rulings, "export", "write students' contested answers, unmasked, with the rulings", "rulings:export"
+    )
+    export.add_argument("--output", type=Path, required=True, help="file of JSON lines to make")
     _add(commands, "schema", "print the GraphQL schema", "schema:run")
     _add_match(commands)
     return top

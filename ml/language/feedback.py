@@ -53,6 +53,7 @@ _ITEMS: dict[Reason, tuple[str, str]] = {
         "Votre réponse affirme « {claimed} », ce qui est incompatible.",
         "Your answer states “{claimed}”, which is incompatible with it.",
     ),
+    Reason.RULED: ("Décision d’un enseignant.", "Ruled by a teacher."),
 }
 _WRONG: dict[Reason, tuple[str, str]] = {
     Reason.EXCLUDED: (
@@ -63,6 +64,7 @@ _WRONG: dict[Reason, tuple[str, str]] = {
         "Le territoire attendu est celui de « {expected} ».",
         "The expected territory is that of “{expected}”.",
     ),
+    Reason.RULED: ("Décision d’un enseignant.", "Ruled by a teacher."),
 }
 _FINDINGS: dict[FindingKind, tuple[str, str]] = {
     FindingKind.CONTRADICTION: (

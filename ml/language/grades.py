@@ -37,6 +37,7 @@ class Reason(StrEnum):
     DENIED = "denied"
     EXCLUDED = "excluded"
     OTHER_TERRITORY = "other_territory"
+    RULED = "ruled"
 
 
 @dataclass(frozen=True, slots=True)

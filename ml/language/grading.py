@@ -65,6 +65,7 @@ __all__ = [
     "WrongClaim",
     "feedback",
     "grade",
+    "score_of",
 ]
 
 GENERALITY_CREDIT = {1: 0.5, 2: 0.25}
@@ -102,7 +103,7 @@ def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontol
     items = tuple(answer.graded(item) for item in key)
     scored = [item.concept for item in key if item.role is Role.SCORED]
     return Grade(
-        score=_score(items),
+        score=score_of(items),
         items=items,
         wrong=answer.wrong(),
         supplementary=answer.supplementary(),
@@ -111,7 +112,8 @@ def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontol
     )
 
 
-def _score(items: Iterable[GradedItem]) -> float:
+def score_of(items: Iterable[GradedItem]) -> float:
+    """Return the mark out of 100 that items earn together."""
     scored = [item for item in items if item.role is Role.SCORED]
     weight = sum(item.coefficient for item in scored)
     if not weight:

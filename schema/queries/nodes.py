@@ -21,6 +21,7 @@ from schema.policy import Role, Scope, may_list_account
 from schema.services.accounts import Accounts
 from schema.services.attempts import Attempts
 from schema.services.audit import Audit
+from schema.services.contests import Contests
 from schema.services.enrolments import Enrolments
 from schema.services.jobs import job_of
 from schema.services.sessions import Sessions
@@ -32,6 +33,7 @@ from schema.types.audit import AuditEvent
 from schema.types.base import Node, local_key
 from schema.types.cases import Case, CaseRevision, cases_for
 from schema.types.concepts import Concept, concept_code
+from schema.types.contests import Contest
 from schema.types.enrolments import Enrolment
 from schema.types.jobs import Job
 from schema.types.ontologies import (
@@ -135,6 +137,12 @@ def _answer(info: Info, session: Session, identifier: str) -> Node:
     return Answer.of(row)
 
 
+def _contest(info: Info, session: Session, identifier: str) -> Node:
+    contests = Contests(session, info.context.viewer, info.context.services.clock)
+    contest, answer = contests.get(local_key(identifier, "Contest"))
+    return Contest.of(contest, Answer.of(answer))
+
+
 def _job(info: Info, session: Session, identifier: str) -> Node:
     return Job.of(job_of(session, info.context.viewer, local_key(identifier, "Job")))
 
@@ -179,6 +187,7 @@ KINDS: dict[str, NodeKind] = {
     "CaseRevision": NodeKind(Scope.CASES_READ, _revision),
     "Concept": NodeKind(Scope.CONCEPTS_READ, _concept),
     "ConceptChange": NodeKind(Scope.CONCEPTS_WRITE, _concept_change),
+    "Contest": NodeKind(Scope.ATTEMPTS_READ, _contest),
     "Enrolment": NodeKind(Scope.ATTEMPTS_READ, _enrolment),
     "Job": NodeKind(Scope.PROFILE, _job),
     "Ontology": NodeKind(Scope.CONCEPTS_READ, _ontology),

@@ -163,6 +163,17 @@ class Attempts:
         return attempt, Standing.of(self._actor, attempt.account_id, managed_by, owner_id)
 
 
+def another_open(session: Session, attempt: Attempt) -> bool:
+    """Return whether the same student has another attempt at the session under way."""
+    siblings = select(Attempt.id).where(
+        Attempt.session_id == attempt.session_id,
+        Attempt.account_id == attempt.account_id,
+        col(Attempt.submitted_at).is_(None),
+        Attempt.id != attempt.id,
+    )
+    return session.exec(siblings.limit(1)).first() is not None
+
+
 def announce(session: Session, clock: Clock, attempt: Attempt, action: str, actor: Actor | None) -> None:
     """Put the beginning or the end of an attempt on record, and tell whoever watches."""
     audit = Audit(session, clock, actor)

@@ -1,6 +1,6 @@
 """Marking an answer against a pinned key, and keeping the mark with all that it depends on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from ml.language.grading import (
 )
 from ml.language.judging import Judgment
 from ml.language.ontology import Ontology
+from ml.language.ruling import Rulings, ruled
 from ml.language.types import Finding, FindingKind, Language, Reading, Span
 from schema.models.cases import Annotation, Case, CaseRevision
 from schema.services.answers import Draft
@@ -66,12 +67,17 @@ class StoredGrade:
 
     Parameters
     ----------
+    automatic
+        As the engine gave it.
+    grade
+        As teachers' rulings make it, which is what counts.
     picked
         Concepts the student chose from the list.
     supplementary_spans
         Where the answer states each supplementary concept.
     """
 
+    automatic: Grade
     grade: Grade
     picked: frozenset[str]
     supplementary_spans: dict[str, tuple[Span, ...]]
@@ -81,26 +87,20 @@ class StoredGrade:
 
     def feedback(self, ontology: Ontology, language: Language) -> Feedback:
         """Return the mark in sentences; a concept the ontology has dropped since gets an empty one."""
-        known = replace(
-            self.grade,
-            items=tuple(item for item in self.grade.items if _known(item, ontology)),
-            wrong=tuple(claim for claim in self.grade.wrong if _known(claim, ontology)),
-            findings=tuple(
-                finding
-                for finding in self.grade.findings
-                if all(concept in ontology for concept in finding.concepts)
-            ),
-        )
-        told = rules.feedback(known, ontology, language)
-        items = dict(zip((item.concept for item in known.items), told.items, strict=True))
-        wrong = dict(zip((claim.concept for claim in known.wrong), told.wrong, strict=True))
-        return Feedback(
-            items=tuple(items.get(item.concept, "") for item in self.grade.items),
-            wrong=tuple(wrong.get(claim.concept, "") for claim in self.grade.wrong),
-            findings=told.findings,
-            judgment=told.judgment,
-            summary=told.summary,
-        )
+        return _told(self.grade, ontology, language)
+
+    def automatic_feedback(self, ontology: Ontology, language: Language) -> Mapping[str, str]:
+        """Return what the engine says of each concept it marked or found wrong."""
+        told = _told(self.automatic, ontology, language)
+        items = dict(zip((item.concept for item in self.automatic.items), told.items, strict=True))
+        wrong = dict(zip((claim.concept for claim in self.automatic.wrong), told.wrong, strict=True))
+        return items | wrong
+
+    def automatic_spans(self, concept: str) -> tuple[Span, ...]:
+        """Return the text that what the engine says of a concept rests on."""
+        items = {item.concept: item.spans for item in self.automatic.items}
+        wrong = {claim.concept: claim.spans for claim in self.automatic.wrong}
+        return (self.supplementary_spans | items | wrong).get(concept, ())
 
 
 class Grader:
@@ -132,8 +132,8 @@ class Grader:
         return Graded(grade.score, document)
 
 
-def stored_grade(document: dict[str, Any]) -> StoredGrade:
-    """Read a kept document."""
+def stored_grade(document: dict[str, Any], rulings: Rulings | None = None) -> StoredGrade:
+    """Read a kept document, which is the automatic mark, with the rulings on its concepts."""
     grade = Grade(
         score=document["score"],
         items=tuple(_item(fields) for fields in document["items"]),
@@ -150,12 +150,34 @@ def stored_grade(document: dict[str, Any]) -> StoredGrade:
         grader_version=document["grader_version"],
     )
     return StoredGrade(
-        grade=grade,
+        automatic=grade,
+        grade=ruled(grade, rulings or {}),
         picked=frozenset(document["picked"]),
         supplementary_spans={each["concept"]: _spans(each["spans"]) for each in document["supplementary"]},
         key_revision=document["key_revision"],
         ontology_version=document["ontology_version"],
         matcher_version=document["matcher_version"],
+    )
+
+
+def _told(grade: Grade, ontology: Ontology, language: Language) -> Feedback:
+    known = replace(
+        grade,
+        items=tuple(item for item in grade.items if _known(item, ontology)),
+        wrong=tuple(claim for claim in grade.wrong if _known(claim, ontology)),
+        findings=tuple(
+            finding for finding in grade.findings if all(concept in ontology for concept in finding.concepts)
+        ),
+    )
+    told = rules.feedback(known, ontology, language)
+    items = dict(zip((item.concept for item in known.items), told.items, strict=True))
+    wrong = dict(zip((claim.concept for claim in known.wrong), told.wrong, strict=True))
+    return Feedback(
+        items=tuple(items.get(item.concept, "") for item in grade.items),
+        wrong=tuple(wrong.get(claim.concept, "") for claim in grade.wrong),
+        findings=told.findings,
+        judgment=told.judgment,
+        summary=told.summary,
     )
 
 

@@ -22,11 +22,13 @@ from schema.types.enums import describe_enum
 
 
 class SessionActivityKind(StrEnum):
-    """What a student did."""
+    """What a student did, or a teacher to a mark."""
 
     STARTED = "started"
     SAVED = "saved"
     SUBMITTED = "submitted"
+    CONTESTED = "contested"
+    RULED = "ruled"
 
 
 describe_enum(
@@ -36,6 +38,8 @@ describe_enum(
     "It was begun.",
     "An answer was filled in, or emptied.",
     "It was handed in, by the student or by the deadline.",
+    "The student contested something in its marks.",
+    "A teacher ruled on a contest.",
 )
 
 

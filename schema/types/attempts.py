@@ -8,6 +8,7 @@ import strawberry
 
 from schema.context import Info
 from schema.loaders.accounts import accounts_by_id
+from schema.loaders.contests import contests_of_answers
 from schema.loaders.training import (
     PinnedItem,
     answered_counts,
@@ -19,12 +20,13 @@ from schema.loaders.training import (
 from schema.messages import N_
 from schema.models.training import Answer as AnswerRow
 from schema.models.training import Attempt as AttemptRow
-from schema.models.training import SubmissionCause
+from schema.models.training import SessionStatus, SubmissionCause, TrainingSession
 from schema.services.attempts import Standing
 from schema.services.revisions import pinned_recordings
 from schema.types.accounts import Account
 from schema.types.base import Node, global_id
 from schema.types.concepts import Concept
+from schema.types.contests import Contest
 from schema.types.enums import describe_enum
 from schema.types.grades import Grade
 from schema.types.outlines import SessionOutline, outline_of
@@ -84,7 +86,13 @@ class Answer(Node):
         """Show the reasons to whom they may be shown."""
         if self.row.grade is None or not await self._shown(info):
             return None
-        return Grade.of(self.row.grade, self.row.text, info)
+        made = await info.context.loaders.of(contests_of_answers).load(self.row.id or 0)
+        return Grade.of(self.row.grade, self.row.text, info, [Contest.of(row, self) for row in made])
+
+    @strawberry.field(description="The attempt it is part of.")
+    async def attempt(self, info: Info) -> "Attempt":
+        """Load the attempt."""
+        return Attempt.of(await info.context.loaders.of(attempts_by_id).load(self.row.attempt_id))
 
     async def _shown(self, info: Info) -> bool:
         return await sees_key(info, await info.context.loaders.of(attempts_by_id).load(self.row.attempt_id))
@@ -192,6 +200,14 @@ class Attempt(Node):
         """Tell a submitted attempt that is shown from one that is not."""
         return self.row.submitted_at is not None and await sees_key(info, self.row)
 
+    @strawberry.field(description="Whether the viewer may contest what its marks say.")
+    async def may_contest(self, info: Info) -> bool:
+        """Tell the student of a corrected attempt from those who look on."""
+        training, standing = await _standing(info, self.row)
+        put_away = training.status == SessionStatus.ARCHIVED.value
+        corrected = self.row.submitted_at is not None and await sees_key(info, self.row)
+        return standing.acts and corrected and not put_away
+
     @classmethod
     def of(cls, row: AttemptRow) -> "Attempt":
         """Return the node of a row."""
@@ -209,10 +225,16 @@ class Attempt(Node):
 
 async def sees_key(info: Info, attempt: AttemptRow) -> bool:
     """Return whether the viewer may see titles, marks and feedback of an attempt."""
-    loaders = info.context.loaders
-    training = await loaders.of(trainings_by_id).load(attempt.session_id)
-    student = await loaders.of(accounts_by_id).load(attempt.account_id)
-    siblings = await loaders.of(attempts_of_students).load((attempt.session_id, attempt.account_id))
+    training, standing = await _standing(info, attempt)
+    place = (attempt.session_id, attempt.account_id)
+    siblings = await info.context.loaders.of(attempts_of_students).load(place)
     another_open = any(each.submitted_at is None and each.id != attempt.id for each in siblings)
-    standing = Standing.of(info.context.viewer, attempt.account_id, student.managed_by, training.owner_id)
     return standing.sees_key(attempt, training, another_open=another_open)
+
+
+async def _standing(info: Info, attempt: AttemptRow) -> tuple[TrainingSession, Standing]:
+    """Return an attempt's session and what the viewer is to the attempt."""
+    training = await info.context.loaders.of(trainings_by_id).load(attempt.session_id)
+    student = await info.context.loaders.of(accounts_by_id).load(attempt.account_id)
+    viewer = info.context.viewer
+    return training, Standing.of(viewer, attempt.account_id, student.managed_by, training.owner_id)

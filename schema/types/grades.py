@@ -1,5 +1,6 @@
 """A mark and the reasons for it, in the viewer's language."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import strawberry
@@ -7,11 +8,13 @@ import strawberry
 from ml.language import grading as rules
 from ml.language.grading import Role, Verdict
 from ml.language.judging import Judgment
+from ml.language.ruling import RuledVerdict, verdict_on
 from ml.language.types import Span as Stretch
 from schema.context import Context, Info
 from schema.models.cases import AnnotationRole
 from schema.services.grading import StoredGrade, stored_grade
 from schema.types.concepts import Concept, Span
+from schema.types.contests import Contest
 from schema.types.enums import describe_enum
 
 describe_enum(
@@ -51,6 +54,7 @@ class ClaimVerdict(StrEnum):
 
     WRONG = "wrong"
     EXTRA = "extra"
+    WITHDRAWN = "withdrawn"
 
 
 describe_enum(
@@ -59,6 +63,7 @@ describe_enum(
     "What a claim beyond the key is worth.",
     "It cannot be true beside the key.",
     "The key does not ask for it; it costs nothing.",
+    "A teacher ruled that the answer does not state it.",
 )
 
 
@@ -75,6 +80,7 @@ class GradedConcept:
     picked: bool = strawberry.field(description="Whether a concept picked from the list decided.")
     stated: Concept | None = strawberry.field(description="The stated concept that decided, if any.")
     feedback: str = strawberry.field(description="A sentence for the student.")
+    contest: Contest | None = strawberry.field(description="The student's contest of it, if any.")
 
 
 @strawberry.type(description="Something the answer states that the key does not ask for.")
@@ -85,17 +91,20 @@ class GradedClaim:
     verdict: ClaimVerdict = strawberry.field(description="Whether it is wrong, or merely more.")
     spans: list[Span] = strawberry.field(description="Where it is stated; empty for a picked concept.")
     feedback: str = strawberry.field(description="A sentence for the student; empty for what is merely more.")
+    contest: Contest | None = strawberry.field(description="The student's contest of it, if any.")
 
 
 @strawberry.type(description="The mark of one answer and everything it rests on.")
 class Grade:
     """A mark out of 100."""
 
-    score: float = strawberry.field(description="0-100.")
+    score: float = strawberry.field(description="0-100, teachers' rulings applied.")
+    automatic_score: float = strawberry.field(description="0-100, before any ruling.")
     items: list[GradedConcept] = strawberry.field(description="One for each thing the key expects.")
     extra: list[GradedClaim] = strawberry.field(description="Claims beyond the key, wrong ones first.")
     judgment: Judgment | None = strawberry.field(
-        description="How the answer stands to the key as a whole; null for marks made before it was kept."
+        description="How the answer stands to the key as a whole; null where it was not kept or a ruling "
+        "has changed the mark."
     )
     findings: list[str] = strawberry.field(
         description="What does not hold together in the answer by itself, a sentence each."
@@ -107,25 +116,31 @@ class Grade:
     grader_version: str = strawberry.field(description="The rules it was marked by.")
 
     @classmethod
-    def of(cls, document: dict[str, object], text: str, info: Info) -> "Grade":
-        """Return a kept mark of a text, worded for the viewer."""
-        stored = stored_grade(document)
+    def of(
+        cls, document: dict[str, object], text: str, info: Info, contests: Iterable[Contest] = ()
+    ) -> "Grade":
+        """Return a kept mark of a text, worded for the viewer, with what was ruled on the contests of it."""
+        made = {each.row.concept_id: each for each in contests}
+        rulings = {concept: each.verdict for concept, each in made.items() if each.verdict is not None}
+        stored = stored_grade(document, rulings)
         ontology = info.context.services.shelf.of(stored.ontology_version).ontology
         told = stored.feedback(ontology, "en" if info.context.language == "en" else "fr")
-        worded = _Worded(stored, text, info.context)
+        worded = _Worded(stored, text, info.context, made)
+        wrong = dict(zip((claim.concept for claim in stored.grade.wrong), told.wrong, strict=True))
         return cls(
             score=stored.grade.score,
+            automatic_score=stored.automatic.score,
             items=[
                 worded.item(item, words) for item, words in zip(stored.grade.items, told.items, strict=True)
             ],
             extra=[
                 *(
-                    worded.claim(claim.concept, ClaimVerdict.WRONG, claim.spans, words)
-                    for claim, words in zip(stored.grade.wrong, told.wrong, strict=True)
+                    worded.claim(claim.concept, claim.spans, wrong.get(claim.concept, ""))
+                    for claim in stored.automatic.wrong
                 ),
                 *(
-                    worded.claim(code, ClaimVerdict.EXTRA, stored.supplementary_spans[code], "")
-                    for code in stored.grade.supplementary
+                    worded.claim(code, stored.supplementary_spans[code], wrong.get(code, ""))
+                    for code in stored.automatic.supplementary
                 ),
             ],
             judgment=stored.grade.judgment,
@@ -141,10 +156,13 @@ class Grade:
 class _Worded:
     """Turns parts of a mark into what the API shows."""
 
-    def __init__(self, stored: StoredGrade, text: str, context: Context) -> None:
+    def __init__(
+        self, stored: StoredGrade, text: str, context: Context, contests: dict[str, Contest]
+    ) -> None:
         self._stored = stored
         self._text = text
         self._context = context
+        self._contests = contests
 
     def item(self, item: rules.GradedItem, feedback: str) -> GradedConcept:
         decided = item.verdict in {Verdict.FOUND, Verdict.PARTIAL, Verdict.CONTRADICTED}
@@ -159,16 +177,17 @@ class _Worded:
             picked=decided and not item.spans and stated in self._stored.picked,
             stated=Concept.coded(stated, self._context) if stated is not None else None,
             feedback=feedback,
+            contest=self._contests.get(item.concept),
         )
 
-    def claim(
-        self, code: str, verdict: ClaimVerdict, spans: tuple[Stretch, ...], feedback: str
-    ) -> GradedClaim:
+    def claim(self, code: str, spans: tuple[Stretch, ...], feedback: str) -> GradedClaim:
+        said = verdict_on(self._stored.grade, code) or RuledVerdict.WITHDRAWN
         return GradedClaim(
             concept=Concept.coded(code, self._context),
-            verdict=verdict,
+            verdict=ClaimVerdict(said.value),
             spans=self._spans(spans),
             feedback=feedback,
+            contest=self._contests.get(code),
         )
 
     def _spans(self, spans: tuple[Stretch, ...]) -> list[Span]:

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from schema.context import Info
 from schema.errors import ValidationFailedError
 from schema.loaders.accounts import accounts_by_id
+from schema.loaders.contests import open_contest_counts
 from schema.loaders.training import (
     attempt_counts,
     case_counts,
@@ -205,6 +206,11 @@ class Session(Node):
     async def submitted_count(self, info: Info) -> int:
         """Count."""
         return (await info.context.loaders.of(attempt_counts).load(self.row.id or 0)).submitted
+
+    @strawberry.field(description="How many contests nobody has ruled on.")
+    async def open_contest_count(self, info: Info) -> int:
+        """Count."""
+        return await info.context.loaders.of(open_contest_counts).load(self.row.id or 0)
 
     @strawberry.field(description="What students found and missed.")
     async def results(self, info: Info) -> SessionResults:

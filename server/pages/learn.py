@@ -90,12 +90,17 @@ async def hand_in(request: Request) -> Response:
 
 async def result(request: Request) -> Response:
     """Show the corrected attempt, or that it was handed in."""
-    data = await query(request, "learn/result", id=request.path_params["id"])
-    attempt = found(data["attempt"])
-    if attempt["state"] == "OPEN":
-        return redirect(request, f"/attempts/{attempt['id']}/1")
-    marked = {item["position"]: pieces(item["answer"]) for item in attempt["items"]}
-    return await render(request, "learn/result.html", {**data, "marked": marked})
+    return await _result(request, Submission("Contest"))
+
+
+async def contest(request: Request) -> Response:
+    """Contest what the correction says of a concept; the teacher of the session decides."""
+    done = await submit(request, "learn/contest")
+    if not done.ok:
+        return await _result(request, done)
+    attempt_id, position = request.path_params["id"], done.value["answer"]["position"]
+    said = _("Your teacher has received it. The answer will stand here.")
+    return redirect(request, f"/attempts/{attempt_id}/result#verdicts-{position}", said=said)
 
 
 async def _index(request: Request, done: Submission) -> Response:
@@ -103,6 +108,21 @@ async def _index(request: Request, done: Submission) -> Response:
     pages = links(request, data["enrolments"]["pageInfo"])
     given = {**data, "pages": pages, "form": done.form, "refusal": done.message}
     return await render(request, "learn/index.html", given, status=done.status)
+
+
+async def _result(request: Request, done: Submission) -> Response:
+    data = await query(request, "learn/result", id=request.path_params["id"])
+    attempt = found(data["attempt"])
+    if attempt["state"] == "OPEN":
+        return redirect(request, f"/attempts/{attempt['id']}/1")
+    given = {
+        **data,
+        "marked": {item["position"]: pieces(item["answer"]) for item in attempt["items"]},
+        "may_rule": False,
+        "form": done.form,
+        "refusal": done.message,
+    }
+    return await render(request, "learn/result.html", given, status=done.status)
 
 
 async def _quiz(request: Request, done: Submission | None = None) -> Response:
@@ -169,6 +189,7 @@ routes = [
     Route("/attempts/{id}/concepts", concepts),
     Route("/attempts/{id}/submit", hand_in, methods=["POST"]),
     Route("/attempts/{id}/result", result, name="result"),
+    Route("/attempts/{id}/contest", contest, methods=["POST"]),
     Route("/attempts/{id}/{position:place}", quiz, name="quiz"),
     Route("/attempts/{id}/{position:place}", save, methods=["POST"]),
 ]

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-RANK = {"wrong": 0, "contradicted": 1, "partial": 2, "found": 3, "extra": 4}
+MARKS_NOTHING = {"MISSED", "EXTRA", "WITHDRAWN"}
+RANK = {"wrong": 0, "contradicted": 1, "partial": 2, "found": 3}
 
 
 def pieces(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -14,9 +15,7 @@ def pieces(answer: dict[str, Any]) -> list[dict[str, Any]]:
     if grade is None:
         return [{"text": text, "verdict": None, "concept": None}]
     owner: list[tuple[str, str] | None] = [None] * len(text)
-    claims = [
-        claim for claim in (*grade["items"], *grade["extra"]) if claim["verdict"] not in {"MISSED", "EXTRA"}
-    ]
+    claims = [claim for claim in (*grade["items"], *grade["extra"]) if claim["verdict"] not in MARKS_NOTHING]
     for claim in sorted(claims, key=lambda claim: -RANK[claim["verdict"].lower()]):
         for span in claim["spans"]:
             for place in range(span["start"], min(span["end"], len(text))):

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server.forms import Form
 from server.i18n import gettext as _
 from server.pages.live import live
 from server.pages.marking import pieces
@@ -81,7 +82,8 @@ async def attempt(request: Request) -> Response:
     data = await query(request, "sessions/attempt", id=request.path_params["id"])
     attempt = found(data["attempt"])
     marked = {item["position"]: pieces(item["answer"]) for item in attempt["items"]}
-    return await render(request, "sessions/attempt.html", {**data, "marked": marked})
+    given = {**data, "marked": marked, "form": Form(), "may_rule": True}
+    return await render(request, "sessions/attempt.html", given)
 
 
 async def _show(request: Request, done: Submission) -> Response:

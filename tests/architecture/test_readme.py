@@ -37,6 +37,7 @@ def test_the_commands_it_shows_parse() -> None:
         "seed --demo",
         "schema",
         "audit verify",
+        "rulings export --output FILE.jsonl",
         "serve --port 8001 --no-migrate",
     ):
         parser().parse_args(words.split())

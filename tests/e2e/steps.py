@@ -95,3 +95,21 @@ def hand_in(page: Page) -> None:
     page.locator("summary", has_text="Rendre").click()
     page.get_by_role("button", name="Rendre définitivement").click()
     page.wait_for_url(re.compile("/result"))
+
+
+def contest(page: Page, concept: str, statement: str) -> None:
+    """Contest on the result page what the correction says of a concept."""
+    row = page.locator(".verdict", has_text=concept).first
+    row.get_by_text("Contester").click()
+    row.get_by_label("Pourquoi contestez-vous").fill(statement)
+    row.get_by_role("button", name="Envoyer à l’enseignant").click()
+    expect(page.locator(".verdict", has_text=concept).first).to_contain_text("Contestation en attente")
+
+
+def rule(page: Page, verdict: str, explanation: str) -> None:
+    """Settle the contest the page shows."""
+    page.get_by_text(verdict, exact=True).last.click()
+    page.get_by_label("Explication pour l’étudiant").fill(explanation)
+    page.get_by_role("button", name="Enregistrer la décision").click()
+    page.wait_for_url(re.compile("/contests$"))
+    expect(page.get_by_text("La décision est enregistrée.")).to_be_visible()

@@ -66,6 +66,12 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
     steps.write(student, "Rythme sinusal, FC 75/min, axe gauche, PR normal")
     steps.hand_in(student)
     result = student.url
+    steps.contest(student, "PR allongé", "J’ai mesuré 160 ms.")
+    steps.contest(student, "Axe normal", "Trouvé à −20°.")
+    teacher.goto(f"{site.address}/contests")
+    contests = [f"{site.address}{link.get_attribute('href')}" for link in teacher.locator("tbody a").all()]
+    teacher.goto(contests[0])
+    steps.rule(teacher, "Trouvé en partie", "Un axe à −20° est encore normal.")
     student.goto(f"{site.address}/learn")
     student.get_by_role("button", name="Commencer").first.click()
     student.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
@@ -94,6 +100,8 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             f"{base}/sessions",
             following,
             review,
+            f"{base}/contests",
+            *contests[:2],
             f"{base}/account",
             f"{base}/accounts",
         ],

@@ -1,6 +1,7 @@
 """The command line: what each command does, and what it costs to start."""
 
 import io
+import json
 import shutil
 import socket
 import sqlite3
@@ -11,16 +12,24 @@ from pathlib import Path
 import pytest
 from graphql import build_schema
 from sqlalchemy import text
+from sqlmodel import select
 
+from ml.language.agreement import agreement
+from ml.language.ruling import RuledVerdict
 from schema.database import SQLITE_PRAGMAS, Database
+from schema.models.accounts import AuditEvent
+from schema.models.training import Answer
 from schema.policy import Role
 from schema.services.authentication import Authentication
 from schema.services.clock import now
+from schema.services.contests import Contests, Ruling
 from schema.services.passwords import Passwords
 from server.__main__ import main, parser
 from server.commands.serve import prepare
 from server.migrations import ROOT, current_revision, expected_head
 from server.settings import Settings, load_settings
+from tests.schema.people import StoppedClock
+from tests.schema.training import Hospital
 from tests.support.processes import free_port
 
 HEAVY = ("alembic", "boto3", "mlflow", "numpy", "openai", "pandas", "PIL", "pydicom", "tensorflow", "wfdb")
@@ -51,6 +60,7 @@ def authentication(settings: Settings) -> Authentication:
         "user add --email a@b.example --name Ada --role teacher",
         "token create --role teacher --name LMS --scope cases:read --scope sessions:read --days 7",
         "audit verify",
+        "rulings export --output rulings.jsonl",
         "schema",
         "match --input in.jsonl --output out.jsonl --ontology edu-ecg.json --language fr --faults",
     ],
@@ -138,6 +148,57 @@ def test_the_trail_is_verified_and_tampering_is_named(
     assert "row 1" in capsys.readouterr().out
 
 
+def contested(site: Settings, folder: Path) -> None:
+    """Let a student contest what a mark says, and a teacher rule."""
+    database = Database(site.database_url)
+    hospital = Hospital(database, StoppedClock(), folder)
+    student = hospital.student()
+    attempt = hospital.started(hospital.training(), student)
+    hospital.save(student, attempt, "« Bloc » de branche\ngauche ?")
+    hospital.submissions.submit(student, attempt.id or 0, "key")
+    with database.write() as session:
+        answer = session.exec(select(Answer)).one()
+        contest, _ = Contests(session, student, now).contest(answer.id or 0, "LBBB", "Moi, Lina.")
+    with database.write() as session:
+        Contests(session, hospital.teacher, now).rule(contest.id or 0, 1, Ruling(RuledVerdict.PARTIAL, "Vu."))
+    hospital.close()
+    database.dispose()
+
+
+def test_rulings_are_exported_for_the_benchmark_and_the_export_is_on_record(
+    site: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contested(site, tmp_path)
+    written = tmp_path / "rulings.jsonl"
+    assert main(["rulings", "export", "--output", str(written)]) == 0
+    assert capsys.readouterr().out == f"Rulings written to {written}: 1\n"
+    assert written.stat().st_mode & 0o077 == 0
+    text = written.read_text(encoding="utf-8")
+    assert (json.loads(text)["concept"], json.loads(text)["ruled"]) == ("LBBB", "partial")
+    assert "Lina" not in text
+    assert agreement(written).overall["all"]["rulings"] == 1
+    database = Database(site.database_url)
+    with database.read() as session:
+        recorded = session.exec(select(AuditEvent).where(AuditEvent.action == "rulings.exported")).one()
+    database.dispose()
+    assert (recorded.actor_id, recorded.detail) == (None, {"rulings": 1})
+
+
+def test_an_export_replaces_no_file_and_one_that_failed_is_not_on_record(
+    site: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    present = tmp_path / "rulings.jsonl"
+    present.write_text("kept", encoding="utf-8")
+    assert main(["rulings", "export", "--output", str(present)]) == 2
+    assert main(["rulings", "export", "--output", str(tmp_path / "nowhere" / "rulings.jsonl")]) == 2
+    assert "rulings.jsonl" in capsys.readouterr().err
+    assert present.read_text(encoding="utf-8") == "kept"
+    database = Database(site.database_url)
+    with database.read() as session:
+        assert session.exec(select(AuditEvent)).all() == []
+    database.dispose()
+
+
 def test_the_schema_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert build_schema(capsys.readouterr().out).query_type is not None
@@ -172,6 +233,7 @@ STARTING = [
     ["user", "add", "--email", "a@b.example", "--name", "Ada", "--role", "admin"],
     ["token", "create", "--role", "teacher", "--name", "LMS"],
     ["audit", "verify"],
+    ["rulings", "export", "--output", "rulings.jsonl"],
 ]
 
 

@@ -102,7 +102,7 @@ def test_the_teacher_sees_an_attempt_and_answers_nothing_in_it(world: World, hos
 def test_types_a_student_can_reach_lead_to_no_key() -> None:
     """Whatever a student may ask for by its type, by any path; Grade is null until it may be seen."""
     schema = the_schema()._schema  # noqa: SLF001 - the graphql-core schema to walk
-    roots = ("enrolments", "attempt", "startAttempt", "saveAnswer", "submitAttempt", "joinSession")
+    roots = ("enrolments", "attempt", "startAttempt", "saveAnswer", "submitAttempt", "joinSession", "contest")
     fields = {**schema.query_type.fields, **schema.mutation_type.fields}  # type: ignore[union-attr]
     pending = [get_named_type(fields[name].type) for name in roots]
     reached: set[str] = set()
@@ -119,7 +119,7 @@ def test_types_a_student_can_reach_lead_to_no_key() -> None:
     people = {"Account", "ApiToken"}
     own = {"Enrolment", "SessionOutline", "Attempt", "AttemptItem", "Answer", "Recording", "Concept"}
     about_concepts = {"ConceptCode", "MeasuredRange", "SignSet"}
-    once_corrected = {"Grade", "GradedConcept", "GradedClaim", "Span"}
+    once_corrected = {"Grade", "GradedConcept", "GradedClaim", "Span", "Contest"}
     assert reached == relay | refusals | people | own | about_concepts | once_corrected
 
 

@@ -11,6 +11,7 @@ from server.app import Application
 from server.i18n import LOCALE_FOLDER
 from tests.server.pages.conftest import Meet, School, Visitor
 from tests.server.pages.reading import Page
+from tests.server.pages.test_contests import contested
 
 SHARED = {
     "Normal",
@@ -38,13 +39,19 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
     """Return the address of every page by who opens it, each with something on it."""
     expert, edited = meet(Role.EXPERT), f"/concepts/{global_id('Concept', 'LBBB')}"
     ontology = school.ontology(expert)
-    case, draft = school.validated("Bloc gauche"), school.draft("Brouillon", 2, ["LBBB"])
+    case, draft = (
+        school.validated("Bloc gauche", ["LBBB", "SINUS_RHYTHM"]),
+        school.draft("Brouillon", 2, ["LBBB"]),
+    )
     empty, archived = school.draft("Vide"), school.archived()
     session = school.session([case], name="Session une")
     closed = school.session([case], name="Session deux", show_feedback=False)
     first, second = meet(Role.STUDENT), meet(Role.STUDENT)
     done, busy = school.handed_in(session, first), school.begun(session, second)
     hidden = school.handed_in(closed, first)
+    contests = [contested(school, first, done, concept) for concept in ("LBBB", "SINUS_RHYTHM")]
+    ruling = {"revision": "1", "verdict": "FOUND", "explanation": "Relu."}
+    teacher.ask(f"/contests/{contests[1]}/rule", ruling)
     teacher.ask("/account/tokens", {"name": "LMS", "scopes": "PROFILE"})
     steps = [f"/builder/{each}/{step}" for each in (draft, empty) for step in STEPS]
     return {
@@ -64,6 +71,8 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             f"/sessions/{closed}",
             f"/review/{done}",
             f"/review/{busy}",
+            "/contests",
+            *(f"/contests/{each}" for each in contests),
             "/account",
             "/accounts",
             "/audit",

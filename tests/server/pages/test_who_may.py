@@ -21,6 +21,8 @@ PAGES = [
     "/sessions",
     "/sessions/U2Vzc2lvbjox",
     "/review/QXR0ZW1wdDox",
+    "/contests",
+    "/contests/Q29udGVzdDox",
     "/learn",
     "/attempts/QXR0ZW1wdDox/1",
     "/attempts/QXR0ZW1wdDox/result",
@@ -56,6 +58,8 @@ FORMS = [
     "/learn/start",
     "/attempts/QXR0ZW1wdDox/1",
     "/attempts/QXR0ZW1wdDox/submit",
+    "/attempts/QXR0ZW1wdDox/contest",
+    "/contests/Q29udGVzdDox/rule",
     "/account/email",
     "/account/password",
     "/account/tokens",
@@ -72,7 +76,7 @@ FORMS = [
     "/ontologies/T250b2xvZ3k6MQ==/faults",
 ]
 EXPERTS = ["/concepts/new", "/concepts/Q29uY2VwdDpMQkJC/edit", "/ontologies"]
-AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"]
+AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests"]
 CLOSED = [
     (Role.TEACHER, ["/audit", *EXPERTS]),
     (Role.EXPERT, ["/accounts", "/audit"]),
@@ -110,6 +114,9 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "version": "x",
         "changeId": "x",
         "decision": "x",
+        "answerId": "x",
+        "conceptId": "x",
+        "verdict": "FOUND",
     }
     for path in FORMS:
         answer = stranger.ask(path, complete)
