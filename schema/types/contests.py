@@ -71,8 +71,9 @@ class Contest(Node):
     @strawberry.field(description="Why, in the viewer's language; may be empty.")
     def automatic_feedback(self, info: Info) -> str:
         """Word the kept mark."""
-        ontology, language = info.context.services.ontology, spoken(info.context)
-        told = stored_grade(self.answer.row.grade or {}).automatic_feedback(ontology, language)
+        stored = stored_grade(self.answer.row.grade or {})
+        ontology = info.context.services.shelf.of(stored.ontology_version).ontology
+        told = stored.automatic_feedback(ontology, spoken(info.context))
         return told.get(self.row.concept_id, "")
 
     @strawberry.field(description="The words of the answer that it rests on.")
