@@ -17,7 +17,8 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from ml.ecg.decoding import Decoded, DecoderPool
-from ml.language.language_model import LanguageModelMatcher, LanguageModelSettings
+from ml.language.endpoint import LanguageModelSettings
+from ml.language.language_model import LanguageModelMatcher
 from ml.language.matching import ConceptMatcher, EmbeddedMatcher
 from ml.language.ontology import load_ontology
 from schema.build import build_schema
