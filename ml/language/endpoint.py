@@ -63,11 +63,11 @@ class LanguageModelSettings:
 class Budget(Protocol):
     """How much may be asked; every amount is in millionths of a euro."""
 
-    def reserve(self, most: int) -> bool:
-        """Set aside what a question may cost at most; False when there is too little left."""
+    def reserve(self, most: int) -> str | None:
+        """Set aside what a question may cost at most; return on which account, None if too little is left."""
         ...
 
-    def settle(self, reserved: int, spent: int) -> None:
+    def settle(self, account: str, reserved: int, spent: int) -> None:
         """Replace what was set aside by what was spent."""
         ...
 
@@ -75,11 +75,11 @@ class Budget(Protocol):
 class Unlimited:
     """A budget that never ends, for measurements somebody asked for."""
 
-    def reserve(self, most: int) -> bool:  # noqa: ARG002 - it never ends
+    def reserve(self, most: int) -> str:  # noqa: ARG002 - it never ends
         """Let every question through."""
-        return True
+        return ""
 
-    def settle(self, reserved: int, spent: int) -> None:
+    def settle(self, account: str, reserved: int, spent: int) -> None:
         """Keep no account."""
 
 
@@ -143,7 +143,8 @@ class Endpoint:
         # A token is a byte at least, so this is more than the question can cost.
         size = len((instructions + content + str(schema)).encode("utf-8", "replace"))
         reserved = spent = self._settings.price(size, LONGEST_ANSWER)
-        if not self._budget.reserve(reserved):
+        account = self._budget.reserve(reserved)
+        if account is None:
             raise EndpointError(Fallback.OVER_BUDGET)
         try:
             completion = self._completion(instructions, content, schema)
@@ -154,7 +155,7 @@ class Endpoint:
             spent = 0 if error.cause is Fallback.UNREACHABLE else spent
             raise EndpointError(error.cause, spent) from None
         finally:
-            self._budget.settle(reserved, spent)
+            self._budget.settle(account, reserved, spent)
 
     def _completion(self, instructions: str, content: str, schema: Mapping[str, Any]) -> "ChatCompletion":
         from openai import (  # noqa: PLC0415 - importing it takes a second that most processes never need

@@ -25,14 +25,15 @@ class Purse:
         self.left = holds
         self.reserved: list[int] = []
 
-    def reserve(self, most: int) -> bool:
+    def reserve(self, most: int) -> str | None:
         self.reserved.append(most)
         if most > self.left:
-            return False
+            return None
         self.left -= most
-        return True
+        return "today"
 
-    def settle(self, reserved: int, spent: int) -> None:
+    def settle(self, account: str, reserved: int, spent: int) -> None:
+        assert account == "today"
         self.left += reserved - spent
 
 
