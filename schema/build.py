@@ -22,6 +22,7 @@ from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
 from schema.mutations.attempts import AttemptMutations
 from schema.mutations.cases import CaseMutations
+from schema.mutations.disagreements import DisagreementMutations
 from schema.mutations.enrolments import EnrolmentMutations
 from schema.mutations.recordings import RecordingMutations
 from schema.mutations.sessions import SessionMutations
@@ -31,6 +32,7 @@ from schema.queries.attempts import AttemptQueries
 from schema.queries.audit import AuditQueries
 from schema.queries.cases import CaseQueries
 from schema.queries.concepts import ConceptQueries
+from schema.queries.disagreements import DisagreementQueries
 from schema.queries.grades import GradeQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.nodes import NodeQueries
@@ -52,6 +54,7 @@ QUERIES = (
     AttemptQueries,
     JobQueries,
     StatisticsQueries,
+    DisagreementQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
@@ -62,6 +65,7 @@ MUTATIONS: tuple[type, ...] = (
     SessionMutations,
     EnrolmentMutations,
     AttemptMutations,
+    DisagreementMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 

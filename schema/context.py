@@ -21,6 +21,7 @@ from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.passwords import Passwords
+from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ class Services:
     database: Database
     ontology: Ontology
     matcher: CachedMatcher
-    """Reads students' answers: always on this machine."""
+    """Reads students' answers: on this machine, unless the platform allows a language model to help."""
     proposer: CachedMatcher
     """Reads teachers' descriptions; may ask a language model."""
     blobs: BlobStore
@@ -42,6 +43,8 @@ class Services:
     clock: Callable[[], datetime]
     sign_link: Callable[[str, str], str]
     """(blob key, media type) -> short-lived signed URL."""
+    budget: DailyBudget | None = None
+    """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
 
     @cached_property

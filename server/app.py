@@ -19,18 +19,21 @@ from starlette.types import ASGIApp
 from ml.ecg.decoding import Decoded, DecoderPool
 from ml.language.endpoint import LanguageModelSettings
 from ml.language.language_model import LanguageModelMatcher
-from ml.language.matching import ConceptMatcher, EmbeddedMatcher
+from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import load_ontology
 from schema.build import build_schema
 from schema.context import Services
 from schema.database import Database
+from schema.models.disagreements import TextOrigin
 from schema.services.authentication import Authentication
 from schema.services.blobs import BlobStore, FolderBlobStore, S3BlobStore
 from schema.services.cache import Cache, LocalCache, RedisCache
 from schema.services.clock import now
+from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
-from schema.services.matching import CachedMatcher
+from schema.services.matching import CachedMatcher, Patience
 from schema.services.passwords import Passwords
+from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, graphql, health, pages
 from server.logs import configure
 from server.memory import keep_small, made_for_good
@@ -123,13 +126,15 @@ def behind_proxies(app: Application, settings: Settings) -> ASGIApp:
 
 def wire_services(settings: Settings, signer: Signer) -> Services:
     """Choose and connect the outside services; a worker without HTTP uses the same."""
-    ontology, cache = load_ontology(), _cache(settings)
+    database, ontology, cache = Database(settings.database_url), load_ontology(), _cache(settings)
     embedded = EmbeddedMatcher(ontology)
+    readers = _Readers(settings, database, embedded, cache)
     return Services(
-        database=Database(settings.database_url),
+        database=database,
         ontology=ontology,
-        matcher=CachedMatcher(embedded, ontology, cache),
-        proposer=CachedMatcher(_proposer(settings, embedded), ontology, cache),
+        matcher=readers.of(TextOrigin.ANSWER, asking=settings.model_reads_answers),
+        proposer=readers.of(TextOrigin.DESCRIPTION),
+        budget=readers.budget,
         blobs=_blobs(settings),
         decoder=cast("DecoderPool", LateDecoder()),
         doorbell=_doorbell(settings),
@@ -201,14 +206,40 @@ def _page_routes() -> list[BaseRoute]:
     return [route for module in modules for route in getattr(module, "routes", ())]
 
 
-def _proposer(settings: Settings, rules: EmbeddedMatcher) -> ConceptMatcher:
-    """Return the rules, helped by a language model where one is configured; a local endpoint needs no key."""
-    key = settings.openai_api_key
-    if key is None and settings.openai_base_url is None:
-        return rules
-    secret = key.get_secret_value() if key else "none"
-    endpoint = LanguageModelSettings(secret, settings.openai_model, settings.openai_base_url)
-    return LanguageModelMatcher(rules, endpoint)
+class _Readers:
+    """Makes what reads texts: the rules, helped by a language model where one is configured."""
+
+    def __init__(self, settings: Settings, database: Database, rules: EmbeddedMatcher, cache: Cache) -> None:
+        self._settings = settings
+        self._database = database
+        self._rules = rules
+        self._cache = cache
+        self.budget: DailyBudget | None = None
+        self._model: LanguageModelMatcher | None = None
+        key = settings.openai_api_key
+        if key is None and settings.openai_base_url is None:
+            return
+        self.budget = DailyBudget(
+            cache, now, settings.time_zone, settings.model_calls_per_day, settings.model_euros_per_day
+        )
+        endpoint = LanguageModelSettings(
+            api_key=key.get_secret_value() if key else "none",  # a local endpoint needs none
+            model=settings.openai_model,
+            base_url=settings.openai_base_url,
+            timeout_s=settings.model_timeout,
+            input_price=settings.model_input_price,
+            output_price=settings.model_output_price,
+        )
+        self._model = LanguageModelMatcher(rules, endpoint, self.budget)
+
+    def of(self, origin: TextOrigin, *, asking: bool = True) -> CachedMatcher:
+        """Return what reads texts of an origin."""
+        ontology = self._rules.ontology
+        if self._model is None or not asking:
+            return CachedMatcher(self._rules, ontology, self._cache)
+        patience = Patience(self._settings.model_timeout, self._model.unasked)
+        journal = DisagreementJournal(self._database, now, origin)
+        return CachedMatcher(self._model, ontology, self._cache, patience, journal)
 
 
 def _cache(settings: Settings) -> Cache:

@@ -21,6 +21,7 @@ from schema.policy import Role, Scope, may_list_account
 from schema.services.accounts import Accounts
 from schema.services.attempts import Attempts
 from schema.services.audit import Audit
+from schema.services.disagreements import Disagreements
 from schema.services.enrolments import Enrolments
 from schema.services.jobs import job_of
 from schema.services.sessions import Sessions
@@ -32,6 +33,7 @@ from schema.types.audit import AuditEvent
 from schema.types.base import Node, local_key
 from schema.types.cases import Case, CaseRevision, cases_for
 from schema.types.concepts import Concept, concept_code
+from schema.types.disagreements import MatcherDisagreement
 from schema.types.enrolments import Enrolment
 from schema.types.jobs import Job
 from schema.types.recordings import Recording
@@ -105,6 +107,12 @@ def _concept(info: Info, _session: Session, identifier: str) -> Node:
     return Concept.of(ontology.concept(code), info.context)
 
 
+def _disagreement(info: Info, session: Session, identifier: str) -> Node:
+    disagreements = Disagreements(session, info.context.services.clock, info.context.viewer)
+    row = disagreements.get(local_key(identifier, "MatcherDisagreement"))
+    return MatcherDisagreement.of(row, info.context)
+
+
 def _session(info: Info, session: Session, identifier: str) -> Node:
     sessions = Sessions(session, info.context.viewer, info.context.services.clock)
     return TrainingSession.of(sessions.get(local_key(identifier, "Session")))
@@ -154,6 +162,7 @@ KINDS: dict[str, NodeKind] = {
     "Concept": NodeKind(Scope.CONCEPTS_READ, _concept),
     "Enrolment": NodeKind(Scope.ATTEMPTS_READ, _enrolment),
     "Job": NodeKind(Scope.PROFILE, _job),
+    "MatcherDisagreement": NodeKind(Scope.DISAGREEMENTS, _disagreement),
     "Recording": NodeKind(Scope.CASES_READ, _recording),
     "Session": NodeKind(Scope.SESSIONS_READ, _session),
 }

@@ -1,7 +1,8 @@
 """Marking an answer against a pinned key, and keeping the mark with all that it depends on."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -19,12 +20,16 @@ from ml.language.grading import (
     WrongClaim,
 )
 from ml.language.judging import Judgment
+from ml.language.language_model import without_suggestions
 from ml.language.ontology import Ontology
-from ml.language.types import Finding, FindingKind, Language, Reading, Span
+from ml.language.types import Fallback, Finding, FindingKind, Language, Measurement, Reading, Span
 from schema.models.cases import Annotation, Case, CaseRevision
 from schema.services.answers import Draft
 from schema.services.matching import CachedMatcher
 from schema.services.revisions import annotations_of, pinned_annotations
+
+_SIDE_BY_SIDE = 8
+"""Questions to a language model at once, for one attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class StoredGrade:
         Concepts the student chose from the list.
     supplementary_spans
         Where the answer states each supplementary concept.
+    fallback
+        Why a language model that may read answers had no part in it.
     """
 
     grade: Grade
@@ -75,6 +82,9 @@ class StoredGrade:
     key_revision: int
     ontology_version: str
     matcher_version: str
+    measurements: tuple[Measurement, ...] = ()
+    unresolved: tuple[Span, ...] = ()
+    fallback: Fallback | None = None
 
     def feedback(self, ontology: Ontology, language: Language) -> Feedback:
         """Return the mark in sentences; a concept the ontology has dropped since gets an empty one."""
@@ -111,9 +121,24 @@ class Grader:
         self._matcher = matcher
         self._ontology = ontology
 
-    def grade(self, draft: Draft, key: Key) -> Graded:
-        """Return the mark of one answer; never raises, whatever the answer's text."""
-        reading = self._matcher.match(draft.text).reading if draft.text.strip() else Reading()
+    def grade_all(self, answers: Sequence[tuple[Draft, Key]]) -> list[Graded]:
+        """Return the marks of an attempt's answers: side by side where each may wait long."""
+        if not self._matcher.takes_long:
+            return [self.grade(draft, key) for draft, key in answers]
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            return list(pool.map(lambda answer: self.grade(*answer), answers))
+
+    def grade(self, draft: Draft, key: Key, *, at_once: bool = False) -> Graded:
+        """Return the mark of one answer; never raises, whatever the answer's text.
+
+        Parameters
+        ----------
+        at_once
+            Wait for no language model: for use within a transaction.
+        """
+        reading = Reading()
+        if draft.text.strip():
+            reading = without_suggestions(self._matcher.match(draft.text, at_once=at_once).reading)
         items = [item for item in key.items if item.concept in self._ontology]
         grade = rules.grade(reading, draft.concept_ids, items, self._ontology)
         document = {
@@ -122,7 +147,7 @@ class Grader:
             "unmarked": [item.concept for item in key.items if item.concept not in self._ontology],
             "key_revision": key.revision,
             "ontology_version": self._ontology.version,
-            "matcher_version": self._matcher.version,
+            "matcher_version": reading.source or self._matcher.version,
         }
         return Graded(grade.score, document)
 
@@ -151,6 +176,12 @@ def stored_grade(document: dict[str, Any]) -> StoredGrade:
         key_revision=document["key_revision"],
         ontology_version=document["ontology_version"],
         matcher_version=document["matcher_version"],
+        measurements=tuple(
+            Measurement(**fields | {"span": Span(*fields["span"])})
+            for fields in document.get("measurements", ())
+        ),
+        unresolved=_spans(document.get("unresolved", ())),
+        fallback=Fallback(document["fallback"]) if document.get("fallback") else None,
     )
 
 
@@ -178,8 +209,17 @@ def _document(grade: Grade, reading: Reading) -> dict[str, Any]:
             {"kind": each.kind.value, "concepts": list(each.concepts), "spans": _pairs(each.spans)}
             for each in grade.findings
         ],
+        "measurements": [
+            {**asdict(each), "span": [each.span.start, each.span.end]} for each in reading.measurements
+        ],
+        "unresolved": _pairs(reading.unresolved),
+        "fallback": fallback.value if (fallback := _fallback(reading)) else None,
         "grader_version": grade.grader_version,
     }
+
+
+def _fallback(reading: Reading) -> Fallback | None:
+    return reading.consultation.fallback if reading.consultation else None
 
 
 def _grounds(marked: GradedItem | WrongClaim) -> dict[str, Any]:
