@@ -41,13 +41,9 @@ class MatcherStatistics:
         description="Hits among both, 0-100 per cent; 0 before the first text."
     )
     entries: int = strawberry.field(description="Readings kept now.")
-    waits: int = strawberry.field(
-        description="Hits that came from waiting for who was reading the same text."
-    )
-    seconds_saved: float = strawberry.field(
-        description="What the hits had taken when first read, in seconds."
-    )
-    euros_saved: float = strawberry.field(description="What the hits had cost when first read, in euros.")
+    waits: int = strawberry.field(description="Hits that came from waiting for another's reading.")
+    seconds_saved: float = strawberry.field(description="What the hits had taken at first, in seconds.")
+    euros_saved: float = strawberry.field(description="What the hits had cost at first, in euros.")
     dropped_claims: int = strawberry.field(
         description="Claims of a language model that were refused: not offered, or not in the text."
     )

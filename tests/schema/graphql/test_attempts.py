@@ -118,7 +118,7 @@ def test_types_a_student_can_reach_lead_to_no_key() -> None:
     refusals = {"ValidationErrors", "FieldError", "NotFound", "NotAllowed", "Conflict"}
     people = {"Account", "ApiToken"}
     own = {"Enrolment", "SessionOutline", "Attempt", "AttemptItem", "Answer", "Recording", "Concept"}
-    once_corrected = {"Grade", "GradedConcept", "GradedClaim", "Span"}
+    once_corrected = {"Grade", "GradedConcept", "GradedClaim", "Span", "TextFinding", "TextMeasurement"}
     assert reached == relay | refusals | people | own | once_corrected
 
 
