@@ -12,12 +12,13 @@ import pytest
 from ml.__main__ import main
 from ml.language.batch import AnswerReader, answer_reader
 from ml.language.endpoint import LanguageModelSettings
-from ml.language.evaluation import LABELS, evaluate
+from ml.language.evaluation import LABELS, answers_with_model, evaluate
 from tests.support.chat_server import ChatServer
 
 MOST_LOST = 0.005
 """F1 that a model which lies about everything as well as it can may cost."""
 Mood = Callable[[Any], object]
+Measure = Callable[[Mood], dict[str, dict[str, float]]]
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +112,23 @@ def inventing(question: Any) -> object:
     }
 
 
-def figures(shared_data: Path, chat: ChatServer, mood: Mood) -> dict[str, dict[str, float]]:
-    chat.thinks(mood)
-    model = LanguageModelSettings("key", "m", chat.base_url, timeout_s=60.0)
-    return evaluate(shared_data / "grading", model=model).answers
+@pytest.fixture(scope="module")
+def alone(shared_data: Path) -> dict[str, float]:
+    """Return how the rules alone do."""
+    return evaluate(shared_data / "grading").answers["all"]
+
+
+@pytest.fixture
+def figures(shared_data: Path, chat: ChatServer, reader: AnswerReader) -> Measure:
+    """Return what measures a mood."""
+
+    def measure(mood: Mood) -> dict[str, dict[str, float]]:
+        chat.thinks(mood)
+        model = LanguageModelSettings("key", "m", chat.base_url, timeout_s=60.0)
+        answers = shared_data / "grading" / "student-answers.dev.jsonl"
+        return answers_with_model(answers, LABELS, reader, model)
+
+    return measure
 
 
 @pytest.mark.parametrize(
@@ -123,28 +137,27 @@ def figures(shared_data: Path, chat: ChatServer, mood: Mood) -> dict[str, dict[s
     ids=["silent", "inventing", "malformed"],
 )
 def test_a_model_with_nothing_sound_to_say_changes_no_figure(
-    shared_data: Path, chat: ChatServer, mood: Mood
+    figures: Measure, alone: dict[str, float], mood: Mood
 ) -> None:
-    found = figures(shared_data, chat, mood)
-    assert found["all, with a model"] == found["all"]
+    found = figures(mood)
+    assert found["all, with a model"] == alone
     assert found["questions to the model"]["asked"] == 40
 
 
-@pytest.mark.parametrize(
-    "mood", [lying("present"), lying("absent"), noisy], ids=["present", "absent", "noisy"]
-)
+@pytest.mark.parametrize("mood", [lying("present"), lying("absent"), noisy])
 def test_a_model_that_lies_with_words_of_the_text_costs_next_to_nothing(
-    shared_data: Path, chat: ChatServer, mood: Mood
+    figures: Measure, alone: dict[str, float], mood: Mood
 ) -> None:
-    found = figures(shared_data, chat, mood)
-    assert found["all, with a model"]["f1"] >= found["all"]["f1"] - MOST_LOST
+    assert figures(mood)["all, with a model"]["f1"] >= alone["f1"] - MOST_LOST
 
 
 def test_a_model_that_knows_better_never_does_harm(
-    shared_data: Path, chat: ChatServer, reader: AnswerReader, truth: dict[str, set[tuple[str, str]]]
+    figures: Measure,
+    alone: dict[str, float],
+    reader: AnswerReader,
+    truth: dict[str, set[tuple[str, str]]],
 ) -> None:
-    found = figures(shared_data, chat, oracle(reader, truth))
-    assert found["all, with a model"]["f1"] >= found["all"]["f1"]
+    assert figures(oracle(reader, truth))["all, with a model"]["f1"] >= alone["f1"]
 
 
 def test_the_command_measures_with_the_configured_endpoint(

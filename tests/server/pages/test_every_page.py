@@ -57,6 +57,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/account",
             "/accounts",
             "/audit",
+            "/matcher",
         ],
         first: ["/", "/learn", f"/attempts/{done}/result", f"/attempts/{hidden}/result", "/account"],  # type: ignore[dict-item]
         second: ["/learn", f"/attempts/{busy}/1", f"/attempts/{busy}/1?q=bloc"],  # type: ignore[dict-item]

@@ -28,6 +28,7 @@ PAGES = [
     "/account",
     "/accounts",
     "/audit",
+    "/matcher",
 ]
 FORMS = [
     "/builder/new",
@@ -57,14 +58,15 @@ FORMS = [
     "/accounts",
     "/accounts/update",
     "/accounts/reset-password",
+    "/matcher",
 ]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"]
 CLOSED = [
     (Role.TEACHER, ["/audit"]),
     (Role.EXPERT, ["/accounts", "/audit"]),
-    (Role.STUDENT, [*AUTHORS, "/accounts", "/audit"]),
+    (Role.STUDENT, [*AUTHORS, "/accounts", "/audit", "/matcher"]),
     (Role.ANALYST, [*AUTHORS, "/learn", "/accounts", "/audit"]),
-    (Role.CLINICIAN, [*AUTHORS, "/learn", "/accounts", "/audit"]),
+    (Role.CLINICIAN, [*AUTHORS, "/learn", "/accounts", "/audit", "/matcher"]),
 ]
 
 
