@@ -50,6 +50,6 @@ def test_an_expert_reads_the_masked_sentence_and_settles(
 
 def test_a_refused_word_changes_nothing_and_says_why(meet: Meet, school: School, noted: str) -> None:
     expert = meet(Role.EXPERT)
-    for form in ({"id": noted, "verdict": "BOTH"}, {"id": "x", "verdict": "RULES"}):
-        assert expert.leads("/matcher", form) == "/matcher"
+    assert expert.leads("/matcher", {"id": noted, "verdict": "BOTH"}) == "/matcher"
+    assert expert.ask("/matcher", {"id": "x", "verdict": "RULES"}).status_code == 404
     assert school.row(Disagreement, noted).verdict is None

@@ -90,6 +90,7 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "scopes": "PROFILE",
         "password": "z",
         "caseIds": "x",
+        "verdict": "RULES",
     }
     for path in FORMS:
         answer = stranger.ask(path, complete)
