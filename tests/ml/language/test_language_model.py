@@ -38,7 +38,7 @@ class Purse:
 
 
 def settings(chat: ChatServer, **changes: object) -> LanguageModelSettings:
-    usual = LanguageModelSettings("key", "m", chat.base_url, 0.5, input_price=1.0, output_price=10.0)
+    usual = LanguageModelSettings("key", "m", chat.base_url, 30.0, input_price=1.0, output_price=10.0)
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
@@ -266,15 +266,14 @@ def test_a_body_cut_short_leaves_the_rules_reading(
 
 
 def test_a_hanging_model_is_not_waited_for_longer_than_said(
-    model: LanguageModelMatcher, matcher: EmbeddedMatcher, chat: ChatServer
+    matcher: EmbeddedMatcher, chat: ChatServer
 ) -> None:
-    model.match("")  # whatever is imported at first use
     chat.hangs()
     started = time.monotonic()
 
-    reading = model.match(TEXT)
+    reading = LanguageModelMatcher(matcher, settings(chat, timeout_s=0.5)).match(TEXT)
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # of the 30 the server would take
     assert rules_alone(reading, Fallback.SLOW) == matcher.match(TEXT)
 
 
@@ -350,14 +349,14 @@ def test_a_passing_failure_is_tried_again_when_the_endpoint_says(
 ) -> None:
     answers(chat, [(429, {"Retry-After": "0.01"}), (503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})])
 
-    assert ask(asking(timeout_s=30.0)) == "well"
+    assert ask(asking()) == "well"
     assert len(chat.asked) == 3
 
 
 def test_a_failure_that_stays_is_not_tried_again(asking: Callable[..., Endpoint], chat: ChatServer) -> None:
     chat.refuses(401)
 
-    assert ask(asking(timeout_s=30.0)) is Fallback.UNREACHABLE
+    assert ask(asking()) is Fallback.UNREACHABLE
     assert len(chat.asked) == 1
 
 
@@ -367,7 +366,7 @@ def test_nobody_waits_for_an_endpoint_that_asks_for_more_time_than_there_is(
     chat.refuses(429, {"Retry-After": "40"})
     started = time.monotonic()
 
-    assert ask(asking(timeout_s=30.0)) is Fallback.UNREACHABLE
+    assert ask(asking()) is Fallback.UNREACHABLE
     assert time.monotonic() - started < 10
     assert len(chat.asked) == 1
 
@@ -422,7 +421,7 @@ def test_a_refusal_costs_nothing_and_a_late_answer_what_it_may_have_cost(
     assert purse.left == 100_000
 
     chat.hangs()
-    assert ask(asking(purse)) is Fallback.SLOW
+    assert ask(asking(purse, timeout_s=0.5)) is Fallback.SLOW
     assert purse.left == 100_000 - purse.reserved[-1]
 
 

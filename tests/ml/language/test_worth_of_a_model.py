@@ -15,6 +15,7 @@ from ml.language.endpoint import LanguageModelSettings
 from ml.language.evaluation import LABELS, answers_with_model, evaluate
 from tests.support.chat_server import ChatServer
 
+pytestmark = pytest.mark.timeout(300)
 MOST_LOST = 0.005
 """F1 that a model which lies about everything as well as it can may cost."""
 Mood = Callable[[Any], object]
