@@ -2,10 +2,15 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ml.language.endpoint import LanguageModelSettings
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,6 +24,11 @@ def parser() -> argparse.ArgumentParser:
     language.add_argument("--data", type=Path, help="folder of the graded texts")
     language.add_argument("--rulings", type=Path, help="rulings of teachers, as `rulings export` writes them")
     language.add_argument("--json", type=Path, help="also write the figures to this file")
+    language.add_argument(
+        "--language-model",
+        action="store_true",
+        help="also measure with the language model of OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL",
+    )
     language.set_defaults(run=_evaluate_language)
     return top
 
@@ -39,7 +49,7 @@ def _evaluate_language(options: argparse.Namespace) -> int:
 
     figures: dict[str, object] = {}
     if options.data:
-        report = evaluate(options.data)
+        report = evaluate(options.data, model=_configured_model() if options.language_model else None)
         print(report.text())
         figures |= asdict(report)
     if options.rulings:
@@ -56,6 +66,21 @@ def _evaluate_language(options: argparse.Namespace) -> int:
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _configured_model() -> "LanguageModelSettings":
+    from ml.language.endpoint import LanguageModelSettings  # noqa: PLC0415 - the same
+
+    base_url, key = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY")
+    if not base_url and not key:
+        raise OSError("no language model: set OPENAI_BASE_URL or OPENAI_API_KEY")
+    return LanguageModelSettings(
+        api_key=key or "none",
+        model=os.environ.get("OPENAI_MODEL", "gpt-4o-mini"),
+        base_url=base_url,
+        input_price=float(os.environ.get("CHEVET_MODEL_INPUT_PRICE", "0.15")),
+        output_price=float(os.environ.get("CHEVET_MODEL_OUTPUT_PRICE", "0.60")),
+    )
 
 
 if __name__ == "__main__":

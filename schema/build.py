@@ -23,6 +23,7 @@ from schema.mutations.annotations import AnnotationMutations
 from schema.mutations.attempts import AttemptMutations
 from schema.mutations.cases import CaseMutations
 from schema.mutations.contests import ContestMutations
+from schema.mutations.disagreements import DisagreementMutations
 from schema.mutations.enrolments import EnrolmentMutations
 from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.recordings import RecordingMutations
@@ -34,6 +35,7 @@ from schema.queries.audit import AuditQueries
 from schema.queries.cases import CaseQueries
 from schema.queries.concepts import ConceptQueries
 from schema.queries.contests import ContestQueries
+from schema.queries.disagreements import DisagreementQueries
 from schema.queries.grades import GradeQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.nodes import NodeQueries
@@ -58,6 +60,7 @@ QUERIES = (
     ContestQueries,
     JobQueries,
     StatisticsQueries,
+    DisagreementQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
@@ -70,6 +73,7 @@ MUTATIONS: tuple[type, ...] = (
     EnrolmentMutations,
     AttemptMutations,
     ContestMutations,
+    DisagreementMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 

@@ -22,6 +22,7 @@ from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.passwords import Passwords
 from schema.services.shelf import Shelf
+from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ class Services:
     clock: Callable[[], datetime]
     sign_link: Callable[[str, str], str]
     """(blob key, media type) -> short-lived signed URL."""
+    budget: DailyBudget | None = None
+    """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
 
     @property
@@ -48,7 +51,7 @@ class Services:
 
     @property
     def matcher(self) -> CachedMatcher:
-        """Return what reads students' answers: always on this machine."""
+        """Return what reads students' answers: on this machine, unless a language model may help."""
         return self.shelf.current.matchers.answers
 
     @property

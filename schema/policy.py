@@ -31,6 +31,7 @@ class Scope(StrEnum):
     ACCOUNTS = "accounts"
     STUDENTS = "students"
     AUDIT_READ = "audit:read"
+    DISAGREEMENTS = "disagreements"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
@@ -38,7 +39,8 @@ EVERYONE = frozenset(Role)
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
-    Role.TEACHER: frozenset(Scope) - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE},
+    Role.TEACHER: frozenset(Scope)
+    - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE, Scope.DISAGREEMENTS},
     Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ},
     Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, Scope.CONCEPTS_READ, Scope.PROFILE}),
     Role.ANALYST: frozenset({Scope.STATISTICS_READ, Scope.CONCEPTS_READ, Scope.PROFILE}),

@@ -17,20 +17,24 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from ml.ecg.decoding import Decoded, DecoderPool
-from ml.language.language_model import LanguageModelMatcher, LanguageModelSettings
-from ml.language.matching import ConceptMatcher, EmbeddedMatcher
+from ml.language.endpoint import LanguageModelSettings
+from ml.language.language_model import LanguageModelMatcher
+from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
 from schema.build import build_schema
 from schema.context import Services
 from schema.database import Database
+from schema.models.disagreements import TextOrigin
 from schema.services.authentication import Authentication
 from schema.services.blobs import BlobStore, FolderBlobStore, S3BlobStore
 from schema.services.cache import Cache, LocalCache, RedisCache
 from schema.services.clock import now
+from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
-from schema.services.matching import CachedMatcher
+from schema.services.matching import CachedMatcher, Patience
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
+from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, graphql, health, pages
 from server.logs import configure
 from server.memory import keep_small, made_for_good
@@ -124,17 +128,19 @@ def behind_proxies(app: Application, settings: Settings) -> ASGIApp:
 def wire_services(settings: Settings, signer: Signer) -> Services:
     """Choose and connect the outside services; a worker without HTTP uses the same."""
     database, cache = Database(settings.database_url), _cache(settings)
+    budget = _budget(settings, cache)
 
     def matchers(ontology: Ontology) -> Matchers:
-        embedded = EmbeddedMatcher(ontology)
+        readers = _Readers(settings, database, EmbeddedMatcher(ontology), cache, budget)
         return Matchers(
-            answers=CachedMatcher(embedded, ontology, cache),
-            descriptions=CachedMatcher(_proposer(settings, embedded), ontology, cache),
+            answers=readers.of(TextOrigin.ANSWER, asking=settings.model_reads_answers),
+            descriptions=readers.of(TextOrigin.DESCRIPTION),
         )
 
     return Services(
         database=database,
         shelf=Shelf(database, load_ontology(), matchers),
+        budget=budget,
         blobs=_blobs(settings),
         decoder=cast("DecoderPool", LateDecoder()),
         doorbell=_doorbell(settings),
@@ -206,14 +212,52 @@ def _page_routes() -> list[BaseRoute]:
     return [route for module in modules for route in getattr(module, "routes", ())]
 
 
-def _proposer(settings: Settings, rules: EmbeddedMatcher) -> ConceptMatcher:
-    """Return the rules, helped by a language model where one is configured; a local endpoint needs no key."""
-    key = settings.openai_api_key
-    if key is None and settings.openai_base_url is None:
-        return rules
-    secret = key.get_secret_value() if key else "none"
-    endpoint = LanguageModelSettings(secret, settings.openai_model, settings.openai_base_url)
-    return LanguageModelMatcher(rules, endpoint)
+class _Readers:
+    """Makes what reads texts: the rules, helped by a language model where one is configured."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        rules: EmbeddedMatcher,
+        cache: Cache,
+        budget: DailyBudget | None,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._rules = rules
+        self._cache = cache
+        self._model: LanguageModelMatcher | None = None
+        if budget is None:
+            return
+        key = settings.openai_api_key
+        endpoint = LanguageModelSettings(
+            api_key=key.get_secret_value() if key else "none",  # a local endpoint needs none
+            model=settings.openai_model,
+            base_url=settings.openai_base_url,
+            timeout_s=settings.model_timeout,
+            input_price=settings.model_input_price,
+            output_price=settings.model_output_price,
+        )
+        self._model = LanguageModelMatcher(rules, endpoint, budget)
+
+    def of(self, origin: TextOrigin, *, asking: bool = True) -> CachedMatcher:
+        """Return what reads texts of an origin."""
+        ontology = self._rules.ontology
+        if self._model is None or not asking:
+            return CachedMatcher(self._rules, ontology, self._cache)
+        patience = Patience(self._settings.model_timeout, self._model.unasked)
+        journal = DisagreementJournal(self._database, now, origin)
+        return CachedMatcher(self._model, ontology, self._cache, patience, journal)
+
+
+def _budget(settings: Settings, cache: Cache) -> DailyBudget | None:
+    """Return what a language model may cost; None where none is configured."""
+    if settings.openai_api_key is None and settings.openai_base_url is None:
+        return None
+    return DailyBudget(
+        cache, now, settings.time_zone, settings.model_calls_per_day, settings.model_euros_per_day
+    )
 
 
 def _cache(settings: Settings) -> Cache:

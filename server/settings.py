@@ -111,6 +111,46 @@ class Settings(BaseSettings):
     openai_model: str = Field(
         "gpt-4o-mini", validation_alias="OPENAI_MODEL", description="model asked of the endpoint"
     )
+    model_timeout: float = Field(
+        20.0,
+        gt=0,
+        le=300,
+        allow_inf_nan=False,
+        validation_alias="CHEVET_MODEL_TIMEOUT",
+        description="seconds a language model is waited for in all, further tries included",
+    )
+    model_calls_per_day: int = Field(
+        1000,
+        ge=0,
+        validation_alias="CHEVET_MODEL_CALLS_PER_DAY",
+        description="questions a day to the language model, over all processes",
+    )
+    model_euros_per_day: float = Field(
+        2.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="CHEVET_MODEL_EUROS_PER_DAY",
+        description="euros a day the language model may cost, over all processes",
+    )
+    model_input_price: float = Field(
+        0.15,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="CHEVET_MODEL_INPUT_PRICE",
+        description="euros for a million tokens the language model reads; 0 for a model of your own",
+    )
+    model_output_price: float = Field(
+        0.60,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="CHEVET_MODEL_OUTPUT_PRICE",
+        description="euros for a million tokens the language model writes; 0 for a model of your own",
+    )
+    model_reads_answers: bool = Field(
+        default=False,
+        validation_alias="CHEVET_MODEL_READS_ANSWERS",
+        description="whether students' answers, names masked, are also sent to the language model",
+    )
     s3_bucket: str | None = Field(
         None, validation_alias="S3_BUCKET", description="bucket of the blobs; a local folder when absent"
     )

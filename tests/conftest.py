@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 pytest_plugins = [
     "tests.support.rules",
     "tests.support.postgres",
+    "tests.support.chat_server",
     "tests.support.redis_server",
     "tests.support.browser",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from ml.language.batch import answer_reader
 from ml.language.grading import KeyItem, Role, grade
-from ml.language.matching import EmbeddedMatcher
+from ml.language.matching import ConceptMatcher
 from ml.language.ruling import RuledVerdict, verdict_on
 
 
@@ -120,7 +120,7 @@ class _Example:
             RuledVerdict(given["ruled"]),
         )
 
-    def read(self, matcher: EmbeddedMatcher) -> RuledVerdict:
+    def read(self, matcher: ConceptMatcher) -> RuledVerdict:
         """Return what the engine now says of the concept; what a mark does not name is not stated."""
         key = [item for item in self.key if item.concept in matcher.ontology]
         marked = grade(matcher.match(self.text), self.picked, key, matcher.ontology)

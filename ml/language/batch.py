@@ -26,7 +26,7 @@ from ml.language.grading import Grade, KeyItem, Role, grade
 from ml.language.implying import firm
 from ml.language.importing import import_ontology
 from ml.language.judging import judge
-from ml.language.matching import EmbeddedMatcher, merged
+from ml.language.matching import ConceptMatcher, EmbeddedMatcher, merged
 from ml.language.ontology import load_ontology
 from ml.language.types import Claim, LanguageHint, Reading, Span
 
@@ -41,7 +41,7 @@ class LineError(ValueError):
 class AnswerReader:
     """Reads answers with one ontology; `crosswalk` translates where that is somebody else's."""
 
-    matcher: EmbeddedMatcher
+    matcher: ConceptMatcher
     crosswalk: Crosswalk | None = None
 
     @property

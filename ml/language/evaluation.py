@@ -10,16 +10,19 @@ import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
 from ml.language.batch import AnswerReader, answer_reader
+from ml.language.endpoint import LanguageModelSettings
 from ml.language.foreign import ForeignOntology, read_foreign
+from ml.language.language_model import LanguageModelMatcher
 from ml.language.lexicon import name_keys
+from ml.language.matching import EmbeddedMatcher
 from ml.language.tokens import tokenise
-from ml.language.types import Claim, Expression
+from ml.language.types import Claim, Consultation, Expression, LanguageHint, Reading
 from ml.language.vocabulary import SMALL_WORDS
 
 Statement = tuple[str, str]
@@ -85,10 +88,11 @@ class Report:
         return "\n".join(lines)
 
 
-def evaluate(data: Path, labels: Path = LABELS) -> Report:
+def evaluate(data: Path, labels: Path = LABELS, model: LanguageModelSettings | None = None) -> Report:
     """Measure on the files of `data`: `linking`, `responses` and `student-answers`, each `.dev.jsonl`.
 
-    The ontology the labels use is `../ontology/edu-ecg.json` beside `data`.
+    The ontology the labels use is `../ontology/edu-ecg.json` beside `data`. Of the real answers, those that a
+    language model helps to read are measured beside those the rules read alone.
 
     Raises
     ------
@@ -98,10 +102,11 @@ def evaluate(data: Path, labels: Path = LABELS) -> Report:
     ontology = data.parent / "ontology" / "edu-ecg.json"
     theirs, ours = answer_reader(ontology), answer_reader()
     naive = _naive(read_foreign(ontology))
+    helped = answers_with_model(data / "student-answers.dev.jsonl", labels, theirs, model) if model else {}
     return Report(
         linking=_linking(data / "linking.dev.jsonl", labels / "linking-noise.jsonl", theirs),
         judgements=_judgements(data / "responses.dev.jsonl", labels, ours),
-        answers=_answers(data / "student-answers.dev.jsonl", labels, theirs, naive),
+        answers=_answers(data / "student-answers.dev.jsonl", labels, theirs, naive) | helped,
         pairs=_pairs(labels / "pairs.jsonl", ours),
         speed=_speed(data / "student-answers.dev.jsonl", ours),
     )
@@ -196,6 +201,30 @@ def _answers(
         counted["naive, all"].add(settled, naive(texts[key]) - open_ones)
     rows = {"agreement of the annotators": agreement, **counted}
     return {name: counts.row() for name, counts in rows.items()}
+
+
+def answers_with_model(
+    path: Path, labels: Path, reader: AnswerReader, model: LanguageModelSettings
+) -> dict[str, dict[str, float]]:
+    """Return the figures of the halves and of all with a language model, and how often it was of no help."""
+    asked: list[Consultation] = []
+
+    class Asking(LanguageModelMatcher):
+        def match(self, text: str, language: LanguageHint = "auto") -> Reading:
+            reading = super().match(text, language)
+            asked.append(reading.consultation or Consultation())
+            return reading
+
+    matcher = Asking(EmbeddedMatcher(reader.matcher.ontology), model)
+    rows = _answers(path, labels, replace(reader, matcher=matcher), lambda _text: set())
+    told = {
+        "asked": float(len(asked)),
+        "in vain": float(sum(each.fallback is not None for each in asked)),
+        "claims dropped": float(sum(each.dropped for each in asked)),
+        "euros": sum(each.microeuros for each in asked) / 1e6,
+    }
+    kept = {f"{name}, with a model": rows[name] for name in ("seen half", "unseen half", "all")}
+    return kept | {"questions to the model": told}
 
 
 def _pairs(path: Path, reader: AnswerReader) -> dict[str, dict[str, float]]:

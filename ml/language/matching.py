@@ -47,6 +47,11 @@ class ConceptMatcher(Protocol):
         """Return what the readings depend on: two matchers of one version read alike."""
         ...
 
+    @property
+    def ontology(self) -> Ontology:
+        """Return the ontology whose identifiers the claims use."""
+        ...
+
     def match(self, text: str, language: LanguageHint = "auto") -> Reading:
         """Read a text; never raises for any text, and returns in bounded time."""
         ...

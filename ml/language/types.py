@@ -120,6 +120,53 @@ class Finding:
     spans: tuple[Span, ...]
 
 
+class Fallback(StrEnum):
+    """Why a language model had no part in a reading it was to help with."""
+
+    UNREACHABLE = "unreachable"
+    SLOW = "slow"
+    OVER_BUDGET = "over_budget"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A concept the rules and a language model read differently.
+
+    Attributes
+    ----------
+    rules, model
+        The polarity each reads; None for who does not read it.
+    sentence
+        The sentence it is about, names and identifiers masked.
+    """
+
+    concept: str
+    rules: Polarity | None
+    model: Polarity | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """What came of asking a language model.
+
+    Attributes
+    ----------
+    fallback
+        Why the reading is the rules' alone; None when the model answered.
+    microeuros
+        What the answer cost, in millionths of a euro.
+    dropped
+        How many of its claims were refused: concepts it was not offered, words that are not in the text.
+    """
+
+    fallback: Fallback | None = None
+    microeuros: int = 0
+    dropped: int = 0
+    disputes: tuple[Dispute, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Everything read from one text.
@@ -135,6 +182,8 @@ class Reading:
         Stretches of the text in which nothing was recognised.
     source
         Version of the matcher that made it, so that a stored reading can be explained later.
+    consultation
+        What came of asking a language model; None where none was asked.
     """
 
     claims: tuple[Claim, ...] = ()
@@ -142,3 +191,4 @@ class Reading:
     findings: tuple[Finding, ...] = ()
     unresolved: tuple[Span, ...] = ()
     source: str = ""
+    consultation: Consultation | None = None

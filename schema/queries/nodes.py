@@ -22,6 +22,7 @@ from schema.services.accounts import Accounts
 from schema.services.attempts import Attempts
 from schema.services.audit import Audit
 from schema.services.contests import Contests
+from schema.services.disagreements import Disagreements
 from schema.services.enrolments import Enrolments
 from schema.services.jobs import job_of
 from schema.services.sessions import Sessions
@@ -34,6 +35,7 @@ from schema.types.base import Node, local_key
 from schema.types.cases import Case, CaseRevision, cases_for
 from schema.types.concepts import Concept, concept_code
 from schema.types.contests import Contest
+from schema.types.disagreements import MatcherDisagreement
 from schema.types.enrolments import Enrolment
 from schema.types.jobs import Job
 from schema.types.ontologies import (
@@ -112,6 +114,12 @@ def _concept(info: Info, _session: Session, identifier: str) -> Node:
     if code not in ontology:
         raise NotFoundError
     return Concept.of(ontology.concept(code), info.context)
+
+
+def _disagreement(info: Info, session: Session, identifier: str) -> Node:
+    disagreements = Disagreements(session, info.context.services.clock, info.context.viewer)
+    row = disagreements.get(local_key(identifier, "MatcherDisagreement"))
+    return MatcherDisagreement.of(row, info.context)
 
 
 def _session(info: Info, session: Session, identifier: str) -> Node:
@@ -193,6 +201,7 @@ KINDS: dict[str, NodeKind] = {
     "Ontology": NodeKind(Scope.CONCEPTS_READ, _ontology),
     "OntologyFault": NodeKind(Scope.CONCEPTS_WRITE, _ontology_fault),
     "OntologyVersion": NodeKind(Scope.CONCEPTS_WRITE, _ontology_version),
+    "MatcherDisagreement": NodeKind(Scope.DISAGREEMENTS, _disagreement),
     "Recording": NodeKind(Scope.CASES_READ, _recording),
     "Session": NodeKind(Scope.SESSIONS_READ, _session),
 }

@@ -27,8 +27,8 @@ class Cache(Protocol):
         """Keep the value for that long at most."""
         ...
 
-    def count(self, name: str) -> None:
-        """Add one to a counter."""
+    def count(self, name: str, amount: int = 1) -> int | None:
+        """Add to a counter and return what it has reached; None where nobody can tell."""
         ...
 
     def counters(self, names: Sequence[str]) -> list[int]:
@@ -37,6 +37,14 @@ class Cache(Protocol):
 
     def entries(self) -> int:
         """Return how many values are kept."""
+        ...
+
+    def take(self, key: str, holder: str, seconds: float) -> bool:
+        """Take a lock for that long at most; False while another holds it, True where nobody can tell."""
+        ...
+
+    def release(self, key: str, holder: str) -> None:
+        """Give a lock back; one that another holds by now stays theirs."""
         ...
 
 
@@ -49,6 +57,7 @@ CREATE TABLE IF NOT EXISTS entry (
   expires_at REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, reached INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS lock (key TEXT PRIMARY KEY, holder TEXT NOT NULL, expires_at REAL NOT NULL);
 """
 
 
@@ -88,21 +97,43 @@ class LocalCache:
         )
         self._run("DELETE FROM entry WHERE place <= (SELECT max(place) FROM entry) - ?", self._limit)
 
-    def count(self, name: str) -> None:
-        """Add one to a counter."""
-        self._run(
-            "INSERT INTO counter VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET reached = reached + 1", name
+    def count(self, name: str, amount: int = 1) -> int | None:
+        """Add to a counter and return what it has reached."""
+        rows = self._run(
+            "INSERT INTO counter VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET reached = reached + excluded.reached RETURNING reached",
+            name,
+            amount,
         )
+        return int(rows[0][0]) if rows else None
 
     def counters(self, names: Sequence[str]) -> list[int]:
         """Return what each counter has reached."""
-        reached = dict(self._run("SELECT name, reached FROM counter"))
+        reached = dict(self._run("SELECT name, reached FROM counter") or ())
         return [reached.get(name, 0) for name in names]
 
     def entries(self) -> int:
         """Return how many values have not expired."""
         rows = self._run("SELECT count(*) FROM entry WHERE expires_at > ?", self._clock())
         return int(rows[0][0]) if rows else 0
+
+    def take(self, key: str, holder: str, seconds: float) -> bool:
+        """Take a lock that is free or has expired."""
+        now = self._clock()
+        rows = self._run(
+            "INSERT INTO lock VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
+            " SET holder = excluded.holder, expires_at = excluded.expires_at WHERE lock.expires_at <= ?"
+            " RETURNING holder",
+            key,
+            holder,
+            now + seconds,
+            now,
+        )
+        return rows is None or bool(rows)
+
+    def release(self, key: str, holder: str) -> None:
+        """Give a lock back."""
+        self._run("DELETE FROM lock WHERE key = ? AND holder = ?", key, holder)
 
     def close(self) -> None:
         """Close the file."""
@@ -111,7 +142,8 @@ class LocalCache:
                 self._connection.close()
                 self._connection = None
 
-    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]] | None:
+        """Return the rows, or None where the file cannot be used."""
         with self._lock:
             try:
                 return self._opened().execute(statement, values).fetchall()
@@ -119,7 +151,7 @@ class LocalCache:
                 log.warning("the local cache cannot be used: %s", error)
                 if getattr(error, "sqlite_errorcode", None) in _DAMAGED:
                     self._start_afresh()
-                return []
+                return None
 
     def _start_afresh(self) -> None:
         """Remove a damaged file; the next use makes a new one."""
@@ -147,6 +179,7 @@ class LocalCache:
 _PREFIX = "chevet:"
 _INDEX = _PREFIX + "entries"
 _COUNTERS = _PREFIX + "counters"
+_RELEASE = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1])"
 
 
 class RedisCache:
@@ -184,9 +217,10 @@ class RedisCache:
 
         self._try(write, None)
 
-    def count(self, name: str) -> None:
-        """Add one to a counter."""
-        self._try(lambda: self._client.hincrby(_COUNTERS, name), 0)
+    def count(self, name: str, amount: int = 1) -> int | None:
+        """Add to a counter and return what it has reached."""
+        reached: Any = self._try(lambda: self._client.hincrby(_COUNTERS, name, amount), None)
+        return None if reached is None else int(reached)
 
     def counters(self, names: Sequence[str]) -> list[int]:
         """Return what each counter has reached."""
@@ -197,6 +231,17 @@ class RedisCache:
     def entries(self) -> int:
         """Return how many values have not expired."""
         return self._try(lambda: int(self._client.zcount(_INDEX, self._clock(), "+inf")), 0)
+
+    def take(self, key: str, holder: str, seconds: float) -> bool:
+        """Take a lock; Redis gives it back by itself once its time is up."""
+        milliseconds = max(int(seconds * 1000), 1)
+        return self._try(
+            lambda: bool(self._client.set(_PREFIX + key, holder, nx=True, px=milliseconds)), otherwise=True
+        )
+
+    def release(self, key: str, holder: str) -> None:
+        """Give a lock back."""
+        self._try(lambda: self._client.eval(_RELEASE, 1, _PREFIX + key, holder), None)
 
     def close(self) -> None:
         """Close every connection."""

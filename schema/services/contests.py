@@ -14,6 +14,7 @@ from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from ml.language.masking import Masker
 from ml.language.ruling import RuledVerdict, choices, favours, verdict_on
 from schema.errors import ConflictError, FieldProblem, NotAllowedError, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account
@@ -260,10 +261,11 @@ def with_rulings(answer: Answer, contests: Iterable[Contest]) -> StoredGrade:
     return stored_grade(answer.grade or {}, rulings)
 
 
-def ruled_examples(session: Session) -> Iterator[dict[str, Any]]:
+def ruled_examples(session: Session, masker: Masker) -> Iterator[dict[str, Any]]:
     """Yield every ruling as an example to measure reading by: what was written, and nothing of who wrote it.
 
-    `ml.language.agreement` reads them.
+    Names and identifiers in the text are masked as far as rules find them. `ml.language.agreement` reads the
+    examples.
     """
     rows = (
         select(Contest, Answer, Account.language)
@@ -277,7 +279,7 @@ def ruled_examples(session: Session) -> Iterator[dict[str, Any]]:
         stored = stored_grade(answer.grade or {})
         said = verdict_on(stored.automatic, contest.concept_id)
         yield {
-            "text": answer.text,
+            "text": masker.mask(answer.text),
             "picked": list(answer.concept_ids),
             "language": language,
             "key": [

@@ -1,7 +1,8 @@
 """Marking an answer against a pinned key, and keeping the mark with all that it depends on."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -19,13 +20,17 @@ from ml.language.grading import (
     WrongClaim,
 )
 from ml.language.judging import Judgment
+from ml.language.language_model import without_suggestions
 from ml.language.ontology import Ontology
 from ml.language.ruling import Rulings, ruled
-from ml.language.types import Finding, FindingKind, Language, Reading, Span
+from ml.language.types import Fallback, Finding, FindingKind, Language, Measurement, Reading, Span
 from schema.models.cases import Annotation, Case, CaseRevision
 from schema.services.answers import Draft
 from schema.services.revisions import annotations_of, last_revision, pinned_annotations
 from schema.services.shelf import Shelf
+
+_SIDE_BY_SIDE = 8
+"""Questions to a language model at once, for one attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class StoredGrade:
         Concepts the student chose from the list.
     supplementary_spans
         Where the answer states each supplementary concept.
+    fallback
+        Why a language model that may read answers had no part in it.
     """
 
     automatic: Grade
@@ -84,6 +91,9 @@ class StoredGrade:
     key_revision: int
     ontology_version: str
     matcher_version: str
+    measurements: tuple[Measurement, ...] = ()
+    unresolved: tuple[Span, ...] = ()
+    fallback: Fallback | None = None
 
     def feedback(self, ontology: Ontology, language: Language) -> Feedback:
         """Return the mark in sentences; a concept the ontology has dropped since gets an empty one."""
@@ -113,11 +123,26 @@ class Grader:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    def grade(self, draft: Draft, key: Key) -> Graded:
-        """Return the mark of one answer; never raises, whatever the answer's text."""
+    def grade_all(self, answers: Sequence[tuple[Draft, Key]]) -> list[Graded]:
+        """Return the marks of an attempt's answers: side by side where each may wait long."""
+        if not self._shelf.current.matchers.answers.takes_long:
+            return [self.grade(draft, key) for draft, key in answers]
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            return list(pool.map(lambda answer: self.grade(*answer), answers))
+
+    def grade(self, draft: Draft, key: Key, *, at_once: bool = False) -> Graded:
+        """Return the mark of one answer; never raises, whatever the answer's text.
+
+        Parameters
+        ----------
+        at_once
+            Wait for no language model: for use within a transaction.
+        """
         loaded = self._shelf.of(key.ontology_version)
         ontology, matcher = loaded.ontology, loaded.matchers.answers
-        reading = matcher.match(draft.text).reading if draft.text.strip() else Reading()
+        reading = Reading()
+        if draft.text.strip():
+            reading = without_suggestions(matcher.match(draft.text, at_once=at_once).reading)
         items = [item for item in key.items if item.concept in ontology]
         picked = [code for code in draft.concept_ids if code in ontology]
         grade = rules.grade(reading, picked, items, ontology)
@@ -127,7 +152,7 @@ class Grader:
             "unmarked": [item.concept for item in key.items if item.concept not in ontology],
             "key_revision": key.revision,
             "ontology_version": ontology.version,
-            "matcher_version": matcher.version,
+            "matcher_version": reading.source or matcher.version,
         }
         return Graded(grade.score, document)
 
@@ -157,6 +182,12 @@ def stored_grade(document: dict[str, Any], rulings: Rulings | None = None) -> St
         key_revision=document["key_revision"],
         ontology_version=document["ontology_version"],
         matcher_version=document["matcher_version"],
+        measurements=tuple(
+            Measurement(**fields | {"span": Span(*fields["span"])})
+            for fields in document.get("measurements", ())
+        ),
+        unresolved=_spans(document.get("unresolved", ())),
+        fallback=Fallback(document["fallback"]) if document.get("fallback") else None,
     )
 
 
@@ -205,8 +236,17 @@ def _document(grade: Grade, reading: Reading) -> dict[str, Any]:
             {"kind": each.kind.value, "concepts": list(each.concepts), "spans": _pairs(each.spans)}
             for each in grade.findings
         ],
+        "measurements": [
+            {**asdict(each), "span": [each.span.start, each.span.end]} for each in reading.measurements
+        ],
+        "unresolved": _pairs(reading.unresolved),
+        "fallback": fallback.value if (fallback := _fallback(reading)) else None,
         "grader_version": grade.grader_version,
     }
+
+
+def _fallback(reading: Reading) -> Fallback | None:
+    return reading.consultation.fallback if reading.consultation else None
 
 
 def _grounds(marked: GradedItem | WrongClaim) -> dict[str, Any]:

@@ -109,9 +109,8 @@ class Submissions:
             if not _ends(attempt, ending):
                 return attempt
             written = _written(session, attempt_id)
-        marks = {
-            (each.answer_id, each.revision): self._grader.grade(each.draft, each.key) for each in written
-        }
+        graded = self._grader.grade_all([(each.draft, each.key) for each in written])
+        marks = {(each.answer_id, each.revision): mark for each, mark in zip(written, graded, strict=True)}
         with self._database.write() as session:
             locked = select(Attempt).where(Attempt.id == attempt_id).with_for_update()
             attempt = session.exec(locked).one()
@@ -124,7 +123,7 @@ class Submissions:
     ) -> None:
         graded = {
             each.answer_id: marks.get((each.answer_id, each.revision))
-            or self._grader.grade(each.draft, each.key)
+            or self._grader.grade(each.draft, each.key, at_once=True)
             for each in _written(session, attempt.id or 0)
         }
         rows = [{"id": key, "score": mark.score, "grade": mark.document} for key, mark in graded.items()]

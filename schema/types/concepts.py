@@ -15,7 +15,7 @@ from ml.language.concepts import MeasuredRange as Bounds
 from ml.language.ontology import Category as ConceptCategory
 from ml.language.ontology import Concept as OntologyConcept
 from ml.language.ontology import Kind, Ontology
-from ml.language.types import Certainty, Expression, Polarity
+from ml.language.types import Certainty, Expression, Fallback, FindingKind, Polarity
 from ml.language.types import Language as OntologyLanguage
 from schema.context import Context, Info
 from schema.errors import NotFoundError
@@ -89,6 +89,29 @@ describe_enum(
     "By its name or a usual abbreviation.",
     "In other words.",
     "Only through its signs: never counted as stated.",
+)
+
+
+describe_enum(
+    FindingKind,
+    "FindingKind",
+    "What does not hold together in a text, or how it weighs diagnoses.",
+    "Two conclusions exclude each other.",
+    "One thing is affirmed and denied.",
+    "A number means something else than the words beside it.",
+    "A conclusion goes against a sign.",
+    "A grave diagnosis has no sign given for it.",
+    "One of several diagnoses is called the likelier.",
+    "Several diagnoses are left open.",
+)
+describe_enum(
+    Fallback,
+    "Fallback",
+    "Why a language model had no part in a reading it was to help with.",
+    "It could not be reached, refused, or has failed too often of late.",
+    "It took too long.",
+    "The day's questions or euros are used up.",
+    "Its answer was refused, cut short or of another form than asked for.",
 )
 
 
@@ -302,6 +325,54 @@ class Span:
         return cls(start=span.start, end=span.end, text=text[span.start : span.end])
 
 
+@strawberry.type(description="A number a text gives for a named quantity.")
+class TextMeasurement:
+    """A number and what it means."""
+
+    name: str = strawberry.field(
+        description="`rate`, `atrial_rate`, `pr`, `qrs`, `qt`, `qtc`, `axis`, `sokolow` or `p_duration`."
+    )
+    value: float = strawberry.field(description="In `unit`; the nearer bound of a range.")
+    unit: str = strawberry.field(description="`/min`, `ms`, `°` or `mm`.")
+    span: Span = strawberry.field(description="Where it stands.")
+    meaning: Concept | None = strawberry.field(
+        description="The concept whose range the value lies in; null where it means nothing by itself."
+    )
+    agrees: bool | None = strawberry.field(
+        description="Whether its sentence calls the value what it means; null where it calls it nothing."
+    )
+
+    @classmethod
+    def of(cls, measured: reading.Measurement, text: str, context: Context) -> "TextMeasurement":
+        """Return a measurement with its words."""
+        return cls(
+            name=measured.name,
+            value=measured.value,
+            unit=measured.unit,
+            span=Span.of(measured.span, text),
+            meaning=Concept.coded(measured.meaning, context) if measured.meaning else None,
+            agrees=measured.agrees,
+        )
+
+
+@strawberry.type(description="Something about a text as a whole.")
+class TextFinding:
+    """What it is and what it involves."""
+
+    kind: FindingKind = strawberry.field(description="What it is.")
+    concepts: list[Concept] = strawberry.field(description="Which concepts it involves.")
+    spans: list[Span] = strawberry.field(description="Where, in text order.")
+
+    @classmethod
+    def of(cls, found: reading.Finding, text: str, context: Context) -> "TextFinding":
+        """Return a finding with its words."""
+        return cls(
+            kind=found.kind,
+            concepts=[Concept.coded(code, context) for code in found.concepts],
+            spans=[Span.of(span, text) for span in found.spans],
+        )
+
+
 @strawberry.type(description="A concept a text states, as a proposal to annotate with.")
 class ConceptProposal:
     """One claim."""
@@ -338,10 +409,21 @@ class ConceptMatching:
     """A reading and how it came about."""
 
     proposals: list[ConceptProposal] = strawberry.field(description="What the text states, surest first.")
-    unresolved: list[str] = strawberry.field(description="Stretches in which nothing was recognised.")
+    measurements: list[TextMeasurement] = strawberry.field(description="Numbers it gives, in text order.")
+    findings: list[TextFinding] = strawberry.field(
+        description="What does not hold together in it, gravest first."
+    )
+    unresolved: list[str] = strawberry.field(
+        description="The words of `unresolvedSpans`.",
+        deprecation_reason="Ask `unresolvedSpans { text }`.",
+    )
+    unresolved_spans: list[Span] = strawberry.field(description="Stretches in which nothing was recognised.")
     cached: bool = strawberry.field(description="Whether the same text had been read before.")
     milliseconds: float = strawberry.field(description="How long the answer took.")
     matcher_version: str = strawberry.field(description="Version of the matcher that read it.")
+    fallback: Fallback | None = strawberry.field(
+        description="Why a language model that is configured had no part in it; null when it had, or none is."
+    )
 
     @classmethod
     def of(cls, found: CachedReading, text: str, context: Context) -> "ConceptMatching":
@@ -349,8 +431,12 @@ class ConceptMatching:
         proposals = [ConceptProposal.of(claim, text, context) for claim in found.reading.claims]
         return cls(
             proposals=sorted(proposals, key=lambda proposal: -proposal.confidence),
+            measurements=[TextMeasurement.of(each, text, context) for each in found.reading.measurements],
+            findings=[TextFinding.of(each, text, context) for each in found.reading.findings],
             unresolved=[text[span.start : span.end] for span in found.reading.unresolved],
+            unresolved_spans=[Span.of(span, text) for span in found.reading.unresolved],
             cached=found.cached,
             milliseconds=found.milliseconds,
             matcher_version=found.reading.source,
+            fallback=found.reading.consultation.fallback if found.reading.consultation else None,
         )

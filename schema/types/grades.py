@@ -9,11 +9,12 @@ from ml.language import grading as rules
 from ml.language.grading import Role, Verdict
 from ml.language.judging import Judgment
 from ml.language.ruling import RuledVerdict, verdict_on
+from ml.language.types import Fallback
 from ml.language.types import Span as Stretch
 from schema.context import Context, Info
 from schema.models.cases import AnnotationRole
 from schema.services.grading import StoredGrade, stored_grade
-from schema.types.concepts import Concept, Span
+from schema.types.concepts import Concept, Span, TextFinding, TextMeasurement
 from schema.types.contests import Contest
 from schema.types.enums import describe_enum
 
@@ -109,10 +110,22 @@ class Grade:
     findings: list[str] = strawberry.field(
         description="What does not hold together in the answer by itself, a sentence each."
     )
+    text_findings: list[TextFinding] = strawberry.field(
+        description="The same with kind, concepts and places."
+    )
+    measurements: list[TextMeasurement] = strawberry.field(
+        description="Numbers the answer gives; none for marks made before they were kept."
+    )
+    unresolved_spans: list[Span] = strawberry.field(
+        description="Stretches in which nothing was recognised; none for marks made before they were kept."
+    )
     feedback: list[str] = strawberry.field(description="The mark in words, in the viewer's language.")
     key_revision: int = strawberry.field(description="The case's revision the key was taken from.")
     ontology_version: str = strawberry.field(description="The ontology the answer was read into.")
     matcher_version: str = strawberry.field(description="What read the answer.")
+    fallback: Fallback | None = strawberry.field(
+        description="Why a language model allowed to read answers had no part in it; null when it had."
+    )
     grader_version: str = strawberry.field(description="The rules it was marked by.")
 
     @classmethod
@@ -145,10 +158,14 @@ class Grade:
             ],
             judgment=stored.grade.judgment,
             findings=[words for words in told.findings if words],
+            text_findings=[TextFinding.of(each, text, info.context) for each in stored.grade.findings],
+            measurements=[TextMeasurement.of(each, text, info.context) for each in stored.measurements],
+            unresolved_spans=[Span.of(span, text) for span in stored.unresolved],
             feedback=[told.summary, *(words for words in (*told.items, *told.wrong) if words)],
             key_revision=stored.key_revision,
             ontology_version=stored.ontology_version,
             matcher_version=stored.matcher_version,
+            fallback=stored.fallback,
             grader_version=stored.grade.grader_version,
         )
 

@@ -28,6 +28,7 @@ describe_enum(
     "Administer accounts.",
     "Prepare a class: list and make accounts of students.",
     "Read the audit trail.",
+    "Settle what the rules and a language model read differently.",
 )
 
 

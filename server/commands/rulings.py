@@ -5,6 +5,8 @@ import json
 import os
 import sys
 
+from ml.language.masking import Masker
+from ml.language.ontology import load_ontology
 from schema.services.clock import now
 from schema.services.contests import record_export, ruled_examples
 from server.opening import opened
@@ -16,8 +18,11 @@ def export(options: argparse.Namespace) -> int:
 
     Exit status 2 when the file cannot be made.
     """
+    masker = Masker(
+        name for each in load_ontology().concepts for name in (*each.names("fr"), *each.names("en"))
+    )
     with opened(load_settings()) as database, database.write() as session:
-        lines = [json.dumps(example, ensure_ascii=False) for example in ruled_examples(session)]
+        lines = [json.dumps(example, ensure_ascii=False) for example in ruled_examples(session, masker)]
         try:
             made = os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(made, "w", encoding="utf-8") as target:  # noqa: PTH123 - a descriptor has no path

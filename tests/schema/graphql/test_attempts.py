@@ -119,7 +119,15 @@ def test_types_a_student_can_reach_lead_to_no_key() -> None:
     people = {"Account", "ApiToken"}
     own = {"Enrolment", "SessionOutline", "Attempt", "AttemptItem", "Answer", "Recording", "Concept"}
     about_concepts = {"ConceptCode", "MeasuredRange", "SignSet"}
-    once_corrected = {"Grade", "GradedConcept", "GradedClaim", "Span", "Contest"}
+    once_corrected = {
+        "Grade",
+        "GradedConcept",
+        "GradedClaim",
+        "Span",
+        "Contest",
+        "TextFinding",
+        "TextMeasurement",
+    }
     assert reached == relay | refusals | people | own | about_concepts | once_corrected
 
 

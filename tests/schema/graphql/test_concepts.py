@@ -63,6 +63,42 @@ def test_the_figures_tell_a_miss_then_a_hit(world: World) -> None:
     assert world.ask(figures, teacher)["matcher"] == {"hits": 1, "misses": 1, "hitRate": 50.0, "entries": 1}
 
 
+TYPED = """query($text: String!) { matchConcepts(text: $text) { fallback
+  measurements { name value unit span { text } meaning { code } agrees }
+  findings { kind concepts { code } spans { text } } unresolvedSpans { start end text } } }"""
+
+
+def test_numbers_are_told_with_what_they_mean_and_whether_the_words_agree(world: World) -> None:
+    found = world.ask(TYPED, world.person(Role.STUDENT), text="Tachycardie à 45/min. PR allongé à 240 ms.")
+    assert found["measurements"] == [
+        {
+            "name": "rate",
+            "value": 45.0,
+            "unit": "/min",
+            "span": {"text": "45/min"},
+            "meaning": {"code": "BRADYCARDIA"},
+            "agrees": False,
+        },
+        {
+            "name": "pr",
+            "value": 240.0,
+            "unit": "ms",
+            "span": {"text": "PR allongé à 240 ms"},
+            "meaning": {"code": "PR_PROLONGED"},
+            "agrees": True,
+        },
+    ]
+    (finding,) = [each for each in found["findings"] if each["kind"] == "MEASUREMENT_CONFLICT"]
+    assert {each["code"] for each in finding["concepts"]} >= {"BRADYCARDIA"}
+    assert found["fallback"] is None
+
+
+def test_what_nothing_was_recognised_in_is_told_with_its_place(world: World) -> None:
+    text = "Rythme sinusal, le chat dort ici"
+    (span,) = world.ask(TYPED, world.person(), text=text)["unresolvedSpans"]
+    assert text[span["start"] : span["end"]] == span["text"] == "le chat dort ici"
+
+
 def test_a_text_beyond_twenty_thousand_characters_is_refused(world: World) -> None:
     teacher = world.person()
     assert world.ask(MATCH, teacher, text="x" * 20_000)["proposals"] == []

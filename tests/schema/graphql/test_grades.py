@@ -44,6 +44,23 @@ def test_a_colleagues_draft_answers_like_a_missing_case(world: World, hospital: 
     assert world.ask(TRY, hospital.teacher, case=draft, text="BBG") is not None
 
 
+def test_what_the_answer_was_read_as_is_told_with_its_places(world: World, hospital: Hospital) -> None:
+    typed = """query Q($case: ID!, $text: String!) { gradeAnswer(caseId: $case, text: $text) {
+      findings fallback textFindings { kind spans { text } } measurements { name value agrees span { text } }
+      unresolvedSpans { text } } }"""
+    case = identifier(hospital.case("Bloc", ["LBBB"]))
+    text = "Tachycardie à 45/min, le chat dort ici"
+    found = world.ask(typed, hospital.teacher, case=case, text=text)
+
+    assert [each["kind"] for each in found["textFindings"]] == ["MEASUREMENT_CONFLICT"]
+    assert len(found["findings"]) == 1
+    assert found["measurements"] == [
+        {"name": "rate", "value": 45.0, "agrees": False, "span": {"text": "45/min"}}
+    ]
+    assert found["unresolvedSpans"] == [{"text": "le chat dort ici"}]
+    assert found["fallback"] is None
+
+
 def test_an_answer_is_marked_as_it_would_be_and_nothing_is_kept(world: World, hospital: Hospital) -> None:
     case = hospital.case("Bloc", ["LBBB_COMPLETE", "SINUS_RHYTHM"])
     found = world.ask(

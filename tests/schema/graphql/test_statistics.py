@@ -1,9 +1,13 @@
 from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from schema.models.training import Attempt, TrainingSession
 from schema.policy import Role
+from schema.services.cache import LocalCache
+from schema.services.spending import DailyBudget
 from tests.schema.authors import Author
 from tests.schema.conftest import World
 
@@ -21,6 +25,38 @@ def test_an_empty_library_counts_nothing(world: World) -> None:
     figures = world.ask(FIGURES, world.person(Role.ANALYST))
     assert set(figures.pop("matcher").values()) == {0}
     assert set(figures.values()) == {0}
+
+
+MATCHER = """{ matcherStatistics { hits misses hitRate entries waits secondsSaved eurosSaved droppedClaims
+  fallbacks { cause times } languageModel { callsToday mostCalls eurosToday mostEuros readsAnswers } } }"""
+
+
+@pytest.mark.parametrize("role", [Role.STUDENT, Role.CLINICIAN])
+def test_students_and_clinicians_see_nothing_of_the_matcher(world: World, role: Role) -> None:
+    assert world.codes(MATCHER, None) == ["UNAUTHENTICATED"]
+    assert world.codes(MATCHER, world.person(role)) == ["FORBIDDEN"]
+
+
+def test_without_a_language_model_there_is_no_budget(world: World) -> None:
+    figures = world.ask(MATCHER, world.person(Role.ANALYST))
+    assert figures["languageModel"] is None
+    causes = [each["cause"] for each in figures["fallbacks"]]
+    assert causes == ["UNREACHABLE", "SLOW", "OVER_BUDGET", "MALFORMED"]
+
+
+def test_the_days_budget_is_told(world: World, tmp_path: Path) -> None:
+    cache = LocalCache(tmp_path / "budget.db")
+    world.services.budget = DailyBudget(cache, world.clock, ZoneInfo("Europe/Paris"), 10, 0.5)
+    world.services.budget.reserve(250_000)
+    figures = world.ask(MATCHER, world.person())
+    cache.close()
+    assert figures["languageModel"] == {
+        "callsToday": 1,
+        "mostCalls": 10,
+        "eurosToday": 0.25,
+        "mostEuros": 0.5,
+        "readsAnswers": False,
+    }
 
 
 def test_what_is_archived_does_not_count(each_world: World) -> None:

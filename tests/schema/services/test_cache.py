@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,46 @@ def test_workers_count_together(opened: Callable[[], Cache]) -> None:
     assert first.counters(["hits", "misses", "never"]) == [2, 1, 0]
 
 
+def test_a_counter_tells_what_it_has_reached_up_and_down(opened: Callable[[], Cache]) -> None:
+    first, second = opened(), opened()
+    assert [first.count("euros", 5), second.count("euros", 7), first.count("euros", -2)] == [5, 12, 10]
+
+
+def test_many_who_count_at_once_each_get_a_number_of_their_own(opened: Callable[[], Cache]) -> None:
+    caches = [opened() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        reached = list(pool.map(lambda number: caches[number % 4].count("calls"), range(40)))
+    assert sorted(each or 0 for each in reached) == list(range(1, 41))
+
+
+def test_a_lock_is_one_workers_until_it_is_given_back(opened: Callable[[], Cache]) -> None:
+    first, second = opened(), opened()
+    assert first.take("a", "one", 60)
+    assert not second.take("a", "two", 60)
+    assert second.take("b", "two", 60)
+    second.release("a", "two")
+    assert not second.take("a", "two", 60)
+    first.release("a", "one")
+    assert second.take("a", "two", 60)
+
+
+def test_a_local_lock_frees_itself_once_its_time_is_up(tmp_path: Path, seconds: Seconds) -> None:
+    cache = LocalCache(tmp_path / "cache.db", clock=seconds)
+    cache.take("a", "one", 60)
+    seconds.now += 61
+    assert cache.take("a", "two", 60)
+    cache.release("a", "one")
+    assert not cache.take("a", "three", 60)
+    cache.close()
+
+
+def test_redis_is_told_when_to_free_a_lock(redis_url: str) -> None:
+    cache = RedisCache(redis_url)
+    assert cache.take("a", "one", 60)
+    assert 0 < cache._client.ttl("chevet:a") <= 60  # noqa: SLF001 - what Redis itself says
+    cache.close()
+
+
 def test_an_entry_no_longer_counts_once_its_time_is_up(cache: Cache, seconds: Seconds) -> None:
     cache.put("short", b"1", 60)
     cache.put("long", b"2", 3600)
@@ -126,6 +167,7 @@ def test_a_file_that_cannot_be_made_is_a_miss_and_no_error(tmp_path: Path) -> No
     cache.put("a", b"1", 60)
     cache.count("hits")
     assert (cache.get("a"), cache.counters(["hits"]), cache.entries()) == (None, [0], 0)
+    assert (cache.count("hits"), cache.take("a", "one", 60)) == (None, True)
 
 
 def test_a_table_lost_under_way_is_a_miss_and_no_error(tmp_path: Path) -> None:
@@ -143,4 +185,5 @@ def test_a_redis_that_is_down_is_a_miss_and_no_error() -> None:
     cache.put("a", b"1", 60)
     cache.count("hits")
     assert (cache.get("a"), cache.counters(["hits", "misses"]), cache.entries()) == (None, [0, 0], 0)
+    assert (cache.count("hits"), cache.take("a", "one", 60)) == (None, True)
     cache.close()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from ml.language.masking import Masker
 from ml.language.ruling import RuledVerdict
 from schema.errors import ConflictError, NotAllowedError, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account, AuditEvent
@@ -356,7 +357,7 @@ def test_examples_hold_the_text_and_nothing_of_who_wrote_it(hospital: Hospital) 
     contested(hospital, attempt, student, "SINUS_RHYTHM")
     ruled(hospital, contested(hospital, attempt, student, said="Moi, Lina."), FOUND, "Lina a raison.")
     with hospital.database.read() as session:
-        (example,) = ruled_examples(session)
+        (example,) = ruled_examples(session, Masker(()))
         name = session.get_one(Account, student.account_id).display_name
     assert example == {
         "text": TEXT,

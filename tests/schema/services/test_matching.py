@@ -1,5 +1,6 @@
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
-from ml.language.types import LanguageHint, Polarity, Reading
-from schema.services.cache import LocalCache
-from schema.services.matching import CachedMatcher, evened
+from ml.language.types import Consultation, Dispute, Fallback, LanguageHint, Polarity, Reading
+from schema.services.cache import LocalCache, RedisCache
+from schema.services.matching import CachedMatcher, Patience, evened
 
 TEXT = "BAV du 2e degré Mobitz 1, fréquence à 60 bpm, axe normal, pas d'onde Q pathologique"
 
@@ -180,3 +181,181 @@ def test_a_reading_made_by_a_stand_in_is_not_kept(cache: LocalCache) -> None:
 
     reader = worker(Failing("a language model", lambda: None), cache)
     assert [reader.match(TEXT).cached, reader.match(TEXT).cached] == [False, False]
+
+
+class Asking(CountingMatcher):
+    """A matcher that asks somewhere else: what it costs, and why it falls back if it does."""
+
+    fallback: Fallback | None = None
+    disputes: tuple[Dispute, ...] = ()
+
+    def match(self, text: str, language: LanguageHint = "auto") -> Reading:
+        reading = super().match(text, language)
+        consultation = Consultation(self.fallback, 250, dropped=2, disputes=self.disputes)
+        source = "the rules alone" if self.fallback else self.version
+        return replace(reading, source=source, consultation=consultation)
+
+    def unasked(self, text: str, language: LanguageHint, cause: Fallback) -> Reading:
+        return replace(self._inner.match(text, language), consultation=Consultation(cause))
+
+
+class Kept:
+    """A journal."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, tuple[Dispute, ...]]] = []
+
+    def keep(self, text: str, reading: Reading) -> None:
+        assert reading.consultation is not None
+        self.entries.append((text, reading.consultation.disputes))
+
+
+@pytest.fixture(params=["local", "redis"])
+def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., CachedMatcher]]:
+    """Return what makes one more worker, with a connection of its own to the cache they share."""
+    opened: list[LocalCache | RedisCache] = []
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else None
+
+    def make(matcher: Asking, seconds: float = 30.0) -> CachedMatcher:
+        opened.append(RedisCache(url) if url else LocalCache(tmp_path / "cache.db"))
+        return CachedMatcher(matcher, matcher.ontology, opened[-1], Patience(seconds, matcher.unasked))
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+def together(readers: list[CachedMatcher], started: threading.Event, go_on: threading.Event) -> list[Reading]:
+    """Have each worker read one text, the others once the first is under way."""
+    found: list[Reading] = []
+    threads = [
+        threading.Thread(target=lambda reader=reader: found.append(reader.match(TEXT).reading))
+        for reader in readers
+    ]
+    threads[0].start()
+    assert started.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    threads[-1].join(0.3)
+    assert threads[-1].is_alive()
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+@pytest.fixture
+def slow() -> tuple[Asking, threading.Event, threading.Event]:
+    """Return a matcher that waits halfway, what says that it does, and what lets it go on."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        started.set()
+        assert go_on.wait(30)
+
+    return Asking("1", wait), started, go_on
+
+
+def test_workers_that_read_the_same_text_at_once_ask_once(
+    workers: Callable[..., CachedMatcher], slow: tuple[Asking, threading.Event, threading.Event]
+) -> None:
+    matcher, started, go_on = slow
+    readers = [workers(matcher) for _ in range(3)]
+    found = together(readers, started, go_on)
+    assert len(matcher.texts) == 1
+    assert [reading.claims for reading in found] == [found[0].claims] * 3
+    figures = readers[0].statistics()
+    assert (figures.misses, figures.hits, figures.waits) == (1, 2, 2)
+    assert figures.euros_saved == pytest.approx(0.0005)
+
+
+def test_workers_that_waited_for_a_failure_do_not_ask_again(
+    workers: Callable[..., CachedMatcher], slow: tuple[Asking, threading.Event, threading.Event]
+) -> None:
+    matcher, started, go_on = slow
+    matcher.fallback = Fallback.SLOW
+    readers = [workers(matcher) for _ in range(2)]
+    found = together(readers, started, go_on)
+    assert len(matcher.texts) == 1
+    assert [reading.consultation and reading.consultation.fallback for reading in found] == [
+        Fallback.SLOW
+    ] * 2
+    assert readers[0].statistics().fallbacks[Fallback.SLOW] == 2
+
+
+def test_a_worker_waits_for_another_no_longer_than_its_patience(
+    workers: Callable[..., CachedMatcher], slow: tuple[Asking, threading.Event, threading.Event]
+) -> None:
+    matcher, started, go_on = slow
+    first = threading.Thread(target=workers(matcher).match, args=(TEXT,))
+    first.start()
+    assert started.wait(30)
+    waited = workers(matcher, 0.1).match(TEXT)
+    go_on.set()
+    first.join()
+    assert waited.reading.consultation == Consultation(Fallback.SLOW)
+    assert waited.reading.claims
+    assert not waited.cached
+    assert len(matcher.texts) == 1
+
+
+def test_a_lock_left_by_a_worker_that_died_is_waited_for_once(workers: Callable[..., CachedMatcher]) -> None:
+    matcher = Asking("1", lambda: None)
+    reader = workers(matcher, 0.2)
+    key = reader._key(evened(TEXT)[0], "auto")  # noqa: SLF001 - what the dead worker held
+    assert reader._cache.take(f"reads:{key}", "the dead", 0.1)  # noqa: SLF001 - the same
+    assert reader.match(TEXT).reading.source == "1"
+
+
+def test_what_a_hit_saves_and_what_a_model_may_not_say_is_counted(
+    workers: Callable[..., CachedMatcher],
+) -> None:
+    reader = workers(Asking("1", lambda: time.sleep(0.02)))
+    for _ in range(3):
+        reader.match(TEXT)
+    figures = reader.statistics()
+    assert (figures.misses, figures.hits, figures.dropped, figures.waits) == (1, 2, 2, 0)
+    assert figures.euros_saved == pytest.approx(0.0005)
+    assert figures.seconds_saved >= 0.04
+    assert set(figures.fallbacks.values()) == {0}
+
+
+@pytest.mark.parametrize("cause", Fallback)
+def test_each_cause_of_a_fallback_is_counted_and_the_reading_says_it(
+    cache: LocalCache, cause: Fallback
+) -> None:
+    matcher = Asking("1", lambda: None)
+    matcher.fallback = cause
+    reader = CachedMatcher(matcher, matcher.ontology, cache, Patience(30, matcher.unasked))
+    reading = reader.match(TEXT).reading
+    assert reading.consultation is not None
+    assert reading.consultation.fallback is cause
+    assert {each for each, times in reader.statistics().fallbacks.items() if times} == {cause}
+
+
+def test_who_cannot_wait_gets_what_is_kept_or_the_stand_ins_reading(cache: LocalCache) -> None:
+    matcher = Asking("1", lambda: None)
+    reader = CachedMatcher(matcher, matcher.ontology, cache, Patience(30, matcher.unasked))
+    found = reader.match(TEXT, at_once=True)
+    assert found.reading.consultation == Consultation(Fallback.SLOW)
+    assert matcher.texts == []
+    reader.match(TEXT)
+    assert reader.match(TEXT, at_once=True).reading.source == "1"
+    assert reader.match(TEXT, at_once=True).cached
+
+
+def test_what_is_read_differently_is_noted_once(cache: LocalCache) -> None:
+    matcher, journal = Asking("1", lambda: None), Kept()
+    matcher.disputes = (Dispute("LBBB", Polarity.PRESENT, None, "a sentence"),)
+    reader = CachedMatcher(matcher, matcher.ontology, cache, Patience(30, matcher.unasked), journal)
+    for _ in range(3):
+        reader.match(f"  {TEXT}")
+    assert journal.entries == [(TEXT, matcher.disputes)]
+
+
+def test_no_sentence_of_a_dispute_reaches_the_cache(cache: LocalCache, tmp_path: Path) -> None:
+    matcher = Asking("1", lambda: None)
+    matcher.disputes = (Dispute("LBBB", Polarity.PRESENT, None, "une phrase notable"),)
+    CachedMatcher(matcher, matcher.ontology, cache, Patience(30, matcher.unasked)).match(TEXT)
+    cache.close()
+    assert b"notable" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())

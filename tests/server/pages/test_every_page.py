@@ -76,6 +76,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/account",
             "/accounts",
             "/audit",
+            "/matcher",
         ],
         first: ["/", "/learn", f"/attempts/{done}/result", f"/attempts/{hidden}/result", "/account"],  # type: ignore[dict-item]
         expert: [  # type: ignore[dict-item]

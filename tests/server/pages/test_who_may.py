@@ -36,6 +36,7 @@ PAGES = [
     "/concepts/Q29uY2VwdDpMQkJC/edit",
     "/ontologies",
     "/ontologies/T250b2xvZ3k6MQ==",
+    "/matcher",
 ]
 FORMS = [
     "/builder/new",
@@ -74,15 +75,16 @@ FORMS = [
     "/ontologies",
     "/ontologies/T250b2xvZ3k6MQ==/activate",
     "/ontologies/T250b2xvZ3k6MQ==/faults",
+    "/matcher",
 ]
 EXPERTS = ["/concepts/new", "/concepts/Q29uY2VwdDpMQkJC/edit", "/ontologies"]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests"]
 CLOSED = [
     (Role.TEACHER, ["/audit", *EXPERTS]),
     (Role.EXPERT, ["/accounts", "/audit"]),
-    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit"]),
+    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher"]),
     (Role.ANALYST, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit"]),
-    (Role.CLINICIAN, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit"]),
+    (Role.CLINICIAN, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/matcher"]),
 ]
 
 
@@ -119,7 +121,8 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "verdict": "FOUND",
     }
     for path in FORMS:
-        answer = stranger.ask(path, complete)
+        verdict = {"verdict": "RULES"} if path == "/matcher" else {}
+        answer = stranger.ask(path, complete | verdict)
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/"), path
 
 
