@@ -21,7 +21,7 @@ _PASSED = SKIPPED | _AUXILIARIES
 _REACH = 6
 _FARTHEST = 80
 _REACH_AFTER = 4
-_LIMITED_DOUBT = 40.0
+LIMITED_DOUBT = 40.0
 _REMOTE_DOUBT = 45.0
 _SOFT_DOUBT = 40.0
 _POSSIBLE_DOUBT = 12.0
@@ -270,7 +270,7 @@ def _takes(walk: _Walk, cue: Cue) -> bool:
 
 def _attitude(stances: dict[Stance, float]) -> Attitude:
     """Weigh the stances: what is said to hold `except for` something is said with less confidence."""
-    limit = _LIMITED_DOUBT if stances.pop(Stance.LIMITED, None) is not None else 0.0
+    limit = LIMITED_DOUBT if stances.pop(Stance.LIMITED, None) is not None else 0.0
     attitude = _weighed(stances)
     return Attitude(attitude.polarity, attitude.certainty, attitude.doubt + limit)
 

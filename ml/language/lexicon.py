@@ -181,9 +181,12 @@ class Lexicon:
             if key not in self.vocabulary:
                 continue
             window: list[int] = []
+            denied = False
             for index in range(start, min(len(keys), start + 2 * _LONGEST_WINDOW)):
-                if keys[index] in self.vocabulary:
+                if keys[index] in self.vocabulary and keys[index] not in INNER_NEGATIONS:
                     window.append(index)
+                elif keys[index] in INNER_NEGATIONS and not self._is_name(keys, window):
+                    denied = True
                 elif keys[index] not in SKIPPED or keys[index] in INNER_NEGATIONS:
                     break
                 if len(window) > _LONGEST_WINDOW:
@@ -191,7 +194,11 @@ class Lexicon:
                 name = self._unordered.get(tuple(sorted(keys[each] for each in window)))
                 if name and len(window) > 1:
                     skipped = index + 1 - start - len(window)
-                    yield self._hit(name, _Path(tuple(window), skipped), typos, "order")
+                    yield self._hit(name, _Path(tuple(window), skipped, denied), typos, "order")
+
+    def _is_name(self, keys: Sequence[str], window: Sequence[int]) -> bool:
+        """Say whether words are a name already: in `LBBB not complete` a negation after them is of what follows."""
+        return tuple(keys[each] for each in window) in self._names
 
     def _hit(self, name: tuple[str, ...], path: _Path, typos: frozenset[int], method: str) -> Hit:
         wrong = len(typos.intersection(path.used))

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from ml.language.attitude import Attitude, Attitudes, Mentioned
+from ml.language.attitude import LIMITED_DOUBT, Attitude, Attitudes, Mentioned
 from ml.language.cues import weighing_of
 from ml.language.findings import Findings
 from ml.language.implying import FIRM_CONFIDENCE, Implications
 from ml.language.lexicon import Hit, Lexicon
-from ml.language.lists import shared_names
+from ml.language.lists import Shared, shared_names
 from ml.language.locating import Locator
 from ml.language.meanings import Meanings, sex_told
 from ml.language.measuring import Measured, measure
@@ -120,17 +120,40 @@ class EmbeddedMatcher:
             for index in tokens_within(tokens, Span(each.number.start, each.measurement.span.end))
         }
         hits = self._lexicon.hits(tokens, language, values)
-        mentions = [self._named(tokens, hit) for hit in hits]
-        mentions += [
-            replace(self._named(tokens, shared.hit), like=shared.neighbour.used)
-            for shared in shared_names(self._lexicon, tokens, hits)
-        ]
+        mentions = self._listed(tokens, hits)
         meant = list(self._interpreted(tokens, measured, {each.concept for each in mentions}, sex))
         said_better = {up for each in meant for up in self._meanings.wider(each.concept)}
         mentions = [each for each in mentions if each.concept not in said_better] + meant
         mentions += self._led(folded, tokens)
         mentions += self._otherwise(folded, tokens, mentions)
         return self._locator.located(tokens, mentions)
+
+    def _listed(self, tokens: Sequence[Token], hits: Sequence[Hit]) -> list[Mention]:
+        """Return what is named, and what lists name with the words of a neighbour.
+
+        What is normal in one place of a list and not in the next (`T positives en V5, négatives en V2`) is
+        said with less confidence.
+        """
+        shared = [
+            each
+            for each in shared_names(self._lexicon, tokens, hits)
+            if each.joined or not self._ontology.within(each.neighbour.concept, each.hit.concept)
+        ]
+        limited = {each.neighbour.used for each in shared if self._is_exception(each)}
+        named = [self._named(tokens, hit) for hit in hits]
+        named = [
+            replace(each, confidence=each.confidence - LIMITED_DOUBT) if each.tokens in limited else each
+            for each in named
+        ]
+        return named + [
+            replace(self._named(tokens, each.hit), like=each.neighbour.used)
+            for each in shared
+            if each.joined or not self._ontology.exclude_each_other(each.hit.concept, each.neighbour.concept)
+        ]
+
+    def _is_exception(self, shared: Shared) -> bool:
+        normal = self._ontology.concept(shared.neighbour.concept).kind is Kind.NORMALITY
+        return normal and self._ontology.exclude_each_other(shared.hit.concept, shared.neighbour.concept)
 
     def _named(self, tokens: Sequence[Token], hit: Hit) -> Mention:
         confidence = _NAMED_CONFIDENCE - hit.penalty

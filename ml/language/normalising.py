@@ -66,6 +66,8 @@ def stem(word: str) -> str:
         return word
     if word.endswith("aux") and len(word) > 4:
         return word[:-3] + "al"
+    if word.endswith("ities"):
+        return word[:-3] + "y"
     cut = word.rstrip("sx") if len(word.rstrip("sx")) >= 3 else word
     if cut.endswith(("if", "ive")):
         return cut[: cut.rindex("i")] + "iv"
