@@ -38,8 +38,8 @@ class Mentioned:
         Outermost tokens of the name, both included.
     used
         The tokens of the name itself.
-    normality
-        Whether the concept is itself a normal finding: only a negation right before it denies it.
+    closely
+        Whether only a negation right before it denies it: a normal finding, or a number.
     attached
         Whether it completes the mention before it (a territory), so that no conjunction is needed between.
     shared
@@ -51,7 +51,7 @@ class Mentioned:
     first: int
     last: int
     used: frozenset[int]
-    normality: bool = False
+    closely: bool = False
     attached: bool = False
     shared: bool = False
     shelf: str = ""
@@ -185,7 +185,7 @@ class Attitudes:
             elif key in {"ou", "or", "ni", "nor"} and self._leads_to_name(index):
                 kept.update(pending)
                 pending = []
-            elif key not in SMALL_WORDS and index not in self._before and (owner is None or owner.normality):
+            elif key not in SMALL_WORDS and index not in self._before and (owner is None or owner.closely):
                 pending = []
         return frozenset(kept)
 
@@ -263,7 +263,7 @@ def _takes(walk: _Walk, cue: Cue) -> bool:
     if not cue.stance.negative:
         taken, walk.doubt_open = walk.doubt_open, cue.stance is Stance.REMOTE
         return taken
-    taken = walk.denial_open and (not walk.mention.normality or (walk.plain == 0 and not walk.crossed))
+    taken = walk.denial_open and (not walk.mention.closely or (walk.plain == 0 and not walk.crossed))
     walk.denial_open = False
     return taken
 

@@ -92,7 +92,14 @@ AFTER = CueTable(CUES_AFTER)
 
 
 _CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
-_NUMBERED = re.compile(r"\b1\s?[).].{3,}\b2\s?[).]", re.DOTALL)
+# Diagnoses given one after the other by rank: `1) … 2) …`, `first …, second …`, `d'abord …, ensuite …`.
+_NUMBERED = re.compile(
+    r"(?:^|[,;:.\n])\s*1\s?[).:-].{3,}\b2\s?[).:-]"
+    r"|\bfirst(?!\W?(?:-|\s)degree)\b.{3,}\b(?:second|then)\b(?!\W?degree)"
+    r"|\b(?:d'abord|en premier)\b.{3,}\b(?:puis|ensuite|en second)\b"
+    r"|\b(?:most likely|plus probable|plus vraisemblable)\b.{3,}\b(?:then|followed by|puis|suivie? de)\b",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)

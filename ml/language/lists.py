@@ -9,6 +9,7 @@ from ml.language.vocabulary import JOINTS, SKIPPED
 
 _ENDS = frozenset({".", ";", ":", "\n", "(", ")", "?", ">", "avec", "sur", "with"})
 _BEFORE_LEADS = frozenset({"en", "in", "de", "from", "across", "au", "niveau", "to", "a", "dan", "lead"})
+_COMPLEX = "qrs"  # may end a name and begin another: `P suivie d'un QRS | fin`
 _LONGEST_ITEM = 3
 _PENALTY = 6.0
 
@@ -70,7 +71,11 @@ class _Lists:
         for index in range(max(first - 1, 0), min(last + 2, len(self._keys))):
             if index in self._taken or not self._keys[index].isalpha():
                 continue
-            kept = (*self._beginnings(hit), *(self._ends(hit) if index < first else ()))
+            kept = tuple(self._beginnings(hit))
+            if index < first:
+                kept += tuple(self._ends(hit))
+            elif index > last and self._keys[last] == _COMPLEX:
+                kept += ((_COMPLEX,),)
             shared = self._completed(hit, (index,), kept)
             if shared is not None:
                 yield replace(shared, joined=False)

@@ -212,7 +212,7 @@ class EmbeddedMatcher:
             mention.tokens[0],
             mention.tokens[-1],
             frozenset(mention.tokens),
-            normality=kind is Kind.NORMALITY,
+            closely=kind is Kind.NORMALITY or mention.method == "measured",
             attached=kind in {Kind.TERRITORY, Kind.QUALIFIER} or mention.method == "measured",
             shared=mention.like is not None,
             shelf=self._ontology.concept(mention.concept).category,

@@ -68,7 +68,8 @@ def stem(word: str) -> str:
         return word[:-3] + "al"
     if word.endswith("ities"):
         return word[:-3] + "y"
-    cut = word.rstrip("sx") if len(word.rstrip("sx")) >= 3 else word
+    plural = word[:-1] if word.endswith("ux") else word.rstrip("s")
+    cut = plural if len(plural) >= 3 else word
     if cut.endswith(("if", "ive")):
         return cut[: cut.rindex("i")] + "iv"
     return cut.rstrip("e") if len(cut.rstrip("e")) >= 3 else cut
