@@ -144,7 +144,7 @@ class _Answer:
 
     def rest(self) -> Judgment:
         """Judge an answer that neither names nor amounts to what is expected."""
-        held = covered(self._affirmed, self._ontology)
+        held = covered([claim for claim in self._affirmed if not self._excludes(claim)], self._ontology)
         wider = {up for target in self._targets for up in self._ontology.ancestors(target)}
         if any(each in held and is_conclusion(self._ontology.concept(each)) for each in wider):
             return Judgment.IMPLICIT_PARTIAL
@@ -158,6 +158,10 @@ class _Answer:
         if any(each in held for target in self._targets for each in self._picture(target)):
             return Judgment.IMPLICIT_PARTIAL
         return Judgment.INSUFFICIENT
+
+    def _excludes(self, claim: Claim) -> bool:
+        """Say whether a claim is another thing than what is expected: `flutter` is no part of `FA`."""
+        return any(self._ontology.exclude_each_other(claim.concept, target) for target in self._targets)
 
     def _is_recognisable(self, concept: str) -> bool:
         """Say whether a diagnosis is one a tracing shows, not the background of the patient."""

@@ -1,9 +1,10 @@
 """Every name of every concept, arranged so that a text can be searched for all of them at once."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -125,18 +126,19 @@ class Lexicon:
         return str(close[0][0]) if len(close[0][0]) >= 5 else None
 
     def hits(
-        self, tokens: Sequence[Token], hint: LanguageHint, values: Container[int] = frozenset()
+        self, tokens: Sequence[Token], hint: LanguageHint, values: Mapping[int, int] = MappingProxyType({})
     ) -> list[Hit]:
         """Find the names in a text, the longest first claiming their tokens, in text order.
 
         Parameters
         ----------
         values
-            Tokens that are a measured value and its unit: a name goes on beyond them (`PR à 220 ms court`).
+            Tokens that are a measured value and its unit, with the place where its measurement begins: a name
+            goes on beyond them (`PR à 220 ms court`), one that begins the measurement over a comma too.
         """
         keys, typos = self._keys(tokens)
         found = [
-            *(hit for start in range(len(keys)) for hit in self._walk(keys, typos, start, values)),
+            *self._walks(tokens, keys, typos, values),
             *self._windows(keys, typos),
         ]
         allowed = [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
@@ -155,10 +157,21 @@ class Lexicon:
         language = self._names[keys][1]
         return hint == "auto" or language is None or language == hint or len(keys) > 1 or len(keys[0]) > 3
 
+    def _walks(
+        self, tokens: Sequence[Token], keys: list[str], typos: frozenset[int], values: Mapping[int, int]
+    ) -> Iterator[Hit]:
+        for start, token in enumerate(tokens):
+            commas = {
+                index + 1
+                for index, begins in values.items()
+                if index >= start and begins <= token.start and keys[index + 1 : index + 2] == [","]
+            }
+            yield from self._walk(keys, typos, start, commas.union(values))
+
     def _walk(
         self, keys: list[str], typos: frozenset[int], start: int, values: Container[int]
     ) -> Iterator[Hit]:
-        """Follow names word by word from one place, passing over small words between."""
+        """Follow names word by word from one place, passing over small words between, and over values."""
         stack = [(self._trie, start, _Path())]
         while stack:
             node, index, path = stack.pop()

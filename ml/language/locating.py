@@ -12,6 +12,7 @@ _FARTHEST_BEFORE = 40
 _FARTHEST_AFTER = 2
 _FARTHEST_OPENED = 7
 _LEADING = frozenset({"en", "in", "au", "niveau", "dan", "the", "territoir", "paroi", "sur", "de", "la"})
+_SENTENCE_ENDS = frozenset({".", ";", "\n", "?", "!", ":"})
 _BARRIERS = frozenset({"avec", "with", "mais", "sans", "but", "without"})
 
 
@@ -80,7 +81,7 @@ class Locator:
             if last < (start := findings[index].tokens[0]) <= last + reach
             and _same_phrase(tokens[last + 1 + opens : start], leads, last + 1 + opens)
         ]
-        return min(after, key=lambda index: findings[index].tokens, default=None)
+        return min(after, key=lambda index: findings[index].tokens, default=_described(tokens, findings, place))
 
     def _joined(self, finding: Mention, places: list[Mention]) -> list[Mention]:
         if not places:
@@ -97,8 +98,9 @@ class Locator:
             return [finding, *(place for place in places if not place.leads)]
         spans = tuple(sorted({*finding.spans, *(span for place in places for span in place.spans)}))
         confidence = min(finding.confidence, *(place.confidence for place in places))
+        method = finding.method if finding.method == "paraphrase" else "combined"
         placed = [
-            replace(finding, concept=concept, spans=spans, confidence=confidence, method="combined")
+            replace(finding, concept=concept, spans=spans, confidence=confidence, method=method)
             for concept in dict.fromkeys(composites)
         ]
         return placed if head == finding.concept else [finding, *placed]
@@ -117,6 +119,20 @@ class Locator:
             if set(parts) <= set(places):
                 places = [place for place in places if place not in parts] + [whole]
         return self._ontology.most_specific(places)
+
+
+def _described(tokens: Sequence[Token], findings: Mapping[int, Mention], place: Mention) -> int | None:
+    """Return the one finding put in other words in a place's sentence: such a tale runs over its commas."""
+    around = [
+        index
+        for index, each in findings.items()
+        if each.method == "paraphrase"
+        and not any(
+            token.mark and token.key in _SENTENCE_ENDS
+            for token in tokens[min(each.tokens[0], place.tokens[0]) : max(each.tokens[-1], place.tokens[-1])]
+        )
+    ]
+    return around[0] if len(around) == 1 else None
 
 
 def _opens_clause(tokens: Sequence[Token], first: int, last: int) -> bool:

@@ -115,9 +115,10 @@ class EmbeddedMatcher:
         sex: Sex | None,
     ) -> list[Mention]:
         values = {
-            index
+            index: each.measurement.span.start
             for each in measured
-            for index in tokens_within(tokens, Span(each.number.start, each.measurement.span.end))
+            for index, token in enumerate(tokens)
+            if each.number.start <= token.start and token.end <= each.measurement.span.end
         }
         hits = self._lexicon.hits(tokens, language, values)
         mentions = self._listed(tokens, hits)

@@ -42,7 +42,7 @@ _NAMED = {
     "qtc": rf"\b(?:qt\s?/\s?qtc|qtc|qt corrige|corrected qt)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qt": rf"(?<!/)\bqt\b(?!\s?/|\s?corrige){_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "p_duration": rf"\bondes? p\b{_gap(30)}{_NUMBER}{_UPTO}\s?(?P<unit>ms\b)",
-    "sokolow": rf"\bsokolow\b{_gap(40)}{_NUMBER}\s?(?P<unit>mm\b|mv\b)?",
+    "sokolow": rf"(?:\bsokolow\b|\bs\s?v1\s?\+\s?r\s?v[56](?:\s?ou\s?v6|\s?or\s?v6)?){_gap(40)}{_NUMBER}\s?(?P<unit>mm\b|mv\b)?",
     "rate": (
         rf"\b(?:fc|frequence|heart rate|ventricular rate|rate|hr|vr)\b"
         rf"(?: (?:ventriculaire|cardiaque|moyenne))*"
@@ -52,8 +52,12 @@ _NAMED = {
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
-    r"\b(?:sinusal|regulier|echappement (?:jonctionnel|ventriculaire)) a "
-    rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|ans|[:/]\s?\d|[.,]?\d))"
+    r"\b(?:(?:rythme |bradycardie |tachycardie )?sinusale?|regulier|rs|(?:rythme )?jonctionnel|fa|acfa"
+    r"|echappement (?:jonctionnel|ventriculaire)|qrs|ventricul(?:es|aire|ar)(?: rate)?"
+    r"|(?:sinus|junctional)(?: rhythm| bradycardia| tachycardia| brady| tachy?)?|afi?b?|atrial fibrillation"
+    r"|escape(?: rhythm)?|bradycardi[ac]|tachycardi[ac]|bradycardie|tachycardie|nsr|sr"
+    r"|complexes|ondes? p|p waves?|oreillettes|atria)(?: (?:a|at|of|around|about|environ|autour de|vers|approximately|batt?(?:ant|ent) a))*[ ~]+"
+    rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|sec|ans|deg|[:/]\s?\d|[.,]?\d))"
 )
 _UNITS = {"pr": "ms", "qrs": "ms", "qtc": "ms", "qt": "ms", "p_duration": "ms", "axis": "°", "sokolow": "mm"}
 _PLAUSIBLE = {
@@ -66,7 +70,7 @@ _PLAUSIBLE = {
     "sokolow": (5, 90),
     "rate": (15, 350),
 }
-_ATRIAL = re.compile(r"atrial|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves")
+_ATRIAL = re.compile(r"atrial|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves|p waves|\batria\b")
 _NO_HEART = re.compile(
     r"\b(?:fr|frequence respiratoire|respiratory rate|spo2|sat|ta|pas|temperature)\b[^,;.\n]{0,12}$"
 )
