@@ -226,12 +226,11 @@ class Lexicon:
 
 
 def _joins_skipped(keys: Sequence[str], index: int) -> bool:
-    """Say whether an `and` stands between two adjectives that may be passed over."""
+    """Say whether an `and` or a stroke stands between two adjectives that may be passed over."""
     return (
-        keys[index] in {"et", "and"}
+        keys[index] in {"et", "and", "/"}
         and 0 < index < len(keys) - 1
-        and keys[index - 1] in TRANSPARENT
-        and keys[index + 1] in TRANSPARENT
+        and all(keys[each] in (SKIPPED if keys[index] == "/" else TRANSPARENT) for each in (index - 1, index + 1))
     )
 
 

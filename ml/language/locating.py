@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ml.language.mentions import Mention
-from ml.language.ontology import Kind, Ontology
+from ml.language.ontology import Category, Kind, Ontology
 from ml.language.tokens import Token
 
 _LONE_PENALTY = 30.0
@@ -12,6 +12,7 @@ _FARTHEST_BEFORE = 40
 _FARTHEST_AFTER = 2
 _FARTHEST_OPENED = 7
 _LEADING = frozenset({"en", "in", "au", "niveau", "dan", "the", "territoir", "paroi", "sur", "de", "la"})
+_OF_ORIGIN = frozenset({Category.RHYTHM, Category.CONDUCTION})
 _SENTENCE_ENDS = frozenset({".", ";", "\n", "?", "!", ":"})
 _BARRIERS = frozenset({"avec", "with", "mais", "sans", "but", "without"})
 
@@ -86,7 +87,7 @@ class Locator:
     def _joined(self, finding: Mention, places: list[Mention]) -> list[Mention]:
         if not places:
             return [finding]
-        named = [each.concept for each in places]
+        named = [each.concept for each in places if self._locates(finding, each)]
         head = self._heads[finding.concept]
         kind, own = self._parts.get(head, (head, ""))
         composites = [
@@ -104,6 +105,10 @@ class Locator:
             for concept in dict.fromkeys(composites)
         ]
         return placed if head == finding.concept else [finding, *placed]
+
+    def _locates(self, finding: Mention, place: Mention) -> bool:
+        """Say whether a place is one of a finding; leads tell nothing of where an arrhythmia comes from."""
+        return not place.leads or self._ontology.concept(finding.concept).category not in _OF_ORIGIN
 
     def _composites_for(self, finding: str, place: str) -> list[str]:
         """Return the concepts for a finding in a place, or in the wider places that the place is part of."""
