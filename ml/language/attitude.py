@@ -13,7 +13,7 @@ _STRONG = frozenset({".", ";", "\n", "(", ")", ":", ">", "!", "?"})
 _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
 _PREPOSITIONS = frozenset({"de", "d", "des", "du", "any", "of", "ni"})
 _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
-_DEFINITE = frozenset({"le", "la", "les", "l", "the"})
+_DETERMINED = frozenset({"le", "la", "les", "l", "the", "un", "une", "des", "an", "a"})
 _EITHER = frozenset({"ou", "or", "vs", "versu", "voir", "/"})
 _BETWEEN = frozenset({"entr", "between", "distinguer", "distinguish"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
@@ -88,6 +88,11 @@ class Attitudes:
 
     def __init__(self, tokens: Sequence[Token], mentions: Sequence[Mentioned]) -> None:
         self._keys = [token.key for token in tokens]
+        self._asked = {
+            index + 1
+            for index, (one, other) in enumerate(pairwise(tokens))
+            if one.key == "?" and one.end == other.start  # `?PE`
+        }
         self._leads = {index for index, token in enumerate(tokens) if token.lead}
         self._owner = {index: mention for mention in mentions for index in mention.used}
         self._before = {cue.last: cue for cue in BEFORE.find(self._keys, self._owner)}
@@ -147,7 +152,7 @@ class Attitudes:
             return min(other.used) - 1
         if key in JOINTS:
             walk.joined = True
-            if key in {"et", "and"} and self._keys[index + 1] in _DEFINITE:
+            if key in {"et", "and"} and self._keys[index + 1] in _DETERMINED:
                 walk.denial_open = False  # `aucune onde P et les RR varient`: a clause of its own
             if key in {"et", "and", "+"} and not self._repeats_preposition(index):
                 walk.soft = _SOFT_DOUBT
@@ -249,7 +254,9 @@ class Attitudes:
         return cue.last in self._before and self._next_word(cue.last + 1) in self._owner
 
     def _questioned(self, mention: Mentioned) -> bool:
-        """Say whether the phrase a mention stands in ends with a question mark."""
+        """Say whether the phrase a mention stands in ends with a question mark, or one is put to its name."""
+        if mention.first in self._asked:
+            return True
         for index in range(mention.last + 1, min(len(self._keys), mention.last + _FARTHEST)):
             key = self._keys[index]
             if key in _STRONG or key == ",":

@@ -164,7 +164,7 @@ class Lexicon:
             commas = {
                 index + 1
                 for index, begins in values.items()
-                if index >= start and begins <= token.start and keys[index + 1 : index + 2] == [","]
+                if index >= start and begins <= token.start and keys[index + 1 : index + 2] in ([","], ["("])
             }
             yield from self._walk(keys, typos, start, commas.union(values))
 
