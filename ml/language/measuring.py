@@ -52,10 +52,9 @@ _NAMED = {
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
-    r"\b(?:(?:rythme |bradycardie |tachycardie )?sinusale?|regulier|rs|(?:rythme )?jonctionnel|fa|acfa"
+    r"\b(?:sinusal|regulier|rs|(?:rythme )?jonctionnel|fa|acfa"
     r"|echappement (?:jonctionnel|ventriculaire)|qrs|ventricul(?:es|aire|ar)(?: rate)?"
-    r"|(?:sinus|junctional)(?: rhythm| bradycardia| tachycardia| brady| tachy?)?|afi?b?|atrial fibrillation"
-    r"|escape(?: rhythm)?|bradycardi[ac]|tachycardi[ac]|bradycardie|tachycardie|nsr|sr"
+    r"|(?:sinus|junctional) rhythm|afi?b?|atrial fibrillation|escape(?: rhythm)?|nsr|sr"
     r"|complexes|ondes? p|p waves?|oreillettes|atria)(?: (?:a|at|of|around|about|environ|autour de|vers|approximately|batt?(?:ant|ent) a))*[ ~]+"
     rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|sec|ans|deg|[:/]\s?\d|[.,]?\d))"
 )

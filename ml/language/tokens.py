@@ -13,8 +13,10 @@ _PATTERN = re.compile(
   | (?P<not>\b(?:do|does|did|is|are|was|were|has|have|had|would|should)n't\b)
   | (?P<normal>\b(?:within|in|inside)\s(?:the\s)?normal\s(?:limits?|range)\b
       |\bdans\sl(?:es|a)\s(?:limites?\sde\sla\snormale|normes?)\b)
-  | (?P<after>\bpost(?=[\s-]*[a-z]))
+  | (?P<after>\bpost\b(?=[\s-]*(?!ant|inf|lat|et\b|and\b)[a-z]))
   | (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$)|\s+(?:ant|inf|lat|sep|post|apic|circ))|rsr'?|r'|r/t|rs(?=\s?(?:[<>]|en\sv|v[1-9]|\d+\s?ms))|ac/fa|s1\s?q3(?:\s?t3)?))
+  | (?P<vf>(?<=en\s)vf(?![a-z])|(?<=et\s)vf(?![a-z])|(?<=and\s)vf(?![a-z])
+      |(?<=iii[\s,/-])\s?vf(?![a-z])|(?<=[d\s]3[\s,/-])\s?vf(?![a-z]))
   | (?P<lead>(?<![a-z0-9])(?:v[1-9]r?|d(?:iii|ii|i|[123])|av[rlf]|v[rl])(?![a-z0-9]))
   | (?P<ratio>(?<![\d.,/:])(?:[1-9]\s?(?:[:/]|pour|to)\s?1(?!\d|[.,/]\d)
       |\b(?:un|deux|trois|quatre|one|two|three|four)[\s-](?:pour|to)[\s-](?:un|one)\b))
@@ -95,6 +97,8 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
             key = f"{_SPELT.get(spelt, key[0])}:1"
         elif kind in {"cannot", "not", "normal", "after"}:
             key = kind
+        elif kind == "vf":
+            key, kind = "avf", "lead"  # the lead, not the fibrillation
         elif kind == "special":
             key = "rscomplex" if key == "rs" else key.replace(" ", "")
         elif kind == "dash":
