@@ -97,7 +97,8 @@ _NUMBERED = re.compile(
     r"(?:^|[,;:.\n])\s*1\s?[).:-].{3,}\b2\s?[).:-]"
     r"|\bfirst(?!\W?(?:-|\s)degree)\b.{3,}\b(?:second|then)\b(?!\W?degree)"
     r"|\b(?:d'abord|en premier)\b.+\b(?:puis|ensuite|en second)\b"
-    r"|\b(?:most likely|likeliest|plus probable|plus vraisemblable)\b.+\b(?:then|next|followed by|puis|suivie? de)\b",
+    r"|\b(?:most likely|likeliest|plus probable|plus vraisemblable)\b.+"
+    r"\b(?:then|next|followed by|puis|suivie? de)\b",
     re.DOTALL,
 )
 

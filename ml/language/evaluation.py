@@ -203,7 +203,10 @@ def _texts(path: Path) -> dict[tuple[str, str], str]:
 def _passes(labels: Path) -> list[dict[tuple[str, str], set[Statement]]]:
     """Return what each of the two annotators read in the labelled answers."""
     return [
-        {(row["student"], row["case"]): _listed(row) for row in _rows(labels / f"student-answers.{name}.jsonl")}
+        {
+            (row["student"], row["case"]): _listed(row)
+            for row in _rows(labels / f"student-answers.{name}.jsonl")
+        }
         for name in ("first", "second")
     ]
 

@@ -54,7 +54,7 @@ class Findings:
                     yield _finding(FindingKind.POLARITY_CONFLICT, claim, other)
 
     def _is_same_sort(self, claimed: str, denied: str) -> bool:
-        """Say whether what an absence denies is the thing itself: a flat ST beside a STEMI is a wrong sign."""
+        """Say whether what an absence denies is the thing itself; a flat ST denies no STEMI, it errs."""
         conclusion = is_conclusion(self._ontology.concept(claimed))
         return not (conclusion and self._ontology.concept(denied).kind is Kind.SIGN)
 
@@ -190,10 +190,7 @@ class Findings:
         return [
             one
             for one in weighed
-            if any(
-                self._are_rivals(one, other)
-                for other in (weighed if one in doubted else doubted)
-            )
+            if any(self._are_rivals(one, other) for other in (weighed if one in doubted else doubted))
         ]
 
 

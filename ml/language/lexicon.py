@@ -210,7 +210,7 @@ class Lexicon:
                     yield self._hit(name, _Path(tuple(window), skipped, denied), typos, "order")
 
     def _is_name(self, keys: Sequence[str], window: Sequence[int]) -> bool:
-        """Say whether words are a name already: in `LBBB not complete` a negation after them is of what follows."""
+        """Say whether words are a name already: what `LBBB not complete` denies is what follows."""
         return tuple(keys[each] for each in window) in self._names
 
     def _hit(self, name: tuple[str, ...], path: _Path, typos: frozenset[int], method: str) -> Hit:
@@ -230,7 +230,7 @@ def _joins_skipped(keys: Sequence[str], index: int) -> bool:
     return (
         keys[index] in {"et", "and", "/"}
         and 0 < index < len(keys) - 1
-        and all(keys[each] in (SKIPPED if keys[index] == "/" else TRANSPARENT) for each in (index - 1, index + 1))
+        and {keys[index - 1], keys[index + 1]} <= (SKIPPED if keys[index] == "/" else TRANSPARENT)
     )
 
 

@@ -1,4 +1,4 @@
-"""Words said once for several things: `PR, QRS et QT normaux`, `T waves upright in V4-V6, inverted in V1-V3`."""
+"""Words said once for several things: `PR, QRS et QT normaux`, `T positives en V5, négatives en V2`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,8 @@ from ml.language.vocabulary import JOINTS, SKIPPED
 
 _ENDS = frozenset({".", ";", ":", "\n", "(", ")", "?", ">", "avec", "sur", "with"})
 _BEFORE_LEADS = frozenset({"en", "in", "de", "from", "across", "au", "niveau", "to", "a", "dan", "lead"})
-_COMPLEX = "qrs"  # may end a name and begin another: `P suivie d'un QRS | fin`
+# May end a name and begin another: `P suivie d'un QRS | fin`.
+_NOUNS = frozenset({"qrs", "ondet", "ondep", "ondeq"})
 _LONGEST_ITEM = 3
 _PENALTY = 6.0
 
@@ -37,12 +38,17 @@ def shared_names(lexicon: Lexicon, tokens: Sequence[Token], hits: Sequence[Hit])
     ]
 
 
+def _is_bare(hit: Hit) -> bool:
+    """Say whether a hit is but the name of a wave, which an item of a list may tell more of."""
+    return len(hit.used) == 1 and hit.keys[0] in _NOUNS
+
+
 class _Lists:
     def __init__(self, lexicon: Lexicon, tokens: Sequence[Token], hits: Sequence[Hit]) -> None:
         self._lexicon = lexicon
         self._keys = [token.key for token in tokens]
         self._leads = frozenset(index for index, token in enumerate(tokens) if token.lead)
-        self._taken = frozenset(index for hit in hits for index in hit.used)
+        self._taken = frozenset(index for hit in hits for index in hit.used if not _is_bare(hit))
         self._found: set[tuple[int, ...]] = set()
 
     def after(self, hit: Hit) -> Iterator[Shared]:
@@ -69,14 +75,15 @@ class _Lists:
         """Complete an adjective without a conjunction: `sus-décalage diffus | concave`."""
         first, last = hit.used[0], hit.used[-1]
         for index in range(max(first - 1, 0), min(last + 2, len(self._keys))):
-            if index in self._taken or not self._keys[index].isalpha():
+            if index in self._taken or not self._keys[index].isalpha() or self._keys[index] in _NOUNS:
                 continue
             kept = tuple(self._beginnings(hit))
             if index < first:
                 kept += tuple(self._ends(hit))
-            elif index > last and self._keys[last] == _COMPLEX:
-                kept += ((_COMPLEX,),)
-            shared = self._completed(hit, (index,), kept)
+            elif index > last and self._keys[last] in _NOUNS:
+                kept += ((self._keys[last],),)
+            item = (index, index + 1) if self._keys[index] == "non" and index > last else (index,)
+            shared = self._completed(hit, item, kept) if item[-1] < len(self._keys) else None
             if shared is not None:
                 yield replace(shared, joined=False)
 
@@ -88,12 +95,11 @@ class _Lists:
         written = tuple(self._keys[each] for each in hit.used)
         return (written[size:] for size in range(1, len(written)))
 
-    def _completed(
-        self, hit: Hit, item: tuple[int, ...], kept: Sequence[tuple[str, ...]]
-    ) -> Shared | None:
+    def _completed(self, hit: Hit, item: tuple[int, ...], kept: Sequence[tuple[str, ...]]) -> Shared | None:
         """Return the longest name that an item makes with a part of its neighbour's, on either side of it."""
         words = tuple(self._keys[each] for each in item)
-        if item in self._found or self._lexicon.named(words):
+        bare = len(words) == 1 and words[0] in _NOUNS
+        if item in self._found or (self._lexicon.named(words) and not bare):
             return None
         for part in kept:
             concept = self._lexicon.named((*part, *words)) or self._lexicon.named((*words, *part))

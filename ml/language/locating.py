@@ -82,7 +82,9 @@ class Locator:
             if last < (start := findings[index].tokens[0]) <= last + reach
             and _same_phrase(tokens[last + 1 + opens : start], leads, last + 1 + opens)
         ]
-        return min(after, key=lambda index: findings[index].tokens, default=_described(tokens, findings, place))
+        if not after:
+            return _described(tokens, findings, place)
+        return min(after, key=lambda index: findings[index].tokens)
 
     def _joined(self, finding: Mention, places: list[Mention]) -> list[Mention]:
         if not places:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ml.language.attitude import LIMITED_DOUBT, Attitude, Attitudes, Mentioned
 from ml.language.cues import weighing_of
-from ml.language.findings import Findings
+from ml.language.findings import Findings, is_conclusion
 from ml.language.implying import FIRM_CONFIDENCE, Implications
 from ml.language.lexicon import Hit, Lexicon
 from ml.language.lists import Shared, shared_names
@@ -141,7 +141,8 @@ class EmbeddedMatcher:
             if each.joined or not self._ontology.within(each.neighbour.concept, each.hit.concept)
         ]
         limited = {each.neighbour.used for each in shared if self._is_exception(each)}
-        named = [self._named(tokens, hit) for hit in hits]
+        completed = {index for each in shared for index in each.hit.used}
+        named = [self._named(tokens, hit) for hit in hits if completed.isdisjoint(hit.used)]
         named = [
             replace(each, confidence=each.confidence - LIMITED_DOUBT) if each.tokens in limited else each
             for each in named
@@ -229,8 +230,9 @@ class EmbeddedMatcher:
                 stated[mention.tokens] = replace(attitude, certainty=Certainty.POSSIBLE)
 
     def _are_rivals(self, one: str, other: str) -> bool:
-        kinds = {self._ontology.concept(each).kind for each in (one, other)}
-        return kinds == {Kind.DIAGNOSIS} and not self._ontology.related(one, other)
+        entries = [self._ontology.concept(each) for each in (one, other)]
+        conclude = all(is_conclusion(each) and each.kind is not Kind.NORMALITY for each in entries)
+        return conclude and not self._ontology.related(one, other)
 
     def _claim(self, mention: Mention, attitude: Attitude) -> Claim:
         concept = self._ontology.concept(mention.concept)
