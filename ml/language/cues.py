@@ -91,6 +91,7 @@ BEFORE = CueTable(CUES_BEFORE)
 AFTER = CueTable(CUES_AFTER)
 
 
+_RATHER = re.compile(r"\bplutot\b[^.;\n]{3,60}\bqu'une?\b|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan an?\b")
 _CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
 # Diagnoses given one after the other by rank: `1) … 2) …`, `first …, second …`, `d'abord …, ensuite …`.
 _NUMBERED = re.compile(
@@ -134,7 +135,7 @@ def weighing_of(folded: Folded) -> Weighing:
     """Return how a text weighs what it names."""
     text = " ".join(word for word in folded.text.split() if stem(word) not in ADVERBS)
     return Weighing(
-        ranked=any(phrase in text for phrase in COMPARISONS),
+        ranked=any(phrase in text for phrase in COMPARISONS) or bool(_RATHER.search(text)),
         chosen=bool(_NUMBERED.search(text)) or any(phrase in text for phrase in CHOICES),
         left_open=any(phrase in text for phrase in LEFT_OPEN),
         changes=tuple(folded.origin[found.start()] for found in _CHANGES.finditer(folded.text)),

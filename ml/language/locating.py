@@ -1,6 +1,6 @@
 """Joining findings to the territory they are found in: `sus-décalage ST` + `V1-V6`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ml.language.mentions import Mention
@@ -12,7 +12,6 @@ _FARTHEST_BEFORE = 40
 _FARTHEST_AFTER = 2
 _FARTHEST_OPENED = 7
 _LEADING = frozenset({"en", "in", "au", "niveau", "dan", "the", "territoir", "paroi", "sur", "de", "la"})
-_OF_ORIGIN = frozenset({Category.RHYTHM, Category.CONDUCTION})
 _SENTENCE_ENDS = frozenset({".", ";", "\n", "?", "!", ":"})
 _BARRIERS = frozenset({"avec", "with", "mais", "sans", "but", "without"})
 
@@ -25,7 +24,8 @@ class Locator:
         self._composites = {each.parts: each.id for each in ontology.concepts if len(each.parts) == 2}
         self._parts = {whole: parts for parts, whole in self._composites.items()}
         heads = frozenset(parts[0] for parts in self._composites)
-        self._heads = {concept: concept for concept in (*heads, *self._parts)}
+        self._placed = frozenset(_placed_signs(ontology)) - heads
+        self._heads = {concept: concept for concept in (*heads, *self._parts, *self._placed)}
         for each in ontology.concepts:
             general = (up for up in ontology.ancestors(each.id) if up in heads)
             if each.id not in self._heads and (head := next(general, None)) is not None:
@@ -98,7 +98,8 @@ class Locator:
             for composite in self._composites_for(kind, place)
         ]
         if not composites:
-            return [finding, *(place for place in places if not place.leads)]
+            told = finding.concept in self._placed
+            return [finding, *(replace(place, leads=False) for place in places if told or not place.leads)]
         spans = tuple(sorted({*finding.spans, *(span for place in places for span in place.spans)}))
         confidence = min(finding.confidence, *(place.confidence for place in places))
         method = finding.method if finding.method == "paraphrase" else "combined"
@@ -109,8 +110,9 @@ class Locator:
         return placed if head == finding.concept else [finding, *placed]
 
     def _locates(self, finding: Mention, place: Mention) -> bool:
-        """Say whether a place is one of a finding; leads tell nothing of where an arrhythmia comes from."""
-        return not place.leads or self._ontology.concept(finding.concept).category not in _OF_ORIGIN
+        """Say whether a place is one of a finding; leads tell nothing of where a pathway runs."""
+        conduction = self._ontology.concept(finding.concept).category is Category.CONDUCTION
+        return not (place.leads and conduction)
 
     def _composites_for(self, finding: str, place: str) -> list[str]:
         """Return the concepts for a finding in a place, or in the wider places that the place is part of."""
@@ -126,6 +128,15 @@ class Locator:
             if set(parts) <= set(places):
                 places = [place for place in places if place not in parts] + [whole]
         return self._ontology.most_specific(places)
+
+
+def _placed_signs(ontology: Ontology) -> Iterator[str]:
+    """Yield the signs that amount to something by their place: biphasic T waves in V2-V3."""
+    for concept in ontology.concepts:
+        for signs in concept.requires:
+            kinds = [ontology.concept(sign).kind for sign in signs]
+            if sorted(kinds) == [Kind.SIGN, Kind.TERRITORY]:
+                yield signs[kinds.index(Kind.SIGN)]
 
 
 def _described(tokens: Sequence[Token], findings: Mapping[int, Mention], place: Mention) -> int | None:

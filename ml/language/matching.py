@@ -28,7 +28,7 @@ from ml.language.tokens import Token, tokenise
 from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Sex, Span
 from ml.language.vocabulary import SKIPPED
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
