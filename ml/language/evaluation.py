@@ -245,7 +245,7 @@ def _confidence(
         )
         for name in names:
             verdicts[name].append((claim.confidence, right))
-    return {name: _reliability(verdicts[name]) for name in sorted(verdicts)}
+    return {name: reliability(verdicts[name]) for name in sorted(verdicts)}
 
 
 def _verdicts(
@@ -273,7 +273,7 @@ def _unfiltered(reader: AnswerReader, text: str) -> list[Claim]:
     return [claim for claim in told if claim.expression is not Expression.IMPLIED]
 
 
-def _reliability(verdicts: Sequence[tuple[float, bool]]) -> dict[str, float]:
+def reliability(verdicts: Sequence[tuple[float, bool]]) -> dict[str, float]:
     """Return how many claims, their mean confidence, how many of a hundred are right, and the mean gap."""
     bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
     for confidence, right in verdicts:

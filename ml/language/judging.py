@@ -1,6 +1,6 @@
 """The overall judgement of an answer, in the words of the teachers who described how answers go wrong.
 
-The rules, version 1, the first that applies:
+The rules, version 2, the first that applies:
 
 1. one thing affirmed and denied: `same_concept_polarity_conflict`;
 2. a number called what it is not: `measurement_semantic_conflict`;
@@ -13,7 +13,7 @@ The rules, version 1, the first that applies:
 6. another grave diagnosis without any sign for it: `critical_unsupported_wrong_diagnosis`;
 7. the expected diagnosis not named, its signs all there: `implicit_complete`, or
    `paraphrased_or_implicit_correct` when the signs are put in other words;
-8. a wider name of what is expected: `implicit_partial`;
+8. a wider name of what is expected, not stated through something else: `implicit_partial`;
 9. another diagnosis: `wrong_diagnosis`;
 10. some sign of what is expected: `implicit_partial`; else `insufficient`.
 
