@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from ml.language.normalising import Folded, stem
 from ml.language.tokens import tokenise
-from ml.language.types import Finding
+from ml.language.types import Finding, Span
 from ml.language.vocabulary import ADVERBS, CHANGES, CHOICES, COMPARISONS, CUES_AFTER, CUES_BEFORE, LEFT_OPEN
 
 
@@ -93,6 +93,7 @@ AFTER = CueTable(CUES_AFTER)
 
 _RATHER = re.compile(r"\bplutot\b[^.;\n]{3,60}\bqu'une?\b|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan an?\b")
 _CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
+_ALTERNATIONS = re.compile(r"\b(?:en )?(?:altern(?!ance electri|ans)\w*|tantot)\b[^.;\n]*")
 # Diagnoses given one after the other by rank: `1) … 2) …`, `first …, second …`, `d'abord …, ensuite …`.
 _NUMBERED = re.compile(
     r"(?:^|[,;:.\n])\s*1\s?[).:-].{3,}\b2\s?[).:-]"
@@ -118,17 +119,23 @@ class Weighing:
         Whether it says that something is not excluded.
     changes
         Where it passes from one moment or tracing to another: `puis`, `actuellement`.
+    alternations
+        Stretches of the text, to the end of their sentence, in which several things take turns.
     """
 
     ranked: bool
     chosen: bool
     left_open: bool
     changes: tuple[int, ...] = ()
+    alternations: tuple[Span, ...] = ()
 
     def parts(self, finding: Finding) -> bool:
         """Say whether a change lies between the stretches that a finding sets against each other."""
         first, last = finding.spans[0].end, finding.spans[-1].start
-        return any(first <= place < last for place in self.changes)
+        taking_turns = any(
+            each.start <= finding.spans[0].start and last < each.end for each in self.alternations
+        )
+        return taking_turns or any(first <= place < last for place in self.changes)
 
 
 def weighing_of(folded: Folded) -> Weighing:
@@ -139,4 +146,8 @@ def weighing_of(folded: Folded) -> Weighing:
         chosen=bool(_NUMBERED.search(text)) or any(phrase in text for phrase in CHOICES),
         left_open=any(phrase in text for phrase in LEFT_OPEN),
         changes=tuple(folded.origin[found.start()] for found in _CHANGES.finditer(folded.text)),
+        alternations=tuple(
+            Span(folded.origin[found.start()], folded.origin[found.end() - 1] + 1)
+            for found in _ALTERNATIONS.finditer(folded.text)
+        ),
     )

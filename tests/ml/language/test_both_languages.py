@@ -131,6 +131,15 @@ def test_infarction_in_the_past_is_no_posterior_wall(matcher: EmbeddedMatcher) -
     assert noted(matcher, "IDM post") == {"MYOCARDIAL_INFARCTION_POSTERIOR"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["PR long, alternance de conduction 3/1 et 2/1", "Long PR, alternating 3:1 and 2:1 conduction"],
+)
+def test_what_takes_turns_does_not_contradict(matcher: EmbeddedMatcher, text: str) -> None:
+    assert {"CONDUCTION_2_1", "CONDUCTION_3_1"} <= noted(matcher, text)
+    assert not matcher.match(text).findings
+
+
 @pytest.mark.parametrize("text", ["Rythme sinusal, WPW probable", "Sinus rhythm, probable WPW"])
 def test_a_normal_rhythm_is_no_rival_of_a_doubted_diagnosis(matcher: EmbeddedMatcher, text: str) -> None:
     assert not matcher.match(text).findings
