@@ -185,6 +185,12 @@ JUDGED = [
         "IMPLICIT_COMPLETE",
     ),
     (
+        "STEMI_LATERAL",
+        "Sus-décalage en DI, aVL, V5, V6 avec miroir inférieur",
+        "ST elevation in I, aVL, V5 and V6 with inferior reciprocal depression",
+        "IMPLICIT_COMPLETE",
+    ),
+    (
         "WELLENS",
         "Ondes T biphasiques en V2-V3",
         "Biphasic T waves in V2-V3",
