@@ -13,7 +13,7 @@ _STRONG = frozenset({".", ";", "\n", "(", ")", ":", ">", "!", "?"})
 _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
 _PREPOSITIONS = frozenset({"de", "d", "des", "du", "any", "of", "ni"})
 _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
-_DEFINITE = frozenset({"le", "la", "les", "l", "the"})
+_DETERMINED = frozenset({"le", "la", "les", "l", "the", "un", "une", "des", "an", "a"})
 _EITHER = frozenset({"ou", "or", "vs", "versu", "voir", "/"})
 _BETWEEN = frozenset({"entr", "between", "distinguer", "distinguish"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
@@ -21,7 +21,7 @@ _PASSED = SKIPPED | _AUXILIARIES
 _REACH = 6
 _FARTHEST = 80
 _REACH_AFTER = 4
-_LIMITED_DOUBT = 40.0
+LIMITED_DOUBT = 40.0
 _REMOTE_DOUBT = 45.0
 _SOFT_DOUBT = 40.0
 _POSSIBLE_DOUBT = 12.0
@@ -38,8 +38,8 @@ class Mentioned:
         Outermost tokens of the name, both included.
     used
         The tokens of the name itself.
-    normality
-        Whether the concept is itself a normal finding: only a negation right before it denies it.
+    closely
+        Whether only a negation right before it denies it: a normal finding, or a number.
     attached
         Whether it completes the mention before it (a territory), so that no conjunction is needed between.
     shared
@@ -51,7 +51,7 @@ class Mentioned:
     first: int
     last: int
     used: frozenset[int]
-    normality: bool = False
+    closely: bool = False
     attached: bool = False
     shared: bool = False
     shelf: str = ""
@@ -88,6 +88,11 @@ class Attitudes:
 
     def __init__(self, tokens: Sequence[Token], mentions: Sequence[Mentioned]) -> None:
         self._keys = [token.key for token in tokens]
+        self._asked = {
+            index + 1
+            for index, (one, other) in enumerate(pairwise(tokens))
+            if one.key == "?" and one.end == other.start  # `?PE`
+        }
         self._leads = {index for index, token in enumerate(tokens) if token.lead}
         self._owner = {index: mention for mention in mentions for index in mention.used}
         self._before = {cue.last: cue for cue in BEFORE.find(self._keys, self._owner)}
@@ -147,7 +152,7 @@ class Attitudes:
             return min(other.used) - 1
         if key in JOINTS:
             walk.joined = True
-            if key in {"et", "and"} and self._keys[index + 1] in _DEFINITE:
+            if key in {"et", "and"} and self._keys[index + 1] in _DETERMINED:
                 walk.denial_open = False  # `aucune onde P et les RR varient`: a clause of its own
             if key in {"et", "and", "+"} and not self._repeats_preposition(index):
                 walk.soft = _SOFT_DOUBT
@@ -185,7 +190,7 @@ class Attitudes:
             elif key in {"ou", "or", "ni", "nor"} and self._leads_to_name(index):
                 kept.update(pending)
                 pending = []
-            elif key not in SMALL_WORDS and index not in self._before and (owner is None or owner.normality):
+            elif key not in SMALL_WORDS and index not in self._before and (owner is None or owner.closely):
                 pending = []
         return frozenset(kept)
 
@@ -249,7 +254,9 @@ class Attitudes:
         return cue.last in self._before and self._next_word(cue.last + 1) in self._owner
 
     def _questioned(self, mention: Mentioned) -> bool:
-        """Say whether the phrase a mention stands in ends with a question mark."""
+        """Say whether the phrase a mention stands in ends with a question mark, or one is put to its name."""
+        if mention.first in self._asked:
+            return True
         for index in range(mention.last + 1, min(len(self._keys), mention.last + _FARTHEST)):
             key = self._keys[index]
             if key in _STRONG or key == ",":
@@ -263,14 +270,14 @@ def _takes(walk: _Walk, cue: Cue) -> bool:
     if not cue.stance.negative:
         taken, walk.doubt_open = walk.doubt_open, cue.stance is Stance.REMOTE
         return taken
-    taken = walk.denial_open and (not walk.mention.normality or (walk.plain == 0 and not walk.crossed))
+    taken = walk.denial_open and (not walk.mention.closely or (walk.plain == 0 and not walk.crossed))
     walk.denial_open = False
     return taken
 
 
 def _attitude(stances: dict[Stance, float]) -> Attitude:
     """Weigh the stances: what is said to hold `except for` something is said with less confidence."""
-    limit = _LIMITED_DOUBT if stances.pop(Stance.LIMITED, None) is not None else 0.0
+    limit = LIMITED_DOUBT if stances.pop(Stance.LIMITED, None) is not None else 0.0
     attitude = _weighed(stances)
     return Attitude(attitude.polarity, attitude.certainty, attitude.doubt + limit)
 

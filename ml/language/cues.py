@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from ml.language.normalising import Folded, stem
 from ml.language.tokens import tokenise
-from ml.language.types import Finding
+from ml.language.types import Finding, Span
 from ml.language.vocabulary import ADVERBS, CHANGES, CHOICES, COMPARISONS, CUES_AFTER, CUES_BEFORE, LEFT_OPEN
 
 
@@ -91,8 +91,18 @@ BEFORE = CueTable(CUES_BEFORE)
 AFTER = CueTable(CUES_AFTER)
 
 
+_RATHER = re.compile(r"\bplutot\b[^.;\n]{3,60}\bqu'une?\b|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan an?\b")
 _CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
-_NUMBERED = re.compile(r"\b1\s?[).].{3,}\b2\s?[).]", re.DOTALL)
+_ALTERNATIONS = re.compile(r"\b(?:en )?(?:altern(?!ance electri|ans)\w*|tantot)\b[^.;\n]*")
+# Diagnoses given one after the other by rank: `1) … 2) …`, `first …, second …`, `d'abord …, ensuite …`.
+_NUMBERED = re.compile(
+    r"(?:^|[,;:.\n])\s*1\s?[).:-].{3,}\b2\s?[).:-]"
+    r"|\bfirst(?!\W?(?:-|\s)degree)\b.{3,}\b(?:second|then)\b(?!\W?degree)"
+    r"|\b(?:d'abord|en premier)\b.+\b(?:puis|ensuite|en second)\b"
+    r"|\b(?:most likely|likeliest|plus probable|plus vraisemblable)\b.+"
+    r"\b(?:then|next|followed by|puis|suivie? de)\b",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +119,35 @@ class Weighing:
         Whether it says that something is not excluded.
     changes
         Where it passes from one moment or tracing to another: `puis`, `actuellement`.
+    alternations
+        Stretches of the text, to the end of their sentence, in which several things take turns.
     """
 
     ranked: bool
     chosen: bool
     left_open: bool
     changes: tuple[int, ...] = ()
+    alternations: tuple[Span, ...] = ()
 
     def parts(self, finding: Finding) -> bool:
         """Say whether a change lies between the stretches that a finding sets against each other."""
         first, last = finding.spans[0].end, finding.spans[-1].start
-        return any(first <= place < last for place in self.changes)
+        taking_turns = any(
+            each.start <= finding.spans[0].start and last < each.end for each in self.alternations
+        )
+        return taking_turns or any(first <= place < last for place in self.changes)
 
 
 def weighing_of(folded: Folded) -> Weighing:
     """Return how a text weighs what it names."""
     text = " ".join(word for word in folded.text.split() if stem(word) not in ADVERBS)
     return Weighing(
-        ranked=any(phrase in text for phrase in COMPARISONS),
+        ranked=any(phrase in text for phrase in COMPARISONS) or bool(_RATHER.search(text)),
         chosen=bool(_NUMBERED.search(text)) or any(phrase in text for phrase in CHOICES),
         left_open=any(phrase in text for phrase in LEFT_OPEN),
         changes=tuple(folded.origin[found.start()] for found in _CHANGES.finditer(folded.text)),
+        alternations=tuple(
+            Span(folded.origin[found.start()], folded.origin[found.end() - 1] + 1)
+            for found in _ALTERNATIONS.finditer(folded.text)
+        ),
     )

@@ -2,6 +2,7 @@
 
 Four sets, each a table: phrases linked to a concept, answers written to go wrong in known ways, real
 students' answers labelled twice by hand, and pairs of a French and an English sentence that say the same.
+On the last two, how far the reader's confidence can be believed.
 Beside them what a naive reader does: the longest names that occur in the text, everything affirmed.
 """
 
@@ -16,11 +17,12 @@ from statistics import quantiles
 from typing import Any
 
 from ml.language.batch import AnswerReader, answer_reader
+from ml.language.crosswalk import project
 from ml.language.endpoint import LanguageModelSettings
 from ml.language.foreign import ForeignOntology, read_foreign
 from ml.language.language_model import LanguageModelMatcher
 from ml.language.lexicon import name_keys
-from ml.language.matching import EmbeddedMatcher
+from ml.language.matching import EmbeddedMatcher, merged
 from ml.language.tokens import tokenise
 from ml.language.types import Claim, Consultation, Expression, LanguageHint, Reading
 from ml.language.vocabulary import SMALL_WORDS
@@ -71,6 +73,7 @@ class Report:
     judgements: dict[str, float] = field(default_factory=dict)
     answers: dict[str, dict[str, float]] = field(default_factory=dict)
     pairs: dict[str, dict[str, float]] = field(default_factory=dict)
+    confidence: dict[str, dict[str, float]] = field(default_factory=dict)
     speed: dict[str, float] = field(default_factory=dict)
 
     def text(self) -> str:
@@ -108,6 +111,7 @@ def evaluate(data: Path, labels: Path = LABELS, model: LanguageModelSettings | N
         judgements=_judgements(data / "responses.dev.jsonl", labels, ours),
         answers=_answers(data / "student-answers.dev.jsonl", labels, theirs, naive) | helped,
         pairs=_pairs(labels / "pairs.jsonl", ours),
+        confidence=_confidence(data / "student-answers.dev.jsonl", labels, theirs, ours),
         speed=_speed(data / "student-answers.dev.jsonl", ours),
     )
 
@@ -178,15 +182,8 @@ def _answers(
     Right is what both stated; what only one of them did is left out of account. The first half of the
     labelled answers was looked at while the rules were made, the second never.
     """
-    texts = {(row["student"], row["case"]): row["text"] for row in _rows(path)}
-    passes = [
-        {
-            (row["student"], row["case"]): {(each["concept"], each["polarity"]) for each in row["claims"]}
-            for row in _rows(labels / f"student-answers.{name}.jsonl")
-        }
-        for name in ("first", "second")
-    ]
-    first, second = passes
+    texts = _texts(path)
+    first, second = _passes(labels)
     agreement, counted = (
         Counts(),
         {name: Counts() for name in ("seen half", "unseen half", "all", "naive, all")},
@@ -227,15 +224,96 @@ def answers_with_model(
     return kept | {"questions to the model": told}
 
 
+def _texts(path: Path) -> dict[tuple[str, str], str]:
+    return {(row["student"], row["case"]): row["text"] for row in _rows(path)}
+
+
+def _passes(labels: Path) -> list[dict[tuple[str, str], set[Statement]]]:
+    """Return what each of the two annotators read in the labelled answers."""
+    return [
+        {
+            (row["student"], row["case"]): _listed(row)
+            for row in _rows(labels / f"student-answers.{name}.jsonl")
+        }
+        for name in ("first", "second")
+    ]
+
+
+def _listed(row: dict[str, Any]) -> set[Statement]:
+    return {(each["concept"], each["polarity"]) for each in row["claims"]}
+
+
 def _pairs(path: Path, reader: AnswerReader) -> dict[str, dict[str, float]]:
     """Return the same for sentences said in both languages; every other pair was looked at."""
     counted = {f"{language}, {half}": Counts() for half in ("seen", "unseen") for language in ("fr", "en")}
     for number, row in enumerate(_rows(path)):
-        expected = {(each["concept"], each["polarity"]) for each in row["claims"]}
+        expected = _listed(row)
         for language in ("fr", "en"):
             half = "unseen" if number % 2 else "seen"
             counted[f"{language}, {half}"].add(expected, _statements(_stated(reader, row[language])))
     return {name: counts.row() for name, counts in counted.items()}
+
+
+def _confidence(
+    path: Path, labels: Path, theirs: AnswerReader, ours: AnswerReader
+) -> dict[str, dict[str, float]]:
+    """Return how sure the reader was and how often it was right, and the gap between the two (ECE).
+
+    On every labelled answer and pair; what is implied is left out, for the labels say only what is stated.
+    """
+    verdicts: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for half, claim, right in _verdicts(path, labels, theirs, ours):
+        low = int(min(claim.confidence, 99)) // 10 * 10
+        names = (
+            half,
+            f"{low}-{low + 10}",
+            f"method {claim.method}",
+            claim.expression.value,
+            claim.certainty.value,
+        )
+        for name in names:
+            verdicts[name].append((claim.confidence, right))
+    return {name: reliability(verdicts[name]) for name in sorted(verdicts)}
+
+
+def _verdicts(
+    path: Path, labels: Path, theirs: AnswerReader, ours: AnswerReader
+) -> Iterator[tuple[str, Claim, bool]]:
+    """Yield every claim made on labelled texts, with the half it belongs to and whether it is right."""
+    texts, (first, second) = _texts(path), _passes(labels)
+    for number, key in enumerate(first):
+        half = "seen half" if number < len(first) / 2 else "unseen half"
+        for claim in _unfiltered(theirs, texts[key]):
+            statement = (claim.concept, claim.polarity.value)
+            if statement not in first[key] ^ second[key]:
+                yield half, claim, statement in first[key]
+    for number, row in enumerate(_rows(labels / "pairs.jsonl")):
+        for text in (row["fr"], row["en"]):
+            for claim in _unfiltered(ours, text):
+                right = (claim.concept, claim.polarity.value) in _listed(row)
+                yield "unseen half" if number % 2 else "seen half", claim, right
+
+
+def _unfiltered(reader: AnswerReader, text: str) -> list[Claim]:
+    """Return what is read in a text, however unsure."""
+    claims = reader.matcher.match(text).claims
+    told = merged(project(claims, reader.crosswalk)) if reader.crosswalk else claims
+    return [claim for claim in told if claim.expression is not Expression.IMPLIED]
+
+
+def reliability(verdicts: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """Return how many claims, their mean confidence, how many of a hundred are right, and the mean gap."""
+    bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for confidence, right in verdicts:
+        bins[int(min(confidence, 99)) // 10].append((confidence, right))
+    gap = sum(abs(sum(sure - 100 * right for sure, right in each)) for each in bins.values())
+    count = len(verdicts)
+    return {
+        "claims": count,
+        "confidence": sum(sure for sure, _ in verdicts) / count,
+        "right": 100 * sum(right for _, right in verdicts) / count,
+        "ece": gap / count,
+    }
 
 
 def _speed(path: Path, reader: AnswerReader) -> dict[str, float]:

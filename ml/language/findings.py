@@ -48,8 +48,15 @@ class Findings:
         for claim in affirmed:
             for other in (each for each in claims if each.confidence >= FIRM_CONFIDENCE):
                 denied = self._denied(other)
-                if denied is not None and self._ontology.within(claim.concept, denied):
+                if denied is None or not self._ontology.within(claim.concept, denied):
+                    continue
+                if other.polarity is Polarity.ABSENT or self._is_same_sort(claim.concept, denied):
                     yield _finding(FindingKind.POLARITY_CONFLICT, claim, other)
+
+    def _is_same_sort(self, claimed: str, denied: str) -> bool:
+        """Say whether what an absence denies is the thing itself; a flat ST denies no STEMI, it errs."""
+        conclusion = is_conclusion(self._ontology.concept(claimed))
+        return not (conclusion and self._ontology.concept(denied).kind is Kind.SIGN)
 
     def _denied(self, claim: Claim) -> str | None:
         """Return what a claim denies, be it by stating the concept of its absence."""
@@ -107,7 +114,9 @@ class Findings:
     def _are_denials(self, one: Concept, other: Concept) -> bool:
         """Say whether one states the absence of the other: that is a conflict of polarity."""
         return any(
-            denied is not None and self._ontology.within(claimed.id, denied)
+            denied is not None
+            and self._ontology.within(claimed.id, denied)
+            and self._is_same_sort(claimed.id, denied)
             for claimed, denied in (
                 (one, self._ontology.denied_by(other.id)),
                 (other, self._ontology.denied_by(one.id)),
@@ -143,7 +152,8 @@ class Findings:
 
     def _differential(self, claims: Sequence[Claim], weighing: Weighing) -> Iterator[Finding]:
         """Yield the diagnoses that are weighed against each other, or against something left open."""
-        weighed = [claim for claim in claims if self._is_weighed(claim)]
+        compares = weighing.ranked or weighing.chosen or weighing.left_open
+        weighed = [claim for claim in claims if self._is_weighed(claim, signs=compares)]
         doubted = [claim for claim in weighed if claim.certainty in _DOUBTED]
         rivals = self._rivals(weighed, weighed if weighing.chosen else doubted)
         if len(rivals) < 2 and not (doubted and weighing.left_open):
@@ -156,20 +166,31 @@ class Findings:
             tuple(sorted({span for claim in told for span in claim.spans})),
         )
 
-    def _is_weighed(self, claim: Claim) -> bool:
-        """Say whether a claim is a conclusion the text holds, doubts, or considered and dropped."""
-        stated = claim.expression is not Expression.IMPLIED and self._is_diagnosis(claim)
+    def _is_weighed(self, claim: Claim, *, signs: bool) -> bool:
+        """Say whether a claim is a conclusion the text holds, doubts, or considered and dropped.
+
+        With `signs`, extrasystoles count too: `Mobitz 2 plutôt que des ESA bloquées`.
+        """
+        entry = self._ontology.concept(claim.concept)
+        counts = is_conclusion(entry) or (signs and _is_ectopy(entry))
+        stated = claim.expression is not Expression.IMPLIED and counts
         return stated and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
+
+    def _are_rivals(self, one: Claim, other: Claim) -> bool:
+        """Say whether two claims compete; a normal rhythm does only with what it excludes."""
+        if self._ontology.related(one.concept, other.concept):
+            return False
+        entries = [self._ontology.concept(each.concept) for each in (one, other)]
+        return self._ontology.exclude_each_other(one.concept, other.concept) or all(
+            each.kind is not Kind.NORMALITY for each in entries
+        )
 
     def _rivals(self, weighed: Sequence[Claim], doubted: Sequence[Claim]) -> list[Claim]:
         """Return the claims that stand against another, where at least one of the two is doubted."""
         return [
             one
             for one in weighed
-            if any(
-                not self._ontology.related(one.concept, other.concept)
-                for other in (weighed if one in doubted else doubted)
-            )
+            if any(self._are_rivals(one, other) for other in (weighed if one in doubted else doubted))
         ]
 
 
@@ -192,6 +213,12 @@ def _is_overall(one: Concept, other: Concept) -> bool:
     """Say whether one calls the tracing normal as a whole and the other is a diagnosis that matters."""
     normal = one.kind is Kind.NORMALITY and one.category is Category.NORMAL and bool(one.requires)
     return normal and other.kind is Kind.DIAGNOSIS and other.severity not in {None, Severity.MINOR}
+
+
+def _is_ectopy(concept: Concept) -> bool:
+    """Say whether a concept is one sort of a disturbance of the rhythm that counts as a sign."""
+    graded = concept.severity is not None and bool(concept.parents)
+    return concept.kind is Kind.SIGN and concept.category is Category.RHYTHM and graded
 
 
 def is_conclusion(concept: Concept) -> bool:

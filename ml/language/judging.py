@@ -1,6 +1,6 @@
 """The overall judgement of an answer, in the words of the teachers who described how answers go wrong.
 
-The rules, version 1, the first that applies:
+The rules, version 2, the first that applies:
 
 1. one thing affirmed and denied: `same_concept_polarity_conflict`;
 2. a number called what it is not: `measurement_semantic_conflict`;
@@ -13,7 +13,7 @@ The rules, version 1, the first that applies:
 6. another grave diagnosis without any sign for it: `critical_unsupported_wrong_diagnosis`;
 7. the expected diagnosis not named, its signs all there: `implicit_complete`, or
    `paraphrased_or_implicit_correct` when the signs are put in other words;
-8. a wider name of what is expected: `implicit_partial`;
+8. a wider name of what is expected, not stated through something else: `implicit_partial`;
 9. another diagnosis: `wrong_diagnosis`;
 10. some sign of what is expected: `implicit_partial`; else `insufficient`.
 
@@ -144,7 +144,7 @@ class _Answer:
 
     def rest(self) -> Judgment:
         """Judge an answer that neither names nor amounts to what is expected."""
-        held = covered(self._affirmed, self._ontology)
+        held = covered([claim for claim in self._affirmed if not self._excludes(claim)], self._ontology)
         wider = {up for target in self._targets for up in self._ontology.ancestors(target)}
         if any(each in held and is_conclusion(self._ontology.concept(each)) for each in wider):
             return Judgment.IMPLICIT_PARTIAL
@@ -158,6 +158,10 @@ class _Answer:
         if any(each in held for target in self._targets for each in self._picture(target)):
             return Judgment.IMPLICIT_PARTIAL
         return Judgment.INSUFFICIENT
+
+    def _excludes(self, claim: Claim) -> bool:
+        """Say whether a claim is another thing than what is expected: `flutter` is no part of `FA`."""
+        return any(self._ontology.exclude_each_other(claim.concept, target) for target in self._targets)
 
     def _is_recognisable(self, concept: str) -> bool:
         """Say whether a diagnosis is one a tracing shows, not the background of the patient."""

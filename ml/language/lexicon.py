@@ -1,9 +1,10 @@
 """Every name of every concept, arranged so that a text can be searched for all of them at once."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -125,18 +126,19 @@ class Lexicon:
         return str(close[0][0]) if len(close[0][0]) >= 5 else None
 
     def hits(
-        self, tokens: Sequence[Token], hint: LanguageHint, values: Container[int] = frozenset()
+        self, tokens: Sequence[Token], hint: LanguageHint, values: Mapping[int, int] = MappingProxyType({})
     ) -> list[Hit]:
         """Find the names in a text, the longest first claiming their tokens, in text order.
 
         Parameters
         ----------
         values
-            Tokens that are a measured value and its unit: a name goes on beyond them (`PR à 220 ms court`).
+            Tokens that are a measured value and its unit, with the place where its measurement begins: a name
+            goes on beyond them (`PR à 220 ms court`), one that begins the measurement over a comma too.
         """
         keys, typos = self._keys(tokens)
         found = [
-            *(hit for start in range(len(keys)) for hit in self._walk(keys, typos, start, values)),
+            *self._walks(tokens, keys, typos, values),
             *self._windows(keys, typos),
         ]
         allowed = [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
@@ -155,10 +157,21 @@ class Lexicon:
         language = self._names[keys][1]
         return hint == "auto" or language is None or language == hint or len(keys) > 1 or len(keys[0]) > 3
 
+    def _walks(
+        self, tokens: Sequence[Token], keys: list[str], typos: frozenset[int], values: Mapping[int, int]
+    ) -> Iterator[Hit]:
+        for start, token in enumerate(tokens):
+            commas = {
+                index + 1
+                for index, begins in values.items()
+                if index >= start and begins <= token.start and keys[index + 1 : index + 2] in ([","], ["("])
+            }
+            yield from self._walk(keys, typos, start, commas.union(values))
+
     def _walk(
         self, keys: list[str], typos: frozenset[int], start: int, values: Container[int]
     ) -> Iterator[Hit]:
-        """Follow names word by word from one place, passing over small words between."""
+        """Follow names word by word from one place, passing over small words between, and over values."""
         stack = [(self._trie, start, _Path())]
         while stack:
             node, index, path = stack.pop()
@@ -181,9 +194,12 @@ class Lexicon:
             if key not in self.vocabulary:
                 continue
             window: list[int] = []
+            denied = False
             for index in range(start, min(len(keys), start + 2 * _LONGEST_WINDOW)):
-                if keys[index] in self.vocabulary:
+                if keys[index] in self.vocabulary and keys[index] not in INNER_NEGATIONS:
                     window.append(index)
+                elif keys[index] in INNER_NEGATIONS and not self._is_name(keys, window):
+                    denied = True
                 elif keys[index] not in SKIPPED or keys[index] in INNER_NEGATIONS:
                     break
                 if len(window) > _LONGEST_WINDOW:
@@ -191,7 +207,11 @@ class Lexicon:
                 name = self._unordered.get(tuple(sorted(keys[each] for each in window)))
                 if name and len(window) > 1:
                     skipped = index + 1 - start - len(window)
-                    yield self._hit(name, _Path(tuple(window), skipped), typos, "order")
+                    yield self._hit(name, _Path(tuple(window), skipped, denied), typos, "order")
+
+    def _is_name(self, keys: Sequence[str], window: Sequence[int]) -> bool:
+        """Say whether words are a name already: what `LBBB not complete` denies is what follows."""
+        return tuple(keys[each] for each in window) in self._names
 
     def _hit(self, name: tuple[str, ...], path: _Path, typos: frozenset[int], method: str) -> Hit:
         wrong = len(typos.intersection(path.used))
@@ -206,12 +226,11 @@ class Lexicon:
 
 
 def _joins_skipped(keys: Sequence[str], index: int) -> bool:
-    """Say whether an `and` stands between two adjectives that may be passed over."""
+    """Say whether an `and` or a stroke stands between two adjectives that may be passed over."""
     return (
-        keys[index] in {"et", "and"}
+        keys[index] in {"et", "and", "/"}
         and 0 < index < len(keys) - 1
-        and keys[index - 1] in TRANSPARENT
-        and keys[index + 1] in TRANSPARENT
+        and {keys[index - 1], keys[index + 1]} <= (SKIPPED if keys[index] == "/" else TRANSPARENT)
     )
 
 

@@ -1,10 +1,10 @@
 """Joining findings to the territory they are found in: `sus-décalage ST` + `V1-V6`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ml.language.mentions import Mention
-from ml.language.ontology import Kind, Ontology
+from ml.language.ontology import Category, Kind, Ontology
 from ml.language.tokens import Token
 
 _LONE_PENALTY = 30.0
@@ -12,6 +12,7 @@ _FARTHEST_BEFORE = 40
 _FARTHEST_AFTER = 2
 _FARTHEST_OPENED = 7
 _LEADING = frozenset({"en", "in", "au", "niveau", "dan", "the", "territoir", "paroi", "sur", "de", "la"})
+_SENTENCE_ENDS = frozenset({".", ";", "\n", "?", "!", ":"})
 _BARRIERS = frozenset({"avec", "with", "mais", "sans", "but", "without"})
 
 
@@ -23,7 +24,8 @@ class Locator:
         self._composites = {each.parts: each.id for each in ontology.concepts if len(each.parts) == 2}
         self._parts = {whole: parts for parts, whole in self._composites.items()}
         heads = frozenset(parts[0] for parts in self._composites)
-        self._heads = {concept: concept for concept in (*heads, *self._parts)}
+        self._placed = frozenset(_placed_signs(ontology)) - heads
+        self._heads = {concept: concept for concept in (*heads, *self._parts, *self._placed)}
         for each in ontology.concepts:
             general = (up for up in ontology.ancestors(each.id) if up in heads)
             if each.id not in self._heads and (head := next(general, None)) is not None:
@@ -80,12 +82,14 @@ class Locator:
             if last < (start := findings[index].tokens[0]) <= last + reach
             and _same_phrase(tokens[last + 1 + opens : start], leads, last + 1 + opens)
         ]
-        return min(after, key=lambda index: findings[index].tokens, default=None)
+        if not after:
+            return _described(tokens, findings, place)
+        return min(after, key=lambda index: findings[index].tokens)
 
     def _joined(self, finding: Mention, places: list[Mention]) -> list[Mention]:
         if not places:
             return [finding]
-        named = [each.concept for each in places]
+        named = [each.concept for each in places if self._locates(finding, each)]
         head = self._heads[finding.concept]
         kind, own = self._parts.get(head, (head, ""))
         composites = [
@@ -94,14 +98,21 @@ class Locator:
             for composite in self._composites_for(kind, place)
         ]
         if not composites:
-            return [finding, *(place for place in places if not place.leads)]
+            told = finding.concept in self._placed
+            return [finding, *(replace(place, leads=False) for place in places if told or not place.leads)]
         spans = tuple(sorted({*finding.spans, *(span for place in places for span in place.spans)}))
         confidence = min(finding.confidence, *(place.confidence for place in places))
+        method = finding.method if finding.method == "paraphrase" else "combined"
         placed = [
-            replace(finding, concept=concept, spans=spans, confidence=confidence, method="combined")
+            replace(finding, concept=concept, spans=spans, confidence=confidence, method=method)
             for concept in dict.fromkeys(composites)
         ]
         return placed if head == finding.concept else [finding, *placed]
+
+    def _locates(self, finding: Mention, place: Mention) -> bool:
+        """Say whether a place is one of a finding; leads tell nothing of where a pathway runs."""
+        conduction = self._ontology.concept(finding.concept).category is Category.CONDUCTION
+        return not (place.leads and conduction)
 
     def _composites_for(self, finding: str, place: str) -> list[str]:
         """Return the concepts for a finding in a place, or in the wider places that the place is part of."""
@@ -117,6 +128,29 @@ class Locator:
             if set(parts) <= set(places):
                 places = [place for place in places if place not in parts] + [whole]
         return self._ontology.most_specific(places)
+
+
+def _placed_signs(ontology: Ontology) -> Iterator[str]:
+    """Yield the signs that amount to something by their place: biphasic T waves in V2-V3."""
+    for concept in ontology.concepts:
+        for signs in concept.requires:
+            kinds = [ontology.concept(sign).kind for sign in signs]
+            if sorted(kinds) == [Kind.SIGN, Kind.TERRITORY]:
+                yield signs[kinds.index(Kind.SIGN)]
+
+
+def _described(tokens: Sequence[Token], findings: Mapping[int, Mention], place: Mention) -> int | None:
+    """Return the one finding put in other words in a place's sentence: such a tale runs over its commas."""
+    around = [
+        index
+        for index, each in findings.items()
+        if each.method == "paraphrase"
+        and not any(
+            token.mark and token.key in _SENTENCE_ENDS
+            for token in tokens[min(each.tokens[0], place.tokens[0]) : max(each.tokens[-1], place.tokens[-1])]
+        )
+    ]
+    return around[0] if len(around) == 1 else None
 
 
 def _opens_clause(tokens: Sequence[Token], first: int, last: int) -> bool:

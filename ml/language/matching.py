@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from ml.language.attitude import Attitude, Attitudes, Mentioned
+from ml.language.attitude import LIMITED_DOUBT, Attitude, Attitudes, Mentioned
 from ml.language.cues import weighing_of
-from ml.language.findings import Findings
+from ml.language.findings import Findings, is_conclusion
 from ml.language.implying import FIRM_CONFIDENCE, Implications
 from ml.language.lexicon import Hit, Lexicon
-from ml.language.lists import shared_names
+from ml.language.lists import Shared, shared_names
 from ml.language.locating import Locator
 from ml.language.meanings import Meanings, sex_told
 from ml.language.measuring import Measured, measure
@@ -28,7 +28,7 @@ from ml.language.tokens import Token, tokenise
 from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Sex, Span
 from ml.language.vocabulary import SKIPPED
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
@@ -120,22 +120,47 @@ class EmbeddedMatcher:
         sex: Sex | None,
     ) -> list[Mention]:
         values = {
-            index
+            index: each.measurement.span.start
             for each in measured
-            for index in tokens_within(tokens, Span(each.number.start, each.measurement.span.end))
+            for index, token in enumerate(tokens)
+            if each.number.start <= token.start and token.end <= each.measurement.span.end
         }
         hits = self._lexicon.hits(tokens, language, values)
-        mentions = [self._named(tokens, hit) for hit in hits]
-        mentions += [
-            replace(self._named(tokens, shared.hit), like=shared.neighbour.used)
-            for shared in shared_names(self._lexicon, tokens, hits)
-        ]
+        mentions = self._listed(tokens, hits)
         meant = list(self._interpreted(tokens, measured, {each.concept for each in mentions}, sex))
         said_better = {up for each in meant for up in self._meanings.wider(each.concept)}
         mentions = [each for each in mentions if each.concept not in said_better] + meant
         mentions += self._led(folded, tokens)
         mentions += self._otherwise(folded, tokens, mentions)
         return self._locator.located(tokens, mentions)
+
+    def _listed(self, tokens: Sequence[Token], hits: Sequence[Hit]) -> list[Mention]:
+        """Return what is named, and what lists name with the words of a neighbour.
+
+        What is normal in one place of a list and not in the next (`T positives en V5, négatives en V2`) is
+        said with less confidence.
+        """
+        shared = [
+            each
+            for each in shared_names(self._lexicon, tokens, hits)
+            if each.joined or not self._ontology.within(each.neighbour.concept, each.hit.concept)
+        ]
+        limited = {each.neighbour.used for each in shared if self._is_exception(each)}
+        completed = {index for each in shared for index in each.hit.used}
+        named = [self._named(tokens, hit) for hit in hits if completed.isdisjoint(hit.used)]
+        named = [
+            replace(each, confidence=each.confidence - LIMITED_DOUBT) if each.tokens in limited else each
+            for each in named
+        ]
+        return named + [
+            replace(self._named(tokens, each.hit), like=each.neighbour.used)
+            for each in shared
+            if each.joined or not self._ontology.exclude_each_other(each.hit.concept, each.neighbour.concept)
+        ]
+
+    def _is_exception(self, shared: Shared) -> bool:
+        normal = self._ontology.concept(shared.neighbour.concept).kind is Kind.NORMALITY
+        return normal and self._ontology.exclude_each_other(shared.hit.concept, shared.neighbour.concept)
 
     def _named(self, tokens: Sequence[Token], hit: Hit) -> Mention:
         confidence = _NAMED_CONFIDENCE - hit.penalty
@@ -194,7 +219,7 @@ class EmbeddedMatcher:
             mention.tokens[0],
             mention.tokens[-1],
             frozenset(mention.tokens),
-            normality=kind is Kind.NORMALITY,
+            closely=kind is Kind.NORMALITY or mention.method == "measured",
             attached=kind in {Kind.TERRITORY, Kind.QUALIFIER} or mention.method == "measured",
             shared=mention.like is not None,
             shelf=self._ontology.concept(mention.concept).category,
@@ -210,8 +235,9 @@ class EmbeddedMatcher:
                 stated[mention.tokens] = replace(attitude, certainty=Certainty.POSSIBLE)
 
     def _are_rivals(self, one: str, other: str) -> bool:
-        kinds = {self._ontology.concept(each).kind for each in (one, other)}
-        return kinds == {Kind.DIAGNOSIS} and not self._ontology.related(one, other)
+        entries = [self._ontology.concept(each) for each in (one, other)]
+        conclude = all(is_conclusion(each) and each.kind is not Kind.NORMALITY for each in entries)
+        return conclude and not self._ontology.related(one, other)
 
     def _claim(self, mention: Mention, attitude: Attitude) -> Claim:
         concept = self._ontology.concept(mention.concept)

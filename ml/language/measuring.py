@@ -36,13 +36,17 @@ _NAMED = {
     ),
     "pr": rf"\b(?:pr|pq)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qrs": (
-        rf"\b(?:qrs\b{_gap(45)}|(?:bbg|bbd|lbbb|rbbb|bloc de branche (?:gauche|droite?))"
+        rf"\b(?:qrs\b{_gap(45)}"
+        r"|(?:bbg|bbd|lbbb|rbbb|biv|ivcd|bloc intraventriculaire|bloc de branche (?:gauche|droite?))"
         rf"(?: complete?| incomplete?| a| de)*\s(?=\d+\s?ms)){_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
     ),
     "qtc": rf"\b(?:qt\s?/\s?qtc|qtc|qt corrige|corrected qt)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "qt": rf"(?<!/)\bqt\b(?!\s?/|\s?corrige){_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "p_duration": rf"\bondes? p\b{_gap(30)}{_NUMBER}{_UPTO}\s?(?P<unit>ms\b)",
-    "sokolow": rf"\bsokolow\b{_gap(40)}{_NUMBER}\s?(?P<unit>mm\b|mv\b)?",
+    "sokolow": (
+        rf"(?:\bsokolow\b|\bs\s?v1\s?\+\s?r\s?v[56](?:\s?(?:ou|or)\s?v6)?){_gap(40)}{_NUMBER}"
+        r"\s?(?P<unit>mm\b|mv\b)?"
+    ),
     "rate": (
         rf"\b(?:fc|frequence|heart rate|ventricular rate|rate|hr|vr)\b"
         rf"(?: (?:ventriculaire|cardiaque|moyenne))*"
@@ -52,8 +56,12 @@ _NAMED = {
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
-    r"\b(?:sinusal|regulier|echappement (?:jonctionnel|ventriculaire)) a "
-    rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|ans|[:/]\s?\d|[.,]?\d))"
+    r"\b(?:sinusal|regulier|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
+    r"|echappement (?:jonctionnel|ventriculaire)|qrs|ventricul(?:es|aire|ar)(?: rate)?"
+    r"|(?:sinus|junctional) rhythm|afi?b?|atrial fibrillation|escape(?: rhythm)?|nsr|sr"
+    r"|complexes|ondes? p|p waves?|oreillettes|atria)"
+    r"(?: (?:a|at|of|around|about|environ|autour de|vers|approximately))*[ ~]+"
+    rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|sec|ans|deg|[:/]\s?\d|[.,]?\d))"
 )
 _UNITS = {"pr": "ms", "qrs": "ms", "qtc": "ms", "qt": "ms", "p_duration": "ms", "axis": "°", "sokolow": "mm"}
 _PLAUSIBLE = {
@@ -66,7 +74,7 @@ _PLAUSIBLE = {
     "sokolow": (5, 90),
     "rate": (15, 350),
 }
-_ATRIAL = re.compile(r"atrial|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves")
+_ATRIAL = re.compile(r"atrial|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves|p waves|\batria\b")
 _NO_HEART = re.compile(
     r"\b(?:fr|frequence respiratoire|respiratory rate|spo2|sat|ta|pas|temperature)\b[^,;.\n]{0,12}$"
 )

@@ -66,7 +66,10 @@ def stem(word: str) -> str:
         return word
     if word.endswith("aux") and len(word) > 4:
         return word[:-3] + "al"
-    cut = word.rstrip("sx") if len(word.rstrip("sx")) >= 3 else word
+    if word.endswith("ities"):
+        return word[:-3] + "y"
+    plural = word[:-1] if word.endswith("ux") else word.rstrip("s")
+    cut = plural if len(plural) >= 3 else word
     if cut.endswith(("if", "ive")):
         return cut[: cut.rindex("i")] + "iv"
     return cut.rstrip("e") if len(cut.rstrip("e")) >= 3 else cut

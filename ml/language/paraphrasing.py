@@ -47,6 +47,7 @@ class Paraphrases:
         if not self._groups:
             return
         sentences = _sentences(tokens)
+        told: set[tuple[str, int]] = set()
         for pattern, groups in self._places(folded, tokens).items():
             concept, size = self._patterns[pattern]
             if len(groups) < size:
@@ -57,7 +58,8 @@ class Paraphrases:
                     for number in range(size)
                 ]
                 chosen = _closest(within)
-                if chosen is not None:
+                if chosen is not None and (concept, first) not in told:
+                    told.add((concept, first))
                     span = Span(tokens[chosen[0]].start, tokens[chosen[-1]].end)
                     yield Mention(concept, chosen, (span,), "paraphrase", _CONFIDENCE)
                     break

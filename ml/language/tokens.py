@@ -9,7 +9,15 @@ from ml.language.vocabulary import EQUAL, JOINTS, PREFIXES, UNJOINED
 
 _PATTERN = re.compile(
     r"""
-    (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$)|\s+(?:ant|inf|lat|sep|post|apic|circ))|rsr'?|r'|r/t|rs(?=\s?(?:[<>]|en\sv|v[1-9]|\d+\s?ms))|ac/fa|s1\s?q3(?:\s?t3)?))
+    (?P<cannot>\b(?:can(?:\s?not|'t)|could(?:\s?not|n't))\b)
+  | (?P<not>\b(?:do|does|did|is|are|was|were|has|have|had|would|should)n't\b)
+  | (?P<normal>\b(?:within|in|inside)\s(?:the\s)?normal\s(?:limits?|range)\b
+      |\bdans\sl(?:es|a)\s(?:limites?\sde\sla\snormale|normes?)\b)
+  | (?P<after>\bpost\b(?=[\s-]*(?!ant|inf|lat|et\b|and\b)[a-z]))
+  | (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$)|\s+(?:ant|inf|lat|sep|post|apic|circ))
+      |rsr'?|r'|r/t|rs(?=\s?(?:[<>]|en\sv|v[1-9]|\d+\s?ms))|ac/fa|s1\s?q3(?:\s?t3)?))
+  | (?P<vf>(?<=en\s)vf(?![a-z])|(?<=et\s)vf(?![a-z])|(?<=and\s)vf(?![a-z])
+      |(?<=iii[\s,/-])\s?vf(?![a-z])|(?<=[d\s]3[\s,/-])\s?vf(?![a-z]))
   | (?P<lead>(?<![a-z0-9])(?:v[1-9]r?|d(?:iii|ii|i|[123])|av[rlf]|v[rl])(?![a-z0-9]))
   | (?P<ratio>(?<![\d.,/:])(?:[1-9]\s?(?:[:/]|pour|to)\s?1(?!\d|[.,/]\d)
       |\b(?:un|deux|trois|quatre|one|two|three|four)[\s-](?:pour|to)[\s-](?:un|one)\b))
@@ -22,7 +30,7 @@ _PATTERN = re.compile(
     re.VERBOSE,
 )
 _NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
-# Words whose stem is another word: French `note` would be English `not`.
+# Words whose stem is another word: French `note` would be English `not`, `rules out` to be ruled out.
 _WHOLE = {
     "note": "noter",
     "notes": "noter",
@@ -30,6 +38,9 @@ _WHOLE = {
     "notees": "noter",
     "none": "none",
     "poste": "poste",
+    "late": "late",
+    "rules": "rules",
+    "excludes": "excludes",
 }
 _SPELT = {"un": "1", "deux": "2", "trois": "3", "quatre": "4"}
 _SPELT |= {"one": "1", "two": "2", "three": "3", "four": "4"}
@@ -85,12 +96,19 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
         if kind == "ratio":
             spelt = key.replace("-", " ").partition(" ")[0]
             key = f"{_SPELT.get(spelt, key[0])}:1"
+        elif kind in {"cannot", "not", "normal", "after"}:
+            key = kind
+        elif kind == "vf":
+            key, kind = "avf", "lead"  # the lead, not the fibrillation
         elif kind == "special":
             key = "rscomplex" if key == "rs" else key.replace(" ", "")
         elif kind == "dash":
             key = ","
         first, last = folded.origin[start], folded.origin[end - 1] + 1
-        capital = folded.source[first:last].isupper()
+        written = folded.source[first:last]
+        if written == "rS":  # a complex of a small r and a deep S, not the sinus rhythm
+            key = "rscomplex"
+        capital = written.isupper() or (last - first > 2 and written[:-1].isupper() and written[-1] == "s")
         yield Token(key, first, last, kind in {"mark", "dash"}, kind == "lead", capital), start, end
 
 
