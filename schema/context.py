@@ -17,9 +17,11 @@ from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
 from schema.policy import Actor
 from schema.services.blobs import BlobStore
+from schema.services.cache import Cache
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
+from schema.services.metering import Meter
 from schema.services.passwords import Passwords
 from schema.services.submission import Submissions
 
@@ -38,6 +40,7 @@ class Services:
     """Reads teachers' descriptions; may ask a language model."""
     blobs: BlobStore
     decoder: DecoderPool
+    cache: Cache
     doorbell: Doorbell
     clock: Callable[[], datetime]
     sign_link: Callable[[str, str], str]
@@ -65,6 +68,8 @@ class Context:
     request_id: str = ""
     translate: Callable[[str], str] = str
     """gettext in the viewer's language; the identity gives English."""
+    meter: Meter | None = None
+    """Has whoever asks pay; None where a page asks, whose operations are ours and priced at start."""
 
     @property
     def viewer(self) -> Actor:

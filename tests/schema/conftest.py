@@ -175,6 +175,7 @@ def _world(database: Database, decoder: DecoderPool, folder: Path) -> Iterator[W
         proposer=matcher,
         blobs=FolderBlobStore(folder / "blobs"),
         decoder=decoder,
+        cache=kept,
         doorbell=LocalDoorbell(),
         clock=clock,
         sign_link=lambda key, media_type: f"/blobs/{key}?type={media_type}",

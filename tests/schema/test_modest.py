@@ -3,7 +3,7 @@
 import pytest
 from graphql import get_introspection_query
 
-from schema.build import LONGEST_DOCUMENT
+from schema.documents import LONGEST_DOCUMENT
 from tests.schema.conftest import World
 
 FAN_OUT = "{ ...f0 }" + "".join(
