@@ -264,7 +264,7 @@ class _Walk:
         self, node: FieldNode, field: GraphQLField | None, kind: GraphQLCompositeType | None, inner: Weight
     ) -> tuple[int, int]:
         """Return the points of a field, and those for each item of the page that it is part of."""
-        if field is None or kind is None or kind.name.startswith("__"):
+        if field is None or kind is None or kind.name.startswith("__") or node.name.value == "__typename":
             return 1 + inner.cost, inner.per_item
         name = f"{kind.name}.{node.name.value}"
         call = READING if name in DEAR else CALL if field.args or kind is self._root else 0

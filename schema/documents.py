@@ -28,8 +28,8 @@ from schema.messages import MESSAGES
 from schema.services.metering import REFUSED, PointsSpentError
 
 LONGEST_DOCUMENT = 20_000
-MOST_TOKENS = 1_000
-MOST_FAULTS = 10
+MOST_TOKENS = 800
+MOST_FAULTS = 5
 """After so many validation gives up; each takes time to be worded."""
 REMEMBERED = 512
 """Documents; the pages have some 60."""
@@ -61,7 +61,7 @@ class Documents:
         if len(text) > LONGEST_DOCUMENT:
             raise TooMuchError("a number of characters", LONGEST_DOCUMENT)
         try:
-            return parse(text, max_tokens=MOST_TOKENS)
+            return parse(text, max_tokens=MOST_TOKENS, allow_empty_selection_sets=False)
         except RecursionError:
             raise GraphQLError("The document is nested too deeply.") from None
 

@@ -47,7 +47,8 @@ from server.site import site_of
 from server.uploads import FileDoor
 
 PATH = "/graphql"
-MAX_DOCUMENT = 1_000_000
+MAX_DOCUMENT = 200_000
+"""Bytes of any other request, and of a message over a socket: our longest text has 20,000 characters."""
 MAX_UPLOAD = 210_000_000
 """Bytes of one multipart request: a file of 200 MB with the operation around it."""
 MAX_OPERATIONS = 20
@@ -326,6 +327,8 @@ class View(GraphQL[Context, None]):
 
     def decode_json(self, data: str | bytes) -> object:
         """Read JSON in which no name is given twice: what stands before us might have read the other one."""
+        if len(data) > MAX_DOCUMENT:
+            raise json.JSONDecodeError("This is too long", "", 0)
         orjson.loads(data)  # it bounds how deep it is nested, and takes JSON only
         return json.loads(data, object_pairs_hook=_each_once)
 
@@ -352,7 +355,7 @@ def paying_context(connection: HTTPConnection) -> Context:
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) < len(pairs):
-        raise ValueError("a name is given twice")
+        raise json.JSONDecodeError("A name is given twice", "", 0)
     return read
 
 
