@@ -112,10 +112,10 @@ class Reading(SchemaExtension):
     def get_results(self) -> dict[str, Any]:
         """Return what it cost."""
         meter = self._context.meter
-        if meter is None or meter.remaining is None:
+        if meter is None or meter.standing is None:
             return {}
-        cost = {"requested": meter.requested, "limit": meter.limit, "remaining": meter.remaining}
-        return {"cost": cost}
+        limit, remaining, _reset = meter.standing
+        return {"cost": {"requested": meter.requested, "limit": limit, "remaining": remaining}}
 
     async def _pay(self, points: int) -> None:
         context = self._context

@@ -372,11 +372,10 @@ def _head(response: Response, result: ExecutionResult, meter: Meter | None) -> N
     status = next((STATUS[code] for code in codes if code in STATUS), None)
     refused = 400 if response.media_type == GRAPHQL_JSON and _is_refused(result) else 200
     response.status_code = status or refused
-    if meter is None or meter.remaining is None:
+    if meter is None or meter.standing is None:
         return
-    response.headers["X-RateLimit-Limit"] = str(meter.limit)
-    response.headers["X-RateLimit-Remaining"] = str(meter.remaining)
-    response.headers["X-RateLimit-Reset"] = str(meter.reset)
+    for name, value in zip(("Limit", "Remaining", "Reset"), meter.standing, strict=True):
+        response.headers[f"X-RateLimit-{name}"] = str(value)
     if meter.retry_after is not None:
         response.headers["Retry-After"] = str(meter.retry_after)
 

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from anyio import to_thread
 
-from schema.errors import DomainError
+from schema.errors import DomainError, ValidationFailedError
 from schema.policy import Actor
 from schema.services.cache import Bucket, Cache
 from schema.services.passwords import Passwords
@@ -14,6 +14,8 @@ from schema.services.throttle import network
 
 SECONDS = 60
 """How long an empty bucket takes to fill."""
+TRIES = 20
+"""How often an account may guess in a minute, at a join code for instance."""
 REFUSED = 100
 """Points of a document that is refused unread: it had to be parsed."""
 
@@ -50,6 +52,21 @@ def buckets_of(actor: Actor | None, address: str, points: int, passwords: Passwo
     return [Bucket(f"token:{actor.token_id}", points, SECONDS), account]
 
 
+def count_try(cache: Cache, actor: Actor, path: str) -> None:
+    """Count one of an account's guesses at what the input's `path` names.
+
+    Raises
+    ------
+    ValidationFailedError
+        After too many.
+    """
+    bucket = Bucket(f"try:{path}:{actor.account_id}", TRIES, SECONDS)
+    drawn = cache.draw(bucket, 1)
+    if not drawn.taken:
+        seconds = max(1, math.ceil((1 - drawn.left) / bucket.rate))
+        raise ValidationFailedError.of(path, "too_many_attempts", seconds=seconds)
+
+
 @dataclass
 class Meter:
     """What one request costs, and what its payer has left.
@@ -58,43 +75,36 @@ class Meter:
     ----------
     requested
         Points of what was asked; 0 until it is known.
-    remaining
-        Points left in the fullest-used bucket; None until something was paid.
+    scarcest
+        The bucket that holds the least, and how much; None until something was paid.
+    retry_after
+        Whole seconds until the request could have been paid; None when it was.
     """
 
     cache: Cache
     buckets: Sequence[Bucket]
     requested: int = 0
-    remaining: int | None = None
-    retry_after: int | None = field(default=None)
+    scarcest: tuple[Bucket, float] | None = None
+    retry_after: int | None = None
 
     @property
-    def limit(self) -> int:
-        """Return how many points the smallest bucket holds when it is full."""
-        return self.buckets[0].size
-
-    @property
-    def reset(self) -> int:
-        """Return whole seconds until the smallest bucket is full again."""
-        left = self.limit if self.remaining is None else self.remaining
-        return math.ceil((self.limit - left) / self.buckets[0].rate)
+    def standing(self) -> tuple[int, int, int] | None:
+        """Return points of the scarcest bucket when full, points left in it, and seconds until it is full."""
+        if self.scarcest is None:
+            return None
+        bucket, left = self.scarcest
+        return bucket.size, math.floor(left), math.ceil((bucket.size - left) / bucket.rate)
 
     async def pay(self, points: int) -> None:
-        """Take points from every bucket.
-
-        Raises
-        ------
-        PointsSpentError
-            When one of them holds too few.
-        """
+        """Take points from every bucket, or raise PointsSpentError at the first that holds too few."""
         self.requested = points
         await to_thread.run_sync(self._draw, points)
 
     def _draw(self, points: int) -> None:
         for bucket in self.buckets:
             drawn = self.cache.draw(bucket, points)
-            left = math.floor(drawn.left)
-            self.remaining = left if self.remaining is None else min(self.remaining, left)
+            if self.scarcest is None or drawn.left < self.scarcest[1]:
+                self.scarcest = bucket, drawn.left
             if not drawn.taken:
                 self.retry_after = max(1, math.ceil((points - drawn.left) / bucket.rate))
                 raise PointsSpentError(self.retry_after)
