@@ -21,7 +21,7 @@ from schema.services.cache import Cache
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
-from schema.services.metering import Meter
+from schema.services.metering import Meter, Purse
 from schema.services.passwords import Passwords
 from schema.services.submission import Submissions
 
@@ -51,6 +51,11 @@ class Services:
     def submissions(self) -> Submissions:
         """Return what ends attempts; it keeps its own transactions."""
         return Submissions(self.database, self.clock, self.grader)
+
+    @cached_property
+    def purse(self) -> Purse:
+        """Return what the API's requests are paid from."""
+        return Purse(self.cache)
 
     @cached_property
     def grader(self) -> Grader:

@@ -348,7 +348,7 @@ def payers_of(connection: HTTPConnection) -> list[Bucket]:
 def paying_context(connection: HTTPConnection) -> Context:
     """Return the context of a request that is paid for."""
     context = context_of(connection)
-    context.meter = Meter(context.services.cache, payers_of(connection))
+    context.meter = Meter(context.services.purse, payers_of(connection))
     return context
 
 
