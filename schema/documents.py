@@ -31,7 +31,7 @@ LONGEST_DOCUMENT = 20_000
 MOST_TOKENS = 800
 MOST_FAULTS = 5
 """After so many validation gives up; each takes time to be worded."""
-REMEMBERED = 512
+REMEMBERED = 256
 """Documents; the pages have some 60."""
 
 
@@ -103,7 +103,8 @@ class Reading(SchemaExtension):
     async def on_validate(self) -> AsyncIterator[None]:
         """Price, have it paid for, validate."""
         context = self.execution_context
-        points = self._documents.price(context.query or "", context.operation_name, context.variables)
+        named = context._provided_operation_name  # noqa: SLF001 - its public name falls back on the first one
+        points = self._documents.price(context.query or "", named, context.variables)
         self._priced = True
         await self._pay(points)
         context.pre_execution_errors = self._documents.faults(context.query or "")

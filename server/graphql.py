@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterable
 from copy import copy
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
-from starlette.status import HTTP_405_METHOD_NOT_ALLOWED
+from starlette.status import HTTP_403_FORBIDDEN, HTTP_405_METHOD_NOT_ALLOWED
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
@@ -55,6 +56,10 @@ MAX_OPERATIONS = 20
 """Queries and subscriptions under way at once over one socket."""
 MOST_AT_ONCE = 50
 """Requests of one client under way at once in one process."""
+MOST_SOCKETS = 50
+"""Sockets of one client open at once in one process."""
+FIRST_MESSAGE = timedelta(seconds=10)
+"""How long a socket may stay silent before `connection_init`."""
 MOST_MESSAGES, MESSAGES_S = 200, 20.0
 """Messages over one socket at once, and the seconds in which as many more are let in."""
 LOOK_AGAIN_S = 60.0
@@ -105,10 +110,13 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         """Take the API token a browser's script cannot send as a header; one that is not good ends it."""
+        if self.connection_init_received:  # a second one, which Strawberry closes the socket for
+            await super().handle_connection_init(message)
+            return
         payload = message.get("payload")
         token = payload.get("authorization") if isinstance(payload, dict) else None
         if isinstance(token, str):
-            self._connection.scope["state"]["authorization"] = token
+            self._connection.scope.setdefault("state", {})["authorization"] = token
             await look_again(self._connection)
         known = visitor_of(self._connection).actor
         if known is None and bearer_token(self._connection) is not None:
@@ -117,6 +125,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         await super().handle_connection_init(message)
         if known is not None:
             self._watch = asyncio.create_task(self._watching(known))
+            self._watch.add_done_callback(self._task_done)
 
     async def shutdown(self) -> None:
         """End what goes on over the socket."""
@@ -135,7 +144,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         connection = self._connection
         await look_again(connection)
         if not self._view.admits(connection, operation.query):
-            refused = GraphQLError(OWN_OPERATIONS_ONLY, extensions={"code": "BAD_REQUEST"})
+            refused = GraphQLError(OWN_OPERATIONS_ONLY, extensions={"code": "FORBIDDEN"})
             await operation.send_initial_errors([refused])
             return
         one = copy(self)
@@ -208,13 +217,15 @@ class View(GraphQL[Context, None]):
             multipart_uploads_enabled=True,
             allowed_origins=(settings.public_url,),
             max_subscriptions_per_connection=MAX_OPERATIONS,
+            connection_init_wait_timeout=FIRST_MESSAGE,
         )
         self._places = Places(MOST_AT_ONCE)
+        self._sockets = Places(MOST_SOCKETS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one connection; what cannot be executed is answered in JSON as well."""
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await self._talk(WebSocket(scope, receive, send))
             return
         request = Request(scope, receive)
         try:
@@ -224,10 +235,19 @@ class View(GraphQL[Context, None]):
             response = _fault(request, 429, "RATE_LIMITED", _("Too many requests at once."))
             response.headers["Retry-After"] = "1"
         except HTTPException as error:
-            response = _fault(request, error.status_code, "BAD_REQUEST", error.reason)
+            code = "FORBIDDEN" if error.status_code == HTTP_403_FORBIDDEN else "BAD_REQUEST"
+            response = _fault(request, error.status_code, code, error.reason)
             if error.status_code == HTTP_405_METHOD_NOT_ALLOWED:
                 response.headers["Allow"] = "POST"
         await response(scope, receive, send)
+
+    async def _talk(self, socket: WebSocket) -> None:
+        """Serve one connection that stays open."""
+        try:
+            with self._sockets.one(payers_of(socket)[0].name):
+                await self.run(socket)
+        except NoPlaceError:
+            await socket.close()
 
     def is_request_allowed(self, request: BaseRequestProtocol) -> bool:
         """Return whether the method is served; in production GET is not, whatever it asks."""
@@ -270,7 +290,7 @@ class View(GraphQL[Context, None]):
     ) -> ExecutionResult:
         """Execute a query or a mutation; Strawberry's own lets subscriptions through, to fail later."""
         if not self.admits(request, request_data.query):
-            raise HTTPException(403, OWN_OPERATIONS_ONLY)
+            raise HTTPException(HTTP_403_FORBIDDEN, OWN_OPERATIONS_ONLY)
         try:
             async with asyncio.timeout(LONGEST_EXECUTION_S):
                 result = await self.schema.execute(

@@ -15,7 +15,7 @@ from schema.services.throttle import network
 
 SECONDS = 60
 """How long an empty bucket takes to fill."""
-AHEAD, MOST_AHEAD = 20, 50_000
+AHEAD, MOST_AHEAD = 20, 20_000
 """A process draws one part in so many of a bucket ahead, and so many points at most."""
 NOTHING = (0.0, 0.0)
 CLIENTS = 10_000

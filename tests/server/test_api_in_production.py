@@ -72,7 +72,7 @@ def codes(answer: Any) -> set[str]:
 
 def test_a_stranger_may_ask_nothing_but_the_pages_operations(nobody: TestClient, strict: Application) -> None:
     refused = post(nobody, VIEWER)
-    assert (refused.status_code, codes(refused), "data" in refused.json()) == (403, {"BAD_REQUEST"}, False)
+    assert (refused.status_code, codes(refused), "data" in refused.json()) == (403, {"FORBIDDEN"}, False)
     assert post(nobody, strict.site.operations[OWN].text).status_code == 200
 
 

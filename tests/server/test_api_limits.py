@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import strawberry
 from graphql import get_introspection_query
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -125,6 +125,35 @@ def test_a_socket_pays_as_well(platform: Platform) -> None:
         assert socket.receive_json()["payload"]["extensions"]["cost"]["remaining"] == POINTS - COST
 
 
+def test_one_client_has_only_so_many_sockets(
+    app: Application, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphql, "MOST_SOCKETS", 1)
+    client = endpoint(app, settings)
+    with client.websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        assert socket.receive_json() == {"type": "connection_ack"}
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client.websocket_connect("/graphql", ["graphql-transport-ws"]),
+        ):
+            raise AssertionError("a second socket was opened")
+    with client.websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        assert socket.receive_json() == {"type": "connection_ack"}
+
+
+def test_a_socket_does_not_change_hands(app: Application, platform: Platform) -> None:
+    with TestClient(app, ADDRESS).websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        socket.receive_json()
+        header = {"authorization": platform().headers["authorization"]}
+        socket.send_json({"type": "connection_init", "payload": header})
+        with pytest.raises(WebSocketDisconnect) as caught:
+            socket.receive_json()
+    assert caught.value.code == 4429
+
+
 def test_a_socket_that_says_too_much_is_closed(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphql, "MOST_MESSAGES", 5)
     monkeypatch.setattr(graphql, "MESSAGES_S", 1e9)
@@ -185,7 +214,7 @@ class _Query:
 def endpoint(app: Application, settings: Settings) -> TestClient:
     """Return a client of a small schema's endpoint on the same site."""
     view = Endpoint(strawberry.Schema(_Query), settings)
-    alone = Application(routes=[Route("/graphql", view, methods=["POST"])])
+    alone = Application(routes=[Route("/graphql", view, methods=["POST"]), WebSocketRoute("/graphql", view)])
     alone.add_middleware(VisitorLookup)
     alone.site = alone.state.site = app.site
     return TestClient(alone, ADDRESS, headers={"sec-fetch-site": "same-origin"})
@@ -279,6 +308,15 @@ def test_an_error_of_execution_is_a_success_of_the_protocol(stranger: TestClient
     query = {"query": "{ cases { totalCount } }"}
     answer = stranger.post("/graphql", json=query, headers={"accept": NEWER})
     assert (answer.status_code, answer.json()["data"]) == (200, None)
+
+
+@pytest.mark.parametrize("name, expected", [("a", {"a": "Query"}), ("b", {"b": "Query"}), (None, None)])
+def test_of_several_operations_the_named_one_is_executed(
+    stranger: TestClient, name: str | None, expected: dict[str, str] | None
+) -> None:
+    query = "query a { a: __typename } query b { b: __typename }"
+    answer = stranger.post("/graphql", json={"query": query, "operationName": name})
+    assert answer.json().get("data") == expected
 
 
 def test_in_development_the_schema_speaks_of_itself(stranger: TestClient) -> None:
