@@ -36,23 +36,25 @@ from schema.pagination import DEFAULT_PAGE
 
 CALL = 50
 """Points of a root field, and of any that has arguments: it asks the database."""
-READING = 1_000
-"""Points of a field that reads a clinical text or hashes a password: milliseconds, where a value takes one
-thousandth of that."""
+READING, HASHING = 1_000, 20_000
+"""Points of a field that reads clinical texts, and of one that hashes a password: milliseconds and tens of
+milliseconds, where a value takes microseconds."""
 DEAR = {
-    "Query.matchConcepts",
-    "Query.gradeAnswer",
-    "Mutation.changePassword",
-    "Mutation.changeEmail",
-    "Mutation.resetPassword",
-    "Mutation.createAccount",
-    "Mutation.submitAttempt",
+    "Query.matchConcepts": READING,
+    "Query.gradeAnswer": READING,
+    "Mutation.submitAttempt": READING,
+    "Mutation.changePassword": HASHING,
+    "Mutation.changeEmail": HASHING,
+    "Mutation.resetPassword": HASHING,
+    "Mutation.createAccount": HASHING,
 }
 LIST = 10
 """Items a list is taken to have that says nothing of its size."""
 LISTS = {"Case.revisions": 100, "Session.enrolments": 100}
 """Lists that are often longer."""
 
+ENDLESS = 10**9
+"""What any larger number counts as."""
 MOST_COST = 50_000
 MOST_FIELDS = 250
 MOST_REPEATS = 20
@@ -73,7 +75,7 @@ class TooMuchError(GraphQLError):
     """A document asks for more than one request may."""
 
     def __init__(self, what: str, most: int, asked: int | None = None) -> None:
-        more = f" This one has {asked}." if asked is not None and asked < 10**9 else ""
+        more = f" This one has {asked}." if asked is not None and asked < ENDLESS else ""
         super().__init__(
             f"A request may have {what} of {most} at most.{more}",
             extensions={"code": "TOO_MUCH", "limit": most},
@@ -121,13 +123,13 @@ class Weight(NamedTuple):
 NOTHING = Weight()
 
 
-def sizes_in(variables: Mapping[str, Any] | None) -> tuple[tuple[str, int], ...]:
-    """Return what variables say about the size of lists: whole numbers, and the lengths of lists."""
-    return tuple(
-        (name, len(value) if isinstance(value, list) else max(0, int(value)))
-        for name, value in (variables or {}).items()
-        if isinstance(value, list | int) or (isinstance(value, float) and value.is_integer())
-    )
+def sizes_in(
+    operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
+) -> tuple[tuple[str, int], ...]:
+    """Return what an operation's variables say about the size of lists: whole numbers, lengths of lists."""
+    names = [each.variable.name.value for each in operation.variable_definitions or ()]
+    given = [(name, _size_in((variables or {}).get(name))) for name in names]
+    return tuple((name, size) for name, size in given if size is not None)
 
 
 def price(
@@ -267,7 +269,7 @@ class _Walk:
         if field is None or kind is None or kind.name.startswith("__") or node.name.value == "__typename":
             return 1 + inner.cost, inner.per_item
         name = f"{kind.name}.{node.name.value}"
-        call = READING if name in DEAR else CALL if field.args or kind is self._root else 0
+        call = DEAR.get(name, CALL if field.args or kind is self._root else 0)
         one = 1 + inner.cost
         if "first" in field.args:
             return call + one + self._page(node) * inner.per_item, 0
@@ -299,6 +301,14 @@ class _Walk:
         return kind if is_composite_type(kind) else None
 
 
+def _size_in(value: Any) -> int | None:
+    if isinstance(value, list):
+        return len(value)
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return min(max(0, int(value)), ENDLESS)
+    return None
+
+
 def _defaults(operation: OperationDefinitionNode) -> dict[str, int]:
     sizes = {
         each.variable.name.value: _size_of(each.default_value)
@@ -314,4 +324,4 @@ def _size_of(value: Any) -> int | None:
     if not isinstance(value, IntValueNode):
         return None
     digits = value.value.lstrip("-")
-    return int(digits) if len(digits) < 10 else 10**9  # the text of a number may be endless
+    return int(digits) if len(digits) < 10 else ENDLESS  # the text of a number may be endless

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
     get_operation_ast,
     parse,
     specified_rules,
@@ -55,7 +56,8 @@ class Documents:
 
     def price(self, text: str, operation_name: str | None, variables: dict[str, Any] | None) -> int:
         """Return the points of an operation; raises GraphQLError when it may not be asked."""
-        return self._priced(text, operation_name, sizes_in(variables))
+        operation = self._operation(text, operation_name)
+        return self._priced(text, operation_name, sizes_in(operation, variables))
 
     def _parse(self, text: str) -> DocumentNode:
         if len(text) > LONGEST_DOCUMENT:
@@ -66,11 +68,13 @@ class Documents:
             raise GraphQLError("The document is nested too deeply.") from None
 
     def _price(self, text: str, operation_name: str | None, sizes: tuple[tuple[str, int], ...]) -> int:
-        document = self.parsed(text)
-        operation = get_operation_ast(document, operation_name)
+        return price(self._schema, self.parsed(text), self._operation(text, operation_name), dict(sizes))
+
+    def _operation(self, text: str, operation_name: str | None) -> OperationDefinitionNode:
+        operation = get_operation_ast(self.parsed(text), operation_name)
         if operation is None:
             raise GraphQLError("Name one operation of the document.")
-        return price(self._schema, document, operation, dict(sizes))
+        return operation
 
     def _validate(self, text: str) -> list[GraphQLError]:
         return validate(

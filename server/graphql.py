@@ -381,8 +381,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _is_refused(result: ExecutionResult) -> bool:
     """Return whether nothing was executed: errors of execution say at which field they happened."""
-    if isinstance(result, PreExecutionError):
-        return True
     return result.data is None and all(error.path is None for error in result.errors or ())
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from graphql import GraphQLError, get_introspection_query
 
-from schema.cost import CALL, LIST, LISTS, MOST_COST, READING
+from schema.cost import CALL, DEAR, LIST, LISTS, MOST_COST, READING
 from schema.documents import Documents
 from schema.pagination import DEFAULT_PAGE, MAX_PAGE
 from schema.policy import Role
@@ -122,6 +122,20 @@ def test_every_page_says_how_long_it_is_when_left_out() -> None:
     assert root is not None
     told = {str(root.fields[name].args["first"].description) for name in pages()}
     assert all(f"{DEFAULT_PAGE} when left out" in text for text in told)
+
+
+def test_variables_nobody_declared_are_not_looked_at() -> None:
+    fresh, many = documents(), {f"v{n}": n for n in range(10_000)}
+    assert fresh.price("{ __typename }", None, many) == 1
+    text = "query($n: Int) { cases(first: $n) { edges { cursor } } }"
+    with pytest.raises(GraphQLError, match=r"cost of 50000 at most\.$"):
+        fresh.price(text, None, {"n": 10**400})
+
+
+def test_fields_known_to_be_dear_are_fields_of_the_schema() -> None:
+    for name in DEAR:
+        kind, _, field = name.partition(".")
+        assert field in printed_schema().type_map[kind].fields  # type: ignore[attr-defined]
 
 
 def test_lists_known_to_be_long_are_lists_of_the_schema() -> None:

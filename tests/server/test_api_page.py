@@ -31,7 +31,7 @@ LIMITS = {
 }
 SENTENCES = [
     f"1 to {pagination.MAX_PAGE} objects, {pagination.DEFAULT_PAGE} when left out",
-    f"is {cost.CALL} points more; {cost.READING:,} where",
+    f"is {cost.CALL} points more; {cost.READING:,} where a text is read, {cost.HASHING:,} where",
     f"else {cost.LIST}, and {cost.LISTS['Case.revisions']} for",
     f"refused unread is {metering.REFUSED} points",
     f"A token has {Settings.model_fields['api_points'].default:,} points",
