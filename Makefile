@@ -17,7 +17,7 @@ TESTING := .venv/.testing
 VENDOR := static/vendor/.done
 CATALOGUES = $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
-.PHONY: help run test soak lint bench schema messages screenshots vendor clean
+.PHONY: help run test soak lint bench schema contract messages screenshots vendor clean
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,11 @@ bench: $(TESTING) vendor $(CATALOGUES) ## measure speed and memory
 schema: $(BASE) ## write schema.graphql
 	$(PYTHON) -m server schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
+
+contract: $(BASE) ## name what has changed in the schema since SINCE= (a commit) that breaks the API's clients
+	mkdir -p build
+	git show $(or $(SINCE),HEAD):schema.graphql > build/schema.old.graphql
+	$(PYTHON) -m server schema --diff build/schema.old.graphql
 
 messages: $(BASE) ## bring the French catalogue up to date with the strings in code and templates
 	mkdir -p build

@@ -1,22 +1,13 @@
 """Puts the schema together from its features."""
 
-from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import strawberry
-from graphql import (
-    FieldNode,
-    FragmentSpreadNode,
-    GraphQLError,
-    OperationDefinitionNode,
-    SelectionSetNode,
-    ValidationContext,
-    ValidationRule,
-)
-from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from schema.documents import Documents, Reading
 from schema.execution import Executor
 from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
@@ -77,75 +68,41 @@ MUTATIONS: tuple[type, ...] = (
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 
-LONGEST_DOCUMENT = 20_000
-MOST_TOKENS = 2_000
-MOST_WORK = 500
-WORK_OF_ARGUMENTS = 20
-"""A field with arguments asks the database, a text matcher or a password hash; any other is an attribute."""
-
 
 class Schema(strawberry.Schema):
-    """The schema; faults are logged by whoever serves it, never printed."""
+    """The schema; faults are logged by whoever serves it, never printed.
+
+    Parameters
+    ----------
+    told
+        Whether it speaks of itself to those who ask it.
+    """
+
+    def __init__(self, *, told: bool = True, **options: Any) -> None:
+        super().__init__(**options, extensions=[self._reading])
+        self._told = told
+        self.documents = Documents(self._schema, told=told)
+
+    def _reading(self) -> Reading:
+        return Reading(self.documents)
+
+    def _get_custom_context_kwargs(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Keep suggestions out of what is said of variables too; Strawberry has no option for it."""
+        return super()._get_custom_context_kwargs(*arguments, **options) | {
+            "hide_suggestions": not self._told
+        }
 
 
-def build_schema() -> strawberry.Schema:
-    """Return the product's whole schema."""
+def build_schema(*, told: bool = True) -> Schema:
+    """Return the product's whole schema; `told` says whether it speaks of itself."""
     return Schema(
         query=_root("Query", QUERIES, "What can be asked."),
         mutation=_root("Mutation", MUTATIONS, "What can be changed; each answers with what became of it."),
         subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed as it happens."),
-        extensions=[Modest, lambda: ParserCache(maxsize=512), lambda: ValidationCache(maxsize=512)],
         execution_context_class=Executor,
         config=StrawberryConfig(auto_camel_case=True, scalar_map={datetime: DATE_TIME}),
+        told=told,
     )
-
-
-class Modest(SchemaExtension):
-    """Refuses documents that are long or that repeat themselves, before they cost anything.
-
-    Our own largest operation has 170 tokens. Parsed documents are cached, and rules compare selections pair
-    by pair: without a bound, a few hundred long ones fill the memory and one of 60 KB takes seconds.
-    """
-
-    def on_operation(self) -> Iterator[None]:
-        """Set the bounds."""
-        context = self.execution_context
-        if len(context.query or "") > LONGEST_DOCUMENT:
-            raise GraphQLError(f"The document is longer than {LONGEST_DOCUMENT} characters.")
-        context.parse_options["max_tokens"] = MOST_TOKENS
-        context.validation_rules = (*context.validation_rules, ModestWork)
-        yield
-
-
-class ModestWork(ValidationRule):
-    """Bounds what a document asks for in all, fragments and aliases counted as often as they are reached."""
-
-    def __init__(self, context: ValidationContext) -> None:
-        super().__init__(context)
-        self._known: dict[str, int] = {}
-
-    def enter_operation_definition(self, node: OperationDefinitionNode, *_: object) -> None:
-        """Count."""
-        if self._work(node.selection_set) > MOST_WORK:
-            self.report_error(GraphQLError("This asks for too much at once: ask in several requests.", node))
-
-    def _work(self, selected: SelectionSetNode | None) -> int:
-        return sum(self._work_of(node) for node in selected.selections) if selected else 0
-
-    def _work_of(self, node: object) -> int:
-        if isinstance(node, FragmentSpreadNode):
-            return self._work_of_fragment(node.name.value)
-        own = 0
-        if isinstance(node, FieldNode):
-            own = WORK_OF_ARGUMENTS if node.arguments else 1
-        return own + self._work(getattr(node, "selection_set", None))
-
-    def _work_of_fragment(self, name: str) -> int:
-        if name not in self._known:
-            self._known[name] = 0  # a fragment that reaches itself is another rule's to refuse
-            fragment = self.context.get_fragment(name)
-            self._known[name] = self._work(fragment.selection_set) if fragment else 0
-        return self._known[name]
 
 
 def _root(name: str, features: tuple[type, ...], description: str) -> type:

@@ -17,9 +17,11 @@ from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
 from schema.policy import Actor
 from schema.services.blobs import BlobStore
+from schema.services.cache import Cache
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
+from schema.services.metering import Meter, Purse
 from schema.services.passwords import Passwords
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
@@ -36,6 +38,7 @@ class Services:
     shelf: Shelf
     blobs: BlobStore
     decoder: DecoderPool
+    cache: Cache
     doorbell: Doorbell
     clock: Callable[[], datetime]
     sign_link: Callable[[str, str], str]
@@ -65,6 +68,11 @@ class Services:
         return Submissions(self.database, self.clock, self.grader)
 
     @cached_property
+    def purse(self) -> Purse:
+        """Return what the API's requests are paid from."""
+        return Purse(self.cache)
+
+    @cached_property
     def grader(self) -> Grader:
         """Return what marks answers."""
         return Grader(self.shelf)
@@ -80,6 +88,8 @@ class Context:
     request_id: str = ""
     translate: Callable[[str], str] = str
     """gettext in the viewer's language; the identity gives English."""
+    meter: Meter | None = None
+    """Has whoever asks pay; None where a page asks, whose operations are ours and priced at start."""
 
     @property
     def viewer(self) -> Actor:

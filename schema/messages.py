@@ -27,6 +27,7 @@ MESSAGES: dict[str, str] = {
     "unknown_choice": N_("This is not one of the choices."),
     "wrong_password": N_("This is not your current password."),
     "too_many_attempts": N_("Too many attempts. Try again in {seconds} s."),
+    "points_spent": N_("Too many requests. Try again in {seconds} s."),
     "no_password": N_("This account does not sign in with a password."),
     "role_not_yours_to_give": N_("You may not make an account of this role."),
     "own_password": N_("This is your own account: change its password on “My account”."),

@@ -12,6 +12,7 @@ from schema.errors import ValidationFailedError
 
 T = TypeVar("T")
 MAX_PAGE = 100
+DEFAULT_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class PageRequest:
         """
         if first is not None and last is not None:
             raise ValidationFailedError.of("last", "first_or_last")
-        size = last if last is not None else (20 if first is None else first)
+        size = last if last is not None else (DEFAULT_PAGE if first is None else first)
         name = "first" if last is None else "last"
         if not 1 <= size <= MAX_PAGE:
             raise ValidationFailedError.of(name, "out_of_range", minimum=1, maximum=MAX_PAGE)

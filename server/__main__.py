@@ -36,10 +36,13 @@ def parser() -> argparse.ArgumentParser:
         required=True, metavar="WHAT"
     )
     export = _add(
-        rulings, "export", "write students' contested answers, unmasked, with the rulings", "rulings:export"
+        rulings,
+        "export",
+        "write contested answers, names masked, with the rulings",
+        "rulings:export",
     )
     export.add_argument("--output", type=Path, required=True, help="file of JSON lines to make")
-    _add(commands, "schema", "print the GraphQL schema", "schema:run")
+    _add_schema(commands)
     _add_match(commands)
     return top
 
@@ -104,6 +107,17 @@ def _add_token(commands: Commands) -> None:
         "--scope", action="append", choices=SCOPES, help="repeat for several; all of the role's when absent"
     )
     create.add_argument("--days", type=int, default=365, help="days until it expires (default: %(default)s)")
+
+
+def _add_schema(commands: Commands) -> None:
+    schema = _add(commands, "schema", "print the GraphQL schema", "schema:run")
+    schema.add_argument(
+        "--diff",
+        type=Path,
+        metavar="OLD",
+        help="print instead what has changed since this schema that breaks clients or may; exit status 1 "
+        "when something does",
+    )
 
 
 def _add_match(commands: Commands) -> None:

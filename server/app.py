@@ -82,7 +82,7 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
         When an operation does not fit the schema.
     """
     signer = Signer(settings.secret)
-    schema = build_schema()
+    schema = build_schema(told=not settings.production)
     app = Application(
         routes=_routes(graphql.Endpoint(schema, settings)),
         middleware=[Middleware(VisitorLookup)],
@@ -143,6 +143,7 @@ def wire_services(settings: Settings, signer: Signer) -> Services:
         budget=budget,
         blobs=_blobs(settings),
         decoder=cast("DecoderPool", LateDecoder()),
+        cache=cache,
         doorbell=_doorbell(settings),
         clock=now,
         sign_link=blobs.BlobLinks(signer, now).address,

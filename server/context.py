@@ -41,8 +41,9 @@ def session_cookie(settings: Settings) -> str:
 
 
 def bearer_token(connection: HTTPConnection) -> str | None:
-    """Return the API token a request carries, or None; what follows `Bearer` may be empty."""
-    header = connection.headers.get("authorization", "")
+    """Return the API token of a request, or of a socket's first message; it may be empty."""
+    said = connection.scope.get("state", {}).get("authorization", "")
+    header = connection.headers.get("authorization", said)
     return header[len(BEARER) :].strip() if header.lower().startswith(BEARER) else None
 
 

@@ -1,27 +1,34 @@
 """The Strawberry view at /graphql: JSON and multipart by POST, subscriptions by graphql-transport-ws only."""
 
+import asyncio
+import json
+import re
 from collections.abc import AsyncGenerator, Iterable
 from copy import copy
+from datetime import timedelta
 from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
+from starlette.status import HTTP_403_FORBIDDEN, HTTP_405_METHOD_NOT_ALLOWED
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.base import BaseRequestProtocol
+from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
 )
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
@@ -29,23 +36,64 @@ from strawberry.types.graphql import OperationType
 from schema.context import Context
 from schema.errors import AuthenticationRequiredError
 from schema.permissions import coded
-from server.context import context_of, look_again
+from schema.policy import Actor
+from schema.services.cache import Bucket
+from schema.services.metering import Meter, buckets_of
+from server.context import bearer_token, context_of, look_again, visitor_of
+from server.i18n import gettext as _
 from server.masking import as_errors, masked
+from server.places import NoPlaceError, Places
 from server.settings import Settings
+from server.site import site_of
 from server.uploads import FileDoor
 
 PATH = "/graphql"
-MAX_DOCUMENT = 1_000_000
+MAX_DOCUMENT = 200_000
+"""Bytes of any other request, and of a message over a socket: our longest text has 20,000 characters."""
 MAX_UPLOAD = 210_000_000
 """Bytes of one multipart request: a file of 200 MB with the operation around it."""
 MAX_OPERATIONS = 20
 """Queries and subscriptions under way at once over one socket."""
+MOST_AT_ONCE = 50
+"""Requests of one client under way at once in one process."""
+MOST_SOCKETS = 50
+"""Sockets of one client open at once in one process."""
+FIRST_MESSAGE = timedelta(seconds=10)
+"""How long a socket may stay silent before `connection_init`."""
+MOST_MESSAGES, MESSAGES_S = 200, 20.0
+"""Messages over one socket at once, and the seconds in which as many more are let in."""
+LOOK_AGAIN_S = 60.0
+"""How often we look whether a socket's holder may still listen."""
+LONGEST_EXECUTION_S = 60.0
+"""An operation is given up after this long; the longest decodes an upload."""
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+STATUS = {"RATE_LIMITED": 429, "TIMED_OUT": 503}
+"""The statuses of refusals, whichever media type is asked for; those of the others depend on it."""
+OWN_OPERATIONS_ONLY = "Without an API token only the pages' own operations may be asked."
 EXPLORER_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' https://unpkg.com; "
     "style-src 'self' 'unsafe-inline' https://unpkg.com; img-src 'self' data: https://unpkg.com; "
     "connect-src 'self'"
 )
 """GraphiQL loads its scripts from elsewhere; it is served in development only."""
+
+
+class Pace:
+    """Lets a number of messages in at once, and as many again in some seconds."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._rate = most, most / seconds
+        self._left, self._seen_at = float(most), 0.0
+
+    def lets_in(self, now: float) -> bool:
+        """Return whether one more may come in."""
+        self._left = min(self._most, self._left + (now - self._seen_at) * self._rate)
+        self._seen_at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class Socket(BaseGraphQLTransportWSHandler[Context, None]):
@@ -55,12 +103,52 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
     over it, and sends errors as they are.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._pace = Pace(MOST_MESSAGES, MESSAGES_S)
+        self._watch: asyncio.Task[None] | None = None
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        """Take the API token a browser's script cannot send as a header; one that is not good ends it."""
+        if self.connection_init_received:  # a second one, which Strawberry closes the socket for
+            await super().handle_connection_init(message)
+            return
+        payload = message.get("payload")
+        token = payload.get("authorization") if isinstance(payload, dict) else None
+        if isinstance(token, str):
+            self._connection.scope.setdefault("state", {})["authorization"] = token
+            await look_again(self._connection)
+        known = visitor_of(self._connection).actor
+        if known is None and bearer_token(self._connection) is not None:
+            await self.websocket.close(4403, "Forbidden")
+            return
+        await super().handle_connection_init(message)
+        if known is not None:
+            self._watch = asyncio.create_task(self._watching(known))
+            self._watch.add_done_callback(self._task_done)
+
+    async def shutdown(self) -> None:
+        """End what goes on over the socket."""
+        if self._watch is not None:
+            self._watch.cancel()
+        await super().shutdown()
+
+    async def _watching(self, known: Actor) -> None:
+        """Close the socket once whoever opened it may no longer listen, even while nothing happens."""
+        while await look_again(self._connection, known):  # noqa: ASYNC110 - nobody tells us of an end
+            await asyncio.sleep(LOOK_AGAIN_S)
+        await self.websocket.close(4401, "Unauthorized")
+
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         """Execute one operation in a context of its own, for whom the cookie or the token stands now."""
         connection = self._connection
         await look_again(connection)
+        if not self._view.admits(connection, operation.query):
+            refused = GraphQLError(OWN_OPERATIONS_ONLY, extensions={"code": "FORBIDDEN"})
+            await operation.send_initial_errors([refused])
+            return
         one = copy(self)
-        one.context = context_of(connection)
+        one.context = paying_context(connection)
         await super(Socket, one).run_operation(operation)
 
     async def _send_result_stream(
@@ -86,6 +174,9 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def handle_message(self, message: Message) -> None:
         """Take one message; JSON of another shape closes the socket, as any other nonsense does."""
+        if not self._pace.lets_in(asyncio.get_running_loop().time()):
+            await self.websocket.close(4429, "Too many messages")
+            return
         try:
             await super().handle_message(message)
         except (AttributeError, TypeError):
@@ -95,44 +186,98 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         return as_errors(masked(errors, self.context.request_id))
 
     @property
+    def _view(self) -> "View":
+        view: View = self.view  # type: ignore[assignment]
+        return view
+
+    @property
     def _connection(self) -> WebSocket:
         connection: WebSocket = self.websocket.ws  # type: ignore[attr-defined]  # the adapter's of ASGI
         return connection
 
 
 class View(GraphQL[Context, None]):
-    """Answers with masked errors, by orjson."""
+    """Answers as GraphQL over HTTP asks, with masked errors, by orjson.
+
+    Parameters
+    ----------
+    strict
+        Whether only API tokens may ask what our pages do not: no queries by GET, no explorer.
+    """
 
     graphql_transport_ws_handler_class = Socket
+
+    def __init__(self, schema: BaseSchema, settings: Settings) -> None:
+        self.strict = settings.production
+        super().__init__(
+            schema,
+            graphql_ide=None if self.strict else "graphiql",
+            allow_queries_via_get=not self.strict,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            multipart_uploads_enabled=True,
+            allowed_origins=(settings.public_url,),
+            max_subscriptions_per_connection=MAX_OPERATIONS,
+            connection_init_wait_timeout=FIRST_MESSAGE,
+        )
+        self._places = Places(MOST_AT_ONCE)
+        self._sockets = Places(MOST_SOCKETS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one connection; what cannot be executed is answered in JSON as well."""
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await self._talk(WebSocket(scope, receive, send))
             return
+        request = Request(scope, receive)
         try:
-            response = await self.run(Request(scope, receive))
+            with self._places.one(payers_of(request)[0].name):
+                response = await self.run(request)
+        except NoPlaceError:
+            response = _fault(request, 429, "RATE_LIMITED", _("Too many requests at once."))
+            response.headers["Retry-After"] = "1"
         except HTTPException as error:
-            fault = {"message": error.reason, "extensions": {"code": "BAD_REQUEST"}}
-            body = orjson.dumps({"errors": [fault]})
-            response = Response(body, error.status_code, media_type="application/json")
+            code = "FORBIDDEN" if error.status_code == HTTP_403_FORBIDDEN else "BAD_REQUEST"
+            response = _fault(request, error.status_code, code, error.reason)
+            if error.status_code == HTTP_405_METHOD_NOT_ALLOWED:
+                response.headers["Allow"] = "POST"
         await response(scope, receive, send)
+
+    async def _talk(self, socket: WebSocket) -> None:
+        """Serve one connection that stays open."""
+        try:
+            with self._sockets.one(payers_of(socket)[0].name):
+                await self.run(socket)
+        except NoPlaceError:
+            await socket.close()
+
+    def is_request_allowed(self, request: BaseRequestProtocol) -> bool:
+        """Return whether the method is served; in production GET is not, whatever it asks."""
+        return request.method == "POST" or (request.method == "GET" and not self.strict)
 
     async def parse_http_body(
         self, request: AsyncHTTPRequestAdapter
     ) -> GraphQLRequestData | list[GraphQLRequestData]:
         """Read the operation; JSON of another shape, or a file map that points nowhere, is a bad request."""
         try:
-            return await super().parse_http_body(request)
+            data = await super().parse_http_body(request)
         except (AttributeError, LookupError, TypeError, ValueError):
             raise HTTPException(400, "This is no GraphQL request.") from None
+        name = None if isinstance(data, list) else data.operation_name
+        if not isinstance(name, str | None):
+            raise HTTPException(400, "The operation's name must be a string.")
+        return data
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the visitor's context."""
         del response
         if isinstance(request, Request):
             request.scope["state"].setdefault("closing", []).append(request.close)
-        return context_of(request)
+        return paying_context(request)
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        """Return what the answer's status and headers are collected in."""
+        response = await super().get_sub_response(request)
+        response.media_type = _media_type(request)
+        return response
 
     async def execute_single(  # noqa: PLR0913, PLR0917 - Strawberry's signature
         self,
@@ -144,33 +289,56 @@ class View(GraphQL[Context, None]):
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
         """Execute a query or a mutation; Strawberry's own lets subscriptions through, to fail later."""
-        del request, sub_response
+        if not self.admits(request, request_data.query):
+            raise HTTPException(HTTP_403_FORBIDDEN, OWN_OPERATIONS_ONLY)
         try:
-            return await self.schema.execute(
-                request_data.query,
-                root_value=root_value,
-                variable_values=request_data.variables,
-                context_value=context,
-                operation_name=request_data.operation_name,
-                allowed_operation_types=self._allowed(request_adapter.method),
-            )
+            async with asyncio.timeout(LONGEST_EXECUTION_S):
+                result = await self.schema.execute(
+                    request_data.query,
+                    root_value=root_value,
+                    variable_values=request_data.variables,
+                    context_value=context,
+                    operation_name=request_data.operation_name,
+                    allowed_operation_types=self._allowed(request_adapter.method),
+                )
         except InvalidOperationTypeError as error:
-            raise HTTPException(400, error.as_http_error_reason(request_adapter.method)) from None
+            status = 405 if request_adapter.method == "GET" else 400
+            raise HTTPException(status, error.as_http_error_reason(request_adapter.method)) from None
         except (CannotGetOperationTypeError, MissingQueryError):
             raise HTTPException(400, "Name one operation of the document.") from None
+        except TimeoutError:
+            late = GraphQLError(_("This took too long and was given up."), extensions={"code": "TIMED_OUT"})
+            result = PreExecutionError(None, [late])
+        _head(sub_response, result, context.meter)
+        return result
+
+    def admits(self, connection: HTTPConnection, document: str | None) -> bool:
+        """Return whether a document may be asked: any with an API token, in production only ours without."""
+        actor = visitor_of(connection).actor
+        with_token = actor is not None and actor.token_id is not None
+        return not self.strict or with_token or document in site_of(connection).operations.documents
 
     def _allowed(self, method: str) -> set[OperationType]:
         queries = {OperationType.QUERY} if method == "POST" or self.allow_queries_via_get else set()
         return queries | ({OperationType.MUTATION} if method == "POST" else set())
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        """Return the answer, with what went wrong worded for the client."""
-        answer: dict[str, Any] = {"data": result.data}
+        """Return the answer, with what went wrong worded for the client; a refused request has no data."""
+        answer: dict[str, Any] = {} if _is_refused(result) else {"data": result.data}
         if result.errors:
             answer["errors"] = masked(result.errors, request.scope["state"]["request_id"])
         if result.extensions:
             answer["extensions"] = result.extensions
         return answer  # type: ignore[return-value]
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        """Return the answer under the status and headers that were found for it."""
+        sub_response.body = self.encode_json(response_data).encode()
+        sub_response.headers["Content-Length"] = str(len(sub_response.body))
+        sub_response.headers["Content-Type"] = str(sub_response.media_type)
+        return sub_response
 
     async def render_graphql_ide(self, request: Request) -> Response:
         """Return GraphiQL under a policy that lets it load."""
@@ -178,27 +346,86 @@ class View(GraphQL[Context, None]):
         return HTMLResponse(self.graphql_ide_html, headers={"Content-Security-Policy": EXPLORER_POLICY})
 
     def decode_json(self, data: str | bytes) -> object:
-        """Read JSON."""
-        return orjson.loads(data)
+        """Read JSON in which no name is given twice: what stands before us might have read the other one."""
+        if len(data) > MAX_DOCUMENT:
+            raise json.JSONDecodeError("This is too long", "", 0)
+        orjson.loads(data)  # it bounds how deep it is nested, and takes JSON only
+        return json.loads(data, object_pairs_hook=_each_once)
 
     def encode_json(self, data: object) -> str:
         """Write JSON; as text, since a WebSocket's messages are text."""
         return orjson.dumps(data).decode()
 
 
+def payers_of(connection: HTTPConnection) -> list[Bucket]:
+    """Return the buckets a request is paid from."""
+    site = site_of(connection)
+    address = connection.client.host if connection.client else ""
+    actor = visitor_of(connection).actor
+    return buckets_of(actor, address, site.settings.api_points, site.services.passwords)
+
+
+def paying_context(connection: HTTPConnection) -> Context:
+    """Return the context of a request that is paid for."""
+    context = context_of(connection)
+    context.meter = Meter(context.services.purse, payers_of(connection))
+    return context
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        raise json.JSONDecodeError("A name is given twice", "", 0)
+    return read
+
+
+def _is_refused(result: ExecutionResult) -> bool:
+    """Return whether nothing was executed: errors of execution say at which field they happened."""
+    return result.data is None and all(error.path is None for error in result.errors or ())
+
+
+def _head(response: Response, result: ExecutionResult, meter: Meter | None) -> None:
+    """Set the status and the headers that say what the payer has left."""
+    codes = {str((error.extensions or {}).get("code")) for error in result.errors or ()}
+    status = next((STATUS[code] for code in codes if code in STATUS), None)
+    refused = 400 if response.media_type == GRAPHQL_JSON and _is_refused(result) else 200
+    response.status_code = status or refused
+    if meter is None or meter.standing is None:
+        return
+    for name, value in zip(("Limit", "Remaining", "Reset"), meter.standing, strict=True):
+        response.headers[f"X-RateLimit-{name}"] = str(value)
+    if meter.retry_after is not None:
+        response.headers["Retry-After"] = str(meter.retry_after)
+
+
+def _fault(request: Request, status: int, code: str, message: str) -> Response:
+    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+    return Response(body, status, media_type=_media_type(request))
+
+
+def _media_type(request: HTTPConnection) -> str:
+    """Return the media type of the answer: the newer one where it is asked for at least as much."""
+    weights = dict.fromkeys((JSON, GRAPHQL_JSON), 0.0)
+    for part in request.headers.get("accept", "").split(","):
+        name, _sign, parameters = part.partition(";")
+        if name.strip().lower() in weights:
+            weights[name.strip().lower()] = _weight(parameters)
+    return GRAPHQL_JSON if weights[GRAPHQL_JSON] > 0 and weights[GRAPHQL_JSON] >= weights[JSON] else JSON
+
+
+def _weight(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _sign, value = parameter.partition("=")
+        if name.strip() == "q" and re.fullmatch(r"[01](\.\d{0,3})?", value.strip()):
+            return float(value)
+    return 1.0
+
+
 class Endpoint:
     """The view behind a limit that lets only authors' files be large."""
 
     def __init__(self, schema: Schema, settings: Settings) -> None:
-        view: ASGIApp = View(
-            schema,
-            graphql_ide=None if settings.production else "graphiql",
-            allow_queries_via_get=not settings.production,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            multipart_uploads_enabled=True,
-            allowed_origins=(settings.public_url,),
-            max_subscriptions_per_connection=MAX_OPERATIONS,
-        )
+        view: ASGIApp = View(schema, settings)
         self._view = view
         self._limited = FileDoor(view, largest=MAX_UPLOAD, ordinary=MAX_DOCUMENT)
 

@@ -40,6 +40,8 @@ from strawberry import Schema
 from strawberry.types import ExecutionResult
 
 from schema.context import Context
+from schema.cost import price
+from schema.pagination import MAX_PAGE
 from server.masking import masked
 
 RULES = [rule for rule in specified_rules if rule is not NoUnusedFragmentsRule]
@@ -114,6 +116,10 @@ class Operations:
         if problems:
             raise OperationsError(list(dict.fromkeys(problems)))
         self._operations = self._built(_with_typenames(self._graphql, whole))
+        problems += [fault for each in self._operations.values() for fault in _dear(each)]
+        if problems:
+            raise OperationsError(problems)
+        self.documents = frozenset(each.text for each in self._operations.values())
 
     def __len__(self) -> int:
         """Return how many operations there are; the parser's cache must hold as many."""
@@ -188,6 +194,15 @@ def _misplaced(name: str, document: DocumentNode) -> Iterator[str]:
     if names != [expected] or others:
         held = ", ".join(names) or "none"
         yield f"{name}: should hold one operation named {expected} and nothing else, not {held}"
+
+
+def _dear(operation: Operation) -> Iterator[str]:
+    """Yield why an operation asks for too much, when every list in it is as long as it may be."""
+    sizes = dict.fromkeys(operation.variables, MAX_PAGE)
+    try:
+        price(operation.schema, parse(operation.text), operation.node, sizes)
+    except GraphQLError as error:
+        yield f"{operation.name}.graphql: {error.message}"
 
 
 def _described(error: GraphQLError) -> str:

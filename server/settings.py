@@ -88,6 +88,12 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_ACCESS_LOG",
         description="one JSON line on standard output for each request, without query, body or address",
     )
+    api_points: int = Field(
+        1_000_000,
+        ge=500_000,
+        validation_alias="CHEVET_API_POINTS",
+        description="points of cost an API token may spend in a minute; an account twice as many",
+    )
     redis_url: str | None = Field(
         None,
         validation_alias="REDIS_URL",

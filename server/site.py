@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from schema.context import Services
 from schema.services.authentication import Authentication
+from server.places import Places
 from server.settings import Settings
 from server.signing import Signer
 from server.stopping import Stopping
@@ -14,6 +15,9 @@ from server.stopping import Stopping
 if TYPE_CHECKING:
     from server.operations import Operations
     from server.rendering import Renderer
+
+MOST_STREAMS = 20
+"""Live pages of one account open at once in one process."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Site:
     renderer: "Renderer"
     signer: Signer
     stopping: Stopping = field(default_factory=Stopping)
+    streams: Places = field(default_factory=lambda: Places(MOST_STREAMS))
 
 
 def site_of(connection: HTTPConnection) -> Site:

@@ -3,12 +3,15 @@
 from typing import Annotated
 
 import strawberry
+from sqlmodel import Session
 
 from schema.context import Info
 from schema.errors import ValidationFailedError
+from schema.models.training import Enrolment as EnrolmentRow
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
 from schema.services.enrolments import Enrolments
+from schema.services.metering import count_try
 from schema.types.base import local_key
 from schema.types.enrolments import Enrolment
 
@@ -134,7 +137,10 @@ class EnrolmentMutations:
     @mutation_field(Scope.ATTEMPTS_WRITE, "Enrols the student who asks, by a session's code.")
     async def join_session(self, info: Info, input: JoinSessionInput) -> JoinSessionResult:  # noqa: A002
         """Join a session."""
-        viewer, clock = info.context.viewer, info.context.services.clock
-        return Enrolment.of(
-            await info.context.write(lambda session: Enrolments(session, viewer, clock).join(input.join_code))
-        )
+        viewer, services = info.context.viewer, info.context.services
+
+        def join(session: Session) -> EnrolmentRow:
+            count_try(services.cache, viewer, "joinCode")
+            return Enrolments(session, viewer, services.clock).join(input.join_code)
+
+        return Enrolment.of(await info.context.write(join))

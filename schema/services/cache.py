@@ -1,4 +1,4 @@
-"""A cache every worker shares, with counters. A broken cache is a miss, never an error."""
+"""A cache every worker shares, with counters and buckets. A broken cache is a miss, never an error."""
 
 import logging
 import sqlite3
@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -14,6 +14,34 @@ from redis.retry import Retry
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+class Bucket(NamedTuple):
+    """Points that somebody may spend; it fills again by itself.
+
+    Parameters
+    ----------
+    size
+        Points of a full bucket.
+    seconds
+        How long an empty one takes to fill.
+    """
+
+    name: str
+    size: int
+    seconds: int
+
+    @property
+    def rate(self) -> float:
+        """Return points per second."""
+        return self.size / self.seconds
+
+
+class Drawn(NamedTuple):
+    """Whether points were taken, and how many the bucket holds now."""
+
+    taken: bool
+    left: float
 
 
 class Cache(Protocol):
@@ -47,6 +75,10 @@ class Cache(Protocol):
         """Give a lock back; one that another holds by now stays theirs."""
         ...
 
+    def draw(self, bucket: Bucket, points: int) -> Drawn:
+        """Take points from a bucket, or none when it holds fewer. A broken cache's buckets are full."""
+        ...
+
 
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _TABLES = """
@@ -58,7 +90,23 @@ CREATE TABLE IF NOT EXISTS entry (
 );
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, reached INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS lock (key TEXT PRIMARY KEY, holder TEXT NOT NULL, expires_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS bucket (
+  name TEXT PRIMARY KEY,
+  held REAL NOT NULL,
+  at REAL NOT NULL,
+  full_at REAL NOT NULL
+);
 """
+_HELD = "min(:size, held + max(0, :now - at) * :rate)"
+_DRAW = f"""
+INSERT INTO bucket VALUES (:name, :size - :points, :now, :now + :points / :rate)
+ON CONFLICT (name) DO UPDATE SET
+  held = {_HELD} - :points, at = :now, full_at = :now + (:size - {_HELD} + :points) / :rate
+WHERE {_HELD} >= :points
+RETURNING held
+"""  # noqa: S608 - of constants
+_LOOK = f"SELECT {_HELD} FROM bucket WHERE name = :name"  # noqa: S608 - of constants
+SWEEP_EVERY_S = 60.0
 
 
 class LocalCache:
@@ -80,6 +128,7 @@ class LocalCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._swept_at = clock()
 
     def get(self, key: str) -> bytes | None:
         """Return the value, if it is there and has not expired."""
@@ -135,6 +184,18 @@ class LocalCache:
         """Give a lock back."""
         self._run("DELETE FROM lock WHERE key = ? AND holder = ?", key, holder)
 
+    def draw(self, bucket: Bucket, points: int) -> Drawn:
+        """Take points; full buckets are forgotten, since a new one is full as well."""
+        now = self._clock()
+        if now > self._swept_at + SWEEP_EVERY_S:
+            self._swept_at = now
+            self._run("DELETE FROM bucket WHERE full_at <= ?", now)
+        given = {**bucket._asdict(), "rate": bucket.rate, "points": points, "now": now}
+        if rows := self._run(_DRAW, given):
+            return Drawn(taken=True, left=rows[0][0])
+        rows = self._run(_LOOK, given)
+        return Drawn(taken=not rows, left=rows[0][0] if rows else bucket.size)
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -142,11 +203,12 @@ class LocalCache:
                 self._connection.close()
                 self._connection = None
 
-    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]] | None:
+    def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]] | None:
         """Return the rows, or None where the file cannot be used."""
+        given = values[0] if values and isinstance(values[0], dict) else values
         with self._lock:
             try:
-                return self._opened().execute(statement, values).fetchall()
+                return self._opened().execute(statement, given).fetchall()
             except (sqlite3.Error, OSError) as error:
                 log.warning("the local cache cannot be used: %s", error)
                 if getattr(error, "sqlite_errorcode", None) in _DAMAGED:
@@ -180,6 +242,18 @@ _PREFIX = "chevet:"
 _INDEX = _PREFIX + "entries"
 _COUNTERS = _PREFIX + "counters"
 _RELEASE = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1])"
+_BUCKETS = _PREFIX + "bucket:"
+_DRAW_IN_REDIS = """
+local size, rate, points, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local kept = redis.call('HMGET', KEYS[1], 'held', 'at')
+local held = size
+if kept[1] then held = math.min(size, tonumber(kept[1]) + math.max(0, now - tonumber(kept[2])) * rate) end
+if held < points then return {0, tostring(held)} end
+held = held - points
+redis.call('HSET', KEYS[1], 'held', string.format('%.3f', held), 'at', string.format('%.6f', now))
+redis.call('EXPIRE', KEYS[1], math.ceil((size - held) / rate) + 1)
+return {1, tostring(held)}
+"""
 
 
 class RedisCache:
@@ -198,6 +272,7 @@ class RedisCache:
         self._client = redis.Redis.from_url(
             url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1)
         )
+        self._draw = self._client.register_script(_DRAW_IN_REDIS)
 
     def get(self, key: str) -> bytes | None:
         """Return the value."""
@@ -242,6 +317,14 @@ class RedisCache:
     def release(self, key: str, holder: str) -> None:
         """Give a lock back."""
         self._try(lambda: self._client.eval(_RELEASE, 1, _PREFIX + key, holder), None)
+
+    def draw(self, bucket: Bucket, points: int) -> Drawn:
+        """Take points."""
+        numbers = [bucket.size, bucket.rate, points, self._clock()]
+        taken, left = self._try(
+            lambda: self._draw(keys=[_BUCKETS + bucket.name], args=numbers), (1, bucket.size)
+        )
+        return Drawn(bool(taken), float(left))
 
     def close(self) -> None:
         """Close every connection."""

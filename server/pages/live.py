@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 
 from server.context import context_of, look_again, visitor_of
 from server.operations import Operation, Outcome
+from server.places import NoPlaceError
 from server.site import site_of
 from server.stopping import Stopping
 
@@ -69,10 +70,27 @@ async def live(
                 yield await frame(outcome)
 
     return StreamingResponse(
-        frames(),
+        _placed(request, frames()),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+async def _placed(request: Request, frames: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    """Yield a stream's frames if its listener has no more streams than they may; otherwise have them wait."""
+    try:
+        with site_of(request).streams.one(_listener(request)):
+            async with aclosing(frames):
+                async for each in frames:
+                    yield each
+    except NoPlaceError:
+        yield REFUSED
+
+
+def _listener(request: Request) -> str:
+    """Return whom a stream counts for: an account, or a stranger's address."""
+    actor = visitor_of(request).actor
+    return str(actor.account_id) if actor else request.client.host if request.client else ""
 
 
 def encode(text: str, sequence: int | str) -> str:

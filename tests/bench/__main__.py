@@ -8,7 +8,8 @@ from pathlib import Path
 
 import orjson
 
-from tests.bench.measuring import FULL, QUICK, measure
+from tests.bench.measuring import FULL, QUICK, limits_alone, measure
+from tests.bench.report import LIMITS_PERCENT, share
 from tests.bench.servers import ROOT, Cores
 
 KEPT = ROOT / "build" / "bench.json"
@@ -19,10 +20,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about half a minute, for a first look")
     parser.add_argument("--require", action="store_true", help="exit with 1 when a bound is missed")
+    parser.add_argument("--limits", action="store_true", help="measure only what the API's limits cost")
     options = parser.parse_args()
     cores = Cores.available()
     os.sched_setaffinity(0, {cores.load})
     with tempfile.TemporaryDirectory(prefix="chevet-bench-") as folder:
+        if options.limits:
+            found = limits_alone(Path(folder))
+            print(f"µs a request with limits {found[0]:.0f}, without {found[1]:.0f}: {share(found):+.1f} %")
+            return 1 if options.require and share(found) > LIMITS_PERCENT else 0
         measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
     print("\n".join(measured.lines()))
     KEPT.parent.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from tests.bench.servers import Memory
 PAGE_CPU_US = 6000.0
 WORKER_RSS_MB = 150.0
 AUTOSAVE_P99_MS = 50.0
+LIMITS_PERCENT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Report:
     cold_starts_s: list[float] = field(default_factory=list)
     memory: Memory = field(default_factory=lambda: Memory(0, 0))
     heavy_modules: list[str] = field(default_factory=list)
+    limits_us: tuple[float, float] = (0.0, 0.0)
 
     def add(self, name: str, measured: Round) -> None:
         """Add a stretch."""
@@ -62,6 +64,7 @@ class Report:
         """Yield each bound: what it is, what was measured, the most allowed."""
         yield "GraphQL page of cases, CPU µs", self.figure(GRAPHQL, "cpu_us"), PAGE_CPU_US
         yield "worker after a page, RSS MB", self.memory.rss, WORKER_RSS_MB
+        yield "the API's limits, % of that page", share(self.limits_us), LIMITS_PERCENT
         yield "heavy packages imported", len(self.heavy_modules), 0
         for name in (SAVE_PAGE, SAVE_GRAPHQL):
             yield f"{name}, p99 ms", self.figure(name, "p99_ms"), AUTOSAVE_P99_MS
@@ -89,6 +92,12 @@ class Report:
     def document(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         return asdict(self) | {"missed": self.missed()}
+
+
+def share(limits_us: tuple[float, float]) -> float:
+    """Return by how many per cent limits make a request dearer."""
+    with_them, without = limits_us
+    return 100 * (with_them / without - 1) if without else 0.0
 
 
 LIBRARY = "library page"

@@ -174,6 +174,7 @@ def _world(database: Database, decoder: DecoderPool, folder: Path) -> Iterator[W
         shelf=Shelf(database, the_ontology(), lambda ontology: _matchers(ontology, kept)),
         blobs=FolderBlobStore(folder / "blobs"),
         decoder=decoder,
+        cache=kept,
         doorbell=LocalDoorbell(),
         clock=clock,
         sign_link=lambda key, media_type: f"/blobs/{key}?type={media_type}",

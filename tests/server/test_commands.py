@@ -62,6 +62,7 @@ def authentication(settings: Settings) -> Authentication:
         "audit verify",
         "rulings export --output rulings.jsonl",
         "schema",
+        "schema --diff schema.graphql",
         "match --input in.jsonl --output out.jsonl --ontology edu-ecg.json --language fr --faults",
     ],
 )
@@ -202,6 +203,36 @@ def test_an_export_replaces_no_file_and_one_that_failed_is_not_on_record(
 def test_the_schema_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert build_schema(capsys.readouterr().out).query_type is not None
+
+
+CHANGES = [
+    ("  viewer: Account", "  viewers: Account", "breaking: Field Query.viewers was removed."),
+    ("enum Theme {", "enum Theme {\n  SEPIA", "breaking: Enum value Theme.SEPIA was removed."),
+    ('  """Dark."""\n  DARK', "", "dangerous: Enum value Theme.DARK was added."),
+    ("Who is asking; null", "The viewer; null", ""),
+]
+
+
+@pytest.mark.parametrize("now, before, told", CHANGES)
+def test_what_breaks_clients_of_an_earlier_schema_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, now: str, before: str, told: str
+) -> None:
+    whole = (ROOT / "schema.graphql").read_text(encoding="utf-8")
+    assert now in whole
+    (tmp_path / "old.graphql").write_text(whole.replace(now, before), encoding="utf-8")
+    assert main(["schema", "--diff", str(tmp_path / "old.graphql")]) == told.startswith("breaking")
+    assert capsys.readouterr().out.strip() == told
+
+
+@pytest.mark.parametrize("text", [None, "type {", "type Query { a: Nothing }"])
+def test_an_earlier_schema_that_is_none_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None
+) -> None:
+    path = tmp_path / "old.graphql"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    assert main(["schema", "--diff", str(path)]) == 2
+    assert str(path) in capsys.readouterr().err
 
 
 def test_an_empty_database_is_migrated_unless_told_not_to(settings: Settings, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from server.context import look_again
 from server.operations import Operations
 from server.pages import live as live_module
 from server.pages.live import REFUSED, encode, live
+from server.places import Places
 from server.rendering import Renderer
 from server.site import site_of
 from server.stopping import Stopping
@@ -221,3 +222,13 @@ def test_no_text_can_end_an_event_early(text: str) -> None:
     assert event.endswith("\n\n")
     assert event.count("\n\n") == 1
     assert "\r" not in event
+
+
+def test_one_listener_has_only_so_many_streams_and_is_told_to_come_back(
+    site: Starlette, client: TestClient
+) -> None:
+    site.state.site = replace(site.state.site, streams=Places(1))
+    with site.state.site.streams.one("testclient"):
+        assert client.get("/ticks").text == REFUSED
+    assert "id: 1" in client.get("/ticks").text
+    assert "id: 1" in client.get("/ticks").text

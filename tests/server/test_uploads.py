@@ -4,10 +4,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from schema.policy import Role
-from server.graphql import MAX_DOCUMENT
+from server.app import MAX_BODY
 from tests.server.conftest import Join
 
-LARGE = MAX_DOCUMENT + 1_000
+LARGE = MAX_BODY + 1_000
 URLENCODED = {"content-type": "application/x-www-form-urlencoded"}
 MULTIPART = {"content-type": "multipart/form-data; boundary=cut"}
 FILE = (

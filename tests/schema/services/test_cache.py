@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schema.services.cache import Cache, LocalCache, RedisCache
+from schema.services.cache import Bucket, Cache, LocalCache, RedisCache
 from tests.support.processes import free_port
 
 
@@ -187,3 +187,71 @@ def test_a_redis_that_is_down_is_a_miss_and_no_error() -> None:
     assert (cache.get("a"), cache.counters(["hits", "misses"]), cache.entries()) == (None, [0, 0], 0)
     assert (cache.count("hits"), cache.take("a", "one", 60)) == (None, True)
     cache.close()
+
+
+BUCKET = Bucket("token:1", 600, 60)
+
+
+def test_a_bucket_is_full_at_first_and_empties(cache: Cache) -> None:
+    assert cache.draw(BUCKET, 250) == (True, 350)
+    assert cache.draw(BUCKET, 350) == (True, 0)
+    assert cache.draw(BUCKET, 1) == (False, 0)
+
+
+def test_too_few_points_are_left_where_they_are(cache: Cache) -> None:
+    cache.draw(BUCKET, 500)
+    assert cache.draw(BUCKET, 101) == (False, 100)
+    assert cache.draw(BUCKET, 100) == (True, 0)
+
+
+def test_a_bucket_fills_again_and_never_overflows(cache: Cache, seconds: Seconds) -> None:
+    cache.draw(BUCKET, 600)
+    seconds.now += 10
+    taken, left = cache.draw(BUCKET, 40)
+    assert (taken, round(left, 1)) == (True, 60)
+    seconds.now += 3_600
+    assert cache.draw(BUCKET, 100) == (True, 500)
+
+
+def test_a_clock_set_back_neither_fills_nor_empties_a_bucket(cache: Cache, seconds: Seconds) -> None:
+    cache.draw(BUCKET, 300)
+    seconds.now -= 1_000
+    assert cache.draw(BUCKET, 100) == (True, 200)
+
+
+def test_workers_draw_from_one_bucket(opened: Callable[[], Cache]) -> None:
+    opened().draw(BUCKET, 400)
+    assert opened().draw(BUCKET, 100) == (True, 100)
+
+
+def test_buckets_of_others_stay_full(cache: Cache) -> None:
+    cache.draw(BUCKET, 600)
+    assert cache.draw(BUCKET._replace(name="token:2"), 600) == (True, 0)
+
+
+def test_a_local_bucket_that_is_full_again_takes_no_room(tmp_path: Path, seconds: Seconds) -> None:
+    cache = LocalCache(tmp_path / "cache.db", clock=seconds)
+    cache.draw(BUCKET, 600)
+    seconds.now += 61
+    cache.draw(BUCKET._replace(name="token:2"), 1)
+    cache.close()
+    with sqlite3.connect(tmp_path / "cache.db") as connection:
+        assert connection.execute("SELECT name FROM bucket").fetchall() == [("token:2",)]
+    connection.close()
+
+
+def test_a_redis_bucket_that_is_full_again_takes_no_room(redis_url: str) -> None:
+    cache = RedisCache(redis_url)
+    cache.draw(BUCKET, 60)
+    assert 5 <= cache._client.ttl("chevet:bucket:token:1") <= 7  # noqa: SLF001
+    cache.close()
+
+
+def test_a_bucket_nobody_can_look_into_is_full(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    cache = LocalCache(tmp_path / "file" / "cache.db")
+    assert cache.draw(BUCKET, 600) == (True, 600)
+    cache.close()
+    broken = RedisCache(f"redis://127.0.0.1:{free_port()}")
+    assert broken.draw(BUCKET, 600) == (True, 600)
+    broken.close()

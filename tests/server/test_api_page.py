@@ -1,0 +1,56 @@
+"""docs/api.md tells other people's programmers figures: they must be ours."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from schema import cost, documents, pagination
+from schema.permissions import CODES
+from schema.services import metering
+from server import graphql
+from server.settings import Settings
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+LIMITS = {
+    "cost, points": cost.MOST_COST,
+    "document, characters": documents.LONGEST_DOCUMENT,
+    "document, tokens": documents.MOST_TOKENS,
+    "document, operations and fragments": cost.MOST_DEFINITIONS,
+    "fields, fragments counted as often as they are reached": cost.MOST_FIELDS,
+    "one field of one object, repeated": cost.MOST_REPEATS,
+    "fields within one another": cost.MOST_DEPTH,
+    "root fields": cost.MOST_ROOTS,
+    "aliases": cost.MOST_ALIASES,
+    "directives": cost.MOST_DIRECTIVES,
+    "directives at one place": cost.MOST_DIRECTIVES_AT_ONE_PLACE,
+    "validation errors told": documents.MOST_FAULTS,
+    "body without files, bytes": graphql.MAX_DOCUMENT,
+    "requests of one client under way in one process": graphql.MOST_AT_ONCE,
+    "execution, seconds": graphql.LONGEST_EXECUTION_S,
+}
+SENTENCES = [
+    f"1 to {pagination.MAX_PAGE} objects, {pagination.DEFAULT_PAGE} when left out",
+    f"is {cost.CALL} points more; {cost.READING:,} where a text is read, {cost.HASHING:,} where",
+    f"else {cost.LIST}, and {cost.LISTS['Case.revisions']} for",
+    f"refused unread is {metering.REFUSED} points",
+    f"A token has {Settings.model_fields['api_points'].default:,} points",
+    f"At most {graphql.MOST_SOCKETS} sockets of a client in one process, {graphql.MAX_OPERATIONS} operations",
+    f"{graphql.MOST_MESSAGES} messages in {graphql.MESSAGES_S:.0f} seconds",
+]
+
+
+def test_every_limit_is_told_as_it_is() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| ([\d,]+) \|$", PAGE, re.MULTILINE)
+    assert {name: int(most.replace(",", "")) for name, most in rows} == LIMITS
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_every_price_is_told_as_it_is(sentence: str) -> None:
+    assert sentence in " ".join(PAGE.split())
+
+
+def test_every_code_of_an_error_is_told() -> None:
+    told = set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE))
+    in_results = {"NOT_FOUND", "CONFLICT"}  # members of a mutation's union, null for a query
+    assert told == set(CODES.values()) - in_results | set(graphql.STATUS) | {"TOO_MUCH", "INTERNAL"}
