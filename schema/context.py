@@ -18,6 +18,7 @@ from schema.loaders import Loaders
 from schema.policy import Actor
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
+from schema.services.commenting import Comments
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
@@ -71,6 +72,11 @@ class Services:
     def purse(self) -> Purse:
         """Return what the API's requests are paid from."""
         return Purse(self.cache)
+
+    @cached_property
+    def comments(self) -> Comments:
+        """Return what has a language model comment on answers; it keeps its own transactions."""
+        return Comments(self.database, self.clock, self.shelf)
 
     @cached_property
     def grader(self) -> Grader:

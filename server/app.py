@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from ml.ecg.decoding import Decoded, DecoderPool
+from ml.language.commenting import Commenter
 from ml.language.endpoint import LanguageModelSettings
 from ml.language.language_model import LanguageModelMatcher
 from ml.language.matching import EmbeddedMatcher
@@ -135,6 +136,7 @@ def wire_services(settings: Settings, signer: Signer) -> Services:
         return Matchers(
             answers=readers.of(TextOrigin.ANSWER, asking=settings.model_reads_answers),
             descriptions=readers.of(TextOrigin.DESCRIPTION),
+            commenter=readers.commenter() if settings.model_reads_answers else None,
         )
 
     return Services(
@@ -229,6 +231,7 @@ class _Readers:
         self._rules = rules
         self._cache = cache
         self._model: LanguageModelMatcher | None = None
+        self._commenter: Commenter | None = None
         if budget is None:
             return
         key = settings.openai_api_key
@@ -241,6 +244,11 @@ class _Readers:
             output_price=settings.model_output_price,
         )
         self._model = LanguageModelMatcher(rules, endpoint, budget)
+        self._commenter = Commenter(rules, endpoint, budget)
+
+    def commenter(self) -> Commenter | None:
+        """Return what comments on answers."""
+        return self._commenter
 
     def of(self, origin: TextOrigin, *, asking: bool = True) -> CachedMatcher:
         """Return what reads texts of an origin."""

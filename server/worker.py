@@ -8,6 +8,7 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from schema.context import Services
+from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Handler, run_due
 from schema.services.pruning import prune
@@ -52,7 +53,7 @@ async def working(services: Services) -> AsyncIterator[None]:
 
 def handlers_of(services: Services) -> Mapping[str, Handler]:
     """Return what does each kind of job."""
-    return {SUBMIT_JOB: services.submissions.at_deadline}
+    return {SUBMIT_JOB: services.submissions.at_deadline, COMMENT_JOB: services.comments.write}
 
 
 def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect
+from sqlalchemy import JSON, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -31,6 +31,10 @@ class UTCDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Return the instant with its offset."""
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+DOCUMENT: Any = JSON(none_as_null=True)
+"""A column type of documents in which None is the database's NULL."""
 
 
 def instant(**options: Any) -> Any:

@@ -7,9 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from schema.models.base import instant
-
-DOCUMENT: Any = JSON(none_as_null=True)
+from schema.models.base import DOCUMENT, instant
 
 
 class OntologyOrigin(StrEnum):

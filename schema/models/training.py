@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from schema.models.base import instant
+from schema.models.base import DOCUMENT, instant
 
 
 class SessionDifficulty(StrEnum):
@@ -118,3 +118,4 @@ class Answer(SQLModel, table=True):
     saved_at: datetime | None = instant(default=None)
     score: float | None = None
     grade: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    comment: dict[str, str] | None = Field(default=None, sa_type=DOCUMENT)

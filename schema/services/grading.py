@@ -95,6 +95,10 @@ class StoredGrade:
     unresolved: tuple[Span, ...] = ()
     fallback: Fallback | None = None
 
+    def known(self, ontology: Ontology) -> Grade:
+        """Return the mark without what the ontology has dropped since."""
+        return _known_part(self.grade, ontology)
+
     def feedback(self, ontology: Ontology, language: Language) -> Feedback:
         """Return the mark in sentences; a concept the ontology has dropped since gets an empty one."""
         return _told(self.grade, ontology, language)
@@ -122,6 +126,11 @@ class Grader:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
+
+    @property
+    def comments(self) -> bool:
+        """Return whether a language model comments on what is marked."""
+        return self._shelf.current.matchers.commenter is not None
 
     def grade_all(self, answers: Sequence[tuple[Draft, Key]]) -> list[Graded]:
         """Return the marks of an attempt's answers: side by side where each may wait long."""
@@ -191,15 +200,20 @@ def stored_grade(document: dict[str, Any], rulings: Rulings | None = None) -> St
     )
 
 
-def _told(grade: Grade, ontology: Ontology, language: Language) -> Feedback:
-    known = replace(
+def _known_part(grade: Grade, ontology: Ontology) -> Grade:
+    return replace(
         grade,
         items=tuple(item for item in grade.items if _known(item, ontology)),
         wrong=tuple(claim for claim in grade.wrong if _known(claim, ontology)),
+        supplementary=tuple(concept for concept in grade.supplementary if concept in ontology),
         findings=tuple(
             finding for finding in grade.findings if all(concept in ontology for concept in finding.concepts)
         ),
     )
+
+
+def _told(grade: Grade, ontology: Ontology, language: Language) -> Feedback:
+    known = _known_part(grade, ontology)
     told = rules.feedback(known, ontology, language)
     items = dict(zip((item.concept for item in known.items), told.items, strict=True))
     wrong = dict(zip((claim.concept for claim in known.wrong), told.wrong, strict=True))

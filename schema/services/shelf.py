@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, func, select
 
 from ml.language.checking import OntologyError
+from ml.language.commenting import Commenter
 from ml.language.ontology import Ontology
 from schema.database import Database
 from schema.models import ontologies as rows
@@ -36,10 +37,13 @@ class Matchers:
         Reads students' answers: always on this machine.
     descriptions
         Reads teachers' descriptions; may ask a language model.
+    commenter
+        Comments on marked answers; None where no language model may see them.
     """
 
     answers: CachedMatcher
     descriptions: CachedMatcher
+    commenter: Commenter | None = None
 
 
 @dataclass(frozen=True)

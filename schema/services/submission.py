@@ -13,6 +13,7 @@ from schema.errors import ConflictError, ValidationFailedError
 from schema.models.cases import CaseRevision
 from schema.models.training import Answer, Attempt, SessionCase, SubmissionCause
 from schema.policy import Actor
+from schema.services import commenting
 from schema.services.answers import Draft
 from schema.services.attempts import Attempts, announce
 from schema.services.clock import Clock
@@ -135,6 +136,8 @@ class Submissions:
         attempt.score = sum(mark.score for mark in graded.values()) / len(graded)
         session.add(attempt)
         session.flush()
+        if self._grader.comments:
+            commenting.enqueue(session, self._clock, attempt)
         announce(session, self._clock, attempt, "attempt.submitted", None if late else ending.actor)
 
 

@@ -87,7 +87,8 @@ class Answer(Node):
         if self.row.grade is None or not await self._shown(info):
             return None
         made = await info.context.loaders.of(contests_of_answers).load(self.row.id or 0)
-        return Grade.of(self.row.grade, self.row.text, info, [Contest.of(row, self) for row in made])
+        contests = [Contest.of(row, self) for row in made]
+        return Grade.of(self.row.grade, self.row.text, info, contests, self.row.comment)
 
     @strawberry.field(description="The attempt it is part of.")
     async def attempt(self, info: Info) -> "Attempt":

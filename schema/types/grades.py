@@ -95,6 +95,14 @@ class GradedClaim:
     contest: Contest | None = strawberry.field(description="The student's contest of it, if any.")
 
 
+@strawberry.type(description="A few sentences a language model wrote from the correction; they may be wrong.")
+class ModelComment:
+    """A comment, marked as a machine's."""
+
+    text: str = strawberry.field(description="Plain text, in the student's language.")
+    model: str = strawberry.field(description="The model that wrote it.")
+
+
 @strawberry.type(description="The mark of one answer and everything it rests on.")
 class Grade:
     """A mark out of 100."""
@@ -120,6 +128,10 @@ class Grade:
         description="Stretches in which nothing was recognised; none for marks made before they were kept."
     )
     feedback: list[str] = strawberry.field(description="The mark in words, in the viewer's language.")
+    comment: ModelComment | None = strawberry.field(
+        description="What a language model adds for the student; null where none has, or where a ruling has "
+        "changed the mark."
+    )
     key_revision: int = strawberry.field(description="The case's revision the key was taken from.")
     ontology_version: str = strawberry.field(description="The ontology the answer was read into.")
     matcher_version: str = strawberry.field(description="What read the answer.")
@@ -130,7 +142,12 @@ class Grade:
 
     @classmethod
     def of(
-        cls, document: dict[str, object], text: str, info: Info, contests: Iterable[Contest] = ()
+        cls,
+        document: dict[str, object],
+        text: str,
+        info: Info,
+        contests: Iterable[Contest] = (),
+        comment: dict[str, str] | None = None,
     ) -> "Grade":
         """Return a kept mark of a text, worded for the viewer, with what was ruled on the contests of it."""
         made = {each.row.concept_id: each for each in contests}
@@ -162,6 +179,7 @@ class Grade:
             measurements=[TextMeasurement.of(each, text, info.context) for each in stored.measurements],
             unresolved_spans=[Span.of(span, text) for span in stored.unresolved],
             feedback=[told.summary, *(words for words in (*told.items, *told.wrong) if words)],
+            comment=ModelComment(**comment) if comment and not rulings else None,
             key_revision=stored.key_revision,
             ontology_version=stored.ontology_version,
             matcher_version=stored.matcher_version,

@@ -174,3 +174,11 @@ def test_nothing_of_a_text_is_logged_whatever_happens(
     services.proposer.match(f"{TEXT} revu")
     assert "Untel" not in caplog.text
     assert "delltah" not in caplog.text
+
+
+def test_answers_are_commented_on_after_they_are_handed_in_only_where_a_model_may_read_them(
+    wired: Callable[..., Services], chat: ChatServer
+) -> None:
+    assert not wired(openai_base_url=chat.base_url).grader.comments
+    assert wired(openai_base_url=chat.base_url, model_reads_answers=True).grader.comments
+    assert not wired(model_reads_answers=True).grader.comments

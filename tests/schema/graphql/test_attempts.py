@@ -123,6 +123,7 @@ def test_types_a_student_can_reach_lead_to_no_key() -> None:
         "Grade",
         "GradedConcept",
         "GradedClaim",
+        "ModelComment",
         "Span",
         "Contest",
         "TextFinding",

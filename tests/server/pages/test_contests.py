@@ -234,3 +234,15 @@ def test_contests_are_listed_open_ones_first_and_filtered(
     assert "/contests" in kept.links
     assert "No contest" in teacher.get("/contests?sessionId=x").words
     teacher.get("/contests?state=GONE", 400)
+
+
+def test_a_models_comment_is_marked_as_one_and_goes_with_the_first_ruling(
+    teacher: Visitor, student: Visitor, school: School, attempt: str
+) -> None:
+    said = {"text": "Regarde la branche gauche.", "model": "toy-7b"}
+    school.change(Answer, answer_id(school, attempt), comment=said)
+    page = student.get(f"/attempts/{attempt}/result")
+    assert "Regarde la branche gauche." in page.words
+    assert "Written by a language model (toy-7b) from this correction; it may be wrong." in page.words
+    ruled(teacher, contested(school, student, attempt), "FOUND")
+    assert "Regarde la branche gauche." not in student.get(f"/attempts/{attempt}/result").words
