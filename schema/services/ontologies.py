@@ -112,7 +112,7 @@ class Ontologies:
         if code in before:
             raise ValidationFailedError.of("code", "concept_code_taken")
         concept = _Reader(before).concept(code, draft)
-        return self._edit(in_use, saving(before, concept), "concept_created", code, comment)
+        return self._edit(in_use, saving(before, concept), "ontology.concept_created", code, comment)
 
     def update_concept(
         self, code: str, version: str, draft: ConceptDraft, comment: str = ""
@@ -131,7 +131,7 @@ class Ontologies:
         """
         in_use = self._to_edit(code, version)
         changes = saving(in_use.ontology, _Reader(in_use.ontology).concept(code, draft))
-        return self._edit(in_use, changes, "concept_updated", code, comment)
+        return self._edit(in_use, changes, "ontology.concept_updated", code, comment)
 
     def delete_concept(self, code: str, version: str, comment: str = "") -> rows.OntologyVersion:
         """Take a concept out of the ontology in use; keys that have it show its code from then on.
@@ -142,7 +142,7 @@ class Ontologies:
             As `update_concept`; also while another concept builds on it.
         """
         in_use = self._to_edit(code, version)
-        return self._edit(in_use, removing(in_use.ontology, code), "concept_deleted", code, comment)
+        return self._edit(in_use, removing(in_use.ontology, code), "ontology.concept_deleted", code, comment)
 
     def restore_concept(self, change_id: int, comment: str = "") -> rows.OntologyVersion:
         """Make a concept again what it was before a change; raises what the change would bring about."""
@@ -155,7 +155,7 @@ class Ontologies:
             changes = saving(before, read_concept(code, change.before))
         else:
             changes = removing(before, code) if code in before else {}
-        return self._edit(in_use, changes, "concept_restored", code, comment)
+        return self._edit(in_use, changes, "ontology.concept_restored", code, comment)
 
     def add(self, name: str, found: Imported, comment: str = "") -> rows.Ontology:
         """Keep an imported ontology beside the one in use, with what was wrong in its file."""
@@ -317,7 +317,7 @@ class Ontologies:
             raise ValidationFailedError(
                 list(dict.fromkeys(_problem(each, concept, in_use.ontology) for each in error.faults))
             ) from None
-        self._record(f"ontology.{action}", in_use.row, concept=code, version=version.version)
+        self._record(action, in_use.row, concept=code, version=version.version)
         return version
 
     def _found(self, table: type[R], key: int) -> R:
