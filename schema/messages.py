@@ -86,6 +86,13 @@ MESSAGES: dict[str, str] = {
     "concept_in_use": N_("“{name}” builds on this concept. Change that one first."),
     "range_without_bound": N_("Give at least one bound."),
     "bad_code_system": N_("A system is written in small letters: snomed."),
+    "code_system_twice": N_("This system is named above already."),
+    "concept_in_open_session": N_(
+        "Students are being marked on this concept: close the sessions that have it first."
+    ),
+    "key_of_another_ontology": N_(
+        "This key was made with another ontology. Remove the concepts that are shown by their code first."
+    ),
     "stale_concept": N_("Someone changed this concept meanwhile. Reload, then make your change again."),
     "ontology_name_taken": N_("Another ontology has this name."),
     "ontology_known": N_("This very ontology is here already."),

@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_ontology_version"),
         sa.ForeignKeyConstraint(["ontology_id"], ["ontology.id"], name="fk_ontology_version_ontology_id"),
         sa.ForeignKeyConstraint(["author_id"], ["account.id"], name="fk_ontology_version_author_id"),
-        sa.UniqueConstraint("version", name="uq_ontology_version_version"),
+        sa.UniqueConstraint("ontology_id", "version", name="uq_ontology_version_ontology_id_version"),
     )
     op.create_index("ix_ontology_version_ontology_id", "ontology_version", ["ontology_id"])
     op.create_table(

@@ -4,6 +4,7 @@ from sqlmodel import Session, col, func, select
 
 from schema.loaders.grouping import grouped
 from schema.models import ontologies as rows
+from schema.services.editions import WITHOUT_DOCUMENT
 
 
 def latest_versions(session: Session, keys: list[int]) -> list[rows.OntologyVersion]:
@@ -13,7 +14,8 @@ def latest_versions(session: Session, keys: list[int]) -> list[rows.OntologyVers
         .where(col(rows.OntologyVersion.ontology_id).in_(keys))
         .group_by(col(rows.OntologyVersion.ontology_id))
     )
-    found = session.exec(select(rows.OntologyVersion).where(col(rows.OntologyVersion.id).in_(newest)))
+    versions = select(rows.OntologyVersion).where(col(rows.OntologyVersion.id).in_(newest))
+    found = session.exec(versions.options(WITHOUT_DOCUMENT))
     by_ontology = {each.ontology_id: each for each in found}
     return [by_ontology[key] for key in keys]
 
@@ -37,6 +39,7 @@ def changes_of_versions(session: Session, keys: list[int]) -> list[list[rows.Con
 
 def versions_by_id(session: Session, keys: list[int]) -> list[rows.OntologyVersion]:
     """Return each version; a foreign key vouches for each."""
-    found = session.exec(select(rows.OntologyVersion).where(col(rows.OntologyVersion.id).in_(keys)))
+    versions = select(rows.OntologyVersion).where(col(rows.OntologyVersion.id).in_(keys))
+    found = session.exec(versions.options(WITHOUT_DOCUMENT))
     by_id = {each.id: each for each in found}
     return [by_id[key] for key in keys]

@@ -44,9 +44,10 @@ class OntologyVersion(SQLModel, table=True):
     """
 
     __tablename__ = "ontology_version"
+    __table_args__ = (UniqueConstraint("ontology_id", "version"),)
     id: int | None = Field(default=None, primary_key=True)
     ontology_id: int = Field(foreign_key="ontology.id", index=True)
-    version: str = Field(unique=True)
+    version: str
     number: int
     cause: str
     release: str | None = None

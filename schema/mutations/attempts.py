@@ -81,7 +81,7 @@ class AttemptMutations:
         """Save one answer; a save that comes too late ends the attempt."""
         key, context = local_key(input.attempt_id, "Attempt"), info.context
         viewer, services = context.viewer, context.services
-        draft = Draft.checked(input.text, input.concept_ids, services.ontology)
+        draft = Draft.checked(input.text, input.concept_ids, services.shelf)
         try:
             row = await context.write(
                 lambda session: Answers(session, viewer, services.clock).save(

@@ -51,6 +51,8 @@ class Annotations:
         known = {row.concept_id for row in present}
         fresh = {each.concept_id: each for each in reversed(wanted) if each.concept_id not in known}
         self._check(wanted, len(present) + len(fresh))
+        if fresh and not all(concept in self._ontology for concept in known):
+            raise ValidationFailedError.of("annotations", "key_of_another_ontology")
         start = max((row.position for row in present), default=-1) + 1
         in_order = [each for each in wanted if fresh.get(each.concept_id) is each]
         for position, each in enumerate(in_order, start):

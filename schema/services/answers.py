@@ -1,12 +1,11 @@
 """Saving what a student writes: the busiest path, two statements and one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, select
 
-from ml.language.ontology import Ontology
 from schema.errors import ConflictError, FieldProblem, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account
 from schema.models.training import Answer, Attempt, SubmissionCause, TrainingSession
@@ -38,8 +37,14 @@ class Draft:
         return cls(answer.text, tuple(answer.concept_ids))
 
     @classmethod
-    def checked(cls, text: str, concept_ids: Sequence[str], ontology: Ontology) -> "Draft":
-        """Return what a student sent as it is stored; raises ValidationFailedError."""
+    def checked(cls, text: str, concept_ids: Sequence[str], known: Container[str]) -> "Draft":
+        """Return what a student sent as it is stored; raises ValidationFailedError.
+
+        Parameters
+        ----------
+        known
+            Codes that may be picked.
+        """
         tidy, problems = prose(text, "text", LONGEST_TEXT)
         picked = tuple(dict.fromkeys(concept_ids))
         if len(picked) > MOST_CONCEPTS:
@@ -48,7 +53,7 @@ class Draft:
         problems += [
             FieldProblem(("conceptIds", str(concept_ids.index(code))), "unknown_concept")
             for code in picked[:MOST_CONCEPTS]
-            if code not in ontology
+            if code not in known
         ]
         if problems:
             raise ValidationFailedError(problems)

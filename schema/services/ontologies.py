@@ -31,7 +31,15 @@ from schema.pagination import Page, PageRequest
 from schema.policy import Actor
 from schema.services.audit import Audit
 from schema.services.clock import Clock
-from schema.services.editions import add_edit, add_whole, latest_ontology, latest_version, shipped_line
+from schema.services.editions import (
+    WITHOUT_DOCUMENT,
+    add_edit,
+    add_whole,
+    latest_ontology,
+    latest_version,
+    shipped_line,
+)
+from schema.services.keys import in_open_session
 from schema.services.paging import Sort, page_of
 from schema.services.text import line, prose, storable
 
@@ -94,8 +102,11 @@ class Ontologies:
         self._shipped = shipped
 
     def get(self, ontology_id: int) -> rows.Ontology:
-        """Return one ontology; raises NotFoundError."""
-        return self._found(rows.Ontology, ontology_id)
+        """Return one ontology; raises NotFoundError, also for one not in use that the actor may not edit."""
+        found = self._found(rows.Ontology, ontology_id)
+        if not found.active and not self._actor.edits_ontology:
+            raise NotFoundError
+        return found
 
     def create_concept(self, code: str, draft: ConceptDraft, comment: str = "") -> rows.OntologyVersion:
         """Add a concept to the ontology in use.
@@ -231,7 +242,11 @@ class Ontologies:
     def versions(self, ontology_id: int, request: PageRequest) -> Page[rows.OntologyVersion]:
         """Return a page of an ontology's versions, newest first; raises NotFoundError."""
         self.get(ontology_id)
-        versions = select(rows.OntologyVersion).where(rows.OntologyVersion.ontology_id == ontology_id)
+        versions = (
+            select(rows.OntologyVersion)
+            .where(rows.OntologyVersion.ontology_id == ontology_id)
+            .options(WITHOUT_DOCUMENT)
+        )
         return page_of(
             self._session, versions, [Sort(col(rows.OntologyVersion.id), descending=True)], request
         )
@@ -284,7 +299,8 @@ class Ontologies:
 
     def _unchanged_since(self, in_use: rows.Ontology, code: str, version: str) -> bool:
         known = select(rows.OntologyVersion.id).where(
-            rows.OntologyVersion.version == version, rows.OntologyVersion.ontology_id == in_use.id
+            rows.OntologyVersion.version == storable(version),
+            rows.OntologyVersion.ontology_id == in_use.id,
         )
         read_in = self._session.exec(known).first()
         if read_in is None:
@@ -308,6 +324,9 @@ class Ontologies:
         if not changes:
             return latest_version(self._session, in_use.row.id or 0)
         said, problems = prose(comment, "comment", LONGEST_COMMENT)
+        gone = [each for each, now in changes.items() if now is None]
+        if gone and in_open_session(self._session, gone[0]):
+            problems.append(FieldProblem(("id",), "concept_in_open_session"))
         if problems:
             raise ValidationFailedError(problems)
         try:
@@ -376,10 +395,7 @@ class _Reader:
             severity=draft.severity,
             synonyms_fr=self._names(draft.synonyms_fr, "synonymsFr"),
             synonyms_en=self._names(draft.synonyms_en, "synonymsEn"),
-            requires=tuple(
-                self._references(each, f"requires.{at}")
-                for at, each in enumerate(draft.requires[:MOST_REFERENCES])
-            ),
+            requires=self._alternatives(draft.requires),
             absence=self._reference(draft.absence, "absence") if draft.absence else None,
             range=self._range(draft.range),
             codes=self._codes(draft.codes),
@@ -398,6 +414,11 @@ class _Reader:
         self._count(names, path, MOST_NAMES)
         listed = names[:MOST_NAMES]
         return tuple(dict.fromkeys(self._line(each, f"{path}.{at}") for at, each in enumerate(listed)))
+
+    def _alternatives(self, sets: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+        self._count(sets, "requires", MOST_REFERENCES)
+        listed = enumerate(sets[:MOST_REFERENCES])
+        return tuple(self._references(each, f"requires.{at}") for at, each in listed)
 
     def _references(self, named: Sequence[str], path: str) -> tuple[str, ...]:
         self._count(named, path, MOST_REFERENCES)
@@ -432,10 +453,12 @@ class _Reader:
 
     def _codes(self, codes: Sequence[tuple[str, str]]) -> dict[str, str]:
         self._count(codes, "codes", MOST_SYSTEMS)
-        read = {}
+        read: dict[str, str] = {}
         for at, (system, value) in enumerate(codes[:MOST_SYSTEMS]):
             if not SYSTEM.fullmatch(system):
                 self._problems.append(FieldProblem(("codes", str(at), "system"), "bad_code_system"))
+            elif system in read:
+                self._problems.append(FieldProblem(("codes", str(at), "system"), "code_system_twice"))
             read[system] = self._line(value, f"codes.{at}.value")
         return read
 

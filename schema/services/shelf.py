@@ -19,7 +19,8 @@ from ml.language.commenting import Commenter
 from ml.language.ontology import Ontology
 from schema.database import Database
 from schema.models import ontologies as rows
-from schema.services.editions import latest_ontology
+from schema.models.ontologies import OntologyOrigin
+from schema.services.editions import WITHOUT_DOCUMENT, latest_ontology
 from schema.services.matching import CachedMatcher
 
 LOOK_SECONDS = 1.0
@@ -61,16 +62,33 @@ class Loaded:
 
 @dataclass(frozen=True)
 class _Shelved:
-    """Each ontology as it stands, by row; which one is in use; whose each version is."""
+    """Each ontology as it stands, by row.
 
-    mark: tuple[int, int]
+    Attributes
+    ----------
+    newest
+        The row of each one's latest version.
+    owners
+        Whose each version is.
+    shipped
+        The one that came with the platform.
+    known
+        Every code that any of them has or had.
+    """
+
     in_use: int
+    shipped: int
     loaded: dict[int, Loaded]
+    newest: dict[int, int]
     owners: dict[str, int]
+    known: frozenset[str]
 
 
 class Shelf:
     """The ontology in use, and the others that keys were made with.
+
+    `code in shelf` says whether any of them has, or had, a concept: what a student picked must not be refused
+    because an expert has removed it since.
 
     Parameters
     ----------
@@ -86,7 +104,11 @@ class Shelf:
         self._make = make
         self._lock = threading.Lock()
         self._look_at = 0.0
-        self._shelved = _Shelved((0, 0), 0, {0: Loaded(shipped, make)}, {shipped.version: 0})
+        codes = frozenset(each.id for each in shipped.concepts)
+        self._shelved = _Shelved(0, 0, {0: Loaded(shipped, make)}, {}, {}, codes)
+
+    def __contains__(self, concept_id: object) -> bool:
+        return concept_id in self._shelved.known
 
     @property
     def shipped(self) -> Ontology:
@@ -99,9 +121,12 @@ class Shelf:
         return self._shelved.loaded[self._shelved.in_use]
 
     def of(self, version: str) -> Loaded:
-        """Return the ontology that a version belongs to, as it stands today; the one in use if none does."""
+        """Return the ontology that a version belongs to, as it stands today.
+
+        Versions of the time before there were several are of the one that came with the platform.
+        """
         shelved = self._shelved
-        return shelved.loaded[shelved.owners.get(version, shelved.in_use)]
+        return shelved.loaded[shelved.owners.get(version, shelved.shipped)]
 
     def holding(self, concept_id: str) -> Ontology | None:
         """Return an ontology that has a concept, the one in use first."""
@@ -112,7 +137,8 @@ class Shelf:
     def refresh(self, *, at_once: bool = False) -> None:
         """Take up what has changed in the database, if it was looked at more than a second ago.
 
-        While the database is away, or holds what this release cannot read, what was loaded stays in use.
+        While the database is away, or the ontology in use is none that this release can read, what was loaded
+        stays in use.
         """
         if not at_once and time.monotonic() < self._look_at:
             return
@@ -125,18 +151,56 @@ class Shelf:
             self._look_at = time.monotonic() + LOOK_SECONDS
 
     def _take_up(self, session: Session) -> None:
-        newest = session.exec(select(func.max(rows.OntologyVersion.id))).one() or 0
-        active = session.exec(select(rows.Ontology.id).where(col(rows.Ontology.active))).first() or 0
-        if not active or self._shelved.mark == (newest, active):
+        lines = session.exec(select(rows.Ontology.id, rows.Ontology.origin, rows.Ontology.active)).all()
+        in_use = next((key or 0 for key, _, active in lines if active), 0)
+        latest = func.max(rows.OntologyVersion.id)
+        grouped = select(rows.OntologyVersion.ontology_id, latest).group_by(
+            col(rows.OntologyVersion.ontology_id)
+        )
+        newest = {owner: version or 0 for owner, version in session.exec(grouped)}
+        if not in_use or (newest, in_use) == (self._shelved.newest, self._shelved.in_use):
             return
-        every = session.exec(select(rows.OntologyVersion.version, rows.OntologyVersion.ontology_id))
-        owners = dict(every.all())
-        loaded = {owner: self._loaded(session, owner) for owner in set(owners.values())}
-        owners |= {each.ontology.version: owner for owner, each in loaded.items()}
-        self._shelved = _Shelved((newest, active), active, loaded, owners)
+        loaded = {owner: found for owner in newest if (found := self._loaded(session, owner, newest[owner]))}
+        if in_use not in loaded:
+            raise OntologyError([])
+        shipped = next((key or 0 for key, origin, _ in lines if origin == OntologyOrigin.SHIPPED), in_use)
+        self._shelved = _Shelved(
+            in_use,
+            shipped if shipped in loaded else in_use,
+            loaded,
+            newest,
+            self._owners(session, loaded),
+            self._known(session, loaded),
+        )
 
-    def _loaded(self, session: Session, owner: int) -> Loaded:
-        """Return an ontology as it stands, with the matchers that an earlier look has made for the same."""
-        ontology = latest_ontology(session, owner)
+    def _loaded(self, session: Session, owner: int, version: int) -> Loaded | None:
+        """Return an ontology as it stands, or as it was where this release cannot read it.
+
+        Matchers that an earlier look has made for the same contents are kept.
+        """
+        before = self._shelved.loaded.get(owner)
+        if self._shelved.newest.get(owner) == version:
+            return before
+        try:
+            ontology = latest_ontology(session, owner)
+        except OntologyError as error:
+            log.warning(
+                "ontology %s cannot be read as it stands: %s", owner, "; ".join(map(str, error.faults))
+            )
+            return before
         known = [each for each in self._shelved.loaded.values() if each.ontology.version == ontology.version]
         return known[0] if known else Loaded(ontology, self._make)
+
+    def _owners(self, session: Session, loaded: dict[int, Loaded]) -> dict[str, int]:
+        versions = select(rows.OntologyVersion).order_by(col(rows.OntologyVersion.id))
+        owners: dict[str, int] = {}
+        for each in session.exec(versions.options(WITHOUT_DOCUMENT)):
+            if each.ontology_id in loaded:
+                owners.setdefault(each.version, each.ontology_id)
+                owners.setdefault(each.release or each.version, each.ontology_id)
+        return {each.ontology.version: owner for owner, each in loaded.items()} | owners
+
+    def _known(self, session: Session, loaded: dict[int, Loaded]) -> frozenset[str]:
+        edited = session.exec(select(rows.ConceptChange.concept_id).distinct()).all()
+        present = (concept.id for each in loaded.values() for concept in each.ontology.concepts)
+        return self._shelved.known.union(edited, present)

@@ -4,8 +4,8 @@ import base64
 import binascii
 from collections.abc import Iterable
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated
+from weakref import WeakKeyDictionary
 
 import strawberry
 
@@ -281,12 +281,17 @@ def _nodes(codes: Iterable[str], info: Info) -> list[Concept]:
     return [Concept.coded(code, info.context) for code in codes]
 
 
-@lru_cache(maxsize=4096)
+_SHARED: WeakKeyDictionary[Ontology, dict[tuple[str, OntologyLanguage], Concept]] = WeakKeyDictionary()
+"""Nodes that every request may share, since nothing changes one; they go with their ontology."""
+
+
 def _coded(ontology: Ontology | None, code: str, language: OntologyLanguage) -> Concept:
-    """Return a node that every request may share: nothing changes one."""
-    if ontology is not None:
-        return _node(ontology.concept(code), language)
-    return _node(OntologyConcept(code, code, code, ConceptCategory.TECHNICAL, Kind.SIGN), language)
+    if ontology is None:
+        return _node(OntologyConcept(code, code, code, ConceptCategory.TECHNICAL, Kind.SIGN), language)
+    shared = _SHARED.setdefault(ontology, {})
+    if (code, language) not in shared:
+        shared[code, language] = _node(ontology.concept(code), language)
+    return shared[code, language]
 
 
 def _node(row: OntologyConcept, language: OntologyLanguage) -> Concept:

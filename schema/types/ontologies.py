@@ -156,7 +156,9 @@ class Ontology(Node):
 
     @strawberry.field(description="Its newest version: a number and a digest of its contents.")
     def version(self, info: Info) -> str:
-        """Load the version."""
+        """Return the version that this process reads with, or load that of another ontology."""
+        if self.row.active:
+            return info.context.services.shelf.current.ontology.version
         return info.context.loaders.then(latest_versions, self.row.id or 0, _version_of)
 
     @strawberry.field(description="How many concepts it has.")

@@ -12,7 +12,7 @@ from granian.server import Server
 
 from ml.language.ontology import load_ontology
 from schema.services.clock import now
-from schema.services.editions import shipped_line
+from schema.services.editions import take_up
 from server.migrations import current_revision, expected_head, is_empty, migrate
 from server.opening import opened
 from server.settings import Settings, load_settings
@@ -63,7 +63,7 @@ def prepare(settings: Settings, *, demo: bool, may_migrate: bool) -> None:
             migrate(settings)
         if current_revision(database) == expected_head():
             with database.write() as session:
-                shipped_line(session, now, load_ontology())
+                take_up(session, now, load_ontology())
         empty = demo and is_empty(database)
     if empty:
         subprocess.run([sys.executable, "-m", "server", "seed", "--demo"], check=True)

@@ -45,21 +45,22 @@ async def show(request: Request) -> Response:
 
 async def new(request: Request) -> Response:
     """Show the empty form."""
-    return await _form(request, None, Submission("Concept"))
+    return await _form(request, await query(request, "concepts/in_use"), Submission("Concept"))
 
 
 async def create(request: Request) -> Response:
     """Add a concept."""
     done = await submit(request, "concepts/create", **await _written(request))
     if not done.ok:
-        return await _form(request, None, done)
+        return await _form(request, await query(request, "concepts/in_use"), done)
     return redirect(request, "/concepts", said=_("The concept is added: texts are read with it from now on."))
 
 
 async def edit(request: Request) -> Response:
     """Show a concept's form."""
-    concept = found((await _data(request))["concept"])
-    return await _form(request, concept, Submission("Concept"))
+    data = await _data(request)
+    found(data["concept"])
+    return await _form(request, data, Submission("Concept"))
 
 
 async def update(request: Request) -> Response:
@@ -67,7 +68,9 @@ async def update(request: Request) -> Response:
     identifier = request.path_params["id"]
     done = await submit(request, "concepts/update", **await _written(request), id=identifier)
     if not done.ok:
-        return await _form(request, found((await _data(request))["concept"]), done)
+        data = await _data(request)
+        found(data["concept"])
+        return await _form(request, data, done)
     return redirect(request, f"/concepts/{identifier}", said=_("The concept is changed."))
 
 
@@ -117,12 +120,13 @@ def _edits(request: Request) -> bool:
     return actor is not None and actor.edits_ontology
 
 
-async def _form(request: Request, concept: dict[str, Any] | None, done: Submission) -> Response:
-    ontology = (await query(request, "concepts/in_use"))["ontology"]
+async def _form(request: Request, data: dict[str, Any], done: Submission) -> Response:
+    """Show the form, of a concept as it was read in the version beside it."""
     if not _edits(request):
         raise HTTPException(403)
+    concept = data.get("concept")
     given = {
-        "ontology": ontology,
+        "ontology": data["ontology"],
         "concept": concept,
         "written": _as_written(concept) if concept else {},
         "form": done.form,

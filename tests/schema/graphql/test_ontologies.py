@@ -1,5 +1,7 @@
+import gc
 import io
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,25 @@ def test_an_expert_imports_and_an_administrator_switches(platform: World, expert
     assert platform.ask(ACTIVATE, administrator, input={"id": made["id"]})["active"] is True
     listed = platform.ask("{ concepts { totalCount edges { node { code } } } }", expert)
     assert [edge["node"]["code"] for edge in listed["edges"]] == ["ONLY"]
+
+
+def test_an_ontology_not_in_use_is_missing_for_who_may_not_edit(platform: World, expert: Actor) -> None:
+    content = json.dumps({"version": 1, "concepts": {}}).encode()
+    made = platform.ask(IMPORT, expert, input={"name": "Vide", "file": io.BytesIO(content)})
+    one, node = "query($id: ID!) { ontology(id: $id) { name } }", "query($id: ID!) { node(id: $id) { id } }"
+    assert platform.ask(one, expert, id=made["id"]) == {"name": "Vide"}
+    for text in (one, node):
+        assert platform.ask(text, platform.person(Role.STUDENT), id=made["id"]) is None
+
+
+def test_a_superseded_ontology_is_forgotten(platform: World, expert: Actor) -> None:
+    platform.ask(CREATE, expert, input=LLAMA)
+    platform.ask(CONCEPT, expert, id=concept_id("LLAMA_SIGN"))
+    superseded = weakref.ref(platform.services.ontology)
+    gone = {"id": concept_id("LLAMA_SIGN"), "version": platform.services.ontology.version}
+    platform.ask(DELETE, expert, input=gone)
+    gc.collect()
+    assert superseded() is None
 
 
 def test_a_file_that_is_no_ontology_is_refused_beside_its_field(platform: World, expert: Actor) -> None:

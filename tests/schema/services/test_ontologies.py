@@ -2,6 +2,7 @@ import io
 import json
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from ml.language.checking import Fault
+from ml.language.checking import Fault, OntologyError
 from ml.language.concepts import Category, Concept, Kind, MeasuredRange
 from ml.language.documents import ontology_document
+from ml.language.editing import changed, removing
 from ml.language.grading import KeyItem
 from ml.language.importing import Imported
 from ml.language.ontology import Ontology
@@ -19,14 +21,17 @@ from schema.database import Database
 from schema.errors import ConflictError, NotAllowedError, NotFoundError, ValidationFailedError
 from schema.models import ontologies as rows
 from schema.models.accounts import AuditEvent
+from schema.models.training import SessionDifficulty, TrainingSession
 from schema.pagination import PageRequest
 from schema.policy import Actor, Role
+from schema.services.annotations import NewAnnotation
 from schema.services.answers import Draft
-from schema.services.editions import latest_ontology, shipped_line
+from schema.services.editions import latest_ontology, shipped_line, take_up
 from schema.services.grading import Key
 from schema.services.ontologies import ConceptDraft, Ontologies, read_upload
+from schema.services.sessions import SessionFields, Sessions
 from schema.services.shelf import Matchers, Shelf
-from tests.schema.authors import Author
+from tests.schema.authors import STORED, Author
 from tests.schema.conftest import World, the_ontology
 
 LLAMA = ConceptDraft(
@@ -84,7 +89,9 @@ def experts(each_world: World) -> Experts:
 
 
 def store(world: World, shipped: Ontology) -> int:
+    """Start the platform with a release."""
     with world.database.write() as session:
+        take_up(session, world.clock, shipped)
         return shipped_line(session, world.clock, shipped).id or 0
 
 
@@ -241,6 +248,11 @@ def test_every_change_stands_in_the_audit_trail(experts: Experts) -> None:
     assert event.actor_id == experts.actor.account_id
 
 
+def another_process(world: World) -> Shelf:
+    """Return the shelf of a process that has not looked at the database yet."""
+    return Shelf(world.database, the_ontology(), lambda _: world.services.shelf.current.matchers)
+
+
 def test_another_process_takes_a_change_up(experts: Experts) -> None:
     world, made = experts.world, list[Ontology]()
 
@@ -289,14 +301,46 @@ def test_a_release_is_joined_with_the_platforms_edits(experts: Experts) -> None:
     assert "bloc de la branche gauche du faisceau" in joined.concept("LBBB").synonyms_fr
     assert joined.concept("RBBB").synonyms_fr == ("bloc D",)
     assert "LLAMA_SIGN" in joined
-    assert [each.cause for each in versions(experts.world)] == ["release", "edit", "edit", "release"]
+    causes = [each.cause for each in versions(experts.world)]
+    assert causes == ["release", "edit", "edit", "release", "edit"]
+
+
+def test_edits_outlive_every_release(experts: Experts) -> None:
+    experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", LLAMA))
+    experts.update("RBBB", synonyms_fr=("bloc D",))
+    leaf = free_concept()
+    experts.do(lambda mine: mine.delete_concept(leaf, experts.ontology.version))
+    for name in ("un nom de plus", "encore un nom"):
+        line = store(experts.world, released(LBBB=(name,)))
+    with experts.world.database.read() as session:
+        joined = latest_ontology(session, line)
+    assert "encore un nom" in joined.concept("LBBB").synonyms_fr
+    assert joined.concept("RBBB").synonyms_fr == ("bloc D",)
+    assert "LLAMA_SIGN" in joined
+    assert leaf not in joined
+
+
+def free_concept() -> str:
+    """Return a concept that no other builds on."""
+    ontology = the_ontology()
+    for each in ontology.concepts:
+        try:
+            changed(ontology, removing(ontology, each.id), 2)
+        except OntologyError:
+            continue
+        return each.id
+    raise AssertionError("every concept is built on")
 
 
 def test_a_release_nobody_edited_before_is_taken_up_as_it_is(each_world: World) -> None:
     store(each_world, the_ontology())
     later = released(LBBB=("bloc de la branche gauche du faisceau",))
     store(each_world, later)
-    assert [each.version for each in versions(each_world)] == [the_ontology().version, later.version]
+    store(each_world, later)
+    assert [each.release for each in versions(each_world)] == [the_ontology().version, later.version]
+    each_world.services.shelf.refresh(at_once=True)
+    assert each_world.services.ontology.concepts == later.concepts
+    assert each_world.services.shelf.of(later.version) is each_world.services.shelf.current
 
 
 def test_a_release_that_contradicts_the_edits_leaves_them_and_says_so(
@@ -307,6 +351,163 @@ def test_a_release_that_contradicts_the_edits_leaves_them_and_says_so(
         store(experts.world, released(LBBB=("cou de lama",)))
     assert "'cou de lama' already belongs to" in caplog.text
     assert [each.cause for each in versions(experts.world)] == ["release", "edit"]
+
+
+def test_once_the_contradiction_is_settled_concepts_can_be_changed_as_before(experts: Experts) -> None:
+    experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", LLAMA))
+    store(experts.world, released(LBBB=("cou de lama",)))
+    experts.update("LLAMA_SIGN", synonyms_fr=())
+    experts.update("LLAMA_SIGN", synonyms_fr=("lama",))
+    assert experts.ontology.concept("LLAMA_SIGN").synonyms_fr == ("lama",)
+
+
+def test_a_release_somebody_has_imported_before_is_taken_up_all_the_same(experts: Experts) -> None:
+    later = released(LBBB=("bloc de la branche gauche du faisceau",))
+    experts.do(lambda mine: mine.add("à venir", Imported(later)))
+    store(experts.world, later)
+    experts.world.services.shelf.refresh(at_once=True)
+    assert experts.ontology.concepts == later.concepts
+
+
+def broken(world: World, line_id: int) -> None:
+    """Make a stored ontology one that no release can read."""
+    with world.database.write() as session:
+        version = session.exec(
+            select(rows.OntologyVersion).where(rows.OntologyVersion.ontology_id == line_id)
+        ).first()
+        assert version is not None
+        version.document = {"version": 1, "concepts": {"A": {}}}
+        session.add(version)
+
+
+def test_a_stored_ontology_that_cannot_be_read_does_not_keep_a_release_from_starting(
+    experts: Experts, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken(experts.world, store(experts.world, the_ontology()))
+    with caplog.at_level(logging.WARNING):
+        store(experts.world, released(LBBB=("un nom de plus",)))
+    assert "does not go with the platform's edits" in caplog.text
+
+
+def test_an_unreadable_ontology_that_is_not_in_use_holds_nothing_up(
+    experts: Experts, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = experts.do(lambda mine: mine.add("Zoo", Imported(small(LAMA))))
+    broken(experts.world, line.id)
+    other = Shelf(
+        experts.world.database, the_ontology(), lambda _: experts.world.services.shelf.current.matchers
+    )
+    with caplog.at_level(logging.WARNING):
+        experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", replace(LLAMA, label_fr="Autre")))
+        other.refresh()
+    assert "LLAMA_SIGN" in other.current.ontology
+    assert "cannot be read as it stands" in caplog.text
+
+
+def test_processes_that_start_at_once_store_one_ontology(each_world: World) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        lines = set(pool.map(lambda _: store(each_world, the_ontology()), range(4)))
+    assert len(lines) == 1
+    assert len(versions(each_world)) == 1
+
+
+def test_a_key_of_a_version_nobody_knows_is_marked_with_what_came_with_the_platform(experts: Experts) -> None:
+    line = experts.do(lambda mine: mine.add("Zoo", Imported(small(LAMA))))
+    Experts(experts.world, experts.world.person(Role.ADMIN)).do(lambda mine: mine.activate(line.id))
+    graded = experts.world.services.grader.grade(Draft("BBG"), Key(1, (KeyItem("LBBB"),), "1-of-long-ago"))
+    assert (graded.score, graded.document["unmarked"]) == (100.0, [])
+
+
+def test_a_concept_that_students_are_marked_on_cannot_be_removed(experts: Experts) -> None:
+    world = experts.world
+    experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", LLAMA))
+    author = Author(world, world.person())
+    key = author.draft()
+    author.record(lambda recordings: recordings.add(key, STORED))
+    author.annotate(lambda annotations: annotations.add(key, [NewAnnotation("LLAMA_SIGN")]))
+    author.do(lambda cases: cases.validate(key, 3))
+    with world.database.write() as session:
+        fields = SessionFields(name="A", difficulty=SessionDifficulty.BEGINNER, time_limit_minutes=20)
+        training = Sessions(session, author.actor, world.clock).create(fields, [key])
+
+    def taking_out() -> rows.OntologyVersion:
+        version = experts.ontology.version
+        taken: rows.OntologyVersion = experts.do(lambda mine: mine.delete_concept("LLAMA_SIGN", version))
+        return taken
+
+    assert problems(taking_out) == [("id", "concept_in_open_session")]
+    with world.database.write() as session:
+        training = session.get_one(TrainingSession, training.id)
+        training.status = "closed"
+        session.add(training)
+    taking_out()
+    assert "LLAMA_SIGN" not in experts.ontology
+
+
+def test_what_a_student_picked_may_be_saved_after_it_was_removed(experts: Experts) -> None:
+    experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", LLAMA))
+    experts.do(lambda mine: mine.delete_concept("LLAMA_SIGN", experts.ontology.version))
+    fresh = Shelf(
+        experts.world.database, the_ontology(), lambda _: experts.world.services.shelf.current.matchers
+    )
+    fresh.refresh()
+    for shelf in (experts.world.services.shelf, fresh):
+        assert Draft.checked("texte", ["LLAMA_SIGN"], shelf).concept_ids == ("LLAMA_SIGN",)
+    graded = experts.world.services.grader.grade(
+        Draft("BBG", ("LLAMA_SIGN",)), Key(1, (KeyItem("LBBB"),), experts.ontology.version)
+    )
+    assert graded.score == 100.0
+
+
+def test_a_form_read_in_a_process_that_lags_behind_conflicts(experts: Experts) -> None:
+    lagging = Shelf(
+        experts.world.database, the_ontology(), lambda _: experts.world.services.shelf.current.matchers
+    )
+    experts.update("RBBB", synonyms_fr=("bloc D",))
+    lagging.refresh()
+    draft, version = experts.draft("LBBB", synonyms_fr=("le mien",)), lagging.current.ontology.version
+    experts.update("LBBB", synonyms_fr=("le sien",))
+    with pytest.raises(ConflictError):
+        experts.do(lambda mine: mine.update_concept("LBBB", version, draft))
+
+
+def test_a_version_that_no_database_stores_is_a_conflict(experts: Experts) -> None:
+    experts.update("RBBB", synonyms_fr=("bloc D",))
+    with pytest.raises(ConflictError):
+        experts.do(lambda mine: mine.update_concept("LBBB", "\0", experts.draft("LBBB")))
+
+
+def test_after_many_edits_one_is_stored_whole(experts: Experts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schema.services.editions.WHOLE_EVERY", 2)
+    for number in range(4):
+        experts.update("RBBB", synonyms_fr=(f"bloc {number}",))
+    assert [each.document is not None for each in versions(experts.world)] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    with experts.world.database.read() as session:
+        stored = latest_ontology(session, versions(experts.world)[0].ontology_id)
+    assert stored.version == experts.ontology.version
+
+
+def test_a_key_is_not_mixed_of_two_ontologies(experts: Experts) -> None:
+    author = Author(experts.world, experts.world.person())
+    key = author.complete()
+    line = experts.do(lambda mine: mine.add("Zoo", Imported(small(LAMA))))
+    Experts(experts.world, experts.world.person(Role.ADMIN)).do(lambda mine: mine.activate(line.id))
+    adding = lambda: author.annotate(lambda annotations: annotations.add(key, [NewAnnotation("LAMA")]))  # noqa: E731
+    assert problems(adding) == [("annotations", "key_of_another_ontology")]
+
+
+def test_too_many_alternatives_and_a_system_named_twice_are_said(experts: Experts) -> None:
+    draft = replace(LLAMA, requires=[["FA"]] * 61, codes=[("snomed", "1"), ("snomed", "2")])
+    assert problems(lambda: experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", draft))) == [
+        ("requires", "too_many"),
+        ("codes.1.system", "code_system_twice"),
+    ]
 
 
 def small(*concepts: Concept) -> Ontology:
