@@ -63,9 +63,7 @@ class Commenter:
 
     def comment(self, text: str, grade: Grade, language: Language) -> Comment | None:
         """Return a comment; None when the model gives none that may be shown."""
-        told = feedback(grade, self._rules.ontology, language)
-        correction = [each for each in (*told.items, *told.wrong, *told.findings) if each]
-        content = {"answer": self._masker.mask(text), "correction": [told.summary, *correction]}
+        content = {"answer": self._masker.mask(text), "correction": self._correction(grade, language)}
         instructions = _INSTRUCTIONS.format(language=_LANGUAGES[language])
         try:
             answered = self._endpoint.ask(instructions, json.dumps(content, ensure_ascii=False), _SCHEMA)
@@ -77,6 +75,14 @@ class Commenter:
         if not self._within(said, grade, self._rules.match(text)):
             return None
         return Comment(said, self._model)
+
+    def _correction(self, grade: Grade, language: Language) -> list[str]:
+        """Return the correction, a line for each concept and each thing that does not hold together."""
+        ontology, told = self._rules.ontology, feedback(grade, self._rules.ontology, language)
+        marked = (*(each.concept for each in grade.items), *(each.concept for each in grade.wrong))
+        said = zip(marked, (*told.items, *told.wrong), strict=True)
+        lines = [f"{ontology.concept(concept).label(language)}: {words}" for concept, words in said]
+        return [told.summary, *lines, *(each for each in told.findings if each)]
 
     def _within(self, said: str, grade: Grade, answer: Reading) -> bool:
         """Say whether a comment speaks of no diagnosis that neither the answer nor its correction names."""
