@@ -1,7 +1,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -409,7 +409,7 @@ def named(identifier: str) -> bytes:
     return json.dumps({"concepts": {identifier: ENTRY}}).encode()
 
 
-def foreign(*concepts: dict[str, object]) -> bytes:
+def foreign(*concepts: Mapping[str, object]) -> bytes:
     entries = {f"Z{at}": {"concept_name": f"zèbre {at}", **each} for at, each in enumerate(concepts)}
     return json.dumps({"concepts": entries}).encode()
 
