@@ -111,6 +111,8 @@ FAULTS: dict[str, str] = {
     "no_name": N_("It has no name."),
     "missing": N_("It lacks {0}."),
     "malformed": N_("It cannot be read: {0}"),
+    "too_long": N_("“{0}” has more than {1} characters."),
+    "unprintable": N_("“{0}” holds characters that cannot be printed."),
     "cycle": N_("It is its own ancestor: its parents were left out."),
     "unknown_reference": N_("It names {0}, which the file does not have."),
     "name_taken": N_("“{0}” is a name of {1} already."),

@@ -37,6 +37,7 @@ from schema.context import Context
 from schema.errors import AuthenticationRequiredError
 from schema.permissions import coded
 from schema.policy import Actor
+from schema.policy import Scope as Access
 from schema.services.cache import Bucket
 from schema.services.metering import Meter, buckets_of
 from server.context import bearer_token, context_of, look_again, visitor_of
@@ -52,6 +53,8 @@ MAX_DOCUMENT = 200_000
 """Bytes of any other request, and of a message over a socket: our longest text has 20,000 characters."""
 MAX_UPLOAD = 210_000_000
 """Bytes of one multipart request: a file of 200 MB with the operation around it."""
+MAX_ONTOLOGY_UPLOAD = 21_000_000
+"""The same from those who may write concepts only: a file of 20 MB."""
 MAX_OPERATIONS = 20
 """Queries and subscriptions under way at once over one socket."""
 MOST_AT_ONCE = 50
@@ -427,7 +430,8 @@ class Endpoint:
     def __init__(self, schema: Schema, settings: Settings) -> None:
         view: ASGIApp = View(schema, settings)
         self._view = view
-        self._limited = FileDoor(view, largest=MAX_UPLOAD, ordinary=MAX_DOCUMENT)
+        largest = {Access.CASES_WRITE: MAX_UPLOAD, Access.CONCEPTS_WRITE: MAX_ONTOLOGY_UPLOAD}
+        self._limited = FileDoor(view, largest, ordinary=MAX_DOCUMENT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one connection."""

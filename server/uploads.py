@@ -1,4 +1,6 @@
-"""Large bodies: read only from those who may add files to cases."""
+"""Large bodies: read only from those who may send files."""
+
+from collections.abc import Mapping
 
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
@@ -14,12 +16,15 @@ class FileDoor:
 
     Parameters
     ----------
-    largest, ordinary
-        Bytes of a multipart body from somebody who may add files to cases, and of any other body.
+    largest
+        Bytes of a multipart body by what its sender may do; who may do several has the most of them.
+    ordinary
+        Bytes of any other body.
     """
 
-    def __init__(self, app: ASGIApp, largest: int, ordinary: int) -> None:
-        self._files = RequestBodyLimitMiddleware(app, largest)
+    def __init__(self, app: ASGIApp, largest: Mapping[Access, int], ordinary: int) -> None:
+        most_first = sorted(largest.items(), key=lambda each: each[1], reverse=True)
+        self._files = [(access, RequestBodyLimitMiddleware(app, limit)) for access, limit in most_first]
         self._others = RequestBodyLimitMiddleware(app, ordinary)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -27,8 +32,9 @@ class FileDoor:
         request = Request(scope)
         actor = visitor_of(request).actor
         multipart = request.headers.get("content-type", "").startswith("multipart/form-data")
-        trusted = multipart and actor is not None and actor.may(Access.CASES_WRITE)
-        await (self._files if trusted else self._others)(scope, receive, send)
+        trusted = actor if multipart else None
+        allowed = (app for access, app in self._files if trusted is not None and trusted.may(access))
+        await next(allowed, self._others)(scope, receive, send)
 
 
 class SignedIn:

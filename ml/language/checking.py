@@ -4,8 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ml.language.concepts import Concept
+from ml.language.hierarchy import cyclic, groups
 from ml.language.normalising import plain
 
+LONGEST_NAME = 120
+MOST_CONCEPTS = 5_000
+MOST_NAMES = 200
+MOST_REFERENCES = 500
+MOST_FAULTS = 2_000
+_LONGEST_SHOWN = 200
 FAULTS = {
     "not_json": "is not UTF-8 JSON: {0}",
     "not_rdf": "is not RDF/XML: {0}",
@@ -14,7 +21,14 @@ FAULTS = {
     "no_class": "holds no class with a label",
     "no_label": "has no label",
     "no_name": "has no concept_name",
-    "bad_version": "must be a whole number",
+    "entities": "declares entities",
+    "too_many_concepts": "holds more than {0} concepts",
+    "too_many_names": "has more than {0} names",
+    "too_many_references": "names other concepts more than {0} times",
+    "too_many_faults": "has more than {0} faults",
+    "too_long": "'{0}' has more than {1} characters",
+    "unprintable": "'{0}' holds characters that cannot be printed",
+    "bad_version": "must be a whole number from 1 to 2147483647",
     "missing": "misses {0}",
     "malformed": "{0}",
     "twice": "is defined twice",
@@ -32,7 +46,7 @@ FAULTS = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with an ontology file.
+    """One thing wrong with an ontology file; what it quotes is made fit to be stored and shown.
 
     Parameters
     ----------
@@ -47,6 +61,10 @@ class Fault:
     place: str
     code: str
     values: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", _shown(self.place))
+        object.__setattr__(self, "values", tuple(map(_shown, self.values)))
 
     @property
     def message(self) -> str:
@@ -65,6 +83,32 @@ class OntologyError(ValueError):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
+def _shown(text: str) -> str:
+    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+    if cut.isprintable():
+        return cut
+    return "".join(
+        each if each.isprintable() else " " if each.isspace() else "\N{REPLACEMENT CHARACTER}" for each in cut
+    )
+
+
+def name_fault(place: str, name: str, longest: int = LONGEST_NAME) -> Fault | None:
+    """Return what keeps a text from being a name, if anything; blank ones are their reader's to judge."""
+    if len(name) > longest:
+        return Fault(place, "too_long", (name, str(longest)))
+    if not name.isprintable():
+        return Fault(place, "unprintable", (name,))
+    return None
+
+
+def too_many(place: str, names: int, references: int) -> Iterator[Fault]:
+    """Yield a fault for each limit that one concept of a file exceeds."""
+    if names > MOST_NAMES:
+        yield Fault(place, "too_many_names", (str(MOST_NAMES),))
+    if references > MOST_REFERENCES:
+        yield Fault(place, "too_many_references", (str(MOST_REFERENCES),))
+
+
 def duplicates(listed: tuple[Concept, ...]) -> Iterator[Fault]:
     """Yield a fault for every concept defined again."""
     seen: set[str] = set()
@@ -78,9 +122,9 @@ def faults_of(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
     """Yield every unknown reference, cycle, shared name and one-sided or self-contradicting exclusion."""
     for concept in concepts.values():
         yield from _unknown_references(concept, concepts)
-        yield from _one_sided_exclusions(concept, concepts)
-    cyclic = [each for each in concepts if any(up == each for up, _ in climb(concepts, each))]
-    yield from (Fault(f"concepts.{each}.parents", "cycle") for each in cyclic)
+    yield from _one_sided_exclusions(concepts)
+    circular = cyclic({each.id: each.parents for each in concepts.values()})
+    yield from (Fault(f"concepts.{each}.parents", "cycle") for each in concepts if each in circular)
     yield from _shared_names(concepts)
     yield from _self_exclusions(concepts)
 
@@ -101,18 +145,39 @@ def _unknown_references(concept: Concept, concepts: Mapping[str, Concept]) -> It
                 yield Fault(f"concepts.{concept.id}.{name}", "unknown_reference", (target,))
 
 
-def _one_sided_exclusions(concept: Concept, concepts: Mapping[str, Concept]) -> Iterator[Fault]:
-    for target in concept.excludes:
-        if target in concepts and concept.id not in concepts[target].excludes:
-            yield Fault(f"concepts.{concept.id}.excludes", "one_sided", (target, concept.id))
+def _one_sided_exclusions(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
+    excluded = {(each.id, target) for each in concepts.values() for target in each.excludes}
+    for concept in concepts.values():
+        for target in concept.excludes:
+            if target in concepts and (target, concept.id) not in excluded:
+                yield Fault(f"concepts.{concept.id}.excludes", "one_sided", (target, concept.id))
 
 
 def _self_exclusions(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
-    for concept in concepts.values():
-        family = {concept.id, *(up for up, _ in climb(concepts, concept.id))}
-        for member in sorted(family):
-            if member in concepts and family.intersection(concepts[member].excludes):
-                yield Fault(f"concepts.{concept.id}", "self_excluded", (member,))
+    """Compare each family with what it excludes, as sets of bits: a chain has as many as its square."""
+    bits = {each: 1 << at for at, each in enumerate(concepts)}
+    excluded = {each.id: _union(bits, each.excludes) for each in concepts.values()}
+    families: dict[str, int] = {}
+    exclusions: dict[str, int] = {}
+    for group in groups({each.id: each.parents for each in concepts.values()}):
+        above = {up for each in group for up in concepts[each].parents}
+        family = _union(bits, group) | _union(families, above)
+        excludes = _union(excluded, group) | _union(exclusions, above)
+        families.update(dict.fromkeys(group, family))
+        exclusions.update(dict.fromkeys(group, excludes))
+    for each in concepts:
+        family = families[each]
+        if family & exclusions[each]:
+            members = sorted(member for member, bit in bits.items() if family & bit)
+            guilty = [member for member in members if family & excluded[member]]
+            yield from (Fault(f"concepts.{each}", "self_excluded", (member,)) for member in guilty)
+
+
+def _union(sets: Mapping[str, int], names: Iterable[str]) -> int:
+    union = 0
+    for name in names:
+        union |= sets.get(name, 0)
+    return union
 
 
 def _shared_names(concepts: Mapping[str, Concept]) -> Iterator[Fault]:

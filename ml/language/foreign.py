@@ -5,14 +5,23 @@ Two forms are read: the JSON of EPCASE/edu-ecg (`concepts` by identifier, French
 a reference to nothing is dropped and listed, a concept without a name is refused and listed.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ml.language.checking import Fault, OntologyError
+from ml.language.checking import (
+    LONGEST_NAME,
+    MOST_CONCEPTS,
+    MOST_FAULTS,
+    Fault,
+    OntologyError,
+    name_fault,
+    too_many,
+)
 from ml.language.concepts import Kind, Severity
+from ml.language.documents import parsed
+from ml.language.hierarchy import groups
 
 _SEVERITIES = {
     "DIAGNOSTIC_URGENT": Severity.URGENT,
@@ -77,11 +86,8 @@ def read_foreign(path: Path) -> ForeignOntology:
     OntologyError
         When it is not JSON of that form at all; anything less is listed in `faults`.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise OntologyError([Fault("file", "not_json", (str(error),))]) from error
-    if not is_foreign(content):
+    content = parsed(path.read_bytes())
+    if not isinstance(content, dict) or not is_foreign(content):
         raise OntologyError([Fault("file", "not_foreign")])
     return sound(path.stem, _parsed(content["concepts"]))
 
@@ -109,7 +115,9 @@ def _parsed(entries: Mapping[str, Any]) -> Iterator[ForeignConcept | Fault]:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+    if not isinstance(value, list):
+        return ()
+    return tuple(dict.fromkeys(each for each in value if isinstance(each, str)))
 
 
 def kind_of(label: str, category: str, sort: str) -> Kind:
@@ -117,7 +125,7 @@ def kind_of(label: str, category: str, sort: str) -> Kind:
     if category == "TOPOGRAPHIE" or sort == "topography":
         return Kind.TERRITORY
     words = label.lower().split()
-    if any(word.startswith("normal") for word in words) or words[0] in {"absence", "pas"}:
+    if any(word.startswith("normal") for word in words) or words[:1] in (["absence"], ["pas"]):
         return Kind.NORMALITY
     if category in _SEVERITIES:
         return Kind.DIAGNOSIS
@@ -125,21 +133,87 @@ def kind_of(label: str, category: str, sort: str) -> Kind:
 
 
 def sound(source: str, found: Iterator[ForeignConcept | Fault]) -> ForeignOntology:
-    """Keep what can be read, without references to nothing and without cycles of parents."""
-    faults: list[Fault] = []
-    concepts: dict[str, ForeignConcept] = {}
-    for each in found:
-        if isinstance(each, Fault):
-            faults.append(each)
-        else:
-            concepts[each.id] = each
+    """Keep what can be read, without references to nothing and without cycles of parents.
+
+    Raises
+    ------
+    OntologyError
+        When the file holds too much of something, faults included.
+    """
+    read = tuple(found)
+    if len(read) > MOST_CONCEPTS:
+        raise OntologyError([Fault("file", "too_many_concepts", (str(MOST_CONCEPTS),))])
+    faults = [each for each in read if isinstance(each, Fault)]
+    listed = [each for each in read if isinstance(each, ForeignConcept)]
+    excess = [fault for each in listed for fault in _excess(each)]
+    if excess:
+        raise OntologyError(excess)
+    named = (_named(each, LONGEST_NAME - len(f"{source}:"), faults) for each in listed)
+    concepts = {each.id: each for each in named if each is not None}
     for concept in tuple(concepts.values()):
         concepts[concept.id] = _resolved(concept, concepts, faults)
-    for concept in tuple(concepts.values()):
-        if concept.id in above(concept.parents, concepts):
-            faults.append(Fault(f"concepts.{concept.id}.parents", "cycle"))
-            concepts[concept.id] = replace(concept, parents=())
+    for concept in _closing(concepts):
+        faults.append(Fault(f"concepts.{concept.id}.parents", "cycle"))
+        concepts[concept.id] = replace(concept, parents=())
+    bounded(faults)
     return ForeignOntology(source, tuple(concepts.values()), tuple(faults))
+
+
+def bounded(faults: Sequence[Fault]) -> None:
+    """Raise OntologyError where a file has more faults than anyone will settle."""
+    if len(faults) > MOST_FAULTS:
+        raise OntologyError([Fault("file", "too_many_faults", (str(MOST_FAULTS),))])
+
+
+def _excess(concept: ForeignConcept) -> Iterator[Fault]:
+    linked = (concept.parents, concept.requires, concept.excludes, concept.negates)
+    return too_many(f"concepts.{concept.id}", len(concept.names), sum(map(len, linked)))
+
+
+def _named(concept: ForeignConcept, longest_id: int, faults: list[Fault]) -> ForeignConcept | None:
+    """Return a concept with the names that are fit to be stored, its label among them."""
+    place = f"concepts.{concept.id}"
+    label = _tidy(concept.label)
+    refused = None if label and concept.id.strip() else Fault(place, "no_name")
+    refused = refused or name_fault(place, concept.id, longest_id) or name_fault(place, label)
+    if refused:
+        faults.append(refused)
+        return None
+    synonyms = dict.fromkeys(filter(None, map(_tidy, concept.synonyms)))
+    english = _tidy(concept.label_en or "")
+    wrong = {
+        name: fault
+        for name in (*filter(None, [english]), *synonyms)
+        if (fault := name_fault(f"{place}.synonyms", name))
+    }
+    faults.extend(wrong.values())
+    return replace(
+        concept,
+        label=label,
+        label_en=english if english and english not in wrong else None,
+        synonyms=tuple(each for each in synonyms if each not in wrong),
+    )
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _closing(concepts: Mapping[str, ForeignConcept]) -> Iterable[ForeignConcept]:
+    """Return, in the file's order, concepts without whose parents no cycle is left.
+
+    Each cycle leads at least once from a concept to itself or to a later one.
+    """
+    at = {each: place for place, each in enumerate(concepts)}
+    closing: set[str] = set()
+    for group in groups({each.id: each.parents for each in concepts.values()}):
+        circle = frozenset(group)
+        closing.update(
+            each
+            for each in group
+            if any(up in circle and at[up] >= at[each] for up in concepts[each].parents)
+        )
+    return [each for each in concepts.values() if each.id in closing]
 
 
 def _resolved(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ml.language.checking import Fault, OntologyError
 from ml.language.crosswalk import Crosswalk
-from ml.language.foreign import is_foreign, read_foreign
+from ml.language.documents import excess, parsed
+from ml.language.foreign import bounded, is_foreign, read_foreign
 from ml.language.ontology import Ontology, load_ontology, ontology_of
 from ml.language.owl import read_owl
 
@@ -51,13 +52,19 @@ def import_ontology(path: Path, ours: Ontology | None = None) -> Imported:
     if content.lstrip().startswith(b"<"):
         foreign = read_owl(path)
     else:
-        try:
-            parsed = json.loads(content)
-        except ValueError as error:
-            raise OntologyError([Fault("file", "not_json", (str(error),))]) from error
-        if not is_foreign(parsed):
-            return Imported(ontology_of(parsed))
+        document = parsed(content)
+        if not is_foreign(document):
+            return Imported(ontology_of(_within_limits(document)))
         foreign = read_foreign(path)
     set_aside = json.loads(_SET_ASIDE.read_text(encoding="utf-8"))["set_aside"]
     crosswalk = Crosswalk(ours or load_ontology(), foreign, set_aside)
+    bounded(crosswalk.faults)
     return Imported(crosswalk.ontology, crosswalk, crosswalk.faults)
+
+
+def _within_limits(document: object) -> object:
+    entries = document.get("concepts") if isinstance(document, dict) else None
+    faults = list(excess(entries)) if isinstance(entries, dict) else []
+    if faults:
+        raise OntologyError(faults)
+    return document

@@ -1,13 +1,14 @@
 """Adding another ontology's names and concepts to ours, and listing the names it gives to the wrong ones."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ml.language.alignment import Alignment
 from ml.language.checking import Fault
 from ml.language.concepts import Category, Concept, Kind, MeasuredRange
 from ml.language.foreign import ForeignConcept, above
+from ml.language.hierarchy import groups
 from ml.language.lexicon import name_keys
 from ml.language.measuring import measure
 from ml.language.normalising import fold, plain
@@ -45,6 +46,7 @@ class Merger:
         new = {each.id: f"{source}:{each.id}" for each in beside}
         self.inward = {**alignment.inward, **new}
         self.outward = {**alignment.outward, **{ours: theirs for theirs, ours in new.items()}}
+        self._standing = self._nearest()
         self._new = [self._concept(each) for each in beside]
 
     def merged(self) -> Ontology:
@@ -84,18 +86,17 @@ class Merger:
             category=Category.TERRITORY if foreign.kind is Kind.TERRITORY else Category.DISEASE,
             kind=foreign.kind,
             severity=foreign.severity,
-            parents=tuple(dict.fromkeys(self._nearest(foreign.parents))),
+            parents=_joined(self._standing, foreign.parents),
             range=_range_of(label),
         )
 
-    def _nearest(self, parents: Sequence[str]) -> Iterator[str]:
-        """Yield what stands for each parent, or for its own parents where it is only a shelf."""
-        for up in parents:
-            known = self.inward.get(up)
-            if known is not None:
-                yield known
-            else:
-                yield from self._nearest(self._foreign[up].parents)
+    def _nearest(self) -> dict[str, tuple[str, ...]]:
+        """Return what stands for each concept, or for its parents where it is only a shelf."""
+        standing: dict[str, tuple[str, ...]] = {}
+        for (each,) in groups({each.id: each.parents for each in self._foreign.values()}):
+            known = self.inward.get(each)
+            standing[each] = (known,) if known else _joined(standing, self._foreign[each].parents)
+        return standing
 
     def _given(self) -> dict[tuple[str, ...], tuple[str, str]]:
         """Return the names the other ontology adds to ours or takes from them, and who gets each."""
@@ -171,6 +172,10 @@ class Merger:
             or (bool(each.parts) and each.kind is not Kind.TERRITORY)
             for each in read
         )
+
+
+def _joined(standing: Mapping[str, tuple[str, ...]], parents: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for up in parents for each in standing[up]))
 
 
 def _kept(

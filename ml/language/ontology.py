@@ -4,12 +4,13 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 
-from ml.language.checking import Fault, OntologyError, climb, duplicates, faults_of
+from ml.language.checking import MOST_FAULTS, Fault, OntologyError, climb, duplicates, faults_of
 from ml.language.completion import Completion
 from ml.language.concepts import Category, Concept, Kind, MeasuredRange, Severity
-from ml.language.documents import ontology_document, read_concepts
+from ml.language.documents import ontology_document, parsed, read_concepts
 from ml.language.types import Language
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "load_ontology",
 ]
 
+LARGEST_NUMBER = 2**31 - 1
 DEFAULT_PATH = Path(__file__).parent / "data" / "ontology.json"
 
 
@@ -41,7 +43,8 @@ class Ontology:
     def __init__(self, concepts: Iterable[Concept], *, number: int = 1) -> None:
         listed = tuple(concepts)
         self._concepts = {concept.id: concept for concept in listed}
-        faults = [*duplicates(listed), *faults_of(self._concepts)]
+        found = chain(duplicates(listed), faults_of(self._concepts))
+        faults = list(islice(found, MOST_FAULTS))
         if faults:
             raise OntologyError(faults)
         document = ontology_document(listed, number)
@@ -135,11 +138,7 @@ def load_ontology(path: Path | None = None) -> Ontology:
     OntologyError
         With every fault found, when the file is not JSON, misses something or contradicts itself.
     """
-    try:
-        content = json.loads((path or DEFAULT_PATH).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise OntologyError([Fault("file", "not_json", (str(error),))]) from error
-    return ontology_of(content)
+    return ontology_of(parsed((path or DEFAULT_PATH).read_bytes()))
 
 
 def ontology_of(content: object) -> Ontology:
@@ -155,8 +154,9 @@ def ontology_of(content: object) -> Ontology:
     faults: list[Fault] = []
     concepts = read_concepts(content["concepts"], faults)
     number = content.get("version", 1)
-    if not isinstance(number, int):
+    if type(number) is not int or not 1 <= number <= LARGEST_NUMBER:
         faults.append(Fault("version", "bad_version"))
     if faults:
-        raise OntologyError([*faults, *faults_of({each.id: each for each in concepts})])
+        found = faults_of({each.id: each for each in concepts})
+        raise OntologyError([*faults, *islice(found, MOST_FAULTS)])
     return Ontology(concepts, number=number)

@@ -11,11 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.sax import SAXException
+from xml.parsers import expat
 
-from ml.language.checking import Fault, OntologyError
+from ml.language.checking import MOST_CONCEPTS, Fault, OntologyError
 from ml.language.concepts import Kind, Severity
 from ml.language.foreign import ForeignConcept, ForeignOntology, kind_of, sound
+from ml.language.hierarchy import groups
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -37,15 +38,33 @@ def read_owl(path: Path) -> ForeignOntology:
     """
     from rdflib import Graph  # noqa: PLC0415 - importing it takes time that reading with our own never needs
 
+    content = path.read_bytes()
+    _refuse_entities(content)
     graph = Graph()
     try:
-        graph.parse(path, format="xml")
-    except (SAXException, ValueError) as error:
+        graph.parse(data=content, format="xml")
+    except Exception as error:  # whatever its parser stumbles over
         raise OntologyError([Fault("file", "not_rdf", (str(error),))]) from error
     found = sound(path.stem, iter(_Classes(graph)))
     if not found.concepts:
         raise OntologyError([Fault("file", "no_class")])
     return found
+
+
+def _refuse_entities(content: bytes) -> None:
+    """Raise OntologyError for XML that declares entities, which grow without end, or is none."""
+
+    def declared(*_: object) -> None:
+        raise OntologyError([Fault("file", "entities")])
+
+    parser = expat.ParserCreate()
+    parser.EntityDeclHandler = declared
+    try:
+        parser.Parse(content, True)  # noqa: FBT003 - its only way to say that nothing follows
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        if isinstance(error, OntologyError):
+            raise
+        raise OntologyError([Fault("file", "not_rdf", (str(error),))]) from error
 
 
 class _Classes:
@@ -62,14 +81,19 @@ class _Classes:
         self._subclass, self._on, self._some = RDFS.subClassOf, OWL.onProperty, OWL.someValuesFrom
         self._label_of, self._names = RDFS.label, (RDFS.label, SKOS.altLabel)
         classes = [each for each in graph.subjects(RDF.type, OWL.Class) if isinstance(each, URIRef)]
+        if len(classes) > MOST_CONCEPTS:
+            raise OntologyError([Fault("file", "too_many_concepts", (str(MOST_CONCEPTS),))])
         self._labels: dict[Node, str] = {
             each: self._label(each, "fr") or self._label(each, "en") for each in classes
         }
         self._hidden = [each for each in graph.subjects(RDFS.label) if self._said(each) == "hide"]
+        self._roots: dict[Node, frozenset[Node]] = {}
+        self._places: set[Node] = set()
+        self._climb()
         links: dict[Node, Counter[bool]] = defaultdict(Counter)
         for each in classes:
             for name, target in self._restrictions(each):
-                for root in self._roots(target):
+                for root in self._roots.get(target, ()):
                     links[root][name in _VALUES] += 1
         self._value_roots = {root for root, counted in links.items() if counted[True] > counted[False]}
 
@@ -77,7 +101,7 @@ class _Classes:
         for each in sorted(self._labels, key=lambda node: (self._labels[node], str(node))):
             if not self._labels[each]:
                 yield Fault(str(each), "no_label")
-            elif not self._roots(each) <= self._value_roots:
+            elif not self._roots[each] or not self._roots[each] <= self._value_roots:
                 yield self._concept(each)
 
     def _concept(self, node: "Node") -> ForeignConcept:
@@ -100,33 +124,38 @@ class _Classes:
         )
 
     def _kind(self, node: "Node", severity: Severity | None) -> Kind:
-        above = self._graph.transitive_objects(node, self._subclass)
-        if any(isinstance(up, type(node)) and self._labels.get(up) == _PLACES for up in above):
+        if node in self._places:
             return Kind.TERRITORY
         kind = kind_of(self._labels[node], "", "")
         return Kind.DIAGNOSIS if kind is Kind.SIGN and severity is not None else kind
 
-    def _roots(self, node: "Node") -> set["Node"]:
-        """Return the topmost classes above one, itself where nothing is above it."""
-        family = [
-            each for each in self._graph.transitive_objects(node, self._subclass) if each in self._labels
-        ]
-        return {
-            each
-            for each in family
-            if not any(up in self._labels for up in self._graph.objects(each, self._subclass))
-        }
+    def _climb(self) -> None:
+        """Find the topmost classes above each, itself where nothing is above it, and what is a place."""
+        parents: dict[Node, list[Node]] = {each: [] for each in self._labels}
+        for node, up in self._graph.subject_objects(self._subclass):
+            parents.setdefault(node, []).append(up)
+        for group in groups(parents):
+            above = {up for each in group for up in parents[each]}
+            tops = {
+                each
+                for each in group
+                if each in self._labels and self._labels.keys().isdisjoint(parents[each])
+            }
+            roots = tops.union(*(self._roots.get(up, ()) for up in above))
+            self._roots.update(dict.fromkeys(group, frozenset(roots)))
+            if not self._places.isdisjoint(above) or any(self._labels.get(each) == _PLACES for each in group):
+                self._places.update(group)
 
     def _said(self, node: "Node") -> str:
         return str(self._graph.value(node, self._label_of))
 
     def _label(self, node: "Node", language: str) -> str:
         labels = [
-            str(each)
+            str(each).strip()
             for each in self._graph.objects(node, self._label_of)
             if getattr(each, "language", None) == language
         ]
-        return min(labels, default="")
+        return min(filter(None, labels), default="")
 
     def _linked(self, node: "Node") -> dict[str, list[str]]:
         """Return the labels of the classes a class is restricted to, by the property's label."""

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from schema.policy import Scope
 from server.demo import demo_ecg
 from server.forms import Form, Problem, kept
 from server.i18n import gettext as _
@@ -33,7 +34,7 @@ MAX_FILES_BODY = 1_050_000_000
 MAX_FORM_BODY = 1_000_000
 TAKING_FILES = [
     Middleware(SignedIn),
-    Middleware(FileDoor, largest=MAX_FILES_BODY, ordinary=MAX_FORM_BODY),
+    Middleware(FileDoor, largest={Scope.CASES_WRITE: MAX_FILES_BODY}, ordinary=MAX_FORM_BODY),
 ]
 
 

@@ -1,13 +1,24 @@
 """The platform's ontologies: imported, checked, put to use."""
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from schema.policy import Scope
 from server.i18n import gettext as _
 from server.i18n import ngettext
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, found, mutate, query, redirect, render, submit
+from server.uploads import FileDoor, SignedIn
+
+MAX_FILE_BODY = 21_000_000
+"""Bytes sent with an ontology: a file of 20 MB and its form."""
+MAX_FORM_BODY = 1_000_000
+TAKING_A_FILE = [
+    Middleware(SignedIn),
+    Middleware(FileDoor, largest={Scope.CONCEPTS_WRITE: MAX_FILE_BODY}, ordinary=MAX_FORM_BODY),
+]
 
 
 async def index(request: Request) -> Response:
@@ -71,7 +82,13 @@ async def _index(request: Request, done: Submission) -> Response:
 
 routes = [
     Route("/ontologies", index, name="ontologies"),
-    Route("/ontologies", import_file, methods=["POST"]),
+    Route(
+        "/ontologies",
+        import_file,
+        methods=["POST"],
+        max_body_size=MAX_FILE_BODY,
+        middleware=TAKING_A_FILE,
+    ),
     Route("/ontologies/{id}", show, name="ontology"),
     Route("/ontologies/{id}/activate", activate, methods=["POST"]),
     Route("/ontologies/{id}/faults", settle, methods=["POST"]),

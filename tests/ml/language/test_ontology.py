@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -126,6 +127,21 @@ def test_every_fault_is_reported_at_once_with_its_place() -> None:
 def test_a_concept_may_not_exclude_its_own_ancestor() -> None:
     with pytest.raises(OntologyError, match="excluded within its own ancestry"):
         Ontology([concept("A", excludes=("B",)), concept("B", parents=("A",), excludes=("A",))])
+
+
+def test_a_chain_of_thousands_is_checked_in_one_pass() -> None:
+    line = [concept("C0"), *(concept(f"C{at}", parents=(f"C{at - 1}",)) for at in range(1, 5_000))]
+    began = process_time()
+    Ontology(line)
+    assert process_time() - began < 2
+
+
+def test_every_concept_of_a_long_circle_is_its_own_ancestor() -> None:
+    circle = [concept(f"C{at}", parents=(f"C{(at + 1) % 1_900}",)) for at in range(1_900)]
+    with pytest.raises(OntologyError) as refusal:
+        Ontology(circle)
+    assert {fault.code for fault in refusal.value.faults} == {"cycle"}
+    assert len(refusal.value.faults) == 1_900
 
 
 def test_the_same_identifier_twice_is_a_fault() -> None:

@@ -1,7 +1,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -592,6 +592,139 @@ def test_a_file_of_our_own_form_is_read() -> None:
     content = json.dumps(ontology_document([LAMA], 3)).encode()
     found = read_upload("Zoo", io.BytesIO(content), the_ontology())
     assert (found.ontology.version, found.faults) == (Ontology([LAMA], number=3).version, ())
+
+
+ENTRY = {"label_fr": "a", "label_en": "b", "category": "rhythm", "kind": "sign"}
+
+
+def own(**fields: object) -> bytes:
+    """Return a file of our own form whose one concept has some fields of another kind."""
+    return json.dumps({"concepts": {"A": {**ENTRY, **fields}}}).encode()
+
+
+def numbered(number: object) -> bytes:
+    return json.dumps({"version": number, "concepts": {"A": ENTRY}}).encode()
+
+
+def named(identifier: str) -> bytes:
+    return json.dumps({"concepts": {identifier: ENTRY}}).encode()
+
+
+def foreign(*concepts: Mapping[str, object]) -> bytes:
+    entries = {f"Z{at}": {"concept_name": f"zèbre {at}", **each} for at, each in enumerate(concepts)}
+    return json.dumps({"concepts": entries}).encode()
+
+
+def owl(body: str, head: str = "") -> bytes:
+    rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    rdfs, classes = "http://www.w3.org/2000/01/rdf-schema#", "http://www.w3.org/2002/07/owl#"
+    start = f'<?xml version="1.0"?>{head}<r:RDF xmlns:r="{rdf}" xmlns:s="{rdfs}" xmlns:o="{classes}">'
+    return f"{start}{body}</r:RDF>".encode()
+
+
+MALFORMED = [
+    own(range={"measure": "pr", "above": "200"}),
+    own(range={"measure": "llama", "above": 200}),
+    own(range={"measure": ["pr"], "above": 200}),
+    own(range={"measure": "pr"}),
+    own(range={"measure": "pr", "above": True}),
+    own(range={"measure": "pr", "above": float("nan")}),
+    own(range={"measure": "pr", "below": float("inf")}),
+    own(range={"measure": "pr", "at_most": 10**400}),
+    own(range={"measure": "pr", "above": 1, "beyond": 2}),
+    own(range=[]),
+    own(label_fr=5),
+    own(label_fr=" "),
+    own(label_en="x" * 121),
+    own(label_fr="a\0b"),
+    own(label_fr="a\ud800"),
+    own(synonyms_fr=["a\nb"]),
+    own(synonyms_fr="abc"),
+    own(parents=[["A"]]),
+    own(parents=None),
+    own(absence=["x"]),
+    own(category=["rhythm"]),
+    own(severity=None),
+    own(codes={"snomed": 12}),
+    own(codes=[["snomed", "12"]]),
+    own(requires=["A"]),
+    own(requires=[[["A"]]]),
+    own(requires={"A": 1}),
+    *(numbered(each) for each in (0, -1, True, 1.0, "1", None, 2**31, 3_000_000_000, 10**30)),
+    *(named(each) for each in ("", "A\0", "A\ud800", "A" * 121)),
+    b'{"concepts": {"A": []}}',
+    b'{"concepts": {"A": null}}',
+]
+EXCESSIVE = [
+    json.dumps({"concepts": {f"C{at}": ENTRY for at in range(5_001)}}).encode(),
+    own(synonyms_fr=[f"n{at}" for at in range(201)]),
+    own(parents=["A"] * 501),
+    own(requires=[["A"] * 501]),
+    foreign(*[{}] * 5_001),
+    foreign({"synonymes": [f"n{at}" for at in range(201)]}),
+    foreign({"requires": [f"n{at}" for at in range(501)]}),
+    foreign(*[{"requires": [f"n{at}" for at in range(450)]}] * 5),
+    b"[" * 200_000,
+    b'{"concepts": ' * 200_000,
+]
+XML = [
+    owl("", '<!DOCTYPE a [<!ENTITY b "c">]>'),
+    owl("", '<!DOCTYPE a [<!ENTITY % b "c">]>'),
+    owl("", '<!DOCTYPE a [<!ENTITY b "c">]>').decode().replace(' version="1.0"', "").encode("utf-16-le"),
+    owl('<o:Class r:ID="a" r:about="b"/>'),
+    owl('<o:Class r:nodeID="1 2"/>'),
+    owl('<o:Class r:about="urn:a"><s:label xml:lang="fr"> </s:label></o:Class>'),
+    owl("".join(f'<o:Class r:about="urn:{at}"/>' for at in range(5_001))),
+]
+
+
+@pytest.mark.parametrize("content", [*MALFORMED, *EXCESSIVE, *XML])
+def test_a_file_with_a_wrong_value_or_too_much_of_something_is_refused(content: bytes) -> None:
+    refused = problems(lambda: read_upload("Zoo", io.BytesIO(content), the_ontology()))
+    assert set(refused) == {("file", "ontology_fault")}
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, EXCESSIVE[7], XML[0], MALFORMED[0]])
+def test_a_refusal_says_what_is_wrong(content: bytes) -> None:
+    with pytest.raises(ValidationFailedError) as refused:
+        read_upload("Zoo", io.BytesIO(content), the_ontology())
+    (problem,) = refused.value.problems
+    assert dict(problem.values)["fault"].startswith(
+        ("is not UTF-8 JSON", "has more than 2000 faults", "declares entities", "range.above is no finite")
+    )
+
+
+def test_what_a_fault_quotes_can_be_stored() -> None:
+    content = foreign({}, {"parents": ["a\0\ud800" + "x" * 1_000], "synonymes": ["b\0", "c" * 121, " d\n"]})
+    found = read_upload("Zoo", io.BytesIO(content), the_ontology())
+    assert sorted(each.code for each in found.faults) == ["too_long", "unknown_reference", "unprintable"]
+    quoted = [text for each in found.faults for text in (each.place, *each.values)]
+    assert all(text.isprintable() and len(text) <= 200 for text in quoted)
+
+
+def test_a_foreign_concept_without_a_name_is_left_out_and_a_reference_counts_once() -> None:
+    content = foreign({"concept_name": " "}, {"parents": ["Z9", "Z9"]})
+    found = read_upload("Zoo", io.BytesIO(content), the_ontology())
+    assert [each.code for each in found.faults] == ["no_name", "unknown_reference"]
+
+
+def test_hidden_concepts_above_one_another_in_many_ways_are_read_at_once() -> None:
+    layers = [
+        {"hide": True, "parents": [f"Z{max(0, at - 1 - at % 2 - way)}" for way in (0, 1)]} for at in range(80)
+    ]
+    layers[0] = layers[1] = {}
+    found = read_upload("Zoo", io.BytesIO(foreign(*layers, {"parents": ["Z79"]})), the_ontology())
+    assert set(found.ontology.concept("zoo:Z80").parents) == {"zoo:Z0", "zoo:Z1"}
+
+
+def test_a_long_chain_of_classes_is_read_as_one() -> None:
+    chain = "".join(
+        f'<o:Class r:about="urn:{at}"><s:label xml:lang="fr">zèbre {at}</s:label>'
+        f'<s:subClassOf r:resource="urn:{at + 1}"/></o:Class>'
+        for at in range(1_500)
+    )
+    found = read_upload("Zoo", io.BytesIO(owl(chain)), the_ontology())
+    assert len(found.ontology.ancestors("zoo:ZEBRE_0")) == 1_499
 
 
 @pytest.mark.parametrize(

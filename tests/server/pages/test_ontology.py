@@ -178,6 +178,13 @@ def test_a_file_is_imported_from_the_page(expert: Visitor) -> None:
     assert (page.headings, page.said("done")) == (["Zoo"], ["The ontology is imported."])
 
 
+def test_a_large_file_is_imported_from_the_page(expert: Visitor) -> None:
+    llama = Concept("LLAMA", "Signe du lama", "Llama sign", Category.MORPHOLOGY, Kind.SIGN)
+    content = json.dumps(ontology_document([llama], 1)).encode() + b" " * 2_000_000
+    answer = expert.ask("/ontologies", {"name": "Zoo"}, files={"file": ("zoo.json", content)})
+    assert expert.follow(answer).headings == ["Zoo"]
+
+
 def test_a_file_that_is_no_ontology_is_refused_beside_its_field(expert: Visitor) -> None:
     page = read_refused(expert, b"\x89PNG")
     assert "file: is not UTF-8 JSON" in page
