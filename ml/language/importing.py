@@ -11,6 +11,10 @@ from ml.language.foreign import bounded, is_foreign, read_foreign
 from ml.language.ontology import Ontology, load_ontology, ontology_of
 from ml.language.owl import read_owl
 
+LARGEST_IMPORTED = 10**9
+"""Number of an ontology's version: each edit adds one, and a database holds twice as many."""
+MOST_FOREIGN_NAMES = 20_000
+"""Each is read as a text to find out what it says, a millisecond or two."""
 _SET_ASIDE = Path(__file__).parent / "data" / "edu-ecg.json"
 
 
@@ -56,6 +60,9 @@ def import_ontology(path: Path, ours: Ontology | None = None) -> Imported:
         if not is_foreign(document):
             return Imported(ontology_of(_within_limits(document)))
         foreign = read_foreign(path)
+    names = sum(len(each.names) for each in foreign.concepts)
+    if names > MOST_FOREIGN_NAMES:
+        raise OntologyError([Fault("file", "too_many_names", (str(MOST_FOREIGN_NAMES),))])
     set_aside = json.loads(_SET_ASIDE.read_text(encoding="utf-8"))["set_aside"]
     crosswalk = Crosswalk(ours or load_ontology(), foreign, set_aside)
     bounded(crosswalk.faults)
@@ -63,8 +70,12 @@ def import_ontology(path: Path, ours: Ontology | None = None) -> Imported:
 
 
 def _within_limits(document: object) -> object:
-    entries = document.get("concepts") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return document
+    entries, number = document.get("concepts"), document.get("version")
     faults = list(excess(entries)) if isinstance(entries, dict) else []
+    if isinstance(number, int) and number > LARGEST_IMPORTED:
+        faults.append(Fault("version", "bad_version"))
     if faults:
         raise OntologyError(faults)
     return document

@@ -650,7 +650,7 @@ MALFORMED = [
     own(requires=["A"]),
     own(requires=[[["A"]]]),
     own(requires={"A": 1}),
-    *(numbered(each) for each in (0, -1, True, 1.0, "1", None, 2**31, 3_000_000_000, 10**30)),
+    *(numbered(each) for each in (0, -1, True, 1.0, "1", None, 10**9 + 1, 2**31, 3_000_000_000, 10**30)),
     *(named(each) for each in ("", "A\0", "A\ud800", "A" * 121)),
     b'{"concepts": {"A": []}}',
     b'{"concepts": {"A": null}}',
