@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from sqlmodel import Session
 from strawberry.types import Info as StrawberryInfo
 
@@ -30,6 +30,9 @@ from schema.services.submission import Submissions
 
 T = TypeVar("T")
 
+WAIT_AT_ONCE = 8
+"""Requests that may wait for a language model at the same time, each in a thread: further ones queue."""
+
 
 @dataclass
 class Services:
@@ -47,6 +50,7 @@ class Services:
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
+    _waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
 
     @property
     def ontology(self) -> Ontology:
@@ -62,6 +66,10 @@ class Services:
     def proposer(self) -> CachedMatcher:
         """Return what reads teachers' descriptions; may ask a language model."""
         return self.shelf.current.matchers.descriptions
+
+    def limiter(self, matcher: CachedMatcher) -> CapacityLimiter | None:
+        """Return what limits the threads that wait for a matcher; None for one that takes no long time."""
+        return self._waiting if matcher.takes_long else None
 
     @cached_property
     def submissions(self) -> Submissions:
@@ -135,9 +143,9 @@ class Context:
         await self.services.doorbell.ring()
         return result
 
-    async def call(self, work: Callable[[], T]) -> T:
+    async def call(self, work: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
         """Run `work`, which keeps its own transactions, in a thread; ring if it says that it did any."""
-        result = await to_thread.run_sync(work)
+        result = await to_thread.run_sync(work, limiter=limiter)
         if result:
             await self.services.doorbell.ring()
         return result

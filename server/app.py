@@ -256,7 +256,7 @@ class _Readers:
         if self._model is None or not asking:
             return CachedMatcher(self._rules, ontology, self._cache)
         patience = Patience(self._settings.model_timeout, self._model.unasked)
-        journal = DisagreementJournal(self._database, now, origin)
+        journal = DisagreementJournal(self._database, now, origin, Passwords(self._settings.secret))
         return CachedMatcher(self._model, ontology, self._cache, patience, journal)
 
 

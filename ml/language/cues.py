@@ -94,15 +94,24 @@ AFTER = CueTable(CUES_AFTER)
 _RATHER = re.compile(r"\bplutot\b[^.;\n]{3,60}\bqu'une?\b|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan an?\b")
 _CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
 _ALTERNATIONS = re.compile(r"\b(?:en )?(?:altern(?!ance electri|ans)\w*|tantot)\b[^.;\n]*")
-# Diagnoses given one after the other by rank: `1) … 2) …`, `first …, second …`, `d'abord …, ensuite …`.
-_NUMBERED = re.compile(
-    r"(?:^|[,;:.\n])\s*1\s?[).:-].{3,}\b2\s?[).:-]"
-    r"|\bfirst(?!\W?(?:-|\s)degree)\b.{3,}\b(?:second|then)\b(?!\W?degree)"
-    r"|\b(?:d'abord|en premier)\b.+\b(?:puis|ensuite|en second)\b"
-    r"|\b(?:most likely|likeliest|plus probable|plus vraisemblable)\b.+"
-    r"\b(?:then|next|followed by|puis|suivie? de)\b",
-    re.DOTALL,
+_NUMBERED = tuple(
+    (re.compile(first), least, re.compile(second))
+    for first, least, second in (
+        (r"(?:^|[,;:.\n])\s*1\s?[).:-]", 3, r"\b2\s?[).:-]"),
+        (r"\bfirst(?!\W?(?:-|\s)degree)\b", 3, r"\b(?:second|then)\b(?!\W?degree)"),
+        (r"\b(?:d'abord|en premier)\b", 1, r"\b(?:puis|ensuite|en second)\b"),
+        (
+            r"\b(?:most likely|likeliest|plus probable|plus vraisemblable)\b",
+            1,
+            r"\b(?:then|next|followed by|puis|suivie? de)\b",
+        ),
+    )
 )
+"""Diagnoses given one after the other by rank: `1) … 2) …`, `first …, second …`, `d'abord …, ensuite …`.
+
+What opens the first, how many characters it has at least, and what opens the next: apart, since one pattern
+of all three would look through the rest of the text from each `1.` of a long list.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +152,18 @@ def weighing_of(folded: Folded) -> Weighing:
     text = " ".join(word for word in folded.text.split() if stem(word) not in ADVERBS)
     return Weighing(
         ranked=any(phrase in text for phrase in COMPARISONS) or bool(_RATHER.search(text)),
-        chosen=bool(_NUMBERED.search(text)) or any(phrase in text for phrase in CHOICES),
+        chosen=_numbered(text) or any(phrase in text for phrase in CHOICES),
         left_open=any(phrase in text for phrase in LEFT_OPEN),
         changes=tuple(folded.origin[found.start()] for found in _CHANGES.finditer(folded.text)),
         alternations=tuple(
             Span(folded.origin[found.start()], folded.origin[found.end() - 1] + 1)
             for found in _ALTERNATIONS.finditer(folded.text)
         ),
+    )
+
+
+def _numbered(text: str) -> bool:
+    return any(
+        (found := first.search(text)) and second.search(text, found.end() + least)
+        for first, least, second in _NUMBERED
     )

@@ -145,15 +145,18 @@ class LanguageModelMatcher:
         return replace(self._embedded.match(text, language), consultation=Consultation(cause))
 
     def _offered(self, masked: str, reading: Reading) -> list[str]:
-        """Return what the text may be about: what was read, and what its words complete to."""
-        found: dict[str, None] = dict.fromkeys(claim.concept for claim in reading.claims)
+        """Return what the text may be about: what was read, every wider name, what its words complete to."""
+        read = [claim.concept for claim in reading.claims]
+        wider = (up for concept in read for up in self.ontology.lineage(concept))
+        found: dict[str, None] = dict.fromkeys((*read, *wider))
+        most = max(_MOST_CANDIDATES, len(found))
         words = [word for word in re.findall(r"[^\W_]+", masked) if len(word) >= _SHORTEST_WORD][:_MOST_WORDS]
         for words_together in (*map(" ".join, pairwise(words)), *words):
-            if len(found) >= _MOST_CANDIDATES:
+            if len(found) >= most:
                 break
             completed = self.ontology.search(words_together, "fr", _FOR_EACH_WORD)
             found.update(dict.fromkeys(each.id for each in completed))
-        return list(found)[:_MOST_CANDIDATES]
+        return list(found)[:most]
 
     def _question(self, masked: str, offered: Sequence[str], language: LanguageHint) -> str:
         spoken: Language = "en" if language == "en" else "fr"

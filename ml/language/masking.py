@@ -9,30 +9,34 @@ own because the known libraries (Presidio, EDS-Pseudo) bring a language model of
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from ml.language.normalising import plain
 from ml.language.types import Span
 from ml.language.vocabulary import SKIPPED
 
-MASKING_VERSION = 1
+MASKING_VERSION = 2
 MASK = "_"
 
 _NAME = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_]))*(?!\w)"
+_WHOLE_NAME = rf"(?<![^\W\d_])(?<![^\W\d_]['’-]){_NAME}"
+"""One that begins nowhere within another: a long run of letters is tried once, not at each of them."""
 _PARTICLE = r"(?:d[eu]|des|la|le|van|von|der|den|ben|el|al|d['’]|l['’])"
-_NAMES = rf"{_NAME}\.?(?:[ ]+(?:{_PARTICLE}[ ]*)*{_NAME}){{0,3}}"
+_PARTICLES = rf"(?:{_PARTICLE}[ ]*){{0,3}}"
+_NAMES = rf"{_NAME}\.?(?:[ ]+{_PARTICLES}{_NAME}){{0,3}}"
 _INITIALS = r"(?:[^\W\d_]\.(?:[ -]?[^\W\d_]\.){0,3}[ ]*)?"
 _TITLES = (
     r"(?i:monsieur|madame|mademoiselle|mme|mlle|mrs?|(?-i:Ms)|miss|dr|docteur|doctor|professeur|professor"
     r"|prénom|nom(?:[ ]de[ ]naissance)?|nommée?|named|name|surname|s['’]appelle|appelée?)"
 )
-_ANNOUNCED = re.compile(rf"\b{_TITLES}\b\.?[ ]*:?[ ]*(?=(?P<who>{_INITIALS}{_NAMES}))")
+_ANNOUNCED = re.compile(rf"\b{_TITLES}\b\.?(?:[ ]*:)?[ ]*(?=(?P<who>{_INITIALS}{_NAMES}))")
 _WEAKLY_ANNOUNCED = re.compile(
     rf"(?:(?<!\w)(?<!\ben[ ])(?:M\.|MM\.|M(?=[ ]+[^\W\d_][a-zà-ÿ])|Pr\.?)[ ]*"
-    rf"|\b(?i:patiente?|malade)\b[ ]*:?[ ]*)(?=(?P<who>{_INITIALS}{_NAMES}))"
+    rf"|\b(?i:patiente?|malade)\b(?:[ ]*:)?[ ]*)(?=(?P<who>{_INITIALS}{_NAMES}))"
 )
 _AGED = re.compile(
-    rf"(?P<who>\b{_NAME}[ ]+(?:{_PARTICLE}[ ]*)*{_NAME})[ ]*,?[ ]*\(?"
+    rf"(?P<who>{_WHOLE_NAME}[ ]+{_PARTICLES}{_NAME})(?:[ ]*,)?[ ]*\(?"
     r"(?=née?\b|born\b|\d{1,3}[ ]*(?:ans?\b|a\b|years?\b|y\.?/?o\b))"
 )
 _MONTHS = (
@@ -43,6 +47,7 @@ _NUMBERED = (
     r"ipp|nip|nda|iep|ins|mrn|nir|rpps|finess|dossier|séjour|venue|identifiant|matricule"
     r"|chambre|lit|box|room|bed|record|file|id"
 )
+_NUMBER = r"(?:n°|no\.?|num[ée]ro|number|:|#)"
 _STREET = r"rue|avenue|av\.|boulevard|bd|bvd|place|impasse|chemin|allée|route|quai|square|cours|faubourg"
 _IDENTIFIERS = [
     re.compile(pattern, re.IGNORECASE)
@@ -57,7 +62,7 @@ _IDENTIFIERS = [
         rf"\b\d{{1,2}}(?:er|st|nd|rd|th)?[ ]+{_MONTHS}[ ]+\d{{2,4}}\b",
         rf"\b{_MONTHS}[ ]+\d{{1,2}}(?:st|nd|rd|th)?,?[ ]+\d{{4}}\b",
         r"(?:(?<=\bnée en )|(?<=\bné en )|(?<=\bborn in )|(?<=\bddn ))\d{4}\b",
-        rf"(?:\b(?:{_NUMBERED})\b|n°)[ ]*(?:n°|no\.?|num[ée]ro|number|:|#)*[ ]*(?=[\w/-]*\d)[\w/-]+",
+        rf"(?:\b(?:{_NUMBERED})\b|n°)[ ]*(?:{_NUMBER}{{1,4}}[ ]*)?(?=[\w/-]{{0,40}}\d)[\w/-]+",
         r"(?<![\w.,])\d{6,}(?!\w)",
         rf"\b\d{{1,4}}(?:[ ]?(?:bis|ter))?,?[ ]+(?:{_STREET})[ ]+[^\n,;.]{{2,60}}",
         r"\b\d{1,4}[ ]+(?-i:(?:[A-Z][a-z]+[ ]+){1,3}(?:Street|St|Road|Rd|Avenue|Ave|Lane|Drive|Square)\b)",
@@ -80,7 +85,9 @@ class Masker:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
+        names = list(names)
         words = {word for name in names for word in re.findall(_NAME, plain(name))}
+        self._abbreviations = {pair for name in names for pair in _abbreviations(name)}
         self._described = _PLAIN.union(words, _WORDS["eponyms"])
 
     def mask(self, text: str) -> str:
@@ -93,11 +100,10 @@ class Masker:
     def _stretches(self, text: str) -> Iterator[Span]:
         for pattern in _IDENTIFIERS:
             yield from (Span(*found.span()) for found in pattern.finditer(text))
-        words = set[str]()
-        for span in self._names(text):
-            words.add(plain(text[span.start : span.end]))
-            yield span
-        for each in re.finditer(_NAME, text):  # said once with a title, then without
+        named = set(self._names(text))
+        yield from named
+        words = {plain(text[span.start : span.end]) for span in named}
+        for each in re.finditer(_WHOLE_NAME, text):  # said once with a title, then without
             if len(each[0]) > 2 and each[0][0].isupper() and plain(each[0]) in words:
                 yield Span(*each.span())
 
@@ -108,8 +114,10 @@ class Masker:
 
     def _words(self, text: str, who: Span, *, strong: bool) -> Iterator[Span]:
         """Yield each word of a name; it ends where ordinary words or what was seen on the ECG begin."""
-        for number, word in enumerate(re.finditer(_NAME, text[who.start : who.end])):
-            said, capital = plain(word[0]), word[0][0].isupper()
+        found = re.finditer(_WHOLE_NAME, text[who.start : who.end])
+        words = [(word, plain(word[0])) for word in found]
+        for number, (word, said) in enumerate(words):
+            capital = word[0][0].isupper()
             if number and re.fullmatch(_PARTICLE, said):
                 continue
             titled = capital and (len(word[0]) == 1 or not word[0].isupper())
@@ -119,4 +127,14 @@ class Masker:
             initial = len(said) == 1 and (strong or text.startswith(".", who.start + word.end()))
             if said in known and not initial:
                 return
+            following = words[number + 1][1] if number + 1 < len(words) else ""
+            if initial and not strong and (said, following) in self._abbreviations:
+                return
             yield Span(who.start + word.start(), who.start + word.end())
+
+
+def _abbreviations(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each letter before a full stop with the word after it: `A. fib`."""
+    for letter, word in pairwise(re.finditer(_WHOLE_NAME, text)):
+        if len(letter[0]) == 1 and text.startswith(".", letter.end()):
+            yield plain(letter[0]), plain(word[0])

@@ -25,10 +25,10 @@ class DisagreementVerdict(StrEnum):
 
 
 class Disagreement(SQLModel, table=True):
-    """One concept of one text, as a digest; nothing tells whose it was.
+    """One concept of one text, as a digest keyed with the platform's secret; nothing tells whose it was.
 
-    `sentence` holds words of descriptions only, masked; of an answer nothing is kept. `matcher_version` names
-    model, question, rules and ontology.
+    `sentence` holds words of descriptions only, masked, until someone settles it or 90 days have passed; of
+    an answer nothing is kept. `matcher_version` names model, question, rules and ontology.
     """
 
     __table_args__ = (UniqueConstraint("text_digest", "concept_id", "matcher_version"),)

@@ -90,7 +90,8 @@ class AttemptMutations:
             )
         except ConflictError as error:
             if error.code == "deadline_passed":
-                await context.call(lambda: services.submissions.settle(key))
+                limiter = services.limiter(services.matcher)
+                await context.call(lambda: services.submissions.settle(key), limiter)
             raise
         return Answer.of(row)
 
@@ -98,5 +99,9 @@ class AttemptMutations:
     async def submit_attempt(self, info: Info, input: SubmitAttemptInput) -> SubmitAttemptResult:  # noqa: A002
         """Submit."""
         key, context = local_key(input.attempt_id, "Attempt"), info.context
-        viewer, submissions = context.viewer, context.services.submissions
-        return Attempt.of(await context.call(lambda: submissions.submit(viewer, key, input.idempotency_key)))
+        viewer, services = context.viewer, context.services
+        ended = await context.call(
+            lambda: services.submissions.submit(viewer, key, input.idempotency_key),
+            services.limiter(services.matcher),
+        )
+        return Attempt.of(ended)

@@ -1,5 +1,6 @@
 """The ontology's concepts, and reading texts into them."""
 
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -78,8 +79,11 @@ class ConceptQueries:
         tidy, problems = prose(text, "text", LONGEST_TEXT)
         if problems:
             raise ValidationFailedError(problems)
-        matcher = services.proposer if info.context.viewer.is_author else services.matcher
-        found = await to_thread.run_sync(matcher.match, tidy, language.value)
+        if info.context.viewer.is_author:
+            read, limiter = services.proposer.match, services.limiter(services.proposer)
+        else:  # nobody else may spend what a language model costs
+            read, limiter = partial(services.matcher.match, at_once=True), None
+        found = await to_thread.run_sync(read, tidy, language.value, limiter=limiter)
         return ConceptMatching.of(found, tidy, info.context)
 
 

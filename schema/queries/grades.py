@@ -39,5 +39,7 @@ class GradeQueries:
         key = await info.context.read(
             lambda session: Key.now(session, cases_for(session, info.context).get(number))
         )
-        graded = await to_thread.run_sync(services.grader.grade, draft, key)
+        graded = await to_thread.run_sync(
+            services.grader.grade, draft, key, limiter=services.limiter(services.matcher)
+        )
         return Grade.of(graded.document, draft.text, info)

@@ -1,6 +1,5 @@
 """What the rules and a language model read differently: noted by the matcher, settled by experts."""
 
-import hashlib
 import logging
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from schema.policy import Actor
 from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.paging import Sort, page_of
+from schema.services.passwords import Passwords
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +27,13 @@ class DisagreementJournal:
     database: Database
     clock: Clock
     origin: TextOrigin
+    passwords: Passwords
 
     def keep(self, text: str, reading: Reading) -> None:
         """Note what is not noted yet; of a student's answer not a word."""
         if reading.consultation is None:
             return
-        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        digest = self.passwords.keyed("text", text)
         rows = [
             Disagreement(
                 text_digest=digest,
@@ -93,8 +94,9 @@ class Disagreements:
         return row
 
     def settle(self, disagreement_id: int, verdict: DisagreementVerdict) -> Disagreement:
-        """Say who was right; a later word replaces an earlier one."""
+        """Say who was right and forget the sentence; a later word replaces an earlier one."""
         row = self.get(disagreement_id)
+        row.sentence = ""
         row.verdict, row.settled_by, row.settled_at = verdict.value, self.actor.account_id, self.clock()
         self.session.add(row)
         self.session.flush()

@@ -1,29 +1,41 @@
-"""Removing what nobody asks for any more: jobs long finished, and events no open page resumes from."""
+"""Removing what nobody asks for any more: finished jobs, past events, sentences that were to be settled."""
 
 from datetime import timedelta
 
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, or_, select, update
 
 from schema.database import Database
+from schema.models.disagreements import Disagreement
 from schema.models.work import Event, Job
 from schema.services.clock import Clock
 
 KEPT = timedelta(days=30)
 """How long a finished job and an event are kept; docs/operating.md says so too."""
+SENTENCES_KEPT = timedelta(days=90)
+"""How long a sentence waits for an expert; docs/operating.md says so too."""
 AT_ONCE = 1_000
 """Rows of each kind removed in one transaction, so that others never wait for long."""
 
 
 def prune(database: Database, clock: Clock) -> int:
-    """Remove some of what is older than `KEPT` and return how many rows; 0 when nothing is left to remove.
+    """Remove some of what is old and return from how many rows; 0 when nothing is left to remove.
 
     A job that is not finished stays however old it is. A sequence is never given out again: whoever resumes
-    from before the events that are gone gets those that are left.
+    from before the events that are gone gets those that are left. A disagreement stays without its sentence.
     """
     before = clock() - KEPT
     finished = select(Job.id).where(col(Job.finished_at) < before).limit(AT_ONCE)
     past = select(Event.sequence).where(col(Event.at) < before).limit(AT_ONCE)
+    quoted = select(Disagreement.id).where(
+        Disagreement.sentence != "",
+        or_(
+            col(Disagreement.verdict).is_not(None),
+            col(Disagreement.created_at) < clock() - SENTENCES_KEPT,
+        ),
+    )
     with database.write() as session:
         jobs = delete(Job).where(col(Job.id).in_(finished.with_for_update(skip_locked=True)))
         events = delete(Event).where(col(Event.sequence).in_(past.with_for_update(skip_locked=True)))
-        return session.exec(jobs).rowcount + session.exec(events).rowcount
+        silent = quoted.limit(AT_ONCE).with_for_update(skip_locked=True)
+        sentences = update(Disagreement).where(col(Disagreement.id).in_(silent)).values(sentence="")
+        return sum(session.exec(each).rowcount for each in (jobs, events, sentences))

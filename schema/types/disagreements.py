@@ -45,7 +45,7 @@ class MatcherDisagreement(Node):
     )
     origin: TextOrigin = strawberry.field(description="Who wrote the text.")
     sentence: str = strawberry.field(
-        description="The sentence, without names and identifiers; empty for an answer, which is never kept."
+        description="The sentence, masked; empty for an answer, once settled, and after 90 days."
     )
     matcher_version: str = strawberry.field(description="Model, edition of the question, rules and ontology.")
     created_at: datetime = strawberry.field(description="When it was noted.")

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from ml.language.agreement import agreement
+from ml.language.masking import Masker
 from ml.language.ruling import RuledVerdict
 from schema.database import SQLITE_PRAGMAS, Database
 from schema.models.accounts import AuditEvent
@@ -22,9 +23,10 @@ from schema.models.training import Answer
 from schema.policy import Role
 from schema.services.authentication import Authentication
 from schema.services.clock import now
-from schema.services.contests import Contests, Ruling
+from schema.services.contests import Contests, Ruling, record_export
 from schema.services.passwords import Passwords
 from server.__main__ import main, parser
+from server.commands import rulings
 from server.commands.serve import prepare
 from server.migrations import ROOT, current_revision, expected_head
 from server.settings import Settings, load_settings
@@ -183,6 +185,39 @@ def test_rulings_are_exported_for_the_benchmark_and_the_export_is_on_record(
         recorded = session.exec(select(AuditEvent).where(AuditEvent.action == "rulings.exported")).one()
     database.dispose()
     assert (recorded.actor_id, recorded.detail) == (None, {"rulings": 1})
+
+
+def test_nothing_is_exported_before_it_is_on_record(
+    site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contested(site, tmp_path)
+    written, sizes = tmp_path / "rulings.jsonl", list[int]()
+
+    def refused(*_: object) -> None:
+        sizes.append(written.stat().st_size)
+        raise RuntimeError
+
+    monkeypatch.setattr(rulings, "record_export", refused)
+    with pytest.raises(RuntimeError):
+        main(["rulings", "export", "--output", str(written)])
+    assert sizes == [0]
+    assert not written.exists()
+
+
+def test_texts_are_masked_while_others_may_write(
+    site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contested(site, tmp_path)
+    database, mask = Database(site.database_url), Masker.mask
+
+    def masked(masker: Masker, text: str) -> str:
+        with database.write() as session:
+            record_export(session, now, 0)
+        return mask(masker, text)
+
+    monkeypatch.setattr(Masker, "mask", masked)
+    assert main(["rulings", "export", "--output", str(tmp_path / "rulings.jsonl")]) == 0
+    database.dispose()
 
 
 def test_an_export_replaces_no_file_and_one_that_failed_is_not_on_record(

@@ -1,5 +1,6 @@
 """Where a language model may help, and what it may cost and be told."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +12,16 @@ from sqlmodel import SQLModel, select
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import load_ontology
 from ml.language.types import Fallback
-from schema.context import Services
+from schema.context import Context, Services
+from schema.models.accounts import Account
 from schema.models.disagreements import Disagreement
+from schema.policy import Actor, Role
 from schema.services.answers import Draft
 from schema.services.grading import Key
 from server.app import close_services, wire_services
 from server.settings import load_settings
 from server.signing import Signer
+from tests.schema.conftest import the_schema
 from tests.support.chat_server import ChatServer
 
 TEXT = "BBG complet chez M. Untel, onde delltah en V2"
@@ -174,6 +178,25 @@ def test_nothing_of_a_text_is_logged_whatever_happens(
     services.proposer.match(f"{TEXT} revu")
     assert "Untel" not in caplog.text
     assert "delltah" not in caplog.text
+
+
+MATCH = '{ matchConcepts(text: "BBG complet chez M. Untel") { matcherVersion fallback } }'
+
+
+@pytest.mark.parametrize("role", Role)
+def test_only_who_describes_cases_has_a_model_asked_by_matching_concepts(
+    wired: Callable[..., Services], chat: ChatServer, role: Role
+) -> None:
+    chat.says({"claims": []})
+    services = wired(openai_base_url=chat.base_url, model_reads_answers=True)
+    with services.database.write() as session:
+        account = Account(email="a@b.fr", display_name="A", role=role.value, created_at=services.clock())
+        session.add(account)
+    actor = Actor(account.id or 0, role, "A", "fr")
+    for _ in range(2):
+        found = asyncio.run(the_schema().execute(MATCH, context_value=Context(services, actor)))
+        assert found.errors is None
+    assert len(chat.asked) == (1 if actor.is_author else 0)
 
 
 def test_answers_are_commented_on_after_they_are_handed_in_only_where_a_model_may_read_them(

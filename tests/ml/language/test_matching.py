@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -294,6 +295,17 @@ def test_every_label_is_read_as_its_own_concept(ontology: Ontology) -> None:
 )
 def test_any_text_gives_a_reading(text: str) -> None:
     assert isinstance(MATCHER.match(text), Reading)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a-", ".1", "1) ", "first ", "d'abord ", "likeliest ", "plutot ", "more like ", "altern ", "\n"],
+)
+def test_a_text_of_any_shape_is_read_within_a_second(piece: str) -> None:
+    text = (piece * LONGEST_TEXT)[: LONGEST_TEXT - 1] + "1"
+    started = time.process_time()
+    MATCHER.match(text)
+    assert time.process_time() - started < 1
 
 
 def test_what_lies_beyond_the_limit_is_left_unread() -> None:

@@ -1,6 +1,8 @@
 """Taking sessions over the API, and what a student can get to know."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,13 @@ from typing import Any
 import pytest
 from graphql import GraphQLObjectType, GraphQLUnionType, get_named_type
 
+from schema.context import WAIT_AT_ONCE
 from schema.models.training import Attempt, TrainingSession
 from schema.policy import Actor, Role
+from schema.services.matching import CachedReading
 from schema.types.base import global_id
 from tests.schema.conftest import World, the_schema
+from tests.schema.shelves import fixed_shelf
 from tests.schema.training import Hospital
 
 WHOLE = """query Q($id: ID!) { attempt(id: $id) {
@@ -295,3 +300,65 @@ def test_other_roles_take_no_sessions(world: World, hospital: Hospital, role: Ro
     _, _, _, key = begun(hospital)
     assert world.codes(WHOLE, world.person(role), id=key) == ["FORBIDDEN"]
     assert submitted(world, world.person(role), key)["code"] == "missing_scope"
+
+
+class Blocked:
+    """A matcher whose language model does not answer until it is released."""
+
+    version = "blocked"
+    takes_long = True
+
+    def __init__(self, hospital: Hospital) -> None:
+        self._match = hospital.matcher.match
+        self.asked = threading.Semaphore(0)
+        self.released = threading.Event()
+
+    def match(self, text: str, _language: str = "auto", *, at_once: bool = False) -> CachedReading:
+        if not at_once:
+            self.asked.release()
+            assert self.released.wait(60)
+        return self._match(text)
+
+
+@pytest.mark.parametrize("operation", ["matchConcepts", "submitAttempt", "gradeAnswer"])
+def test_however_many_wait_for_a_language_model_answers_are_saved(
+    world: World, hospital: Hospital, operation: str
+) -> None:
+    training, student, _, key = begun(hospital)
+    classmate = hospital.student()
+    theirs = global_id("Attempt", hospital.started(training, classmate).id or 0)
+    saved(world, classmate, theirs, "BBG")
+    blocked = Blocked(hospital)
+    world.services.shelf = fixed_shelf(blocked, hospital.ontology)  # type: ignore[arg-type]
+    schema = the_schema()
+    operations: dict[str, tuple[str, Actor, dict[str, Any]]] = {
+        "matchConcepts": ('{ matchConcepts(text: "BBG") { cached } }', hospital.teacher, {}),
+        "submitAttempt": (SUBMIT, classmate, {"input": {"attemptId": theirs, "idempotencyKey": "key"}}),
+        "gradeAnswer": (
+            'query($id: ID!) { gradeAnswer(caseId: $id, text: "BBG") { score } }',
+            hospital.teacher,
+            {"id": global_id("Case", 1)},
+        ),
+    }
+    text, asking, given = operations[operation]
+
+    def ask() -> Any:
+        return schema.execute(text, variable_values=given, context_value=world.context(asking))
+
+    async def together() -> Any:
+        waiting = [asyncio.create_task(ask()) for _ in range(45)]
+        draft = {"attemptId": key, "position": 1, "text": "BBG", "revision": 0}
+        try:
+            for _ in range(WAIT_AT_ONCE):
+                assert await asyncio.to_thread(blocked.asked.acquire, timeout=20)
+            save = schema.execute(
+                SAVE, variable_values={"input": draft}, context_value=world.context(student)
+            )
+            return await asyncio.wait_for(save, 20)
+        finally:
+            blocked.released.set()
+            for each in await asyncio.gather(*waiting):
+                assert each.errors is None
+
+    done = asyncio.run(together())
+    assert done.data["saveAnswer"]["__typename"] == "Answer"

@@ -6,6 +6,7 @@ from ml.language.types import Consultation, Dispute, Polarity, Reading
 from schema.models.disagreements import Disagreement, TextOrigin
 from schema.policy import Role
 from schema.services.disagreements import DisagreementJournal
+from schema.services.passwords import Passwords
 from schema.types.base import global_id
 from tests.schema.conftest import World
 
@@ -22,7 +23,7 @@ DISPUTES = (
 
 
 def noted(world: World, text: str = "BBG", origin: TextOrigin = TextOrigin.DESCRIPTION) -> None:
-    journal = DisagreementJournal(world.database, world.clock, origin)
+    journal = DisagreementJournal(world.database, world.clock, origin, world.services.passwords)
     journal.keep(text, Reading(source="model-m+rules-2", consultation=Consultation(disputes=DISPUTES)))
 
 
@@ -89,6 +90,22 @@ def test_the_same_text_is_noted_once(each_world: World) -> None:
     assert len(nodes(each_world)) == 2
     noted(each_world, "another text")
     assert len(nodes(each_world)) == 4
+
+
+def test_a_text_is_known_again_by_a_digest_that_nobody_makes_without_the_secret(world: World) -> None:
+    noted(world, "BBG")
+    with world.database.read() as session:
+        row = session.get(Disagreement, 1)
+    assert row is not None
+    assert row.text_digest == world.services.passwords.keyed("text", "BBG")
+    assert row.text_digest != Passwords(b"another").keyed("text", "BBG")
+
+
+def test_a_settled_one_is_kept_without_its_sentence(each_world: World) -> None:
+    noted(each_world)
+    settle = {"id": first_id(), "verdict": "MODEL"}
+    assert each_world.ask(SETTLE, each_world.person(Role.EXPERT), input=settle)["verdict"] == "MODEL"
+    assert [each["sentence"] for each in nodes(each_world)] == [SENTENCE, ""]
 
 
 def test_an_expert_settles_one_and_may_think_again(world: World) -> None:

@@ -6,10 +6,11 @@ import pytest
 from sqlmodel import col, select
 
 from schema.database import Database
+from schema.models.disagreements import Disagreement
 from schema.models.work import Event, Job
 from schema.services import events, pruning
 from schema.services.jobs import Jobs, enqueue
-from schema.services.pruning import KEPT, prune
+from schema.services.pruning import KEPT, SENTENCES_KEPT, prune
 from tests.schema.people import StoppedClock
 
 KINDS = frozenset({"submit_attempt"})
@@ -126,3 +127,28 @@ def test_much_is_removed_a_part_at_a_time(
         happen("session:1")
     clock.at += 2 * KEPT
     assert [prune(database, clock) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_disagreements_sentence_goes_once_settled_or_old_and_the_rest_stays(
+    database: Database, clock: StoppedClock
+) -> None:
+    def dispute(concept: str, verdict: str | None = None) -> Disagreement:
+        return Disagreement(
+            text_digest="0",
+            origin="description",
+            concept_id=concept,
+            sentence="BBG chez M. _____",
+            matcher_version="1",
+            created_at=clock(),
+            verdict=verdict,
+        )
+
+    with database.write() as session:
+        session.add(dispute("OLD"))
+    clock.at += SENTENCES_KEPT + timedelta(minutes=1)
+    with database.write() as session:
+        session.add_all([dispute("NEW"), dispute("SETTLED", "rules")])
+    assert [prune(database, clock) for _ in range(2)] == [2, 0]
+    with database.read() as session:
+        kept = {row.concept_id: row.sentence for row in session.exec(select(Disagreement)).all()}
+    assert kept == {"OLD": "", "NEW": "BBG chez M. _____", "SETTLED": ""}

@@ -14,7 +14,9 @@ from tests.server.pages.conftest import Meet, School, Visitor
 def noted(school: School) -> str:
     """Return the id of a disagreement."""
     services = school.services
-    journal = DisagreementJournal(services.database, services.clock, TextOrigin.DESCRIPTION)
+    journal = DisagreementJournal(
+        services.database, services.clock, TextOrigin.DESCRIPTION, services.passwords
+    )
     dispute = Dispute("LBBB", Polarity.PRESENT, None, "BBG <b>complet</b> chez M. _____")
     text = f"text {school.count(Disagreement)}"
     journal.keep(text, Reading(source="model", consultation=Consultation(disputes=(dispute,))))
