@@ -84,7 +84,13 @@ def problems(work: Callable[[], object]) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def experts(each_world: World) -> Experts:
+def experts(world: World) -> Experts:
+    return Experts(world, world.person(Role.EXPERT))
+
+
+@pytest.fixture
+def each_experts(each_world: World) -> Experts:
+    """Return an expert on SQLite and one on PostgreSQL."""
     return Experts(each_world, each_world.person(Role.EXPERT))
 
 
@@ -117,7 +123,8 @@ def test_a_new_concept_is_read_in_texts_at_once(experts: Experts) -> None:
     assert [claim.concept for claim in claims] == ["LLAMA_SIGN"]
 
 
-def test_what_an_edit_stores_is_what_is_read_back(experts: Experts) -> None:
+def test_what_an_edit_stores_is_what_is_read_back(each_experts: Experts) -> None:
+    experts = each_experts
     experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", LLAMA))
     experts.update("LLAMA_SIGN", parents=("Tachycardie",), excludes=("FA",))
     with experts.world.database.read() as session:
@@ -186,7 +193,8 @@ def test_a_range_needs_a_bound(experts: Experts) -> None:
     ]
 
 
-def test_a_concept_changed_meanwhile_is_a_conflict_and_another_one_is_not(experts: Experts) -> None:
+def test_a_concept_changed_meanwhile_is_a_conflict_and_another_one_is_not(each_experts: Experts) -> None:
+    experts = each_experts
     experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", LLAMA))
     read_in, draft = experts.ontology.version, experts.draft("LBBB", synonyms_fr=("bloc G",))
     experts.update("RBBB", synonyms_fr=("bloc D",))
@@ -217,7 +225,8 @@ def test_a_concept_others_build_on_stays_and_a_free_one_goes(experts: Experts) -
     assert "LLAMA_SIGN" not in experts.ontology
 
 
-def test_history_tells_each_change_and_any_can_be_taken_back(experts: Experts) -> None:
+def test_history_tells_each_change_and_any_can_be_taken_back(each_experts: Experts) -> None:
+    experts = each_experts
     experts.update("LBBB", synonyms_fr=("bloc G",))
     experts.update("LBBB", synonyms_fr=("bloc gauche vrai",))
     with experts.world.database.read() as session:
@@ -305,7 +314,8 @@ def test_a_release_is_joined_with_the_platforms_edits(experts: Experts) -> None:
     assert causes == ["release", "edit", "edit", "release", "edit"]
 
 
-def test_edits_outlive_every_release(experts: Experts) -> None:
+def test_edits_outlive_every_release(each_experts: Experts) -> None:
+    experts = each_experts
     experts.do(lambda mine: mine.create_concept("LLAMA_SIGN", LLAMA))
     experts.update("RBBB", synonyms_fr=("bloc D",))
     leaf = free_concept()
@@ -471,13 +481,15 @@ def test_a_form_read_in_a_process_that_lags_behind_conflicts(experts: Experts) -
         experts.do(lambda mine: mine.update_concept("LBBB", version, draft))
 
 
-def test_a_version_that_no_database_stores_is_a_conflict(experts: Experts) -> None:
+def test_a_version_that_no_database_stores_is_a_conflict(each_experts: Experts) -> None:
+    experts = each_experts
     experts.update("RBBB", synonyms_fr=("bloc D",))
     with pytest.raises(ConflictError):
         experts.do(lambda mine: mine.update_concept("LBBB", "\0", experts.draft("LBBB")))
 
 
-def test_after_many_edits_one_is_stored_whole(experts: Experts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_many_edits_one_is_stored_whole(each_experts: Experts, monkeypatch: pytest.MonkeyPatch) -> None:
+    experts = each_experts
     monkeypatch.setattr("schema.services.editions.WHOLE_EVERY", 2)
     for number in range(4):
         experts.update("RBBB", synonyms_fr=(f"bloc {number}",))
@@ -518,7 +530,8 @@ LAMA = Concept("LAMA", "Signe du lama", "Llama sign", Category.MORPHOLOGY, Kind.
 FAULTS = (Fault("concepts.A.synonyms", "name_taken", ("BBG", "LBBB")), Fault("concepts.B", "no_name"))
 
 
-def test_an_imported_ontology_stands_beside_the_one_in_use(experts: Experts) -> None:
+def test_an_imported_ontology_stands_beside_the_one_in_use(each_experts: Experts) -> None:
+    experts = each_experts
     line = experts.do(lambda mine: mine.add("Zoo", Imported(small(LAMA), None, FAULTS)))
     assert not line.active
     assert experts.ontology.concepts == the_ontology().concepts
@@ -539,7 +552,8 @@ def test_a_name_and_a_content_are_imported_once(experts: Experts) -> None:
     ]
 
 
-def test_only_administrators_switch_and_the_switch_is_for_everybody(experts: Experts) -> None:
+def test_only_administrators_switch_and_the_switch_is_for_everybody(each_experts: Experts) -> None:
+    experts = each_experts
     line = experts.do(lambda mine: mine.add("Zoo", Imported(small(LAMA))))
     with pytest.raises(NotAllowedError):
         experts.do(lambda mine: mine.activate(line.id))
