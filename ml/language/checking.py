@@ -183,7 +183,7 @@ def _union(sets: Mapping[str, int], names: Iterable[str]) -> int:
 def _shared_names(concepts: Mapping[str, Concept]) -> Iterator[Fault]:
     owners: dict[str, str] = {}
     for concept in concepts.values():
-        for name in (*concept.names("fr"), *concept.names("en")):
+        for name in concept.every_name:
             key = plain(name)
             owner = owners.setdefault(key, concept.id)
             if owner != concept.id:

@@ -58,8 +58,7 @@ class Commenter:
         self._rules = rules
         self._model = settings.model
         self._endpoint = Endpoint(settings, budget or Unlimited())
-        names = (name for each in rules.ontology.concepts for name in (*each.names("fr"), *each.names("en")))
-        self._masker = Masker(names)
+        self._masker = Masker.of(rules.ontology)
 
     def comment(self, text: str, grade: Grade, language: Language) -> Comment | None:
         """Return a comment; None when the model gives none that may be shown."""

@@ -165,3 +165,8 @@ class Concept:
         if language == "fr":
             return (self.label_fr, *self.synonyms_fr)
         return (self.label_en, *self.synonyms_en)
+
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        """Return the names in both languages."""
+        return (*self.names("fr"), *self.names("en"))

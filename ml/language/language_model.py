@@ -93,12 +93,9 @@ class LanguageModelMatcher:
         self._settings = settings
         self._endpoint = Endpoint(settings, budget or Unlimited())
         self._names = {
-            each.id: [_words(name) for name in (*each.names("fr"), *each.names("en"))]
-            for each in embedded.ontology.concepts
+            each.id: [_words(name) for name in each.every_name] for each in embedded.ontology.concepts
         }
-        self._masker = Masker(
-            name for each in embedded.ontology.concepts for name in (*each.names("fr"), *each.names("en"))
-        )
+        self._masker = Masker.of(embedded.ontology)
 
     @property
     def version(self) -> str:

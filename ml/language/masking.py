@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 from ml.language.normalising import plain
+from ml.language.ontology import Ontology
 from ml.language.types import Span
 from ml.language.vocabulary import SKIPPED
 
@@ -89,6 +91,11 @@ class Masker:
         words = {word for name in names for word in re.findall(_NAME, plain(name))}
         self._abbreviations = {pair for name in names for pair in _abbreviations(name)}
         self._described = _PLAIN.union(words, _WORDS["eponyms"])
+
+    @classmethod
+    def of(cls, ontology: Ontology) -> Self:
+        """Return one that leaves an ontology's concepts."""
+        return cls(name for each in ontology.concepts for name in each.every_name)
 
     def mask(self, text: str) -> str:
         """Return the text, as long as it was, without whom it is about."""

@@ -75,7 +75,7 @@ class Merger:
 
     def _names(self, concept: str) -> set[str]:
         entry = self._ours.concept(concept)
-        return {plain(name) for name in (*entry.names("fr"), *entry.names("en"))}
+        return {plain(name) for name in entry.every_name}
 
     def _concept(self, foreign: ForeignConcept) -> Concept:
         label = foreign.label

@@ -12,7 +12,9 @@ from ml.language.concepts import MeasuredRange as Bounds
 from schema.context import Context, Info
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
-from schema.services.ontologies import ConceptDraft, Ontologies, read_upload
+from schema.services.concept_drafts import ConceptDraft
+from schema.services.ontologies import Ontologies
+from schema.services.ontology_files import read_upload
 from schema.types.base import local_key
 from schema.types.concepts import concept_code
 from schema.types.ontologies import Ontology, OntologyFault, OntologyVersion, ontologies_for

@@ -20,7 +20,7 @@ from ml.language.ontology import Ontology
 from schema.database import Database
 from schema.models import ontologies as rows
 from schema.models.ontologies import OntologyOrigin
-from schema.services.editions import WITHOUT_DOCUMENT, latest_ontology
+from schema.services.editions import WITHOUT_DOCUMENT, latest_ontology, latest_version
 from schema.services.matching import CachedMatcher
 
 LOOK_SECONDS = 1.0
@@ -181,15 +181,17 @@ class Shelf:
         before = self._shelved.loaded.get(owner)
         if self._shelved.newest.get(owner) == version:
             return before
+        name = latest_version(session, owner).version
+        known = [each for each in self._shelved.loaded.values() if each.ontology.version == name]
+        if known:
+            return known[0]
         try:
-            ontology = latest_ontology(session, owner)
+            return Loaded(latest_ontology(session, owner), self._make)
         except OntologyError as error:
             log.warning(
                 "ontology %s cannot be read as it stands: %s", owner, "; ".join(map(str, error.faults))
             )
             return before
-        known = [each for each in self._shelved.loaded.values() if each.ontology.version == ontology.version]
-        return known[0] if known else Loaded(ontology, self._make)
 
     def _owners(self, session: Session, loaded: dict[int, Loaded]) -> dict[str, int]:
         versions = select(rows.OntologyVersion).order_by(col(rows.OntologyVersion.id))

@@ -19,9 +19,7 @@ def export(options: argparse.Namespace) -> int:
 
     Nothing is written before that is on record. Exit status 2 when the file cannot be made.
     """
-    masker = Masker(
-        name for each in load_ontology().concepts for name in (*each.names("fr"), *each.names("en"))
-    )
+    masker = Masker.of(load_ontology())
     with opened(load_settings()) as database:
         with database.read() as session:
             lines = [json.dumps(example, ensure_ascii=False) for example in ruled_examples(session, masker)]

@@ -26,9 +26,11 @@ from schema.pagination import PageRequest
 from schema.policy import Actor, Role
 from schema.services.annotations import NewAnnotation
 from schema.services.answers import Draft
+from schema.services.concept_drafts import ConceptDraft
 from schema.services.editions import latest_ontology, shipped_line, take_up
 from schema.services.grading import Key
-from schema.services.ontologies import ConceptDraft, Ontologies, read_upload
+from schema.services.ontologies import Ontologies
+from schema.services.ontology_files import read_upload
 from schema.services.sessions import SessionFields, Sessions
 from schema.services.shelf import Matchers, Shelf
 from tests.schema.authors import STORED, Author
