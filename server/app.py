@@ -28,10 +28,10 @@ from schema.database import Database
 from schema.models.disagreements import TextOrigin
 from schema.services.authentication import Authentication
 from schema.services.blobs import BlobStore, FolderBlobStore, S3BlobStore
-from schema.services.cache import Cache, LocalCache, RedisCache
+from schema.services.cache import Cache, LocalCache
 from schema.services.clock import now
 from schema.services.disagreements import DisagreementJournal
-from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
+from schema.services.events import Doorbell, LocalDoorbell
 from schema.services.matching import CachedMatcher, Patience
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
@@ -192,8 +192,7 @@ def close_services(services: Services) -> None:
     """Let go of connections, threads and children."""
     services.decoder.close()
     services.database.dispose()
-    if isinstance(services.doorbell, RedisDoorbell):
-        services.doorbell.close()
+    services.doorbell.close()
 
 
 def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
@@ -271,12 +270,18 @@ def _budget(settings: Settings, cache: Cache) -> DailyBudget | None:
 
 def _cache(settings: Settings) -> Cache:
     if settings.redis_url:
+        from schema.services.redis_backends import RedisCache  # noqa: PLC0415 - a tenth of the time of a start
+
         return RedisCache(settings.redis_url)
     return LocalCache(settings.data_dir / "cache.db")
 
 
 def _doorbell(settings: Settings) -> Doorbell:
-    return RedisDoorbell(settings.redis_url) if settings.redis_url else LocalDoorbell()
+    if settings.redis_url:
+        from schema.services.redis_backends import RedisDoorbell  # noqa: PLC0415 - the same
+
+        return RedisDoorbell(settings.redis_url)
+    return LocalDoorbell()
 
 
 def _blobs(settings: Settings) -> BlobStore:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Page
 
@@ -59,10 +59,14 @@ def serving(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen
 
 def is_ready(port: int) -> bool:
     """Return whether the server on a port says that it is ready."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=2).status_code == 200
-    except httpx.TransportError:
+        connection.request("GET", "/ready")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,11 @@ def test_an_area_may_pass_its_budget_by_half() -> None:
     assert overspent({"ml": 3.1}, {"ml": 2.0}) == ["ml took 3.1 min of the 2 in budgets.toml"]
 
 
+def test_a_slower_machine_has_so_much_more_time() -> None:
+    assert overspent({"ml": 8.9}, {"ml": 2.0}, slower=3.0) == []
+    assert overspent({"ml": 9.1}, {"ml": 2.0}, slower=3.0) == ["ml took 9.1 min of the 2 in budgets.toml"]
+
+
 def test_the_area_of_a_test_is_its_first_folder() -> None:
     assert area_of("tests/schema/services/test_cases.py") == "schema"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from schema.services.cache import Bucket, Cache, LocalCache, RedisCache
+from schema.services.cache import Bucket, Cache, LocalCache
+from schema.services.redis_backends import RedisCache
 from tests.support.processes import free_port
 
 

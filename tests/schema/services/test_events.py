@@ -11,7 +11,8 @@ from schema.database import Database
 from schema.models.work import Event
 from schema.services import events
 from schema.services.clock import now
-from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
+from schema.services.events import Doorbell, LocalDoorbell
+from schema.services.redis_backends import CHANNEL, RedisDoorbell
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -136,7 +137,7 @@ def doorbell(redis_url: str, redis_server: redis.Redis) -> Iterator[RedisDoorbel
 
 def _until_listening(client: redis.Redis, count: int) -> None:
     deadline = time.monotonic() + 10
-    while dict(client.pubsub_numsub(events.CHANNEL)).get(events.CHANNEL.encode(), 0) < count:
+    while dict(client.pubsub_numsub(CHANNEL)).get(CHANNEL.encode(), 0) < count:
         assert time.monotonic() < deadline, "the doorbell never subscribed"
 
 

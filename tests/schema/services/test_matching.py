@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
 from ml.language.types import Consultation, Dispute, Fallback, LanguageHint, Polarity, Reading
-from schema.services.cache import LocalCache, RedisCache
+from schema.services.cache import LocalCache
 from schema.services.matching import CachedMatcher, Patience, evened
+from schema.services.redis_backends import RedisCache
 
 TEXT = "BAV du 2e degré Mobitz 1, fréquence à 60 bpm, axe normal, pas d'onde Q pathologique"
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schema.services.cache import Cache, LocalCache, RedisCache
+from schema.services.cache import Cache, LocalCache
+from schema.services.redis_backends import RedisCache
 from schema.services.spending import DailyBudget
 from tests.schema.people import StoppedClock
 from tests.support.processes import free_port
