@@ -8,19 +8,30 @@ from anyio import to_thread
 
 from ml.language.ontology import Category as ConceptCategory
 from ml.language.ontology import Concept as OntologyConcept
+from ml.language.ontology import Ontology
 from ml.language.types import Language
 from schema.context import Context, Info
 from schema.errors import NotFoundError, ValidationFailedError
+from schema.loaders.training import items_of_attempts
 from schema.pagination import Page, PageRequest, encode_cursor
 from schema.permissions import query_field
 from schema.policy import Scope
+from schema.queries.attempts import attempt_of
 from schema.services.text import prose
 from schema.types.arguments import After, Before, First, Last
-from schema.types.base import Connection, connection
+from schema.types.base import Connection, connection, local_key
 from schema.types.concepts import Concept, ConceptMatching, TextLanguage, concept_code
 
 LONGEST_TEXT = 20_000
 LONGEST_SEARCH = 200
+
+
+@strawberry.input(description="Where an answer stands.")
+class AnswerPlace:
+    """One answer of an attempt."""
+
+    attempt_id: strawberry.ID = strawberry.field(description="The attempt.")
+    position: int = strawberry.field(description="The case's place in the session, counted from 1.")
 
 
 @strawberry.type
@@ -52,13 +63,23 @@ class ConceptQueries:
         category: Annotated[
             ConceptCategory | None, strawberry.argument(description="Only those on this shelf.")
         ] = None,
+        answering: Annotated[
+            AnswerPlace | None,
+            strawberry.argument(
+                description="The answer they are looked for: those of the ontology its case is marked with."
+            ),
+        ] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[Concept]:
         """Return a page of concepts."""
-        found = await to_thread.run_sync(_found, info.context, (search or "")[:LONGEST_SEARCH].strip())
+        ontology = info.context.services.ontology
+        if answering is not None:
+            ontology = await _marked_with(info, answering)
+        asked = (search or "")[:LONGEST_SEARCH].strip()
+        found = await to_thread.run_sync(_found, info.context, ontology, asked)
         chosen = [each for each in found if category is None or each.category is category]
         return connection(
             _page(chosen, PageRequest.of(first, after, last, before)),
@@ -87,8 +108,20 @@ class ConceptQueries:
         return ConceptMatching.of(found, tidy, info.context)
 
 
-def _found(context: Context, search: str) -> list[OntologyConcept]:
-    ontology = context.services.ontology
+async def _marked_with(info: Info, place: AnswerPlace) -> Ontology:
+    """Return the ontology that an answer of an attempt the viewer may see is marked with."""
+    try:
+        attempt = await attempt_of(info, local_key(place.attempt_id, "Attempt"))
+    except NotFoundError:
+        raise ValidationFailedError.of("answering", "not_found") from None
+    items = await info.context.loaders.of(items_of_attempts).load(attempt.row.id or 0)
+    for item in items:
+        if item.answer.position == place.position:
+            return info.context.services.shelf.of(item.snapshot["ontology_version"]).ontology
+    raise ValidationFailedError.of("answering", "not_found")
+
+
+def _found(context: Context, ontology: Ontology, search: str) -> list[OntologyConcept]:
     if not search:
         return list(ontology.concepts)
     language: Language = "en" if context.language == "en" else "fr"

@@ -151,7 +151,8 @@ async def _search(request: Request) -> list[dict[str, Any]]:
     asked = request.query_params.get("q", "").strip()
     if not asked:
         return []
-    data = await query(request, "learn/concepts", search=asked)
+    place = {"attemptId": request.path_params["id"], "position": request.path_params["position"]}
+    data = await query(request, "learn/concepts", search=asked, answering=place)
     return [edge["node"] for edge in data["concepts"]["edges"]]
 
 
@@ -186,7 +187,7 @@ routes = [
     Route("/learn", index, name="learn"),
     Route("/learn/join", join, methods=["POST"]),
     Route("/learn/start", start, methods=["POST"]),
-    Route("/attempts/{id}/concepts", concepts),
+    Route("/attempts/{id}/{position:place}/concepts", concepts),
     Route("/attempts/{id}/submit", hand_in, methods=["POST"]),
     Route("/attempts/{id}/result", result, name="result"),
     Route("/attempts/{id}/contest", contest, methods=["POST"]),

@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from graphql import GraphQLObjectType, GraphQLUnionType, get_named_type
 
+from ml.language.importing import Imported
+from ml.language.ontology import Ontology
 from schema.context import WAIT_AT_ONCE
 from schema.models.training import Attempt, TrainingSession
 from schema.policy import Actor, Role
+from schema.services.editions import shipped_line
 from schema.services.matching import CachedReading
+from schema.services.ontologies import Ontologies
 from schema.types.base import global_id
-from tests.schema.conftest import World, the_schema
+from tests.schema.conftest import World, the_ontology, the_schema
 from tests.schema.shelves import fixed_shelf
 from tests.schema.training import Hospital
 
@@ -44,6 +48,8 @@ ENROLMENTS = """{ enrolments { totalCount edges { node { id canStart extraMinute
   outline { name unavailableReason } openAttempt { id }
   attempts { number state score feedbackShown } } } } }"""
 NODE = "query Q($id: ID!) { node(id: $id) { __typename id } }"
+SEARCH = """query Q($search: String, $answering: AnswerPlace) {
+  concepts(search: $search, answering: $answering, first: 3) { edges { node { code } } } }"""
 SECRETS = ("Bloc de branche gauche", "initial", "LBBB", "SINUS_RHYTHM")
 """The title, the recording's label and the key of the case; the label holds the title."""
 
@@ -78,6 +84,37 @@ def test_nobody_takes_a_session_without_signing_in(world: World, hospital: Hospi
     assert world.codes(ENROLMENTS, None) == ["UNAUTHENTICATED"]
     given = {"attemptId": key, "idempotencyKey": "key"}
     assert world.codes(SUBMIT, None, input=given) == ["UNAUTHENTICATED"]
+
+
+def test_concepts_are_looked_for_in_the_ontology_that_the_case_is_marked_with(
+    world: World, hospital: Hospital
+) -> None:
+    _, student, _, key = begun(hospital)
+    admin = world.person(Role.ADMIN)
+    with world.database.write() as session:
+        shipped_line(session, world.clock, the_ontology())
+        mine = Ontologies(session, admin, world.clock, the_ontology())
+        mine.activate(mine.add("Vide", Imported(Ontology([]))).id or 0)
+    world.services.shelf.refresh(at_once=True)
+    asked: dict[str, Any] = {
+        "search": "bloc de branche gauche",
+        "answering": {"attemptId": key, "position": 1},
+    }
+
+    assert world.ask(SEARCH, student, **asked)["edges"][0]["node"]["code"] == "LBBB"
+    assert world.ask(SEARCH, student, search="bloc de branche gauche")["edges"] == []
+
+
+@pytest.mark.parametrize("place", [{"position": 2}, {"attemptId": global_id("Attempt", 999)}])
+def test_a_foreign_attempt_has_no_more_concepts_than_a_missing_one(
+    world: World, hospital: Hospital, place: dict[str, Any]
+) -> None:
+    _, student, _, key = begun(hospital)
+    own = {"attemptId": key, "position": 1}
+
+    assert world.codes(SEARCH, None, answering=own) == ["UNAUTHENTICATED"]
+    foreign = world.codes(SEARCH, hospital.student(), answering=own)
+    assert foreign == world.codes(SEARCH, student, answering=own | place) == ["BAD_REQUEST"]
 
 
 def test_a_classmates_attempt_answers_like_a_missing_one(world: World, hospital: Hospital) -> None:

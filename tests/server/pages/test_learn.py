@@ -155,9 +155,9 @@ def test_concepts_are_searched_added_and_removed_without_a_script(student: Visit
 
 def test_htmx_gets_the_concepts_as_buttons_and_the_page_as_a_part(student: Visitor, school: School) -> None:
     attempt = school.begun(school.session(), student)
-    found = student.part(f"/attempts/{attempt}/concepts?q=left+bundle")
+    found = student.part(f"/attempts/{attempt}/1/concepts?q=left+bundle")
     assert 'name="add" value="LBBB"' in found.html
-    assert student.part(f"/attempts/{attempt}/concepts?q=").words.strip() == ""
+    assert student.part(f"/attempts/{attempt}/1/concepts?q=").words.strip() == ""
     part = student.part(f"/attempts/{attempt}/1")
     assert part.headings[0].startswith("Case 1 of 1")
 

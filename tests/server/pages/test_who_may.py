@@ -26,7 +26,7 @@ PAGES = [
     "/learn",
     "/attempts/QXR0ZW1wdDox/1",
     "/attempts/QXR0ZW1wdDox/result",
-    "/attempts/QXR0ZW1wdDox/concepts?q=bloc",
+    "/attempts/QXR0ZW1wdDox/1/concepts?q=bloc",
     "/account",
     "/accounts",
     "/audit",
