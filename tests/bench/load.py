@@ -36,6 +36,42 @@ class Timings:
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One request of those that come when they come: how it was answered, and how long after it was due."""
+
+    answer: Answer
+    seconds: float
+
+
+async def arriving(
+    port: int, request_of: Callable[[], bytes], rate: float, seconds: float
+) -> list[Arrived]:
+    """Send requests at random moments, so many a second on average, however long the answers take.
+
+    Each goes over a kept connection that is free, or over a new one.
+    """
+    found: list[Arrived] = []
+    idle: list[Connection] = []
+    draw = random.Random(2)  # noqa: S311 - spreads load, hides nothing
+    started = time.perf_counter()
+
+    async def ask(request: bytes, due: float) -> None:
+        connection = idle.pop() if idle else await Connection.to(port)
+        answer = await connection.send(request)
+        found.append(Arrived(answer, time.perf_counter() - due))
+        idle.append(connection)
+
+    async with asyncio.TaskGroup() as group:
+        due = started
+        while (due := due + draw.expovariate(rate)) < started + seconds:
+            await asyncio.sleep(due - time.perf_counter())
+            group.create_task(ask(request_of(), due))
+    for connection in idle:
+        await connection.close()
+    return found
+
+
 async def flat_out(port: int, request: bytes, connections: int, seconds: float) -> Timings:
     """Send a request again and again over some connections, each waiting for its answer."""
     taken: list[float] = []
