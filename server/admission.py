@@ -1,8 +1,8 @@
-"""Lets in what can be answered in time; refuses the rest at once with 503, before anything is read or looked up.
+"""Lets in what can be answered in time and refuses the rest at once, before anything is read or looked up.
 
 Two lanes: students' saving and handing in have places of their own, so that they go through while everything
-else is refused. A place is held while an answer is worked out: not while a body comes in, nor while the answer
-goes out, so that neither slow clients nor live pages hold any, and sockets need none.
+else is refused. A place is held while an answer is worked out: not while a body comes in, nor while the
+answer goes out, so that neither slow clients nor live pages hold any, and sockets need none.
 """
 
 import asyncio
@@ -28,16 +28,15 @@ from server.middleware import SAFE_METHODS, UNPERSONAL
 
 READ_AHEAD = 65_536
 """Bytes of a body that may come in before there is a place; the longest answer is half as long."""
-HELD_S = 0.5
-"""Whoever holds a place for longer waits for something else than the processor, such as a lock, a decoder or a
-language model, and steps aside."""
+HELD_S = 1.0
+"""Whoever holds a place for longer waits for something else than the processor, such as a lock, a decoder or
+a language model, and steps aside."""
 MOST_ASIDE = 12
 """So many may; with all places they leave enough of the database's 20 connections."""
 CALM_S = 10.0
 """An overload is over when nothing was refused for so long; it is logged as it begins and as it ends."""
 LONGEST_RETRY_S = 5
-"""Whoever is refused is told to come back after 1 to so many seconds, by chance, so that they do not all come back
-together."""
+"""Whoever is refused is told to come back after 1 to so many seconds, by chance: not all together."""
 WRITING = (b"saveAnswer", b"submitAttempt")
 """The mutations that have places of their own."""
 REMEMBERED = 64
@@ -89,7 +88,7 @@ class Admission:
             stay.end()
 
     async def _lane_of(self, scope: Scope, body: "Body") -> Lane:
-        """Return a request's lane, its body read ahead; raises OverloadedError if it is sure to be refused."""
+        """Return a request's lane, its body read ahead; raises OverloadedError where it is full."""
         general, writing = self._lanes.general, self._lanes.writing
         if scope["method"] in SAFE_METHODS:
             return general
@@ -176,7 +175,7 @@ class Stay:
         self._timer = asyncio.get_running_loop().call_later(HELD_S, self._step_aside)
 
     def receiving(self, body: Body) -> Receive:
-        """Return how the application receives; while it waits for what has not come yet, the place is free."""
+        """Return how the application receives; while it waits for what has not come, the place is free."""
 
         async def receive() -> Message:
             if body.ready or self._ended or self in self._aside:
@@ -248,9 +247,9 @@ def _only_writes(text: str, operation_name: str | None) -> bool:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope, receive)
-    seconds = str(randrange(1, LONGEST_RETRY_S + 1))  # noqa: S311 - spreads them, hides nothing
+    seconds = randrange(1, LONGEST_RETRY_S + 1)  # noqa: S311 - spreads them, hides nothing
     if scope["path"] == graphql.PATH:
         response = graphql.overloaded(request, seconds)
     else:
-        response = refusal(request, HTTPException(503, OVERLOADED, {"Retry-After": seconds}))
+        response = refusal(request, HTTPException(503, OVERLOADED, {"Retry-After": str(seconds)}))
     await response(scope, receive, send)

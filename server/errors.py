@@ -46,7 +46,7 @@ def explain(status: int, detail: str = "") -> Explanation:
     if detail == OVERLOADED:
         return Explanation(
             _("Many people are here at once"),
-            _("The server answers a part of them at a time. Nothing is lost: try again in a few seconds."),
+            _("The server answers as many as it can. What was saved is kept; try again in a few seconds."),
         )
     return {
         400: Explanation(_("This request cannot be read"), _("Go back, reload the page and try again.")),

@@ -44,9 +44,7 @@ class Arrived:
     seconds: float
 
 
-async def arriving(
-    port: int, request_of: Callable[[], bytes], rate: float, seconds: float
-) -> list[Arrived]:
+async def arriving(port: int, request_of: Callable[[], bytes], rate: float, seconds: float) -> list[Arrived]:
     """Send requests at random moments, so many a second on average, however long the answers take.
 
     Each goes over a kept connection that is free, or over a new one.
