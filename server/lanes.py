@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn
 
 LONGEST_WAIT_S = 5.0
@@ -49,9 +48,8 @@ class Lane:
     places
         How many there are.
     burst, burst_s
-        How many may wait while the queue is empty now and then; a queue that is not, for so many seconds,
-        holds no more than there are places. Each such stretch of time in which it was empty at least
-        once adds one again.
+        How many may wait. A queue that was not empty for so many seconds is cut to the number of places; from
+        then on one more may wait after each such stretch of time, once it is empty now and then.
     clock
         Seconds that only grow.
     """
@@ -61,8 +59,7 @@ class Lane:
         self._taken = self._served = self._refused = 0
         self._queue: deque[asyncio.Future[bool]] = deque()
         self._may_wait = burst
-        self._was_empty = True
-        self._look_at = clock() + burst_s
+        self._empty_at = self._changed_at = clock()
 
     @property
     def figures(self) -> Figures:
@@ -145,32 +142,31 @@ class Lane:
         self._look()
 
     def _look(self) -> None:
-        """Decide anew, once in a while, how many may wait."""
-        self._was_empty = self._was_empty or not self._queue
-        late = self._clock() - self._look_at
-        if late < 0:
-            return
-        if self._was_empty:
-            self._may_wait = min(self._burst, self._may_wait + 1 + int(late / self._burst_s))
-        else:
-            self._may_wait = self._places
+        """Decide anew how many may wait."""
+        now = self._clock()
+        if not self._queue:
+            self._empty_at = now
+            more = int((now - self._changed_at) / self._burst_s)
+            self._may_wait = min(self._burst, self._may_wait + more)
+            self._changed_at += more * self._burst_s
+        elif now - self._empty_at > self._burst_s:
+            self._may_wait, self._changed_at = self._places, now
             while len(self._queue) > self._may_wait:
                 self._queue.pop().set_result(False)
-        self._was_empty = not self._queue
-        self._look_at += late + self._burst_s
 
 
-@dataclass(frozen=True)
 class Lanes:
     """The places of one process: of students' saving and handing in, and of everything else.
 
-    A class whose time is up saves its last words in the same second: more of them may wait, and for longer.
+    Equal numbers, so that saves get half of the processor whenever they need it, and never more. A class
+    whose time is up saves its last words in the same second: more of them may wait, and for longer.
     """
 
-    general: Lane = field(default_factory=lambda: Lane(4, 64, 0.1, time.monotonic))
-    writing: Lane = field(default_factory=lambda: Lane(2, 256, 1.0, time.monotonic))
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.general = Lane(3, 64, 0.1, clock)
+        self.writing = Lane(3, 256, 1.0, clock)
 
     @property
     def figures(self) -> dict[str, dict[str, int]]:
         """Return how each stands, by name."""
-        return {name: getattr(self, name).figures._asdict() for name in ("general", "writing")}
+        return {name: lane.figures._asdict() for name, lane in vars(self).items()}

@@ -15,6 +15,7 @@ class UnexpectedAnswerError(RuntimeError):
     """The server answered something that must not be counted."""
 
     def __init__(self, answer: Answer) -> None:
+        self.answer = answer
         super().__init__(f"status {answer.status}: {answer.body[:500].decode(errors='replace')}")
 
 
@@ -38,9 +39,18 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """One request of those that come when they come: how it was answered, and how long after it was due."""
+    """One request of those that come when they come.
+
+    Parameters
+    ----------
+    due
+        Seconds after the first could have come.
+    seconds
+        From then until its answer was there.
+    """
 
     answer: Answer
+    due: float
     seconds: float
 
 
@@ -57,7 +67,7 @@ async def arriving(port: int, request_of: Callable[[], bytes], rate: float, seco
     async def ask(request: bytes, due: float) -> None:
         connection = idle.pop() if idle else await Connection.to(port)
         answer = await connection.send(request)
-        found.append(Arrived(answer, time.perf_counter() - due))
+        found.append(Arrived(answer, due - started, time.perf_counter() - due))
         idle.append(connection)
 
     async with asyncio.TaskGroup() as group:

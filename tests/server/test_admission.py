@@ -31,7 +31,8 @@ GIVEN = {"attemptId": "QXR0ZW1wdDox", "position": 1, "text": "", "conceptIds": [
 def crowded(settings: Settings) -> Iterator[Application]:
     """Return an application with no place but for those who save and hand in."""
     application = create_app(settings)
-    site = replace(application.site, lanes=Lanes(general=Lane(*NO_PLACE)))
+    site = replace(application.site, lanes=Lanes())
+    site.lanes.general = Lane(*NO_PLACE)
     application.site = application.state.site = site
     yield application
     close_services(site.services)
@@ -205,7 +206,8 @@ def test_whoever_takes_long_steps_aside_but_not_everybody(monkeypatch: pytest.Mo
     monkeypatch.setattr(admission, "MOST_ASIDE", 1)
 
     async def scene() -> None:
-        lanes, ends = Lanes(general=Lane(1, 2, 1e9, time.monotonic)), asyncio.Event()
+        lanes, ends = Lanes(), asyncio.Event()
+        lanes.general = Lane(1, 2, 1e9, time.monotonic)
 
         async def application(_scope: Scope, _receive: Receive, _send: Send) -> None:
             await ends.wait()

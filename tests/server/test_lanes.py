@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -78,8 +77,8 @@ def test_a_queue_that_stays_is_cut_and_whoever_came_last_is_refused() -> None:
     async def scene(lane: Lane, clock: Clock) -> None:
         tasks = await crowd(lane, PLACES + 6)
         clock.seconds = BURST_S
-        lane.leave()  # the first stretch of time began with an empty queue
-        clock.seconds = 2 * BURST_S
+        lane.leave()
+        clock.seconds += BURST_S / 10
         lane.leave()
         await settle()
         assert [task.exception() is not None for task in tasks if task.done()] == [False] * 4 + [True] * 2
@@ -96,9 +95,7 @@ def test_a_queue_that_stays_is_cut_and_whoever_came_last_is_refused() -> None:
 def test_after_an_overload_the_queue_grows_again_little_by_little() -> None:
     async def scene(lane: Lane, clock: Clock) -> None:
         tasks = await crowd(lane, PLACES + 3)
-        for _ in range(2):
-            clock.seconds += BURST_S
-            assert lane.figures.taken == PLACES
+        clock.seconds += 2 * BURST_S
         assert lane.figures.may_wait == PLACES
         for _ in range(PLACES + 2):
             lane.leave()
@@ -106,10 +103,9 @@ def test_after_an_overload_the_queue_grows_again_little_by_little() -> None:
         assert sum(task.exception() is not None for task in tasks) == 1
         seen = []
         for _ in range(3):
-            clock.seconds += BURST_S
+            clock.seconds += 1.001 * BURST_S
             seen.append(lane.figures.may_wait)
-        assert [after - before for before, after in pairwise(seen)] == [1, 1]
-        assert seen[-1] < BURST
+        assert seen == [PLACES + 1, PLACES + 2, PLACES + 3]
         clock.seconds += 100
         assert lane.figures.may_wait == BURST
 
