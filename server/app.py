@@ -37,10 +37,12 @@ from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, graphql, health, pages
+from server.admission import Admission
 from server.logs import configure
 from server.memory import keep_small, made_for_good
 from server.middleware import Envelope, ForgeryDoor, VisitorLookup
 from server.operations import Operations
+from server.pages import learn
 from server.rendering import Renderer
 from server.settings import Settings, load_settings
 from server.signing import Signer
@@ -63,8 +65,9 @@ class Application(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the whole stack."""
-        inner = errors.TooLargePage(super().build_middleware_stack())
-        return Envelope(ForgeryDoor(inner), strict_transport=self.site.settings.production)
+        inner = ForgeryDoor(errors.TooLargePage(super().build_middleware_stack()))
+        admission = Admission(inner, self.site.lanes, learn.WRITING)
+        return Envelope(admission, strict_transport=self.site.settings.production)
 
 
 def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Application:

@@ -17,6 +17,8 @@ from server.site import site_of
 
 WHOLE_PAGE = "_layout/base.html"
 API_PATHS = ("/graphql", "/health", "/ready")
+OVERLOADED = "overloaded"
+"""The detail of a 503 by which the server protects itself; the page it is worded on stands alone."""
 
 
 class SignInRequired(Exception):  # noqa: N818 - it is an invitation, not an error
@@ -40,6 +42,11 @@ def explain(status: int, detail: str = "") -> Explanation:
                 "It did not come from a page of this site, or the page was too old. Nothing was changed."
                 " Reload the page and try again."
             ),
+        )
+    if detail == OVERLOADED:
+        return Explanation(
+            _("Many people are here at once"),
+            _("The server answers as many as it can. What was saved is kept; try again in a few seconds."),
         )
     return {
         400: Explanation(_("This request cannot be read"), _("Go back, reload the page and try again.")),
@@ -77,6 +84,8 @@ def refusal(request: Request, error: HTTPException) -> Response:
         fault = {"message": said.title, "extensions": {"code": f"HTTP_{error.status_code}"}}
         body = orjson.dumps({"message": f"{said.title}. {said.advice}", "errors": [fault]})
         response = Response(body, error.status_code, media_type="application/json")
+    elif error.detail == OVERLOADED:
+        response = _busy_page(request, said)
     else:
         data = {"said": said, "status": error.status_code, "request_id": request_id, "layout": WHOLE_PAGE}
         response = site_of(request).renderer.response(request, "errors/error.html", data, error.status_code)
@@ -84,6 +93,15 @@ def refusal(request: Request, error: HTTPException) -> Response:
             response.headers["HX-Retarget"] = "body"
     response.headers.update(error.headers or {})
     return response
+
+
+def _busy_page(request: Request, said: Explanation) -> Response:
+    """Return a page that asks the same again; htmx swaps no 503 in, its script says what happened."""
+    layout = "_layout/fragment.html" if htmx.asks(request) else WHOLE_PAGE
+    asked = f"?{request.url.query}" if request.url.query else ""
+    again = f"{request.url.path}{asked}" if request.method == "GET" else ""
+    data = {"said": said, "again": again, "layout": layout}
+    return site_of(request).renderer.response(request, "errors/overloaded.html", data, 503)
 
 
 def wants_json(request: Request) -> bool:

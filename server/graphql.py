@@ -42,6 +42,7 @@ from schema.services.cache import Bucket
 from schema.services.metering import Meter, buckets_of
 from server.context import bearer_token, context_of, look_again, visitor_of
 from server.i18n import gettext as _
+from server.i18n import speaking
 from server.masking import as_errors, masked
 from server.places import NoPlaceError, Places
 from server.settings import Settings
@@ -401,9 +402,18 @@ def _head(response: Response, result: ExecutionResult, meter: Meter | None) -> N
         response.headers["Retry-After"] = str(meter.retry_after)
 
 
-def _fault(request: Request, status: int, code: str, message: str) -> Response:
-    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+def _fault(request: Request, status: int, code: str, message: str, **more: int) -> Response:
+    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code, **more}}]})
     return Response(body, status, media_type=_media_type(request))
+
+
+def overloaded(request: Request, retry_after: int) -> Response:
+    """Return the refusal of a request there is no room for."""
+    with speaking(visitor_of(request).language):
+        message = _("Too much is being asked of the server just now. Please try again in a moment.")
+    response = _fault(request, 503, "OVERLOADED", message, retryAfter=retry_after)
+    response.headers["Retry-After"] = str(retry_after)
+    return response
 
 
 def _media_type(request: HTTPConnection) -> str:

@@ -14,9 +14,9 @@ from server.migrations import current_revision, expected_head
 from server.site import Site, site_of
 
 
-async def health(_request: Request) -> Response:
-    """Answer that the process is alive."""
-    return _json({"status": "alive"}, 200)
+async def health(request: Request) -> Response:
+    """Answer that the process is alive, and how much it has taken on."""
+    return _json({"status": "alive", "load": site_of(request).lanes.figures}, 200)
 
 
 async def ready(request: Request) -> Response:

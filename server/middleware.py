@@ -152,5 +152,6 @@ def _log(scope: Scope, request_id: str, status: int, seconds: float) -> None:
         "path": scope["path"],
         "status": status,
         "ms": round(seconds * 1000, 1),
+        "queued_ms": round(scope["state"].get("queued", 0) * 1000, 1),
     }
     access_log.info(orjson.dumps(line).decode())

@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from schema.context import Services
 from schema.services.authentication import Authentication
+from server.lanes import Lanes
 from server.places import Places
 from server.settings import Settings
 from server.signing import Signer
@@ -32,6 +33,7 @@ class Site:
     signer: Signer
     stopping: Stopping = field(default_factory=Stopping)
     streams: Places = field(default_factory=lambda: Places(MOST_STREAMS))
+    lanes: Lanes = field(default_factory=Lanes)
 
 
 def site_of(connection: HTTPConnection) -> Site:

@@ -183,14 +183,18 @@ class Place(IntegerConvertor):
 
 
 register_url_convertor("place", Place())
+WRITING = [
+    Route("/attempts/{id}/submit", hand_in, methods=["POST"]),
+    Route("/attempts/{id}/{position:place}", save, methods=["POST"]),
+]
+"""What is let in while other requests are refused: see `server.admission`."""
 routes = [
     Route("/learn", index, name="learn"),
     Route("/learn/join", join, methods=["POST"]),
     Route("/learn/start", start, methods=["POST"]),
     Route("/attempts/{id}/{position:place}/concepts", concepts),
-    Route("/attempts/{id}/submit", hand_in, methods=["POST"]),
     Route("/attempts/{id}/result", result, name="result"),
     Route("/attempts/{id}/contest", contest, methods=["POST"]),
     Route("/attempts/{id}/{position:place}", quiz, name="quiz"),
-    Route("/attempts/{id}/{position:place}", save, methods=["POST"]),
+    *WRITING,
 ]

@@ -47,7 +47,8 @@ document.addEventListener("htmx:error", (event) => {
   if (!event.target.closest?.("[hx-sse\\:connect]")) sayTemplate("said-offline");
 });
 document.addEventListener("htmx:response:error", (event) => {
-  if (event.detail.ctx.response.status >= 500) sayTemplate("said-broken");
+  const { status } = event.detail.ctx.response;
+  if (status >= 500) sayTemplate(status === 503 ? "said-busy" : "said-broken");
 });
 
 wake();

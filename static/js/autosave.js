@@ -5,6 +5,7 @@ const PAUSE_MS = 800;
 const LONGEST_MS = 5000;
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 15000;
+const BUSY_TRIES = 4;
 const SKIPPED = new Set(["csrf_token", "revision"]);
 
 /** What another device saved since, and what was typed here: neither is lost, the student decides. */
@@ -107,9 +108,10 @@ export class Autosave {
       });
       if (response.ok) this.accept(upTo, await response.json());
       else if (response.status < 500 && response.status !== 429) await this.refuse(response);
-      else this.later();
+      else if (response.status === 503) this.later("busy", Number(response.headers.get("Retry-After")) * 1000);
+      else this.later("offline");
     } catch {
-      this.later();
+      this.later("offline");
     }
   }
 
@@ -128,9 +130,10 @@ export class Autosave {
     this.show("saved");
   }
 
-  later() {
-    this.show("offline");
-    this.retryWait = this.retry;
+  /** Nobody answered, or the server has too much to do and says when to come back: tried again either way. */
+  later(state, wait = 0) {
+    this.show(state);
+    this.retryWait = wait || this.retry;
     this.retry = Math.min(LAST_RETRY_MS, this.retry * 2);
   }
 
@@ -142,10 +145,18 @@ export class Autosave {
     if (message) say(message, "error");
   }
 
-  /** Resolves when everything typed is acknowledged, or cannot be. */
+  /** Resolves when everything typed is acknowledged, or cannot be; a server that is busy is asked a few times. */
   async flush() {
     if (this.saving) await this.saving;
-    if (this.pending() && !this.refused) await this.save();
+    for (let tries = 0; tries < BUSY_TRIES && this.pending() && !this.refused; tries += 1) {
+      if (tries) await new Promise((resolve) => setTimeout(resolve, this.retryWait ?? 0));
+      await this.save();
+      if (!this.busy()) return;
+    }
+  }
+
+  busy() {
+    return this.state?.dataset.state === "busy";
   }
 
   lastWords() {

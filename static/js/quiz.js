@@ -15,7 +15,7 @@ async function flushFirst(event) {
   event.preventDefault();
   await flushAll();
   if (!savers().some((saver) => saver.pending())) form.requestSubmit(submitter);
-  else if (!savers().some((saver) => saver.refused)) sayTemplate("said-offline");
+  else if (!savers().some((saver) => saver.refused)) sayTemplate(savers().some((saver) => saver.busy()) ? "said-busy" : "said-offline");
 }
 
 class Timer {

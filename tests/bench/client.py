@@ -42,6 +42,10 @@ class Connection:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up."""
         self._writer.close()
         await self._writer.wait_closed()
 

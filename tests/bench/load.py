@@ -15,6 +15,7 @@ class UnexpectedAnswerError(RuntimeError):
     """The server answered something that must not be counted."""
 
     def __init__(self, answer: Answer) -> None:
+        self.answer = answer
         super().__init__(f"status {answer.status}: {answer.body[:500].decode(errors='replace')}")
 
 
@@ -34,6 +35,49 @@ class Timings:
         """Return a percentile by nearest rank."""
         ordered = sorted(self.each)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One request of those that come when they come.
+
+    Parameters
+    ----------
+    due
+        Seconds after the first could have come.
+    seconds
+        From then until its answer was there.
+    """
+
+    answer: Answer
+    due: float
+    seconds: float
+
+
+async def arriving(port: int, request_of: Callable[[], bytes], rate: float, seconds: float) -> list[Arrived]:
+    """Send requests at random moments, so many a second on average, however long the answers take.
+
+    Each goes over a kept connection that is free, or over a new one.
+    """
+    found: list[Arrived] = []
+    idle: list[Connection] = []
+    draw = random.Random(2)  # noqa: S311 - spreads load, hides nothing
+    started = time.perf_counter()
+
+    async def ask(request: bytes, due: float) -> None:
+        connection = idle.pop() if idle else await Connection.to(port)
+        answer = await connection.send(request)
+        found.append(Arrived(answer, due - started, time.perf_counter() - due))
+        idle.append(connection)
+
+    async with asyncio.TaskGroup() as group:
+        due = started
+        while (due := due + draw.expovariate(rate)) < started + seconds:
+            await asyncio.sleep(due - time.perf_counter())
+            group.create_task(ask(request_of(), due))
+    for connection in idle:
+        await connection.close()
+    return found
 
 
 async def flat_out(port: int, request: bytes, connections: int, seconds: float) -> Timings:

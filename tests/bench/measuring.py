@@ -98,9 +98,9 @@ def measure(folder: Path, plan: Plan, cores: Cores) -> Report:
     shared = ", which is the same: figures are too high" if cores.server == cores.load else ""
     others = f"others kept {os.getloadavg()[0]:.1f} cores busy as it began"
     found = Report(f"server on core {cores.server}, load on core {cores.load}{shared}; {others}")
-    bench = Bench(folder, cores, _prepared(folder), found)
+    bench = Bench(folder, cores, prepared(folder), found)
     with bench.product() as server:
-        cookie = asyncio.run(_cookie(server))
+        cookie = asyncio.run(cookie_of(server))
         asyncio.run(_pages(bench, server, cookie, plan))
         asyncio.run(_autosaves(bench, server, plan))
     for _ in range(plan.cold_starts):
@@ -120,7 +120,7 @@ def limits(folder: Path, token: str) -> tuple[float, float]:
 
 def limits_alone(folder: Path) -> tuple[float, float]:
     """Fill a database and measure that and nothing else."""
-    return limits(folder, _prepared(folder).token)
+    return limits(folder, prepared(folder).token)
 
 
 async def _pages(bench: Bench, server: Server, cookie: str, plan: Plan) -> None:
@@ -159,7 +159,8 @@ async def _round(server: Server, load: Awaitable[Timings]) -> Round:
     return Round.of(timings, server.cpu_seconds() - before)
 
 
-async def _cookie(server: Server) -> str:
+async def cookie_of(server: Server) -> str:
+    """Sign the teacher in."""
     async with await Connection.to(server.port) as connection:
         return await sign_in(connection, data.TEACHER)
 
@@ -179,7 +180,8 @@ def _compare(name: str, given: bytes, expected: bytes) -> None:
         raise RuntimeError(f"the baseline {name} answers something else")
 
 
-def _prepared(folder: Path) -> data.Seeded:
+def prepared(folder: Path) -> data.Seeded:
+    """Fill a database in a folder."""
     _python(["-m", "server", "migrate"], folder)
     database = Database(f"sqlite:///{folder / 'chevet.db'}")
     try:

@@ -35,6 +35,11 @@ class Writing:
         """Return the concept picked by now."""
         return self.concepts[self.revision % len(self.concepts)]
 
+    @property
+    def acknowledged(self) -> tuple[int, str]:
+        """Return the revision and the text of the last acknowledged save; (0, "") before the first."""
+        return self.revision, SENTENCE * ((self.revision - 1) % 10 + 1) if self.revision else ""
+
     def saved(self, answer: Answer, acknowledgement: Any) -> None:
         """Note an acknowledged save; anything else ends the measurement."""
         if answer.status != OK or acknowledgement.get("revision") != self.revision + 1:
@@ -46,6 +51,7 @@ class Writing:
 class PageStudent:
     """A student whose page saves by itself."""
 
+    attempt: str
     path: str
     cookie: str
     form_token: str
@@ -106,7 +112,7 @@ async def page_students(port: int, seeded: Seeded) -> list[PageStudent]:
         for email, attempt in seeded.attempts:
             cookie, path = await sign_in(connection, email), f"/attempts/{attempt}/1"
             token = _form_token(await connection.send(get(path, cookie=cookie)))
-            students.append(PageStudent(path, cookie, token, Writing(seeded.concepts)))
+            students.append(PageStudent(attempt, path, cookie, token, Writing(seeded.concepts)))
     return students
 
 

@@ -178,7 +178,7 @@ def test_the_current_step_is_said_and_only_steps_one_may_reach_are_links(render:
 def test_every_state_of_saving_is_worded_in_the_page(render: Any) -> None:
     page = render("feedback", "{{ part.save_state() }}")
     worded = {attrs["data-when"] for attrs in page.all("span") if "data-when" in attrs}
-    assert worded == {"idle", "saving", "saved", "offline", "refused"}
+    assert worded == {"idle", "saving", "saved", "offline", "busy", "refused"}
     assert page.first("span")["data-state"] == "idle"
 
 

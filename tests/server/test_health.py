@@ -10,9 +10,13 @@ from server.settings import Settings
 from tests.server.conftest import browser
 
 
-def test_a_living_process_says_so(stranger: TestClient) -> None:
+def test_a_living_process_says_so_and_what_it_has_taken_on(stranger: TestClient) -> None:
     answer = stranger.get("/health")
-    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "alive")
+    for lane in ("general", "writing"):
+        figures = answer.json()["load"][lane]
+        assert figures.keys() == {"taken", "waiting", "may_wait", "served", "refused"}
+        assert (figures["taken"], figures["waiting"], figures["refused"]) == (0, 0, 0)
 
 
 def test_a_whole_site_is_ready(stranger: TestClient) -> None:
