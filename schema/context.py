@@ -19,10 +19,12 @@ from schema.policy import Actor
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
 from schema.services.commenting import Comments
+from schema.services.courier import Courier
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, Purse
+from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
@@ -50,6 +52,8 @@ class Services:
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
+    outbound: Outbound = field(default_factory=Outbound)
+    """Posts to the addresses of webhooks."""
     _waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
 
     @property
@@ -85,6 +89,11 @@ class Services:
     def comments(self) -> Comments:
         """Return what has a language model comment on answers; it keeps its own transactions."""
         return Comments(self.database, self.clock, self.shelf)
+
+    @cached_property
+    def courier(self) -> Courier:
+        """Return what carries webhooks' messages out; it keeps its own transactions."""
+        return Courier(self.database, self.clock, self.passwords, self.outbound)
 
     @cached_property
     def grader(self) -> Grader:

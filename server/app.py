@@ -33,6 +33,7 @@ from schema.services.clock import now
 from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell, RedisDoorbell
 from schema.services.matching import CachedMatcher, Patience
+from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
@@ -150,6 +151,7 @@ def wire_services(settings: Settings, signer: Signer) -> Services:
         clock=now,
         sign_link=blobs.BlobLinks(signer, now).address,
         passwords=Passwords(settings.secret),
+        outbound=Outbound(local=not settings.production),
     )
 
 

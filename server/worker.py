@@ -1,7 +1,7 @@
 """Works off due jobs and removes old ones: inside the server by default, or as a process of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from anyio import to_thread
@@ -12,11 +12,14 @@ from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Handler, run_due
 from schema.services.pruning import prune
+from schema.services.webhooks import DELIVER_JOB
 from server.faults import log_fault
 
 POLL_S = 1.0
 """A job may fall due without anyone ringing: a deadline, or a worker that died."""
 BATCH = 20
+COURIERS = 4
+"""Addresses told at the same time by one process; one address is told one thing at a time."""
 PRUNE_S = 3600.0
 """What is old is removed at the start and then every hour."""
 
@@ -40,7 +43,8 @@ async def tidy(services: Services) -> None:
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
     """Work off jobs, and remove old ones, beside what happens within the block."""
-    tasks = [asyncio.create_task(work(services, handlers_of(services))), asyncio.create_task(tidy(services))]
+    tasks = [asyncio.create_task(work(services, each)) for each in lanes_of(services)]
+    tasks.append(asyncio.create_task(tidy(services)))
     try:
         yield
     finally:
@@ -51,9 +55,17 @@ async def working(services: Services) -> AsyncIterator[None]:
                 await task
 
 
-def handlers_of(services: Services) -> Mapping[str, Handler]:
-    """Return what does each kind of job."""
-    return {SUBMIT_JOB: services.submissions.at_deadline, COMMENT_JOB: services.comments.write}
+def lanes_of(services: Services) -> Sequence[Mapping[str, Handler]]:
+    """Return what does each kind of job, in lanes that do not wait for one another.
+
+    A deadline never waits for an address that does not answer, nor one such address for another.
+    """
+    prompt: dict[str, Handler] = {
+        SUBMIT_JOB: services.submissions.at_deadline,
+        COMMENT_JOB: services.comments.write,
+    }
+    couriers: dict[str, Handler] = {DELIVER_JOB: services.courier.deliver}
+    return [prompt, *[couriers] * COURIERS]
 
 
 def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:
