@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -20,8 +20,10 @@ LONGEST_URL = 2_000
 SECONDS = 10.0
 """How long one post may take in all, from the connection to the answer's headers."""
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
-NOT_PUBLIC = frozenset({ipaddress.ip_address("168.63.129.16")})
-"""Azure's metadata server, whose address is a public one."""
+NOT_PUBLIC = [
+    ipaddress.ip_network(each) for each in ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24", "fec0::/10")
+]
+"""Addresses that pass for public ones: metadata servers of Oracle and Azure, relays and sites of old."""
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -112,7 +114,7 @@ class Outbound:
         sent = [("Host", parts.netloc), ("Content-Length", str(len(body))), *headers.items()]
         try:
             with (
-                httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
+                httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend) as pool,
                 pool.stream("POST", where, headers=sent, content=body) as answer,
             ):
                 told = {
@@ -123,10 +125,6 @@ class Outbound:
             raise OutboundError(DeliveryFault.TIMED_OUT) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError):
             raise OutboundError(DeliveryFault.UNREACHABLE) from None
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context()
 
     def _parts(self, url: str) -> SplitResult | None:
         """Return the parts of an address of a form we post to."""
@@ -202,6 +200,12 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return what certificates are checked with: reading them takes tens of milliseconds."""
+    return httpx.create_ssl_context()
+
+
 def _left(end: float) -> float:
     left = end - time.monotonic()
     if left <= 0:
@@ -213,7 +217,12 @@ def _may_be_posted_to(address: str, *, here: bool) -> bool:
     found = _reached(ipaddress.ip_address(address))
     if here:
         return found.is_loopback
-    return found.is_global and not found.is_multicast and not found.is_reserved and found not in NOT_PUBLIC
+    return (
+        found.is_global
+        and not found.is_multicast
+        and not found.is_reserved
+        and not any(found in each for each in NOT_PUBLIC)
+    )
 
 
 def _reached(address: Address) -> Address:

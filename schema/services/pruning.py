@@ -1,4 +1,4 @@
-"""Removing what nobody asks for any more: finished jobs, past events, old messages, sentences to be settled."""
+"""Removing what nobody asks for any more: finished jobs, past events and messages, settled sentences."""
 
 from datetime import timedelta
 
@@ -21,8 +21,9 @@ AT_ONCE = 1_000
 def prune(database: Database, clock: Clock) -> int:
     """Remove some of what is old and return from how many rows; 0 when nothing is left to remove.
 
-    A job that is not finished stays however old it is; a message goes even if it never arrived. A sequence is never given out again: whoever resumes
-    from before the events that are gone gets those that are left. A disagreement stays without its sentence.
+    A job that is not finished stays however old it is; a message goes even if it never arrived. A sequence is
+    never given out again: whoever resumes from before the events that are gone gets those that are left. A
+    disagreement stays without its sentence.
     """
     before = clock() - KEPT
     finished = select(Job.id).where(col(Job.finished_at) < before).limit(AT_ONCE)
