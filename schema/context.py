@@ -16,6 +16,7 @@ from schema.database import Database
 from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
 from schema.policy import Actor
+from schema.services.attempt_exports import AttemptExports
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
 from schema.services.commenting import Comments
@@ -25,6 +26,7 @@ from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, Purse
 from schema.services.outbound import Outbound
+from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
@@ -94,6 +96,16 @@ class Services:
     def courier(self) -> Courier:
         """Return what carries webhooks' messages out; it keeps its own transactions."""
         return Courier(self.database, self.clock, self.passwords, self.outbound)
+
+    @cached_property
+    def imports(self) -> ParticipantImports:
+        """Return what enrols many at once; it keeps its own transactions."""
+        return ParticipantImports(self.database, self.clock)
+
+    @cached_property
+    def exports(self) -> AttemptExports:
+        """Return what writes attempts out; it keeps its own transactions."""
+        return AttemptExports(self.database, self.clock, self.blobs, self.passwords, self.shelf)
 
     @cached_property
     def grader(self) -> Grader:

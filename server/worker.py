@@ -8,6 +8,8 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from schema.context import Services
+from schema.services.attempt_exports import expire
+from schema.services.bulk import EXPORT_JOB, IMPORT_JOB
 from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Handler, run_due
@@ -34,7 +36,7 @@ async def work(services: Services, handlers: Mapping[str, Handler]) -> None:
 
 
 async def tidy(services: Services) -> None:
-    """Remove old jobs and events for as long as the task lives, a part at a time."""
+    """Remove what is old for as long as the task lives, a part at a time."""
     while True:
         if not await to_thread.run_sync(_pruned, services):
             await asyncio.sleep(PRUNE_S)
@@ -58,14 +60,15 @@ async def working(services: Services) -> AsyncIterator[None]:
 def lanes_of(services: Services) -> Sequence[Mapping[str, Handler]]:
     """Return what does each kind of job, in lanes that do not wait for one another.
 
-    A deadline never waits for an address that does not answer, nor one such address for another.
+    A deadline never waits for an export or an address that does not answer, nor one such address for another.
     """
     prompt: dict[str, Handler] = {
         SUBMIT_JOB: services.submissions.at_deadline,
         COMMENT_JOB: services.comments.write,
     }
     couriers: dict[str, Handler] = {DELIVER_JOB: services.courier.deliver}
-    return [prompt, *[couriers] * COURIERS]
+    bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
+    return [prompt, bulky, *[couriers] * COURIERS]
 
 
 def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:
@@ -79,7 +82,8 @@ def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:
 
 def _pruned(services: Services) -> int:
     try:
-        return prune(services.database, services.clock)
+        expired = expire(services.database, services.clock, services.blobs)
+        return expired + prune(services.database, services.clock)
     except SQLAlchemyError as error:
         log_fault(error, "none", "removing old jobs and events")
         return 0

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from schema.database import Database
 from schema.models.accounts import Account
@@ -166,11 +167,11 @@ class Courier:
 def _due(session: Session, webhook_id: int) -> datetime:
     """Return when an address has something to be told next."""
     webhook = _open(session, webhook_id)
-    first = _waiting(webhook_id).with_only_columns(func.min(WebhookDelivery.due_at))
-    due: datetime | None = session.exec(first).one() if webhook is not None else None
-    if webhook is None or due is None:
+    first = _waiting(webhook_id).order_by(col(WebhookDelivery.due_at)).limit(1)
+    delivery = session.exec(first).first() if webhook is not None else None
+    if webhook is None or delivery is None:
         return NEVER
-    return max(due, webhook.resting_until or due)
+    return max(delivery.due_at, webhook.resting_until or delivery.due_at)
 
 
 def _open(session: Session, webhook_id: int) -> Webhook | None:
@@ -180,7 +181,7 @@ def _open(session: Session, webhook_id: int) -> Webhook | None:
     return found[0] if found is not None and deliverable(*found) else None
 
 
-def _waiting(webhook_id: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _waiting(webhook_id: int) -> SelectOfScalar[WebhookDelivery]:
     return select(WebhookDelivery).where(
         WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.state == DeliveryState.WAITING.value
     )

@@ -272,6 +272,7 @@ class Jobs:
 
     def _finish(self, session: Session, job: Job, state: JobState, error: str | None = None) -> None:
         job.state, job.error, job.finished_at, job.lease_until = state.value, error, self._clock(), None
+        job.payload = {}  # it may hold what people sent, and nobody needs it any more
         _announce(session, self._clock, job)
 
 

@@ -107,6 +107,15 @@ class Webhooks:
         rows = select(Webhook).where(Webhook.account_id == self._actor.account_id)
         return page_of(self._session, rows, [Sort(col(Webhook.id), descending=True)], request)
 
+    def deliveries(
+        self, webhook_id: int, request: PageRequest, state: DeliveryState | None = None
+    ) -> Page[WebhookDelivery]:
+        """Return a page of the messages to an address of the actor's, newest first."""
+        rows = select(WebhookDelivery).where(WebhookDelivery.webhook_id == self.get(webhook_id).id)
+        if state is not None:
+            rows = rows.where(WebhookDelivery.state == state.value)
+        return page_of(self._session, rows, [Sort(col(WebhookDelivery.id), descending=True)], request)
+
     def delivery(self, delivery_id: int) -> WebhookDelivery:
         """Return a message to an address of the actor's; raises NotFoundError."""
         delivery = self._session.get(WebhookDelivery, delivery_id)
