@@ -37,7 +37,7 @@ from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
-from server import auth, blobs, errors, graphql, health, pages
+from server import auth, blobs, errors, exports, graphql, health, pages
 from server.logs import configure
 from server.memory import keep_small, made_for_good
 from server.middleware import Envelope, ForgeryDoor, VisitorLookup
@@ -203,6 +203,7 @@ def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
         *health.routes,
         Mount("/static", Files(directory=STATIC), name="static"),
         *blobs.routes,
+        *exports.routes,
         Route(graphql.PATH, endpoint, methods=["GET", "POST"], name="graphql"),
         WebSocketRoute(graphql.PATH, endpoint),
         *auth.routes,

@@ -1,11 +1,13 @@
 """Long work on many at once: each answers with a job to follow."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
+from anyio import to_thread
 from strawberry.file_uploads import Upload
 
 from schema.context import Info
+from schema.errors import ValidationFailedError
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
 from schema.services.attempt_exports import ask_for_export
@@ -23,7 +25,7 @@ class ImportParticipantsInput:
         description="The session of those whose line names no other by `sessionId`."
     )
     file: Upload = strawberry.field(
-        description="CSV in UTF-8 whose first line names its columns, or JSON lines; `email`, or `externalId` "
+        description="CSV in UTF-8 with named columns, or JSON lines: `email`, or `externalId` "
         "with `displayName`; `sessionId`. At most 1 MB and 5,000 lines."
     )
     idempotency_key: str = strawberry.field(description="Yours; the same again answers with the same job.")
@@ -67,8 +69,12 @@ class BulkMutations:
     ) -> ImportParticipantsResult:
         """Queue the import."""
         key, viewer = local_key(input.session_id, "Session"), info.context.viewer
-        clock, given = info.context.services.clock, input.file
-        file = await info.context.call(lambda: read_participants(given))  # type: ignore[arg-type]
+        clock = info.context.services.clock
+        given: Any = input.file  # the web framework's upload, or a plain stream
+        stream = getattr(given, "file", given)
+        if not hasattr(stream, "read"):
+            raise ValidationFailedError.of("file", "required")
+        file = await to_thread.run_sync(read_participants, stream)
         row = await info.context.write(
             lambda session: ask_for_import(
                 session, viewer, clock, key, file, input.idempotency_key, dry_run=input.dry_run
@@ -78,7 +84,7 @@ class BulkMutations:
 
     @mutation_field(
         Scope.SESSIONS_READ,
-        "Writes attempts that were handed in to a file of JSON lines, without names: answers, marks and times.",
+        "Writes attempts handed in to a file of JSON lines, without names: answers, marks and times.",
     )
     async def export_attempts(self, info: Info, input: ExportAttemptsInput) -> ExportAttemptsResult:  # noqa: A002
         """Queue the export."""

@@ -54,7 +54,7 @@ class AttemptExport:
     attempt_count: int = strawberry.field(description="Attempts, one a line.")
     size: int = strawberry.field(description="Bytes in all.")
     url: str | None = strawberry.field(
-        description="Path of the file on this site, for whoever asked for it and nobody else; null once expired."
+        description="Path of the file on this site, for whoever asked for it alone; null once expired."
     )
     expires_at: datetime = strawberry.field(description="When it is removed.")
 
