@@ -12,6 +12,7 @@ from schema.execution import Executor
 from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
 from schema.mutations.attempts import AttemptMutations
+from schema.mutations.bulk import BulkMutations
 from schema.mutations.cases import CaseMutations
 from schema.mutations.contests import ContestMutations
 from schema.mutations.disagreements import DisagreementMutations
@@ -20,6 +21,7 @@ from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.recordings import RecordingMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
+from schema.mutations.webhooks import WebhookMutations
 from schema.queries.accounts import AccountQueries
 from schema.queries.attempts import AttemptQueries
 from schema.queries.audit import AuditQueries
@@ -33,6 +35,7 @@ from schema.queries.nodes import NodeQueries
 from schema.queries.ontologies import OntologyQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
+from schema.queries.webhooks import WebhookQueries
 from schema.scalars import DATE_TIME
 from schema.subscriptions.jobs import JobSubscriptions
 from schema.subscriptions.sessions import SessionSubscriptions
@@ -52,6 +55,7 @@ QUERIES = (
     JobQueries,
     StatisticsQueries,
     DisagreementQueries,
+    WebhookQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
@@ -65,6 +69,8 @@ MUTATIONS: tuple[type, ...] = (
     AttemptMutations,
     ContestMutations,
     DisagreementMutations,
+    WebhookMutations,
+    BulkMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 

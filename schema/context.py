@@ -16,13 +16,17 @@ from schema.database import Database
 from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
 from schema.policy import Actor
+from schema.services.attempt_exports import AttemptExports
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
 from schema.services.commenting import Comments
+from schema.services.courier import Courier
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, Purse
+from schema.services.outbound import Outbound
+from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
@@ -50,6 +54,8 @@ class Services:
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
+    outbound: Outbound = field(default_factory=Outbound)
+    """Posts to the addresses of webhooks."""
     _waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
 
     @property
@@ -85,6 +91,21 @@ class Services:
     def comments(self) -> Comments:
         """Return what has a language model comment on answers; it keeps its own transactions."""
         return Comments(self.database, self.clock, self.shelf)
+
+    @cached_property
+    def courier(self) -> Courier:
+        """Return what carries webhooks' messages out; it keeps its own transactions."""
+        return Courier(self.database, self.clock, self.passwords, self.outbound)
+
+    @cached_property
+    def imports(self) -> ParticipantImports:
+        """Return what enrols many at once; it keeps its own transactions."""
+        return ParticipantImports(self.database, self.clock)
+
+    @cached_property
+    def exports(self) -> AttemptExports:
+        """Return what writes attempts out; it keeps its own transactions."""
+        return AttemptExports(self.database, self.clock, self.blobs, self.passwords, self.shelf)
 
     @cached_property
     def grader(self) -> Grader:

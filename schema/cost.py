@@ -37,8 +37,8 @@ from schema.pagination import DEFAULT_PAGE
 CALL = 50
 """Points of a root field, and of any that has arguments: it asks the database."""
 READING, HASHING = 1_000, 20_000
-"""Points of a field that reads clinical texts or makes an ontology anew, and of one that hashes a password or
-reads a file: milliseconds and tens of milliseconds, where a value takes microseconds."""
+"""Points of a field that reads clinical texts, makes an ontology anew or looks a host up, and of one that
+hashes a password or reads a file: milliseconds and tens of milliseconds, where a value takes microseconds."""
 DEAR = {
     "Query.matchConcepts": READING,
     "Query.gradeAnswer": READING,
@@ -52,10 +52,15 @@ DEAR = {
     "Mutation.deleteConcept": READING,
     "Mutation.restoreConcept": READING,
     "Mutation.importOntology": HASHING,
+    "Mutation.createWebhook": READING,
+    "Mutation.updateWebhook": READING,
+    "Mutation.sendTestEvent": READING,
+    "Mutation.importParticipants": HASHING,
+    "Mutation.exportAttempts": READING,
 }
 LIST = 10
 """Items a list is taken to have that says nothing of its size."""
-LISTS = {"Case.revisions": 100, "Session.enrolments": 100}
+LISTS = {"Case.revisions": 100, "Session.enrolments": 100, "ParticipantImport.faults": 100}
 """Lists that are often longer."""
 
 ENDLESS = 10**9

@@ -32,6 +32,7 @@ class Scope(StrEnum):
     STUDENTS = "students"
     AUDIT_READ = "audit:read"
     DISAGREEMENTS = "disagreements"
+    WEBHOOKS = "webhooks"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})

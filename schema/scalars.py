@@ -1,9 +1,14 @@
 """Scalars that are stricter than Strawberry's own."""
 
+import base64
+import binascii
 from datetime import UTC, datetime
 
+import strawberry
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types.scalar import ScalarDefinition
+
+from schema.errors import NotFoundError
 
 YEARS = range(1900, 3000)
 """Instants near either end of the calendar cannot be told in every time zone."""
@@ -32,3 +37,34 @@ DATE_TIME = ScalarDefinition(
     parse_literal=None,
     origin=datetime,
 )
+
+
+def global_id(type_name: str, key: int | str) -> strawberry.ID:
+    """Return the opaque id of a row."""
+    return strawberry.ID(binascii.b2a_base64(f"{type_name}:{key}".encode(), newline=False).decode())
+
+
+def local_key(identifier: str, type_name: str) -> int:
+    """Return the row key inside an opaque id.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not the id of such an object: a forged id answers like a missing one.
+    """
+    kind, key = split_id(identifier)
+    if kind != type_name:
+        raise NotFoundError
+    return key
+
+
+def split_id(identifier: str) -> tuple[str, int]:
+    """Return the type name and the integer key of an opaque id; raises NotFoundError when malformed."""
+    try:
+        kind, _, key = base64.b64decode(identifier, validate=True).decode().partition(":")
+        number = int(key)
+    except (binascii.Error, ValueError):
+        raise NotFoundError from None
+    if not 0 < number < 2**63:
+        raise NotFoundError
+    return kind, number

@@ -33,10 +33,11 @@ from schema.services.clock import now
 from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell
 from schema.services.matching import CachedMatcher, Patience
+from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
-from server import auth, blobs, errors, graphql, health, pages
+from server import auth, blobs, errors, exports, graphql, health, pages
 from server.admission import Admission
 from server.logs import configure
 from server.memory import keep_small, made_for_good
@@ -153,6 +154,7 @@ def wire_services(settings: Settings, signer: Signer) -> Services:
         clock=now,
         sign_link=blobs.BlobLinks(signer, now).address,
         passwords=Passwords(settings.secret),
+        outbound=Outbound(local=not settings.production),
     )
 
 
@@ -203,6 +205,7 @@ def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
         *health.routes,
         Mount("/static", Files(directory=STATIC), name="static"),
         *blobs.routes,
+        *exports.routes,
         Route(graphql.PATH, endpoint, methods=["GET", "POST"], name="graphql"),
         WebSocketRoute(graphql.PATH, endpoint),
         *auth.routes,

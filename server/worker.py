@@ -1,22 +1,27 @@
 """Works off due jobs and removes old ones: inside the server by default, or as a process of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from schema.context import Services
+from schema.services.attempt_exports import expire
+from schema.services.bulk import EXPORT_JOB, IMPORT_JOB
 from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Handler, run_due
 from schema.services.pruning import prune
+from schema.services.webhooks import DELIVER_JOB
 from server.faults import log_fault
 
 POLL_S = 1.0
 """A job may fall due without anyone ringing: a deadline, or a worker that died."""
 BATCH = 20
+COURIERS = 4
+"""Addresses told at the same time by one process; one address is told one thing at a time."""
 PRUNE_S = 3600.0
 """What is old is removed at the start and then every hour."""
 
@@ -31,7 +36,7 @@ async def work(services: Services, handlers: Mapping[str, Handler]) -> None:
 
 
 async def tidy(services: Services) -> None:
-    """Remove old jobs and events for as long as the task lives, a part at a time."""
+    """Remove what is old for as long as the task lives, a part at a time."""
     while True:
         if not await to_thread.run_sync(_pruned, services):
             await asyncio.sleep(PRUNE_S)
@@ -40,7 +45,8 @@ async def tidy(services: Services) -> None:
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
     """Work off jobs, and remove old ones, beside what happens within the block."""
-    tasks = [asyncio.create_task(work(services, handlers_of(services))), asyncio.create_task(tidy(services))]
+    tasks = [asyncio.create_task(work(services, each)) for each in lanes_of(services)]
+    tasks.append(asyncio.create_task(tidy(services)))
     try:
         yield
     finally:
@@ -51,9 +57,18 @@ async def working(services: Services) -> AsyncIterator[None]:
                 await task
 
 
-def handlers_of(services: Services) -> Mapping[str, Handler]:
-    """Return what does each kind of job."""
-    return {SUBMIT_JOB: services.submissions.at_deadline, COMMENT_JOB: services.comments.write}
+def lanes_of(services: Services) -> Sequence[Mapping[str, Handler]]:
+    """Return what does each kind of job, in lanes that do not wait for one another.
+
+    A deadline never waits for an export or an address that does not answer, nor one such address for another.
+    """
+    prompt: dict[str, Handler] = {
+        SUBMIT_JOB: services.submissions.at_deadline,
+        COMMENT_JOB: services.comments.write,
+    }
+    couriers: dict[str, Handler] = {DELIVER_JOB: services.courier.deliver}
+    bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
+    return [prompt, bulky, *[couriers] * COURIERS]
 
 
 def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:
@@ -67,7 +82,8 @@ def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:
 
 def _pruned(services: Services) -> int:
     try:
-        return prune(services.database, services.clock)
+        expired = expire(services.database, services.clock, services.blobs)
+        return expired + prune(services.database, services.clock)
     except SQLAlchemyError as error:
         log_fault(error, "none", "removing old jobs and events")
         return 0

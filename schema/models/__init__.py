@@ -1,5 +1,5 @@
 """Every table, so that `SQLModel.metadata` is whole wherever one of them is imported."""
 
-from schema.models import accounts, cases, contests, disagreements, ontologies, training, work
+from schema.models import accounts, cases, contests, disagreements, ontologies, training, webhooks, work
 
-__all__ = ["accounts", "cases", "contests", "disagreements", "ontologies", "training", "work"]
+__all__ = ["accounts", "cases", "contests", "disagreements", "ontologies", "training", "webhooks", "work"]

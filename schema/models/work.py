@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index
 from sqlmodel import Field, SQLModel
 
-from schema.models.base import instant
+from schema.models.base import DOCUMENT, instant
 
 
 class JobState(StrEnum):
@@ -20,7 +20,10 @@ class JobState(StrEnum):
 
 
 class Job(SQLModel, table=True):
-    """Long or later work; a worker holds it by a lease it renews, and a lapsed lease frees it."""
+    """Long or later work; a worker holds it by a lease it renews, and a lapsed lease frees it.
+
+    `checkpoint` is where whoever takes it over goes on.
+    """
 
     __table_args__ = (Index("ix_job_due", "state", "run_after"),)
     id: int | None = Field(default=None, primary_key=True)
@@ -31,6 +34,7 @@ class Job(SQLModel, table=True):
     state: str = JobState.QUEUED.value
     progress: float = 0.0
     attempts: int = 0
+    checkpoint: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
     result: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     error: str | None = None
     run_after: datetime = instant()

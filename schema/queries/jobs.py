@@ -5,10 +5,13 @@ from typing import Annotated
 import strawberry
 
 from schema.context import Info
+from schema.pagination import PageRequest
 from schema.permissions import query_field
 from schema.policy import Scope
+from schema.services.bulk import page_of_jobs
 from schema.services.jobs import job_of
-from schema.types.base import local_key
+from schema.types.arguments import After, Before, First, Last
+from schema.types.base import Connection, connection, local_key
 from schema.types.jobs import Job
 
 
@@ -25,3 +28,17 @@ class JobQueries:
         """Return one job."""
         key, viewer = local_key(id, "Job"), info.context.viewer
         return Job.of(await info.context.read(lambda session: job_of(session, viewer, key)))
+
+    @query_field(Scope.PROFILE, "The jobs the viewer asked for, newest first; kept for 30 days once done.")
+    async def jobs(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Job]:
+        """Return a page of jobs."""
+        request, viewer = PageRequest.of(first, after, last, before), info.context.viewer
+        page = await info.context.read(lambda session: page_of_jobs(session, viewer, request))
+        return connection(page, Job.of)

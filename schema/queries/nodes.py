@@ -27,6 +27,7 @@ from schema.services.enrolments import Enrolments
 from schema.services.jobs import job_of
 from schema.services.sessions import Sessions
 from schema.services.tokens import Tokens
+from schema.services.webhooks import Webhooks
 from schema.types.accounts import Account
 from schema.types.annotations import Annotation
 from schema.types.attempts import Answer, Attempt
@@ -48,6 +49,7 @@ from schema.types.ontologies import (
 from schema.types.recordings import Recording
 from schema.types.sessions import Session as TrainingSession
 from schema.types.tokens import ApiToken
+from schema.types.webhooks import Webhook, WebhookDelivery
 
 Load = Callable[[Info, Session, str], Node]
 
@@ -155,6 +157,16 @@ def _job(info: Info, session: Session, identifier: str) -> Node:
     return Job.of(job_of(session, info.context.viewer, local_key(identifier, "Job")))
 
 
+def _webhook(info: Info, session: Session, identifier: str) -> Node:
+    webhooks = Webhooks(session, info.context.viewer, info.context.services.clock)
+    return Webhook.of(webhooks.get(local_key(identifier, "Webhook")))
+
+
+def _webhook_delivery(info: Info, session: Session, identifier: str) -> Node:
+    webhooks = Webhooks(session, info.context.viewer, info.context.services.clock)
+    return WebhookDelivery.of(webhooks.delivery(local_key(identifier, "WebhookDelivery")))
+
+
 Part = TypeVar("Part", models.Recording, models.Annotation, models.CaseRevision)
 
 
@@ -204,6 +216,8 @@ KINDS: dict[str, NodeKind] = {
     "MatcherDisagreement": NodeKind(Scope.DISAGREEMENTS, _disagreement),
     "Recording": NodeKind(Scope.CASES_READ, _recording),
     "Session": NodeKind(Scope.SESSIONS_READ, _session),
+    "Webhook": NodeKind(Scope.WEBHOOKS, _webhook),
+    "WebhookDelivery": NodeKind(Scope.WEBHOOKS, _webhook_delivery),
 }
 """Every type that is a Node has its row; a test holds the schema to it."""
 

@@ -10,7 +10,13 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, delete, or_, select, update
 
 from schema.database import Database
-from schema.errors import DomainError, NotAllowedError, NotFoundError, ValidationFailedError
+from schema.errors import (
+    AuthenticationRequiredError,
+    DomainError,
+    NotAllowedError,
+    NotFoundError,
+    ValidationFailedError,
+)
 from schema.models.accounts import Account, ApiToken, WebSession
 from schema.policy import Actor, Role
 from schema.services.accounts import Accounts, normal_email
@@ -209,6 +215,26 @@ class Authentication:
             return
         with self.database.write() as session:
             session.exec(update(ApiToken).where(col(ApiToken.id) == token_id).values(last_used_at=now))
+
+
+def actor_now(session: Session, clock: Clock, account_id: int, token_id: int | None) -> Actor:
+    """Return whoever asked for work that is done later, with the rights they have by now.
+
+    Raises
+    ------
+    AuthenticationRequiredError
+        When the account is disabled, or the token they asked through has ended.
+    """
+    account = session.get(Account, account_id)
+    token = None if token_id is None else session.get(ApiToken, token_id)
+    if account is None or account.disabled_at is not None or (token_id is not None and token is None):
+        raise AuthenticationRequiredError
+    if token is not None and (
+        token.revoked_at is not None or (token.expires_at is not None and token.expires_at <= clock())
+    ):
+        raise AuthenticationRequiredError
+    scopes = None if token is None else frozenset(token.scopes)
+    return Actor(account_id, Role(account.role), account.display_name, account.language, scopes, token_id)
 
 
 _ACTOR: tuple[Any, ...] = (Account.id, Account.role, Account.display_name, Account.language)

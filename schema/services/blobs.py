@@ -38,6 +38,10 @@ class BlobStore(Protocol):
         """Return whether a blob of that key is stored."""
         ...
 
+    def delete(self, key: str) -> None:
+        """Remove a blob; one that is not there is no fault. Only for bytes that nothing else can name."""
+        ...
+
     def healthy(self) -> bool:
         """Return whether a blob could be stored now."""
         ...
@@ -91,6 +95,11 @@ class FolderBlobStore:
     def exists(self, key: str) -> bool:
         """Return whether the blob's file is there; what is no key names no file."""
         return KEY.fullmatch(key) is not None and self._place(key).is_file()
+
+    def delete(self, key: str) -> None:
+        """Remove the blob's file."""
+        if KEY.fullmatch(key) is not None:
+            self._place(key).unlink(missing_ok=True)
 
     def healthy(self) -> bool:
         """Return whether a file can be written into the folder."""
@@ -182,6 +191,11 @@ class S3BlobStore:
             _missing(error, key)
             return False
         return True
+
+    def delete(self, key: str) -> None:
+        """Remove the object."""
+        if KEY.fullmatch(key) is not None:
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def healthy(self) -> bool:
         """Return whether the bucket answers."""

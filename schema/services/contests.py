@@ -20,6 +20,7 @@ from schema.errors import ConflictError, FieldProblem, NotAllowedError, NotFound
 from schema.models.accounts import Account
 from schema.models.contests import Contest, ContestState
 from schema.models.training import Answer, Attempt, SessionStatus, TrainingSession
+from schema.models.webhooks import WebhookEvent
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor
 from schema.services import events
@@ -29,6 +30,7 @@ from schema.services.clock import Clock
 from schema.services.grading import StoredGrade, stored_grade
 from schema.services.paging import Sort, page_of
 from schema.services.text import prose
+from schema.services.webhooks import emit
 
 LONGEST_STATEMENT = 1_000
 LONGEST_EXPLANATION = 1_000
@@ -169,6 +171,7 @@ class Contests:
         self._session.add(contest)
         self._session.flush()
         self._score_anew(place)
+        self._tell(contest, place, "ruling")
         said = {"verdict": ruling.verdict.value, "automatic": automatic.value, "state": contest.state}
         self._announce("contest.ruled", contest, place.attempt, score=place.attempt.score, **said)
         return contest, place.answer
@@ -225,6 +228,7 @@ class Contests:
                 if present is None:
                     raise
             else:
+                self._tell(contest, place, "contest")
                 self._announce("contest.made", contest, place.attempt)
                 return contest
         if present.statement != statement:
@@ -245,6 +249,17 @@ class Contests:
         marks = [score for score in self._session.exec(scores) if score is not None]
         place.attempt.score = sum(marks) / len(marks)
         self._session.add(place.attempt)
+
+    def _tell(self, contest: Contest, place: _Place, cause: str) -> None:
+        """Tell outside systems that a mark has changed, or that it is contested."""
+        concerned = {
+            "Answer": place.answer.id,
+            "Attempt": place.attempt.id,
+            "Session": place.training.id,
+            "Contest": contest.id,
+        }
+        holder, event = place.training.owner_id, WebhookEvent.GRADE_CHANGED
+        emit(self._session, self._clock, event, concerned, holder_id=holder, cause=cause)
 
     def _announce(self, action: str, contest: Contest, attempt: Attempt, **detail: object) -> None:
         audit = Audit(self._session, self._clock, self._actor)

@@ -4,15 +4,16 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, or_, update
+from sqlalchemy import ColumnElement, and_, case, or_, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from schema.database import Database
-from schema.errors import NotFoundError
+from schema.errors import DomainError, NotFoundError
 from schema.models.work import Job, JobState
 from schema.policy import Actor
 from schema.services import events
@@ -22,6 +23,8 @@ LEASE = timedelta(seconds=30)
 HEARTBEAT_SECONDS = 10.0
 MAX_ATTEMPTS = 5
 FIRST_DELAY = timedelta(seconds=2)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a standing job is due that nobody has woken."""
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,29 @@ def enqueue(  # noqa: PLR0913 - the options are keywords, each with a default
     return job.id or 0
 
 
+def wake(session: Session, clock: Clock, kind: str, payload: dict[str, Any], unique_key: str) -> None:
+    """Have a standing job run soon, within the caller's transaction; the first call makes it.
+
+    Its row is held until the transaction ends: a worker that is putting the job back waits, and then sees
+    what it was woken for. Call it before anything is appended to the trail or to the events.
+    """
+    given_up = col(Job.state) == JobState.FAILED.value
+    fresh = {
+        "run_after": clock(),
+        "state": case((given_up, JobState.QUEUED.value), else_=col(Job.state)),
+        "attempts": case((given_up, 0), else_=col(Job.attempts)),
+        "finished_at": None,
+    }
+    woken = update(Job).where(col(Job.unique_key) == unique_key).values(fresh).returning(col(Job.id))
+    if session.execute(woken).first() is not None:
+        return
+    try:
+        with session.begin_nested():
+            enqueue(session, clock, kind, payload, unique_key=unique_key)
+    except IntegrityError:  # another transaction made it at the same moment
+        session.execute(woken)
+
+
 def topic(job_id: int) -> str:
     """Return the topic under which a job's progress is told."""
     return f"job:{job_id}"
@@ -73,12 +99,60 @@ def job_of(session: Session, actor: Actor, job_id: int) -> Job:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job one worker holds. `attempt` also tells this hold from an earlier one of the same job."""
+    """A job one worker holds.
+
+    Parameters
+    ----------
+    attempt
+        Also tells this hold from an earlier one of the same job.
+    checkpoint
+        How far an earlier hold came; None at the beginning.
+    account_id
+        Who asked for it; None for the system itself.
+    """
 
     id: int
     kind: str
     payload: dict[str, Any]
     attempt: int
+    worker: str = ""
+    checkpoint: dict[str, Any] | None = None
+    account_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What the handler of a standing job returns: it is put back instead of finished.
+
+    Parameters
+    ----------
+    due
+        Asked, while nobody wakes the job, when it is due again.
+    """
+
+    due: Callable[[Session], datetime]
+
+
+class LostClaimError(Exception):
+    """Another worker has taken the job over: what this one would do is the other's to do."""
+
+
+def checkpoint(
+    session: Session, clock: Clock, claim: Claim, document: dict[str, Any], fraction: float
+) -> None:
+    """Keep how far a job has come, in the transaction of what it did; call it last.
+
+    Raises
+    ------
+    LostClaimError
+        When another worker holds the job by now; the caller's transaction must fail with it.
+    """
+    job = session.exec(select(Job).where(_held(claim)).with_for_update()).first()
+    if job is None:
+        raise LostClaimError
+    job.checkpoint, job.progress = document, fraction
+    session.flush()
+    _announce(session, clock, job)
 
 
 class Jobs:
@@ -116,9 +190,11 @@ class Jobs:
     def heartbeat(self, claim: Claim) -> bool:
         """Renew the lease; False when another worker has taken the job over."""
         with self._database.write() as session:
-            held = self._held(claim)
             renewed = session.execute(
-                update(Job).where(held).values(lease_until=self._clock() + LEASE).returning(col(Job.id))
+                update(Job)
+                .where(_held(claim))
+                .values(lease_until=self._clock() + LEASE)
+                .returning(col(Job.id))
             )
             return renewed.first() is not None
 
@@ -127,7 +203,7 @@ class Jobs:
 
         def change(session: Session, job: Job) -> None:
             job.progress = fraction
-            self._announce(session, job)
+            _announce(session, self._clock, job)
 
         self._change(claim, change)
 
@@ -149,7 +225,20 @@ class Jobs:
                 return
             job.state, job.error, job.lease_until = JobState.QUEUED.value, error, None
             job.run_after = self._clock() + FIRST_DELAY * 2 ** (job.attempts - 1)
-            self._announce(session, job)
+            _announce(session, self._clock, job)
+
+        self._change(claim, change)
+
+    def give_up(self, claim: Claim, error: str) -> None:
+        """Close a job that cannot be done, however often it is tried."""
+        self._change(claim, lambda session, job: self._finish(session, job, JobState.FAILED, error))
+
+    def put_back(self, claim: Claim, again: Again) -> None:
+        """Have a standing job wait for its next time; nobody is told, since nobody follows it."""
+
+        def change(session: Session, job: Job) -> None:
+            job.state, job.attempts, job.lease_until = JobState.QUEUED.value, 0, None
+            job.run_after = again.due(session)
 
         self._change(claim, change)
 
@@ -162,20 +251,20 @@ class Jobs:
     def _take(self, job: Job) -> Claim:
         job.state, job.attempts = JobState.RUNNING.value, job.attempts + 1
         job.lease_owner, job.lease_until = self._owner, self._clock() + LEASE
-        return Claim(job.id or 0, job.kind, job.payload, job.attempts)
-
-    def _held(self, claim: Claim) -> ColumnElement[bool]:
-        return and_(
-            col(Job.id) == claim.id,
-            col(Job.state) == JobState.RUNNING.value,
-            col(Job.lease_owner) == self._owner,
-            col(Job.attempts) == claim.attempt,
+        return Claim(
+            id=job.id or 0,
+            kind=job.kind,
+            payload=job.payload,
+            attempt=job.attempts,
+            worker=self._owner,
+            checkpoint=job.checkpoint,
+            account_id=job.owner_id,
         )
 
     def _change(self, claim: Claim, change: Callable[[Session, Job], None]) -> None:
         """Change the job while it is still held; what a worker says of a job it lost is dropped."""
         with self._database.write() as session:
-            job = session.exec(select(Job).where(self._held(claim)).with_for_update()).first()
+            job = session.exec(select(Job).where(_held(claim)).with_for_update()).first()
             if job is None:
                 log.warning("job %s was taken over by another worker", claim.id)
             else:
@@ -183,21 +272,33 @@ class Jobs:
 
     def _finish(self, session: Session, job: Job, state: JobState, error: str | None = None) -> None:
         job.state, job.error, job.finished_at, job.lease_until = state.value, error, self._clock(), None
-        self._announce(session, job)
-
-    def _announce(self, session: Session, job: Job) -> None:
-        events.append(session, self._clock, topic(job.id or 0), job.state, {"progress": job.progress})
+        job.payload = {}  # it may hold what people sent, and nobody needs it any more
+        _announce(session, self._clock, job)
 
 
-Handler = Callable[[Claim, Callable[[float], None]], dict[str, Any] | None]
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        col(Job.id) == claim.id,
+        col(Job.state) == JobState.RUNNING.value,
+        col(Job.lease_owner) == claim.worker,
+        col(Job.attempts) == claim.attempt,
+    )
+
+
+def _announce(session: Session, clock: Clock, job: Job) -> None:
+    events.append(session, clock, topic(job.id or 0), job.state, {"progress": job.progress})
+
+
+Handler = Callable[[Claim, Callable[[float], None]], dict[str, Any] | Again | None]
 """Does a job of one kind; the second argument reports progress from 0 to 1; returns the job's result."""
 
 
 def run_due(database: Database, handlers: Mapping[str, Handler], clock: Clock, limit: int) -> int:
     """Work off at most `limit` due jobs of the kinds that have a handler; return how many were taken.
 
-    A handler that raises has its job put back for later. One that never returns keeps the lease, which its
-    process renews; when the process dies, another takes the job over. So a handler must bear being run twice.
+    A handler that raises has its job put back for later, unless it is a refusal, which would come again. One
+    that never returns keeps the lease, which its process renews; when the process dies, another takes the job
+    over. So a handler must bear being run twice.
     """
     jobs = Jobs(database, clock, uuid4().hex)
     taken = 0
@@ -213,11 +314,18 @@ def _run(jobs: Jobs, claim: Claim, handler: Handler) -> None:
     heart.start()
     try:
         result = handler(claim, lambda fraction: jobs.progress(claim, fraction))
+    except LostClaimError:
+        log.warning("job %s was taken over by another worker", claim.id)
+    except DomainError as error:
+        jobs.give_up(claim, type(error).__name__)
     except Exception as error:
         log.exception("job %s (%s) failed", claim.id, claim.kind)
         jobs.fail(claim, type(error).__name__)
     else:
-        jobs.succeed(claim, result)
+        if isinstance(result, Again):
+            jobs.put_back(claim, result)
+        else:
+            jobs.succeed(claim, result)
     finally:
         done.set()
         heart.join()

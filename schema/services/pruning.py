@@ -1,4 +1,4 @@
-"""Removing what nobody asks for any more: finished jobs, past events, sentences that were to be settled."""
+"""Removing what nobody asks for any more: finished jobs, past events and messages, settled sentences."""
 
 from datetime import timedelta
 
@@ -6,11 +6,12 @@ from sqlmodel import col, delete, or_, select, update
 
 from schema.database import Database
 from schema.models.disagreements import Disagreement
+from schema.models.webhooks import WebhookDelivery
 from schema.models.work import Event, Job
 from schema.services.clock import Clock
 
 KEPT = timedelta(days=30)
-"""How long a finished job and an event are kept; docs/operating.md says so too."""
+"""How long a finished job, an event and a webhook's message are kept; docs/operating.md says so too."""
 SENTENCES_KEPT = timedelta(days=90)
 """How long a sentence waits for an expert; docs/operating.md says so too."""
 AT_ONCE = 1_000
@@ -20,11 +21,13 @@ AT_ONCE = 1_000
 def prune(database: Database, clock: Clock) -> int:
     """Remove some of what is old and return from how many rows; 0 when nothing is left to remove.
 
-    A job that is not finished stays however old it is. A sequence is never given out again: whoever resumes
-    from before the events that are gone gets those that are left. A disagreement stays without its sentence.
+    A job that is not finished stays however old it is; a message goes even if it never arrived. A sequence is
+    never given out again: whoever resumes from before the events that are gone gets those that are left. A
+    disagreement stays without its sentence.
     """
     before = clock() - KEPT
     finished = select(Job.id).where(col(Job.finished_at) < before).limit(AT_ONCE)
+    told = select(WebhookDelivery.id).where(col(WebhookDelivery.created_at) < before).limit(AT_ONCE)
     past = select(Event.sequence).where(col(Event.at) < before).limit(AT_ONCE)
     quoted = select(Disagreement.id).where(
         Disagreement.sentence != "",
@@ -36,6 +39,9 @@ def prune(database: Database, clock: Clock) -> int:
     with database.write() as session:
         jobs = delete(Job).where(col(Job.id).in_(finished.with_for_update(skip_locked=True)))
         events = delete(Event).where(col(Event.sequence).in_(past.with_for_update(skip_locked=True)))
+        messages = delete(WebhookDelivery).where(
+            col(WebhookDelivery.id).in_(told.with_for_update(skip_locked=True))
+        )
         silent = quoted.limit(AT_ONCE).with_for_update(skip_locked=True)
         sentences = update(Disagreement).where(col(Disagreement.id).in_(silent)).values(sentence="")
-        return sum(session.exec(each).rowcount for each in (jobs, events, sentences))
+        return sum(session.exec(each).rowcount for each in (jobs, events, messages, sentences))

@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 from schema.database import Database
 from schema.errors import ConflictError, ValidationFailedError
 from schema.models.cases import CaseRevision
-from schema.models.training import Answer, Attempt, SessionCase, SubmissionCause
+from schema.models.training import Answer, Attempt, SessionCase, SubmissionCause, TrainingSession
+from schema.models.webhooks import WebhookEvent
 from schema.policy import Actor
 from schema.services import commenting
 from schema.services.answers import Draft
@@ -20,6 +21,7 @@ from schema.services.clock import Clock
 from schema.services.grading import Graded, Grader, Key
 from schema.services.jobs import Claim
 from schema.services.text import line
+from schema.services.webhooks import emit
 
 LONGEST_KEY = 200
 OVERDUE_AT_ONCE = 100
@@ -138,6 +140,9 @@ class Submissions:
         session.flush()
         if self._grader.comments:
             commenting.enqueue(session, self._clock, attempt)
+        training = session.get_one(TrainingSession, attempt.session_id)
+        concerned = {"Attempt": attempt.id, "Session": training.id}
+        emit(session, self._clock, WebhookEvent.ATTEMPT_SUBMITTED, concerned, holder_id=training.owner_id)
         announce(session, self._clock, attempt, "attempt.submitted", None if late else ending.actor)
 
 

@@ -14,6 +14,7 @@ from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.passwords import digest, new_secret
 from schema.services.text import line
+from schema.services.webhooks import pause_made_through
 
 PREFIX = "chv_"
 MAX_NAME = 80
@@ -93,6 +94,8 @@ class Tokens:
     def revoke(self, token_id: int) -> ApiToken:
         """End a token at once, with those made through it, and theirs; revoking it twice does nothing.
 
+        Webhooks that any of them made are paused.
+
         Raises
         ------
         NotFoundError
@@ -103,9 +106,14 @@ class Tokens:
         while made:
             made = self._end(col(ApiToken.made_through).in_([each.id for each in made]))
             ended = [*ended, *made]
+        paused = pause_made_through(self.session, [each.id for each in ended])
         for each in ended:  # only now: the trail is locked last, as it is by who makes a token
             detail = {} if each is token else {"through": token_id}
             Audit(self.session, self.clock, self.actor).record("token.revoked", "ApiToken", each.id, **detail)
+        for webhook_id in paused:
+            Audit(self.session, self.clock, self.actor).record(
+                "webhook.updated", "Webhook", webhook_id, state="paused", through=token_id
+            )
         return token
 
     def get(self, token_id: int) -> ApiToken:

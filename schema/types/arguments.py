@@ -3,6 +3,12 @@
 from typing import Annotated
 
 import strawberry
+from graphql import GraphQLError
+
+from schema.context import Info
+from schema.errors import ValidationFailedError
+from schema.messages import text_of
+from schema.pagination import PageRequest
 
 First = Annotated[
     int | None, strawberry.argument(description="How many from the start, 1-100; 20 when left out.")
@@ -14,3 +20,15 @@ Sequence = Annotated[
     int | None,
     strawberry.argument(description="Resume after this event's sequence; from now on when left out."),
 ]
+
+
+def page_request(
+    info: Info, first: int | None, after: str | None, last: int | None, before: str | None
+) -> PageRequest:
+    """Return the page asked for; below the root nothing else words a wrong one."""
+    try:
+        return PageRequest.of(first, after, last, before)
+    except ValidationFailedError as error:
+        sentence, values = text_of(error.problems[0])
+        message = info.context.translate(sentence).format(**values)
+        raise GraphQLError(message, extensions={"code": "BAD_REQUEST"}) from None

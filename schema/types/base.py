@@ -1,15 +1,29 @@
 """Shapes every feature shares: nodes, connections, refusals."""
 
-import base64
-import binascii
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import strawberry
 from anyio import to_thread
 
-from schema.errors import NotFoundError
 from schema.pagination import Page
+from schema.scalars import global_id, local_key, split_id
+
+__all__ = [
+    "Conflict",
+    "Connection",
+    "Edge",
+    "FieldError",
+    "Node",
+    "NotAllowed",
+    "NotFound",
+    "PageInfo",
+    "ValidationErrors",
+    "connection",
+    "global_id",
+    "local_key",
+    "split_id",
+]
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -20,37 +34,6 @@ class Node:
     """Relay's node; its id is opaque to clients."""
 
     id: strawberry.ID = strawberry.field(description="Opaque, stable identifier.")
-
-
-def global_id(type_name: str, key: int | str) -> strawberry.ID:
-    """Return the opaque id of a row."""
-    return strawberry.ID(binascii.b2a_base64(f"{type_name}:{key}".encode(), newline=False).decode())
-
-
-def local_key(identifier: str, type_name: str) -> int:
-    """Return the row key inside an opaque id.
-
-    Raises
-    ------
-    NotFoundError
-        When it is not the id of such an object: a forged id answers like a missing one.
-    """
-    kind, key = split_id(identifier)
-    if kind != type_name:
-        raise NotFoundError
-    return key
-
-
-def split_id(identifier: str) -> tuple[str, int]:
-    """Return the type name and the integer key of an opaque id; raises NotFoundError when malformed."""
-    try:
-        kind, _, key = base64.b64decode(identifier, validate=True).decode().partition(":")
-        number = int(key)
-    except (binascii.Error, ValueError):
-        raise NotFoundError from None
-    if not 0 < number < 2**63:
-        raise NotFoundError
-    return kind, number
 
 
 @strawberry.type(description="Where a page stands in its connection.")

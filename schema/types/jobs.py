@@ -1,11 +1,16 @@
 """Long work as the API shows it."""
 
 from datetime import datetime
+from typing import Annotated, Any
 
 import strawberry
 
+from schema.context import Info
+from schema.errors import FieldProblem
+from schema.messages import text_of
 from schema.models.work import Job as JobRow
 from schema.models.work import JobState
+from schema.services import attempt_exports, bulk
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
 
@@ -20,22 +25,73 @@ describe_enum(
 )
 
 
+@strawberry.type(description="What keeps one line of a file from being imported.")
+class ImportFault:
+    """A fault and where it is; never what the line says."""
+
+    line: int = strawberry.field(description="The line, counted from 1.")
+    column: str = strawberry.field(description="The column at fault; empty when it is the line as a whole.")
+    message: str = strawberry.field(description="What is wrong, in the viewer's language.")
+    code: str = strawberry.field(description="Stable, machine-readable.")
+
+
+@strawberry.type(description="What came of importing participants.")
+class ParticipantImport:
+    """Counts, and the first faults."""
+
+    dry_run: bool = strawberry.field(description="Whether nothing was changed: it says what would happen.")
+    line_count: int = strawberry.field(description="Lines that name somebody or should.")
+    enrolled_count: int = strawberry.field(description="Participants who were not in their session before.")
+    present_count: int = strawberry.field(description="Participants who were, and for whom nothing changed.")
+    fault_count: int = strawberry.field(description="Lines that were left out.")
+    faults: list[ImportFault] = strawberry.field(description="What is wrong with the first 100 of them.")
+
+
+@strawberry.type(description="Attempts handed in, as lines of JSON.")
+class AttemptExport:
+    """Where the file is, and how long."""
+
+    attempt_count: int = strawberry.field(description="Attempts, one a line.")
+    size: int = strawberry.field(description="Bytes in all.")
+    url: str | None = strawberry.field(
+        description="Path of the file on this site, for whoever asked for it alone; null once expired."
+    )
+    expires_at: datetime = strawberry.field(description="When it is removed.")
+
+
+JobResult = Annotated[
+    ParticipantImport | AttemptExport,
+    strawberry.union("JobResult", description="What came of a job, by its kind."),
+]
+
+
 @strawberry.type(description="Long work that goes on after its request was answered.")
 class Job(Node):
     """A job."""
 
-    kind: str = strawberry.field(description="What kind of work, e.g. `import_folder`.")
+    row: strawberry.Private[JobRow]
+    kind: str = strawberry.field(description="What kind of work, e.g. `import_participants`.")
     state: JobState = strawberry.field(description="Where it stands.")
     progress: float = strawberry.field(description="How far it has come, 0 to 1.")
     error: str | None = strawberry.field(description="What went wrong last; null when nothing did.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
     finished_at: datetime | None = strawberry.field(description="When it ended; null before that.")
 
+    @strawberry.field(description="What came of it; null before it is done, and for work that only happens.")
+    def result(self, info: Info) -> JobResult | None:
+        """Read the kept result."""
+        if self.row.result is None:
+            return None
+        if self.row.kind == bulk.IMPORT_JOB:
+            return _import(info, self.row.result)
+        return _export(info, self.row) if self.row.kind == bulk.EXPORT_JOB else None
+
     @classmethod
     def of(cls, row: JobRow) -> "Job":
         """Return the node of a row."""
         return cls(
             id=global_id("Job", row.id or 0),
+            row=row,
             kind=row.kind,
             state=JobState(row.state),
             progress=row.progress,
@@ -43,3 +99,30 @@ class Job(Node):
             created_at=row.created_at,
             finished_at=row.finished_at,
         )
+
+
+def _import(info: Info, result: dict[str, Any]) -> ParticipantImport:
+    faults = []
+    for each in result["faults"]:
+        values = tuple(each["values"].items())
+        sentence, named = text_of(FieldProblem((each["column"],), each["code"], values))
+        said = info.context.translate(sentence).format(**named)
+        faults.append(ImportFault(line=each["line"], column=each["column"], message=said, code=each["code"]))
+    return ParticipantImport(
+        dry_run=result["dry_run"],
+        line_count=result["lines"],
+        enrolled_count=result["enrolled"],
+        present_count=result["present"],
+        fault_count=result["fault_count"],
+        faults=faults,
+    )
+
+
+def _export(info: Info, row: JobRow) -> AttemptExport:
+    there = attempt_exports.available(row, info.context.services.clock())
+    return AttemptExport(
+        attempt_count=(row.result or {})["attempts"],
+        size=(row.result or {})["size"],
+        url=f"/exports/{global_id('Job', row.id or 0)}" if there else None,
+        expires_at=attempt_exports.expires_at(row),
+    )

@@ -4,11 +4,9 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
 from sqlalchemy import Row
 
 from schema.context import Info
-from schema.errors import ValidationFailedError
 from schema.loaders.accounts import accounts_by_id
 from schema.loaders.contests import open_contest_counts
 from schema.loaders.training import (
@@ -20,15 +18,13 @@ from schema.loaders.training import (
     enrolments_of_sessions,
     results_of_sessions,
 )
-from schema.messages import text_of
 from schema.models.training import SessionDifficulty, SessionStatus, TrainingSession
-from schema.pagination import PageRequest
 from schema.policy import Scope, may_see_case
 from schema.services import results
 from schema.services.attempts import Attempts
 from schema.services.sessions import shown_join_code, unavailable_reason
 from schema.types.accounts import Account
-from schema.types.arguments import After, Before, First, Last
+from schema.types.arguments import After, Before, First, Last, page_request
 from schema.types.attempts import Attempt
 from schema.types.base import Connection, Node, connection, global_id
 from schema.types.cases import Case
@@ -180,7 +176,7 @@ class Session(Node):
         before: Before = None,
     ) -> Connection[Attempt]:
         """Load a page of attempts."""
-        request, key = _page_request(info, first, after, last, before), self.row.id or 0
+        request, key = page_request(info, first, after, last, before), self.row.id or 0
         viewer, clock = info.context.viewer, info.context.services.clock
         page = await info.context.read(
             lambda session: Attempts(session, viewer, clock).page_of_session(key, request)
@@ -247,15 +243,3 @@ async def _opened(info: Info, case_id: int) -> Case | None:
     viewer, row = info.context.viewer, await info.context.loaders.of(cases_by_id).load(case_id)
     seen = viewer.may(Scope.CASES_READ) and may_see_case(viewer, row.owner_id, row.status)
     return Case.of(row) if seen else None
-
-
-def _page_request(
-    info: Info, first: int | None, after: str | None, last: int | None, before: str | None
-) -> PageRequest:
-    """Return the page asked for; below the root nothing else words a wrong one."""
-    try:
-        return PageRequest.of(first, after, last, before)
-    except ValidationFailedError as error:
-        sentence, values = text_of(error.problems[0])
-        message = info.context.translate(sentence).format(**values)
-        raise GraphQLError(message, extensions={"code": "BAD_REQUEST"}) from None

@@ -24,6 +24,7 @@ LIFETIME_S = 300.0
 """A stream ends after this long; the page reconnects, and who may listen is decided anew."""
 REFUSED = "event: refused\nretry: 60000\ndata:\n\n"
 """htmx reads `retry` only on a message; a page that may no longer listen asks again once a minute."""
+DONE = "event: done\ndata:\n\n"
 SEQUENCE = re.compile(r"[0-9]{1,18}")
 
 Event = Mapping[str, Any]
@@ -31,7 +32,14 @@ Prepare = Callable[[Event], Awaitable[Mapping[str, Any]]]
 
 
 async def live(
-    request: Request, operation: str, template: str, /, *, prepare: Prepare | None = None, **variables: Any
+    request: Request,
+    operation: str,
+    template: str,
+    /,
+    *,
+    prepare: Prepare | None = None,
+    over: Callable[[Event], bool] | None = None,
+    **variables: Any,
 ) -> StreamingResponse:
     """Stream a subscription as rendered partials, one event each, with its sequence as the event's id.
 
@@ -43,6 +51,8 @@ async def live(
         A partial, given `event` (the root field's value) and what `prepare` adds.
     prepare
         Called with each event, typically to query what the partial shows.
+    over
+        Says of an event that it is the last: the page, told by `hx-sse:close="done"`, does not come back.
     """
     site = site_of(request)
     named = site.operations[operation]
@@ -50,8 +60,7 @@ async def live(
     if SEQUENCE.fullmatch(after):
         variables["after"] = _as_asked(named, int(after))
 
-    async def frame(outcome: Outcome) -> str:
-        [event] = (outcome.data or {}).values()
+    async def frame(event: Event) -> str:
         more = await prepare(event) if prepare else {}
         return encode(site.renderer.text(request, template, {**more, "event": event}), event["sequence"])
 
@@ -67,7 +76,11 @@ async def live(
             elif not await look_again(request, viewer):
                 return
             else:
-                yield await frame(outcome)
+                [event] = (outcome.data or {}).values()
+                yield await frame(event)
+                if over is not None and over(event):
+                    yield DONE
+                    return
 
     return StreamingResponse(
         _placed(request, frames()),

@@ -18,7 +18,7 @@ from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Claim, enqueue
 from schema.services.pruning import KEPT
 from server.app import Application
-from server.worker import handlers_of, tidy, work, working
+from server.worker import lanes_of, tidy, work, working
 
 
 @pytest.fixture
@@ -146,4 +146,4 @@ def test_a_database_that_is_away_when_old_events_should_go_is_no_end(
 
 
 def test_deadlines_have_a_handler(services: Services) -> None:
-    assert SUBMIT_JOB in handlers_of(services)
+    assert [lane for lane in lanes_of(services) if SUBMIT_JOB in lane] == [lanes_of(services)[0]]

@@ -1,0 +1,66 @@
+"""Long work someone asks for: one job for each key, a few at a time, done with the rights they then have."""
+
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, func, select
+
+from schema.errors import NotAllowedError, ValidationFailedError
+from schema.models.work import Job
+from schema.pagination import Page, PageRequest
+from schema.policy import Actor, Scope
+from schema.services import jobs
+from schema.services.authentication import actor_now
+from schema.services.clock import Clock
+from schema.services.jobs import Claim
+from schema.services.paging import Sort, page_of
+from schema.services.text import line
+
+IMPORT_JOB, EXPORT_JOB = "import_participants", "export_attempts"
+LONGEST_KEY = 200
+AT_ONCE = 5
+"""Unfinished jobs of an account."""
+
+
+def ask(  # noqa: PLR0913, PLR0917 - who asks for what
+    session: Session, actor: Actor, clock: Clock, kind: str, payload: dict[str, Any], key: str
+) -> Job:
+    """Queue a job for an actor; the same key again answers with the same job.
+
+    Raises
+    ------
+    ValidationFailedError
+        When the key is none, or too many of the actor's jobs are not done yet.
+    """
+    tidy, problems = line(key, "idempotencyKey", LONGEST_KEY)
+    if problems:
+        raise ValidationFailedError(problems)
+    unique = f"{kind}:{actor.account_id}:{tidy}"
+    known = select(Job).where(Job.unique_key == unique)
+    present = session.exec(known).first()
+    if present is not None:
+        return present
+    unfinished = select(func.count()).where(Job.owner_id == actor.account_id, col(Job.finished_at).is_(None))
+    if session.exec(unfinished).one() >= AT_ONCE:
+        raise ValidationFailedError.of("idempotencyKey", "too_many_jobs", maximum=AT_ONCE)
+    whole = {**payload, "token_id": actor.token_id}
+    try:
+        with session.begin_nested():
+            jobs.enqueue(session, clock, kind, whole, unique_key=unique, owner_id=actor.account_id)
+    except IntegrityError:  # asked for twice at the same moment
+        pass
+    return session.exec(known).one()
+
+
+def asking(session: Session, clock: Clock, claim: Claim, scope: Scope) -> Actor:
+    """Return who asked for a job; raises a refusal when they may not any more."""
+    actor = actor_now(session, clock, claim.account_id or 0, claim.payload["token_id"])
+    if not actor.may(scope):
+        raise NotAllowedError("missing_scope")
+    return actor
+
+
+def page_of_jobs(session: Session, actor: Actor, request: PageRequest) -> Page[Job]:
+    """Return a page of the jobs an actor asked for, newest first."""
+    rows = select(Job).where(Job.owner_id == actor.account_id)
+    return page_of(session, rows, [Sort(col(Job.id), descending=True)], request)

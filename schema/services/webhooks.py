@@ -1,0 +1,340 @@
+"""Webhooks: what happens is written down for each address that is to be told, in the same transaction."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+import orjson
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, delete, func, or_, select, update
+
+from schema.errors import ConflictError, FieldProblem, NotFoundError, ValidationFailedError
+from schema.models.accounts import Account
+from schema.models.webhooks import DeliveryState, Webhook, WebhookDelivery, WebhookEvent, WebhookState
+from schema.models.work import Job
+from schema.pagination import Page, PageRequest
+from schema.policy import ROLE_SCOPES, Actor, Role, Scope
+from schema.scalars import global_id
+from schema.services import jobs
+from schema.services.audit import Audit
+from schema.services.clock import Clock
+from schema.services.outbound import CheckedUrl
+from schema.services.paging import Sort, page_of
+
+DELIVER_JOB = "deliver_webhook"
+MAX_WEBHOOKS = 20
+"""Addresses an account may have."""
+BOTH_SECRETS = timedelta(hours=24)
+"""How long a replaced secret signs as well; docs/api.md says so too."""
+OWNERS = sorted(role.value for role in Role if Scope.WEBHOOKS in ROLE_SCOPES[role])
+OF_SESSIONS = frozenset({WebhookEvent.ATTEMPT_SUBMITTED, WebhookEvent.GRADE_CHANGED})
+"""Events of training sessions: their holders are told of their own, administrators of all."""
+OF_PLATFORM = frozenset({WebhookEvent.MODEL_PROMOTED, WebhookEvent.ALERT_OPENED})
+"""Events of the platform: administrators alone are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A webhook whose secret is new: it can be derived from its salt, and is shown this once."""
+
+    webhook: Webhook
+
+
+def emit(
+    session: Session,
+    clock: Clock,
+    event: WebhookEvent,
+    objects: Mapping[str, int | None],
+    *,
+    holder_id: int | None = None,
+    **more: str,
+) -> None:
+    """Write down what happened for every address that is to be told, within the caller's transaction.
+
+    Call it before anything is appended to the trail or to the live events.
+
+    Parameters
+    ----------
+    objects
+        Keys of the rows concerned by type, e.g. `{"Attempt": 7}`: told as `attemptId`.
+    holder_id
+        Who holds the session that it happened in; None for what concerns the whole platform.
+    more
+        Words of a closed set. Never anything that people wrote or are called by.
+    """
+    told = _told(session, event, holder_id)
+    if not told:
+        return
+    ids = {f"{kind[0].lower()}{kind[1:]}Id": global_id(kind, key or 0) for kind, key in objects.items()}
+    _write(session, clock, told, event, {**ids, **more})
+
+
+def deliverable(webhook: Webhook, owner: Account) -> bool:
+    """Return whether a webhook is told anything now."""
+    in_force = owner.disabled_at is None and owner.role in OWNERS
+    return in_force and webhook.state == WebhookState.ACTIVE.value
+
+
+def pause_made_through(session: Session, token_ids: Sequence[int | None]) -> list[int]:
+    """Pause what tokens made that are being revoked, and return which."""
+    made = select(Webhook).where(
+        col(Webhook.made_through).in_(token_ids), Webhook.state == WebhookState.ACTIVE.value
+    )
+    paused = session.exec(made.with_for_update(key_share=True)).all()
+    for webhook in paused:
+        webhook.state = WebhookState.PAUSED.value
+        webhook.revision += 1
+    session.flush()
+    return [webhook.id or 0 for webhook in paused]
+
+
+class Webhooks:
+    """One actor's way to their own webhooks; administrators, too, see nobody else's."""
+
+    def __init__(self, session: Session, actor: Actor, clock: Clock) -> None:
+        self._session = session
+        self._actor = actor
+        self._clock = clock
+
+    def get(self, webhook_id: int) -> Webhook:
+        """Return a webhook of the actor's; raises NotFoundError."""
+        return self._mine(self._session.get(Webhook, webhook_id))
+
+    def page(self, request: PageRequest) -> Page[Webhook]:
+        """Return a page of the actor's webhooks, newest first."""
+        rows = select(Webhook).where(Webhook.account_id == self._actor.account_id)
+        return page_of(self._session, rows, [Sort(col(Webhook.id), descending=True)], request)
+
+    def deliveries(
+        self, webhook_id: int, request: PageRequest, state: DeliveryState | None = None
+    ) -> Page[WebhookDelivery]:
+        """Return a page of the messages to an address of the actor's, newest first."""
+        rows = select(WebhookDelivery).where(WebhookDelivery.webhook_id == self.get(webhook_id).id)
+        if state is not None:
+            rows = rows.where(WebhookDelivery.state == state.value)
+        return page_of(self._session, rows, [Sort(col(WebhookDelivery.id), descending=True)], request)
+
+    def delivery(self, delivery_id: int) -> WebhookDelivery:
+        """Return a message to an address of the actor's; raises NotFoundError."""
+        delivery = self._session.get(WebhookDelivery, delivery_id)
+        if delivery is None:
+            raise NotFoundError
+        self.get(delivery.webhook_id)
+        return delivery
+
+    def create(self, url: CheckedUrl, events: Iterable[WebhookEvent]) -> NewSecret:
+        """Have an address told of events.
+
+        Raises
+        ------
+        ValidationFailedError
+            For an address that cannot be posted to, events that are none or not the actor's to know of.
+        """
+        chosen, problems = self._chosen(events)
+        problems += url.problems
+        owned = select(func.count()).where(Webhook.account_id == self._actor.account_id)
+        if self._session.exec(owned).one() >= MAX_WEBHOOKS:
+            problems.append(FieldProblem(("url",), "too_many_webhooks", (("maximum", str(MAX_WEBHOOKS)),)))
+        if problems:
+            raise ValidationFailedError(problems)
+        webhook = Webhook(
+            account_id=self._actor.account_id,
+            made_through=self._actor.token_id,
+            url=url.url,
+            events=chosen,
+            salt=_salt(),
+            created_at=self._clock(),
+        )
+        self._session.add(webhook)
+        self._session.flush()
+        self._record("webhook.created", webhook, events=chosen)
+        return NewSecret(webhook)
+
+    def update(
+        self,
+        webhook_id: int,
+        revision: int,
+        *,
+        url: CheckedUrl | None = None,
+        events: Iterable[WebhookEvent] | None = None,
+        active: bool | None = None,
+    ) -> Webhook:
+        """Change what is given; what waited while it was paused goes out once it is active.
+
+        Raises
+        ------
+        ConflictError
+            When it was changed since `revision`.
+        ValidationFailedError
+            As `create` does.
+        """
+        webhook = self._to_change(webhook_id)
+        if webhook.revision != revision:
+            raise ConflictError(current=webhook.revision)
+        problems = list(url.problems) if url is not None else []
+        if events is not None:
+            webhook.events, wrong = self._chosen(events)
+            problems += wrong
+        if problems:
+            raise ValidationFailedError(problems)
+        if url is not None:
+            webhook.url = url.url
+        if active is not None:
+            webhook.state = (WebhookState.ACTIVE if active else WebhookState.PAUSED).value
+        webhook.failures, webhook.resting_until = 0, None
+        webhook.revision += 1
+        self._session.flush()
+        _wake(self._session, self._clock, webhook)
+        self._record("webhook.updated", webhook, state=webhook.state, events=webhook.events)
+        return webhook
+
+    def rotate(self, webhook_id: int) -> NewSecret:
+        """Replace the secret; the one before signs as well for a day, the one before that no more."""
+        webhook = self._to_change(webhook_id)
+        webhook.previous_salt, webhook.salt = webhook.salt, _salt()
+        webhook.previous_until = self._clock() + BOTH_SECRETS
+        webhook.revision += 1
+        self._session.flush()
+        self._record("webhook.secret_rotated", webhook)
+        return NewSecret(webhook)
+
+    def delete(self, webhook_id: int) -> None:
+        """Forget an address with all that it was or was to be told."""
+        webhook = self._to_change(webhook_id)
+        mine = col(WebhookDelivery.webhook_id) == webhook.id
+        self._session.exec(delete(WebhookDelivery).where(mine))
+        self._session.exec(delete(Job).where(col(Job.unique_key) == _job_key(webhook.id)))
+        self._session.delete(webhook)
+        self._session.flush()
+        self._record("webhook.deleted", webhook)
+
+    def test(self, webhook_id: int) -> WebhookDelivery:
+        """Have a test event sent; while one waits, return that one."""
+        webhook = self._to_send(webhook_id)
+        waiting = select(WebhookDelivery).where(
+            WebhookDelivery.webhook_id == webhook.id,
+            WebhookDelivery.state == DeliveryState.WAITING.value,
+            WebhookDelivery.event == WebhookEvent.TEST.value,
+        )
+        present = self._session.exec(waiting).first()
+        if present is not None:
+            return present
+        data = {"webhookId": global_id("Webhook", webhook.id or 0)}
+        [made] = _write(self._session, self._clock, [webhook], WebhookEvent.TEST, data)
+        self._record("webhook.tested", webhook)
+        return made
+
+    def redeliver(self, delivery_id: int) -> WebhookDelivery:
+        """Send a message again, whatever became of it; one that waits goes out at once."""
+        webhook = self._to_send(self.delivery(delivery_id).webhook_id)
+        self._send_again(webhook, col(WebhookDelivery.id) == delivery_id)
+        self._record("webhook.redelivered", webhook, messages=1)
+        return self._session.get_one(WebhookDelivery, delivery_id, populate_existing=True)
+
+    def redeliver_dead(self, webhook_id: int) -> Webhook:
+        """Send again every message that was given up."""
+        webhook = self._to_send(webhook_id)
+        sent = self._send_again(webhook, col(WebhookDelivery.state) == DeliveryState.DEAD.value)
+        if sent:
+            self._record("webhook.redelivered", webhook, messages=sent)
+        return webhook
+
+    def _send_again(self, webhook: Webhook, which: ColumnElement[bool]) -> int:
+        again = (
+            update(WebhookDelivery)
+            .where(col(WebhookDelivery.webhook_id) == webhook.id, which)
+            .values(state=DeliveryState.WAITING.value, tries=0, due_at=self._clock())
+            .execution_options(synchronize_session=False)
+        )
+        sent = self._session.exec(again).rowcount
+        webhook.failures, webhook.resting_until = 0, None
+        self._session.flush()
+        _wake(self._session, self._clock, webhook)
+        return sent
+
+    def _mine(self, webhook: Webhook | None) -> Webhook:
+        if webhook is None or webhook.account_id != self._actor.account_id:
+            raise NotFoundError
+        return webhook
+
+    def _to_change(self, webhook_id: int) -> Webhook:
+        locked = select(Webhook).where(Webhook.id == webhook_id).with_for_update(key_share=True)
+        return self._mine(self._session.exec(locked).first())
+
+    def _to_send(self, webhook_id: int) -> Webhook:
+        webhook = self._to_change(webhook_id)
+        if webhook.state != WebhookState.ACTIVE.value:
+            raise ConflictError("webhook_paused", webhook.revision)
+        return webhook
+
+    def _chosen(self, events: Iterable[WebhookEvent]) -> tuple[list[str], list[FieldProblem]]:
+        chosen = frozenset(events)
+        if not chosen:
+            return [], [FieldProblem(("events",), "required")]
+        known = OF_SESSIONS | OF_PLATFORM if self._actor.is_admin else OF_SESSIONS
+        if chosen - OF_SESSIONS - OF_PLATFORM:
+            return [], [FieldProblem(("events",), "unknown_choice")]
+        if chosen - known:
+            return [], [FieldProblem(("events",), "event_not_yours")]
+        return sorted(event.value for event in chosen), []
+
+    def _record(self, action: str, webhook: Webhook, **detail: object) -> None:
+        Audit(self._session, self._clock, self._actor).record(action, "Webhook", webhook.id, **detail)
+
+
+def _told(session: Session, event: WebhookEvent, holder_id: int | None) -> list[Webhook]:
+    administers = col(Account.role) == Role.ADMIN.value
+    concerned = administers if event in OF_PLATFORM else or_(administers, col(Account.id) == holder_id)
+    rows = (
+        select(Webhook, Account)
+        .join(Account, col(Account.id) == Webhook.account_id)
+        .where(col(Webhook.state) == WebhookState.ACTIVE.value, concerned)
+        .order_by(col(Webhook.id))
+    )
+    return [webhook for webhook, owner in session.exec(rows) if _hears(webhook, owner, event)]
+
+
+def _hears(webhook: Webhook, owner: Account, event: WebhookEvent) -> bool:
+    return event.value in webhook.events and deliverable(webhook, owner)
+
+
+def _write(
+    session: Session,
+    clock: Clock,
+    webhooks: Sequence[Webhook],
+    event: WebhookEvent,
+    data: Mapping[str, str],
+) -> list[WebhookDelivery]:
+    now, event_id = clock(), f"evt_{uuid4().hex}"
+    whole = {"id": event_id, "type": event.value, "timestamp": now.isoformat(), "data": data}
+    body = orjson.dumps(whole).decode()
+    written = [
+        WebhookDelivery(
+            webhook_id=webhook.id or 0,
+            event_id=event_id,
+            event=event.value,
+            body=body,
+            due_at=now,
+            created_at=now,
+        )
+        for webhook in webhooks
+    ]
+    session.add_all(written)
+    session.flush()
+    for webhook in webhooks:
+        _wake(session, clock, webhook)
+    return written
+
+
+def _wake(session: Session, clock: Clock, webhook: Webhook) -> None:
+    jobs.wake(session, clock, DELIVER_JOB, {"webhook_id": webhook.id}, _job_key(webhook.id))
+
+
+def _job_key(webhook_id: int | None) -> str:
+    return f"{DELIVER_JOB}:{webhook_id}"
+
+
+def _salt() -> str:
+    return secrets.token_hex(16)

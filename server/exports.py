@@ -1,0 +1,51 @@
+"""An export's file, part after part, for whoever asked for it: with a cookie, or with a token."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from schema.errors import NotFoundError
+from schema.policy import Actor, Scope
+from schema.scalars import local_key
+from schema.services.attempt_exports import MEDIA_TYPE, parts_of
+from server.context import visitor_of
+from server.errors import SignInRequired
+from server.site import Site, site_of
+
+
+async def send_export(request: Request) -> Response:
+    """Stream one export; a foreign one, and one that has expired, answers like a missing one."""
+    actor = visitor_of(request).actor
+    if actor is None:
+        raise SignInRequired
+    if not actor.may(Scope.SESSIONS_READ):
+        raise HTTPException(403)
+    site = site_of(request)
+    try:
+        keys = await run_in_threadpool(_parts, site, actor, request.path_params["id"])
+    except NotFoundError:
+        raise HTTPException(404) from None
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": 'attachment; filename="attempts.jsonl"',
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    return StreamingResponse(_bytes(site, keys), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _parts(site: Site, actor: Actor, identifier: str) -> Sequence[str]:
+    services = site.services
+    with services.database.read() as session:
+        return parts_of(session, actor, services.clock, local_key(identifier, "Job"))
+
+
+async def _bytes(site: Site, keys: Sequence[str]) -> AsyncIterator[bytes]:
+    for key in keys:
+        yield await run_in_threadpool(site.services.blobs.get, key)
+
+
+routes = [Route("/exports/{id}", send_export, name="export")]
