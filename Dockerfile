@@ -15,7 +15,7 @@ RUN uv sync --frozen --no-default-groups --extra s3 --extra train --no-cache
 FROM node:24-slim AS vendor
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY tools/vendor tools/vendor
+COPY tools/npm tools/vendor tools/
 RUN tools/vendor
 
 FROM python:3.11-slim AS mlflow

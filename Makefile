@@ -15,9 +15,10 @@ SYNC := .venv/bin/uv sync --frozen --inexact --no-default-groups --quiet
 BASE := .venv/.base
 TESTING := .venv/.testing
 VENDOR := static/vendor/.done
+CLIENTS := tests/e2e/clients/node_modules/.done
 CATALOGUES = $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
-.PHONY: help run test soak lint bench schema contract messages screenshots vendor clean
+.PHONY: help run test soak lint bench schema contract messages screenshots vendor clients clean
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -25,7 +26,7 @@ help: ## say what there is
 run: $(BASE) vendor $(CATALOGUES) ## serve a demo on http://127.0.0.1:8000 (more options in ARGS=)
 	@exec $(PYTHON) -m server serve --demo $(ARGS)
 
-test: $(TESTING) vendor $(CATALOGUES) ## run every test but the long campaigns (a part in ARGS=, for example ARGS=tests/ml)
+test: $(TESTING) vendor clients $(CATALOGUES) ## run every test but the long campaigns (a part in ARGS=, for example ARGS=tests/ml)
 	@tools/require chromium redis-server postgresql
 	$(PYTHON) -m pytest -n 2 --dist worksteal --durations=15 $(ARGS)
 
@@ -66,8 +67,10 @@ screenshots: ## take the README's pictures anew from the end-to-end run
 
 vendor: $(VENDOR) ## copy the pinned front-end libraries into static/vendor/
 
+clients: $(CLIENTS) ## install other people's GraphQL clients, which the tests try the API with
+
 clean: ## remove what make built (data under var/ stays)
-	rm -rf .venv node_modules static/vendor build $(CATALOGUES)
+	rm -rf .venv node_modules tests/e2e/clients/node_modules static/vendor build $(CATALOGUES)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 
 .venv/.uv-$(UV_VERSION):
@@ -83,8 +86,12 @@ $(TESTING): $(BASE)
 	$(SYNC) --group test
 	touch $@
 
-$(VENDOR): package.json package-lock.json tools/vendor | $(BASE)
+$(VENDOR): package.json package-lock.json tools/npm tools/vendor | $(BASE)
 	SYNC="$(SYNC)" tools/vendor
+	touch $@
+
+$(CLIENTS): tests/e2e/clients/package.json tests/e2e/clients/package-lock.json tools/npm | $(BASE)
+	SYNC="$(SYNC)" tools/npm --prefix tests/e2e/clients ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 %.mo: %.po | $(BASE)

@@ -9,6 +9,7 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's customary mark for later 
 
 
 MESSAGES: dict[str, str] = {
+    "invalid": N_("Some of what was sent cannot be accepted. Nothing was changed."),
     "required": N_("This field is required."),
     "too_long": N_("At most {maximum} characters."),
     "out_of_range": N_("Choose a value between {minimum} and {maximum}."),

@@ -117,13 +117,14 @@ def refusal(error: DomainError, context: Context) -> Refusal:
     say = context.translate
     match error:
         case ValidationFailedError(problems=problems):
-            return ValidationErrors(fields=[_worded(problem, say) for problem in problems])
+            faults = [_worded(problem, say) for problem in problems]
+            return ValidationErrors(message=say(MESSAGES["invalid"]), code="invalid", fields=faults)
         case ConflictError(code=code, current=current):
             return Conflict(message=say(MESSAGES[code]), code=code, current=current)
         case NotAllowedError(code=code):
             return NotAllowed(message=say(MESSAGES[code]), code=code)
         case NotFoundError():
-            return NotFound(message=say(MESSAGES["not_found"]))
+            return NotFound(message=say(MESSAGES["not_found"]), code="not_found")
         case _:  # nothing a client could act on: masked and logged like any fault
             raise error
 

@@ -82,7 +82,7 @@ class DeleteCaseInput:
 class DeletedCase:
     """What is left of it."""
 
-    id: strawberry.ID = strawberry.field(description="The id it had.")
+    case_id: strawberry.ID = strawberry.field(description="The id it had.")
 
 
 CreateCaseResult = Annotated[
@@ -169,4 +169,4 @@ class CaseMutations:
         """Delete a draft."""
         key = local_key(input.id, "Case")
         await info.context.write(lambda session: cases_for(session, info.context).delete(key))
-        return DeletedCase(id=input.id)
+        return DeletedCase(case_id=input.id)

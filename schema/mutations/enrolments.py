@@ -58,7 +58,7 @@ class JoinSessionInput:
 class RemovedEnrolment:
     """What is left of it."""
 
-    id: strawberry.ID = strawberry.field(description="The id it had.")
+    enrolment_id: strawberry.ID = strawberry.field(description="The id it had.")
 
 
 EnrolParticipantResult = Annotated[
@@ -121,7 +121,7 @@ class EnrolmentMutations:
         key, viewer = local_key(input.enrolment_id, "Enrolment"), info.context.viewer
         clock = info.context.services.clock
         await info.context.write(lambda session: Enrolments(session, viewer, clock).remove(key))
-        return RemovedEnrolment(id=input.enrolment_id)
+        return RemovedEnrolment(enrolment_id=input.enrolment_id)
 
     @mutation_field(Scope.SESSIONS_WRITE, "Grants extra time, to an attempt under way as well.")
     async def set_extra_time(self, info: Info, input: SetExtraTimeInput) -> SetExtraTimeResult:  # noqa: A002

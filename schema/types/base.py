@@ -89,32 +89,33 @@ class FieldError:
     code: str = strawberry.field(description="Stable, machine-readable.")
 
 
+@strawberry.interface(name="Refusal", description="Why a mutation changed nothing.")
+class Refused:
+    """What every refusal says, so that a client can handle all of them at once."""
+
+    message: str = strawberry.field(description="What happened, in the viewer's language.")
+    code: str = strawberry.field(description="Stable, machine-readable.")
+
+
 @strawberry.type(description="The input cannot be accepted as it is; nothing was changed.")
-class ValidationErrors:
+class ValidationErrors(Refused):
     """Every faulty field at once."""
 
     fields: list[FieldError] = strawberry.field(description="The faulty fields.")
 
 
 @strawberry.type(description="The object does not exist, or the viewer may not know that it does.")
-class NotFound:
+class NotFound(Refused):
     """A missing or foreign object."""
-
-    message: str = strawberry.field(description="What happened, in the viewer's language.")
 
 
 @strawberry.type(description="The viewer may see the object, but not do this.")
-class NotAllowed:
+class NotAllowed(Refused):
     """A refusal."""
-
-    message: str = strawberry.field(description="Why, in the viewer's language.")
-    code: str = strawberry.field(description="Stable, machine-readable.")
 
 
 @strawberry.type(description="Someone else was faster; nothing was changed.")
-class Conflict:
+class Conflict(Refused):
     """A stale revision, or a state that has moved on."""
 
-    message: str = strawberry.field(description="What happened, in the viewer's language.")
-    code: str = strawberry.field(description="Stable, machine-readable.")
     current: int | None = strawberry.field(description="The revision that won, where there is one.")

@@ -420,7 +420,7 @@ class ConceptMatching:
     )
     unresolved: list[str] = strawberry.field(
         description="The words of `unresolvedSpans`.",
-        deprecation_reason="Ask `unresolvedSpans { text }`.",
+        deprecation_reason="Since 2026-11-26: ask `unresolvedSpans { text }`.",
     )
     unresolved_spans: list[Span] = strawberry.field(description="Stretches in which nothing was recognised.")
     cached: bool = strawberry.field(description="Whether the same text had been read before.")

@@ -42,7 +42,7 @@ class SessionOutline:
     """A session without its cases."""
 
     row: strawberry.Private[TrainingSession]
-    id: strawberry.ID = strawberry.field(description="The session's id.")
+    session_id: strawberry.ID = strawberry.field(description="The session's id.")
     name: str = strawberry.field(description="Its name.")
     objectives: str = strawberry.field(description="What is to be learnt.")
     difficulty: SessionDifficulty = strawberry.field(description="Whom it is meant for.")
@@ -72,7 +72,7 @@ class SessionOutline:
         """Return the outline of a row."""
         return cls(
             row=row,
-            id=global_id("Session", row.id or 0),
+            session_id=global_id("Session", row.id or 0),
             name=row.name,
             objectives=row.objectives,
             difficulty=SessionDifficulty(row.difficulty),

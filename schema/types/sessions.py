@@ -37,7 +37,6 @@ class SessionCase:
     """A pinned case."""
 
     row: strawberry.Private[Row[Any]]
-    id: strawberry.ID = strawberry.field(description="Opaque, stable identifier.")
     position: int = strawberry.field(description="Its place, counted from 1.")
     title: str = strawberry.field(description="What the case was called in the pinned revision.")
     revision_number: int = strawberry.field(description="The pinned revision.")
@@ -54,7 +53,6 @@ class SessionCase:
         """Return a row of `cases_of_sessions`."""
         return cls(
             row=row,
-            id=global_id("SessionCase", row.id),
             position=row.position,
             title=row.name,
             revision_number=row.number,

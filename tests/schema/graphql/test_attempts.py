@@ -26,7 +26,7 @@ from tests.schema.training import Hospital
 WHOLE = """query Q($id: ID!) { attempt(id: $id) {
   id number state startedAt deadlineAt submittedAt submissionCause remainingSeconds serverTime answeredCount
   score feedbackShown student { displayName email tokens { name } }
-  outline { id name objectives difficulty timeLimitMinutes caseCount opensAt closesAt available
+  outline { sessionId name objectives difficulty timeLimitMinutes caseCount opensAt closesAt available
             unavailableReason allowRetry showFeedback }
   items { position title description
     recordings { id label timing position kind mediaType renderingUrl thumbnailUrl originalUrl width height

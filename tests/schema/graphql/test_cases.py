@@ -222,10 +222,10 @@ def test_a_deleted_case_answers_with_its_id(world: World) -> None:
     teacher = world.person()
     case = change(world, teacher, "createCase")
     delete = f"""mutation($input: DeleteCaseInput!) {{ deleteCase(input: $input) {{
-      __typename ... on DeletedCase {{ id }} {REFUSALS} }} }}"""
+      __typename ... on DeletedCase {{ caseId }} {REFUSALS} }} }}"""
     assert world.ask(delete, teacher, input={"id": case["id"]}) == {
         "__typename": "DeletedCase",
-        "id": case["id"],
+        "caseId": case["id"],
     }
     assert world.ask(CASE_BY_ID, teacher, id=case["id"]) is None
     assert world.ask(delete, teacher, input={"id": case["id"]})["__typename"] == "NotFound"

@@ -36,7 +36,7 @@ ENROLMENT = """
 ENROL = mutation("enrolParticipant", "EnrolParticipantInput", ENROLMENT)
 EXTRA = mutation("setExtraTime", "SetExtraTimeInput", ENROLMENT)
 REMOVE = """mutation M($input: RemoveEnrolmentInput!) { removeEnrolment(input: $input) { __typename
-  ... on RemovedEnrolment { id } ... on Conflict { code } ... on NotAllowed { code } } }"""
+  ... on RemovedEnrolment { enrolmentId } ... on Conflict { code } ... on NotAllowed { code } } }"""
 JOIN = mutation("joinSession", "JoinSessionInput", ENROLMENT)
 ONE = "query Q($id: ID!) { session(id: $id) { name } }"
 LIST = """query Q($filter: SessionFilter, $orderBy: SessionOrder, $first: Int, $after: String) {
@@ -245,7 +245,7 @@ def test_a_teacher_enrols_grants_time_and_takes_back(world: World, hospital: Hos
     own = world.ask(EXTRA, actor_of(student), input={"enrolmentId": made["id"], "extraMinutes": 180})
     assert (own["__typename"], own["code"]) == ("NotAllowed", "missing_scope")
     removed = world.ask(REMOVE, hospital.teacher, input={"enrolmentId": made["id"]})
-    assert removed == {"__typename": "RemovedEnrolment", "id": made["id"]}
+    assert removed == {"__typename": "RemovedEnrolment", "enrolmentId": made["id"]}
 
 
 def test_enrolling_nobody_is_a_fault_of_the_form(world: World, hospital: Hospital) -> None:
