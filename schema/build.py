@@ -70,38 +70,24 @@ SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions
 
 
 class Schema(strawberry.Schema):
-    """The schema; faults are logged by whoever serves it, never printed.
+    """The schema; faults are logged by whoever serves it, never printed."""
 
-    Parameters
-    ----------
-    told
-        Whether it speaks of itself to those who ask it.
-    """
-
-    def __init__(self, *, told: bool = True, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options, extensions=[self._reading])
-        self._told = told
-        self.documents = Documents(self._schema, told=told)
+        self.documents = Documents(self._schema)
 
     def _reading(self) -> Reading:
         return Reading(self.documents)
 
-    def _get_custom_context_kwargs(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Keep suggestions out of what is said of variables too; Strawberry has no option for it."""
-        return super()._get_custom_context_kwargs(*arguments, **options) | {
-            "hide_suggestions": not self._told
-        }
 
-
-def build_schema(*, told: bool = True) -> Schema:
-    """Return the product's whole schema; `told` says whether it speaks of itself."""
+def build_schema() -> Schema:
+    """Return the product's whole schema."""
     return Schema(
         query=_root("Query", QUERIES, "What can be asked."),
         mutation=_root("Mutation", MUTATIONS, "What can be changed; each answers with what became of it."),
         subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed as it happens."),
         execution_context_class=Executor,
         config=StrawberryConfig(auto_camel_case=True, scalar_map={datetime: DATE_TIME}),
-        told=told,
     )
 
 

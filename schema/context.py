@@ -102,6 +102,8 @@ class Context:
     request_id: str = ""
     translate: Callable[[str], str] = str
     """gettext in the viewer's language; the identity gives English."""
+    told: bool = False
+    """Whether the schema speaks of itself: introspection, and suggestions for misspelt names."""
     meter: Meter | None = None
     """Has whoever asks pay; None where a page asks, whose operations are ours and priced at start."""
 

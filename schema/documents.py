@@ -34,22 +34,14 @@ MOST_FAULTS = 5
 """After so many validation gives up; each takes time to be worded."""
 REMEMBERED = 256
 """Documents; the pages have some 60."""
+RULES = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
 
 
 class Documents:
-    """Reads documents for one schema.
+    """Reads documents for one schema."""
 
-    Parameters
-    ----------
-    told
-        Whether the schema speaks of itself: introspection, and suggestions for misspelt names.
-    """
-
-    def __init__(self, schema: GraphQLSchema, *, told: bool) -> None:
+    def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._told = told
-        rules = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
-        self._rules = rules if told else [*rules, NoSchemaIntrospectionCustomRule]
         self.parsed = lru_cache(REMEMBERED)(self._parse)
         self._priced = lru_cache(2 * REMEMBERED)(self._price)
         self.faults = lru_cache(REMEMBERED)(self._validate)
@@ -76,10 +68,10 @@ class Documents:
             raise GraphQLError("Name one operation of the document.")
         return operation
 
-    def _validate(self, text: str) -> list[GraphQLError]:
-        return validate(
-            self._schema, self.parsed(text), self._rules, MOST_FAULTS, hide_suggestions=not self._told
-        )
+    def _validate(self, text: str, told: bool = False) -> list[GraphQLError]:
+        """Return what is wrong; `told` says whether the schema speaks of itself, in suggestions as well."""
+        rules = RULES if told else [*RULES, NoSchemaIntrospectionCustomRule]
+        return validate(self._schema, self.parsed(text), rules, MOST_FAULTS, hide_suggestions=not told)
 
 
 class Reading(SchemaExtension):
@@ -111,7 +103,7 @@ class Reading(SchemaExtension):
         points = self._documents.price(context.query or "", named, context.variables)
         self._priced = True
         await self._pay(points)
-        context.pre_execution_errors = self._documents.faults(context.query or "")
+        context.pre_execution_errors = self._documents.faults(context.query or "", self._context.told)
         yield
 
     def get_results(self) -> dict[str, Any]:

@@ -32,19 +32,20 @@ class Scope(StrEnum):
     STUDENTS = "students"
     AUDIT_READ = "audit:read"
     DISAGREEMENTS = "disagreements"
+    SCHEMA_READ = "schema:read"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
-EVERYONE = frozenset(Role)
+ANYONES = frozenset({Scope.CONCEPTS_READ, Scope.PROFILE, Scope.SCHEMA_READ})
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
     Role.TEACHER: frozenset(Scope)
     - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE, Scope.DISAGREEMENTS},
     Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ},
-    Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, Scope.CONCEPTS_READ, Scope.PROFILE}),
-    Role.ANALYST: frozenset({Scope.STATISTICS_READ, Scope.CONCEPTS_READ, Scope.PROFILE}),
-    Role.CLINICIAN: frozenset({Scope.CONCEPTS_READ, Scope.PROFILE}),
+    Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, *ANYONES}),
+    Role.ANALYST: frozenset({Scope.STATISTICS_READ, *ANYONES}),
+    Role.CLINICIAN: ANYONES,
 }
 """The most each role may do; a token's scopes only narrow it."""
 
@@ -77,6 +78,11 @@ class Actor:
     def is_admin(self) -> bool:
         """Return whether the actor administers the platform."""
         return self.role is Role.ADMIN
+
+    @property
+    def reads_schema(self) -> bool:
+        """Return whether the schema speaks of itself to the actor in production: a token given the scope."""
+        return self.token_id is not None and self.may(Scope.SCHEMA_READ)
 
     @property
     def edits_ontology(self) -> bool:

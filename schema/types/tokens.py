@@ -29,6 +29,7 @@ describe_enum(
     "Prepare a class: list and make accounts of students.",
     "Read the audit trail.",
     "Settle what the rules and a language model read differently.",
+    "Ask the schema about itself in production: introspection, and suggestions for misspelt names.",
 )
 
 

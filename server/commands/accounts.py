@@ -36,7 +36,7 @@ def add_user(options: argparse.Namespace) -> int:
 def create_token(options: argparse.Namespace) -> int:
     """Make an account for an outside system with one token, and print the token."""
     role = Role(options.role)
-    scopes = frozenset(map(Scope, options.scope)) if options.scope else ROLE_SCOPES[role]
+    scopes = frozenset(map(Scope, options.scope)) or ROLE_SCOPES[role] - {Scope.SCHEMA_READ}
 
     def make(session: Session) -> str:
         account = Accounts(session, now).create(options.name, role)
