@@ -7,7 +7,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from schema.documents import Documents, Reading
+from schema.documents import Documents
 from schema.execution import Executor
 from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
@@ -20,6 +20,7 @@ from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.recordings import RecordingMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
+from schema.mutations.trusted_documents import TrustedDocumentMutations
 from schema.queries.accounts import AccountQueries
 from schema.queries.attempts import AttemptQueries
 from schema.queries.audit import AuditQueries
@@ -33,6 +34,7 @@ from schema.queries.nodes import NodeQueries
 from schema.queries.ontologies import OntologyQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
+from schema.reading import Reading
 from schema.scalars import DATE_TIME
 from schema.subscriptions.jobs import JobSubscriptions
 from schema.subscriptions.sessions import SessionSubscriptions
@@ -56,6 +58,7 @@ QUERIES = (
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
     TokenMutations,
+    TrustedDocumentMutations,
     CaseMutations,
     RecordingMutations,
     AnnotationMutations,

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from graphql import GraphQLError
 from sqlmodel import Session
 from strawberry.types import Info as StrawberryInfo
 
@@ -15,6 +16,7 @@ from ml.language.ontology import Ontology
 from schema.database import Database
 from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
+from schema.messages import MESSAGES
 from schema.policy import Actor
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
@@ -22,7 +24,7 @@ from schema.services.commenting import Comments
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
-from schema.services.metering import Meter, Purse
+from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.passwords import Passwords
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
@@ -124,6 +126,18 @@ class Context:
     def loaders(self) -> Loaders:
         """Return this request's data loaders."""
         return Loaders(self.read)
+
+    async def pay(self, points: int) -> None:
+        """Have whoever asks pay; raises GraphQLError where they have too few points left."""
+        if self.meter is None:
+            return
+        try:
+            await self.meter.pay(points)
+        except PointsSpentError as error:
+            worded = self.translate(MESSAGES["points_spent"]).format(seconds=error.retry_after)
+            raise GraphQLError(
+                worded, extensions={"code": "RATE_LIMITED", "retryAfter": error.retry_after}
+            ) from None
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a thread with a reading session."""

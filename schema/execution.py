@@ -97,7 +97,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         *arguments: Any,
         **options: Any,
     ) -> Any:
-        """Keep suggestions out of what is said of variables too, where the schema does not speak of itself."""
+        """Keep suggestions out of what is said of variables, where the schema does not speak of itself."""
         if isinstance(context_value, Context):
             options["hide_suggestions"] = not context_value.told
         return super().build(schema, document, root_value, context_value, *arguments, **options)

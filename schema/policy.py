@@ -60,6 +60,8 @@ class Actor:
         None for a browser session (all that the role allows), else what the token was given.
     session_token_hash
         The browser session's hash, None for a token.
+    confined
+        Whether a token may send only documents its account has registered.
     """
 
     account_id: int
@@ -69,6 +71,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     token_id: int | None = None
     session_token_hash: str | None = None
+    confined: bool = False
 
     def may(self, scope: Scope) -> bool:
         """Return whether role and token both allow the scope."""

@@ -110,6 +110,14 @@ def _add_token(commands: Commands) -> None:
         choices=SCOPES,
         help="repeat for several; all of the role's but schema:read when absent",
     )
+    create.add_argument(
+        "--document",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="confine the token to the GraphQL documents given this way; repeat for several",
+    )
     create.add_argument("--days", type=int, default=365, help="days until it expires (default: %(default)s)")
 
 

@@ -1,5 +1,23 @@
 """Every table, so that `SQLModel.metadata` is whole wherever one of them is imported."""
 
-from schema.models import accounts, cases, contests, disagreements, ontologies, training, work
+from schema.models import (
+    accounts,
+    cases,
+    contests,
+    disagreements,
+    ontologies,
+    training,
+    trusted_documents,
+    work,
+)
 
-__all__ = ["accounts", "cases", "contests", "disagreements", "ontologies", "training", "work"]
+__all__ = [
+    "accounts",
+    "cases",
+    "contests",
+    "disagreements",
+    "ontologies",
+    "training",
+    "trusted_documents",
+    "work",
+]
