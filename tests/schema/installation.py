@@ -52,6 +52,8 @@ class Installation:
     people
         By what permissions.toml calls them: the `owner` is a teacher, the `participant` a student of theirs;
         of each role somebody else.
+    ids
+        By type; by field and argument where that needs an object in another state.
     """
 
     world: World
@@ -95,6 +97,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
         "Attempt": corrected.key,
         "Answer": corrected.answer,
         "Contest": contest["id"],
+        "updateSession.id": global_id("Session", hospital.training().id or 0),  # none has begun
         "AuditEvent": global_id("AuditEvent", 1),
         "MatcherDisagreement": global_id("MatcherDisagreement", 1),
     }

@@ -244,9 +244,9 @@ def test_a_foreign_id_answers_to_the_byte_like_a_missing_one(
 ) -> None:
     kind = kind_of(root, name, path)
     missing = global_id(kind, 987_654 if kind != "Concept" else "NOTHING")
-    others = {
-        each: installation.ids[kind_of(root, name, each)] for each in ids_of(root, name) if each != path
-    }
+    rest = [each for each in ids_of(root, name) if each != path]
+    ids = installation.ids
+    others = {each: ids.get(f"{name}.{each[-1]}", ids[kind_of(root, name, each)]) for each in rest}
     there, nothing = (asking(root, name, path, each, others) for each in (installation.ids[kind], missing))
     for person in installation.people.keys() - readers(kind)["id"]:
         assert answer(installation, person, there) == answer(installation, person, nothing), person
