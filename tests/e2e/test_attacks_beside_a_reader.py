@@ -14,16 +14,18 @@ from tests.e2e.conftest import Site
 from tests.schema.attacks import ATTACKS
 from tests.support.growth import crowding, slowness
 
-READ = "{ cases(first: 50) { edges { node { id name annotations { id concept { code label } } } } } }"
-READS = 150
+READ = "{ cases(first: 50) { edges { node { id name annotations { id } } } } }"
+READS = 100
 ROUNDS = 3
 """How often each attack is sent at least."""
 LONGEST_REFUSAL_S = 0.05
 
 
 def client(site: Site, name: str) -> httpx.Client:
+    """Return a client with an account of its own; the server hangs up on whoever sends it a megabyte."""
     token = site.command("token", "create", "--role", "teacher", "--name", name)
-    return httpx.Client(base_url=site.address, headers={"authorization": f"Bearer {token}"}, timeout=30)
+    header, anew = {"authorization": f"Bearer {token}"}, httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(base_url=site.address, headers=header, timeout=30, limits=anew)
 
 
 def timed(asking: httpx.Client, body: object) -> tuple[float, httpx.Response]:
@@ -73,15 +75,16 @@ def attacker(site: Site) -> Attacker:
 
 def test_another_clients_99th_percentile_stays_where_it_is(site: Site, attacker: Attacker) -> None:
     with client(site, "reader") as reader:
-        reading(reader)  # warm
+        reading(reader)  # the first ones wait for caches
         alone = reading(reader)
         attacker.start()
         beside = reading(reader)
         attacker.stop()
     scale = slowness() * crowding()
+    assert {len(taken) >= ROUNDS for taken in attacker.taken.values()} == {True}
+    assert attacker.taken.keys() == ATTACKS.keys()
     assert attacker.codes <= {"BAD_REQUEST", "TOO_MUCH", "HTTP_413"}
     slowest = {name: round(min(taken), 3) for name, taken in attacker.taken.items()}
     late = {name: least for name, least in slowest.items() if least > LONGEST_REFUSAL_S * scale}
     assert not late, f"with a machine {scale:.1f} times slower than usual"
-    print(alone, beside, scale, max(slowest.values()))
     assert beside < 3 * alone + 2 * LONGEST_REFUSAL_S * scale, (alone, beside, scale)
