@@ -7,7 +7,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from schema.documents import Documents, Reading
+from schema.documents import Documents
 from schema.execution import Executor
 from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
@@ -21,6 +21,7 @@ from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.recordings import RecordingMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
+from schema.mutations.trusted_documents import TrustedDocumentMutations
 from schema.mutations.webhooks import WebhookMutations
 from schema.queries.accounts import AccountQueries
 from schema.queries.attempts import AttemptQueries
@@ -36,6 +37,7 @@ from schema.queries.ontologies import OntologyQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
 from schema.queries.webhooks import WebhookQueries
+from schema.reading import Reading
 from schema.scalars import DATE_TIME
 from schema.subscriptions.jobs import JobSubscriptions
 from schema.subscriptions.sessions import SessionSubscriptions
@@ -60,6 +62,7 @@ QUERIES = (
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
     TokenMutations,
+    TrustedDocumentMutations,
     CaseMutations,
     RecordingMutations,
     AnnotationMutations,
@@ -76,38 +79,24 @@ SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions
 
 
 class Schema(strawberry.Schema):
-    """The schema; faults are logged by whoever serves it, never printed.
+    """The schema; faults are logged by whoever serves it, never printed."""
 
-    Parameters
-    ----------
-    told
-        Whether it speaks of itself to those who ask it.
-    """
-
-    def __init__(self, *, told: bool = True, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options, extensions=[self._reading])
-        self._told = told
-        self.documents = Documents(self._schema, told=told)
+        self.documents = Documents(self._schema)
 
     def _reading(self) -> Reading:
         return Reading(self.documents)
 
-    def _get_custom_context_kwargs(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Keep suggestions out of what is said of variables too; Strawberry has no option for it."""
-        return super()._get_custom_context_kwargs(*arguments, **options) | {
-            "hide_suggestions": not self._told
-        }
 
-
-def build_schema(*, told: bool = True) -> Schema:
-    """Return the product's whole schema; `told` says whether it speaks of itself."""
+def build_schema() -> Schema:
+    """Return the product's whole schema."""
     return Schema(
         query=_root("Query", QUERIES, "What can be asked."),
         mutation=_root("Mutation", MUTATIONS, "What can be changed; each answers with what became of it."),
         subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed as it happens."),
         execution_context_class=Executor,
         config=StrawberryConfig(auto_camel_case=True, scalar_map={datetime: DATE_TIME}),
-        told=told,
     )
 
 

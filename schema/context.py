@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from graphql import GraphQLError
 from sqlmodel import Session
 from strawberry.types import Info as StrawberryInfo
 
@@ -15,6 +16,7 @@ from ml.language.ontology import Ontology
 from schema.database import Database
 from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
+from schema.messages import MESSAGES
 from schema.policy import Actor
 from schema.services.attempt_exports import AttemptExports
 from schema.services.blobs import BlobStore
@@ -24,7 +26,7 @@ from schema.services.courier import Courier
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
-from schema.services.metering import Meter, Purse
+from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.outbound import Outbound
 from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
@@ -123,6 +125,8 @@ class Context:
     request_id: str = ""
     translate: Callable[[str], str] = str
     """gettext in the viewer's language; the identity gives English."""
+    told: bool = False
+    """Whether the schema speaks of itself: introspection, and suggestions for misspelt names."""
     meter: Meter | None = None
     """Has whoever asks pay; None where a page asks, whose operations are ours and priced at start."""
 
@@ -143,6 +147,18 @@ class Context:
     def loaders(self) -> Loaders:
         """Return this request's data loaders."""
         return Loaders(self.read)
+
+    async def pay(self, points: int) -> None:
+        """Have whoever asks pay; raises GraphQLError where they have too few points left."""
+        if self.meter is None:
+            return
+        try:
+            await self.meter.pay(points)
+        except PointsSpentError as error:
+            worded = self.translate(MESSAGES["points_spent"]).format(seconds=error.retry_after)
+            raise GraphQLError(
+                worded, extensions={"code": "RATE_LIMITED", "retryAfter": error.retry_after}
+            ) from None
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a thread with a reading session."""

@@ -57,10 +57,16 @@ DEAR = {
     "Mutation.sendTestEvent": READING,
     "Mutation.importParticipants": HASHING,
     "Mutation.exportAttempts": READING,
+    "Mutation.registerDocument": READING,
 }
 LIST = 10
 """Items a list is taken to have that says nothing of its size."""
-LISTS = {"Case.revisions": 100, "Session.enrolments": 100, "ParticipantImport.faults": 100}
+LISTS = {
+    "Account.documents": 100,
+    "Case.revisions": 100,
+    "ParticipantImport.faults": 100,
+    "Session.enrolments": 100,
+}
 """Lists that are often longer."""
 
 ENDLESS = 10**9

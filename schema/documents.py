@@ -1,10 +1,10 @@
-"""What becomes of a document before it is executed: parsed, priced, paid for, validated.
+"""What becomes of a document before it is executed: parsed, priced, validated.
 
 The price comes first: what it refuses never reaches the rules of validation, some of which compare selections
 pair by pair. Parsed, priced and valid documents are remembered, a bounded number of each.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,37 +19,44 @@ from graphql import (
     specified_rules,
     validate,
 )
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from schema.context import Context
 from schema.cost import TooMuchError, price, sizes_in
-from schema.messages import MESSAGES
-from schema.services.metering import REFUSED, PointsSpentError
+from schema.errors import FieldProblem, ValidationFailedError
 
 LONGEST_DOCUMENT = 20_000
 MOST_TOKENS = 800
-MOST_FAULTS = 5
+MOST_FAULTS, MOST_FAULTS_REGISTERED = 5, 50
 """After so many validation gives up; each takes time to be worded."""
+LONGEST_FAULT = 300
+"""Characters; a fault quotes the document."""
 REMEMBERED = 256
 """Documents; the pages have some 60."""
+RULES = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
 
 
-class Documents:
-    """Reads documents for one schema.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A document that fits the schema.
 
     Parameters
     ----------
-    told
-        Whether the schema speaks of itself: introspection, and suggestions for misspelt names.
+    operations
+        Their names; empty for the only one, which needs none.
+    cost
+        Points of the dearest one, when its variables are left out.
     """
 
-    def __init__(self, schema: GraphQLSchema, *, told: bool) -> None:
+    operations: list[str]
+    cost: int
+
+
+class Documents:
+    """Reads documents for one schema."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._told = told
-        rules = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
-        self._rules = rules if told else [*rules, NoSchemaIntrospectionCustomRule]
         self.parsed = lru_cache(REMEMBERED)(self._parse)
         self._priced = lru_cache(2 * REMEMBERED)(self._price)
         self.faults = lru_cache(REMEMBERED)(self._validate)
@@ -58,6 +65,29 @@ class Documents:
         """Return the points of an operation; raises GraphQLError when it may not be asked."""
         operation = self._operation(text, operation_name)
         return self._priced(text, operation_name, sizes_in(operation, variables))
+
+    def check(self, text: str, *, told: bool) -> Checked:
+        """Return what a document that is to be kept holds.
+
+        Raises
+        ------
+        ValidationFailedError
+            At `text`, with every fault.
+        """
+        try:
+            operations = [
+                node for node in self.parsed(text).definitions if isinstance(node, OperationDefinitionNode)
+            ]
+            names = [node.name.value if node.name else None for node in operations]
+            cost = max((self.price(text, name, None) for name in names), default=0)
+            faults = self._validate(text, told=told, most=MOST_FAULTS_REGISTERED)
+        except GraphQLError as error:
+            faults = [error]
+        if faults:
+            raise ValidationFailedError([_problem(fault) for fault in faults])
+        if not operations or "\0" in text:  # which PostgreSQL would not keep
+            raise ValidationFailedError.of("text", "no_operation" if not operations else "unprintable")
+        return Checked([name or "" for name in names], cost)
 
     def _parse(self, text: str) -> DocumentNode:
         if len(text) > LONGEST_DOCUMENT:
@@ -76,65 +106,14 @@ class Documents:
             raise GraphQLError("Name one operation of the document.")
         return operation
 
-    def _validate(self, text: str) -> list[GraphQLError]:
-        return validate(
-            self._schema, self.parsed(text), self._rules, MOST_FAULTS, hide_suggestions=not self._told
-        )
+    def _validate(self, text: str, *, told: bool = False, most: int = MOST_FAULTS) -> list[GraphQLError]:
+        """Return what is wrong; `told` says whether the schema speaks of itself, in suggestions as well."""
+        rules = RULES if told else [*RULES, NoSchemaIntrospectionCustomRule]
+        return validate(self._schema, self.parsed(text), rules, most, hide_suggestions=not told)
 
 
-class Reading(SchemaExtension):
-    """Has `Documents` read what is executed, and the one who asks pay for it."""
-
-    def __init__(self, documents: Documents) -> None:
-        super().__init__()
-        self._documents = documents
-        self._priced = False
-
-    async def on_operation(self) -> AsyncIterator[None]:
-        """Have documents that are refused before they have a price paid for as well."""
-        try:
-            yield
-        finally:
-            if not self._priced:
-                await self._pay(REFUSED)
-
-    def on_parse(self) -> Iterator[None]:
-        """Parse."""
-        context = self.execution_context
-        context.graphql_document = self._documents.parsed(context.query or "")
-        yield
-
-    async def on_validate(self) -> AsyncIterator[None]:
-        """Price, have it paid for, validate."""
-        context = self.execution_context
-        named = context._provided_operation_name  # noqa: SLF001 - its public name falls back on the first one
-        points = self._documents.price(context.query or "", named, context.variables)
-        self._priced = True
-        await self._pay(points)
-        context.pre_execution_errors = self._documents.faults(context.query or "")
-        yield
-
-    def get_results(self) -> dict[str, Any]:
-        """Return what it cost."""
-        meter = self._context.meter
-        if meter is None or meter.standing is None:
-            return {}
-        limit, remaining, _reset = meter.standing
-        return {"cost": {"requested": meter.requested, "limit": limit, "remaining": remaining}}
-
-    async def _pay(self, points: int) -> None:
-        context = self._context
-        if context.meter is None:
-            return
-        try:
-            await context.meter.pay(points)
-        except PointsSpentError as error:
-            worded = context.translate(MESSAGES["points_spent"]).format(seconds=error.retry_after)
-            raise GraphQLError(
-                worded, extensions={"code": "RATE_LIMITED", "retryAfter": error.retry_after}
-            ) from None
-
-    @property
-    def _context(self) -> Context:
-        context: Context = self.execution_context.context
-        return context
+def _problem(fault: GraphQLError) -> FieldProblem:
+    line = str(fault.locations[0].line) if fault.locations else "1"
+    return FieldProblem(
+        ("text",), "document_fault", (("line", line), ("fault", fault.message[:LONGEST_FAULT]))
+    )

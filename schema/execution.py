@@ -17,6 +17,7 @@ from types import CoroutineType
 from typing import Any, NamedTuple, NoReturn
 
 from graphql import (
+    DocumentNode,
     GraphQLEnumType,
     GraphQLField,
     GraphQLList,
@@ -25,6 +26,7 @@ from graphql import (
     GraphQLOutputType,
     GraphQLResolveInfo,
     GraphQLScalarType,
+    GraphQLSchema,
     Undefined,
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
@@ -32,6 +34,8 @@ from graphql.execution.executor import to_nodes
 from graphql.pyutils import AwaitableOrValue, Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import Info
+
+from schema.context import Context
 
 Complete = Callable[[Any], Any]
 """A resolved value -> its part of the answer; raises whatever it likes when there is none."""
@@ -82,6 +86,21 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         self._plans: dict[int, Plan] = {}
         self._lists: dict[int, tuple[FieldDetailsList, Complete | None]] = {}
         self._waiting: set[int] = set()
+
+    @classmethod
+    def build(
+        cls,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        root_value: Any = None,
+        context_value: Any = None,
+        *arguments: Any,
+        **options: Any,
+    ) -> Any:
+        """Keep suggestions out of what is said of variables, where the schema does not speak of itself."""
+        if isinstance(context_value, Context):
+            options["hide_suggestions"] = not context_value.told
+        return super().build(schema, document, root_value, context_value, *arguments, **options)
 
     def execute_fields(
         self,

@@ -33,19 +33,20 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     DISAGREEMENTS = "disagreements"
     WEBHOOKS = "webhooks"
+    SCHEMA_READ = "schema:read"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
-EVERYONE = frozenset(Role)
+ANYONES = frozenset({Scope.CONCEPTS_READ, Scope.PROFILE, Scope.SCHEMA_READ})
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
     Role.TEACHER: frozenset(Scope)
     - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE, Scope.DISAGREEMENTS},
     Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ},
-    Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, Scope.CONCEPTS_READ, Scope.PROFILE}),
-    Role.ANALYST: frozenset({Scope.STATISTICS_READ, Scope.CONCEPTS_READ, Scope.PROFILE}),
-    Role.CLINICIAN: frozenset({Scope.CONCEPTS_READ, Scope.PROFILE}),
+    Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, *ANYONES}),
+    Role.ANALYST: frozenset({Scope.STATISTICS_READ, *ANYONES}),
+    Role.CLINICIAN: ANYONES,
 }
 """The most each role may do; a token's scopes only narrow it."""
 
@@ -60,6 +61,8 @@ class Actor:
         None for a browser session (all that the role allows), else what the token was given.
     session_token_hash
         The browser session's hash, None for a token.
+    confined
+        Whether a token may send only documents its account has registered.
     """
 
     account_id: int
@@ -69,6 +72,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     token_id: int | None = None
     session_token_hash: str | None = None
+    confined: bool = False
 
     def may(self, scope: Scope) -> bool:
         """Return whether role and token both allow the scope."""
@@ -78,6 +82,11 @@ class Actor:
     def is_admin(self) -> bool:
         """Return whether the actor administers the platform."""
         return self.role is Role.ADMIN
+
+    @property
+    def reads_schema(self) -> bool:
+        """Return whether the schema speaks of itself to the actor in production: a token given the scope."""
+        return self.token_id is not None and self.may(Scope.SCHEMA_READ)
 
     @property
     def edits_ontology(self) -> bool:

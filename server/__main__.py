@@ -104,7 +104,19 @@ def _add_token(commands: Commands) -> None:
     create.add_argument("--role", required=True, choices=ROLES, help="what the outside system acts as")
     create.add_argument("--name", required=True, help="what the token is for")
     create.add_argument(
-        "--scope", action="append", choices=SCOPES, help="repeat for several; all of the role's when absent"
+        "--scope",
+        action="append",
+        default=[],
+        choices=SCOPES,
+        help="repeat for several; all of the role's but schema:read when absent",
+    )
+    create.add_argument(
+        "--document",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="confine the token to the GraphQL documents given this way; repeat for several",
     )
     create.add_argument("--days", type=int, default=365, help="days until it expires (default: %(default)s)")
 

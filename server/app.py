@@ -87,7 +87,7 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
         When an operation does not fit the schema.
     """
     signer = Signer(settings.secret)
-    schema = build_schema(told=not settings.production)
+    schema = build_schema()
     app = Application(
         routes=_routes(graphql.Endpoint(schema, settings)),
         middleware=[Middleware(VisitorLookup)],

@@ -83,13 +83,14 @@ def visitor_of(connection: HTTPConnection) -> Visitor:
 
 def context_of(connection: HTTPConnection) -> Context:
     """Return the GraphQL context of a request."""
-    visitor = visitor_of(connection)
+    visitor, site = visitor_of(connection), site_of(connection)
     return Context(
-        services=site_of(connection).services,
+        services=site.services,
         actor=visitor.actor,
         language=visitor.language,
         request_id=connection.scope.get("state", {}).get("request_id", ""),
         translate=catalogue(visitor.language).gettext,
+        told=not site.settings.production or (visitor.actor is not None and visitor.actor.reads_schema),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Iterable
 from copy import copy
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
@@ -21,6 +21,7 @@ from strawberry.asgi import GraphQL
 from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
+from strawberry.http.types import QueryParams
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
@@ -28,7 +29,11 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
 )
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
@@ -39,7 +44,8 @@ from schema.permissions import coded
 from schema.policy import Actor
 from schema.policy import Scope as Access
 from schema.services.cache import Bucket
-from schema.services.metering import Meter, buckets_of
+from schema.services.metering import REFUSED, Meter, buckets_of
+from schema.services.trusted_documents import TrustedDocuments, sha256
 from server.context import bearer_token, context_of, look_again, visitor_of
 from server.i18n import gettext as _
 from server.i18n import speaking
@@ -77,12 +83,22 @@ GRAPHQL_JSON = "application/graphql-response+json"
 STATUS = {"RATE_LIMITED": 429, "TIMED_OUT": 503}
 """The statuses of refusals, whichever media type is asked for; those of the others depend on it."""
 OWN_OPERATIONS_ONLY = "Without an API token only the pages' own operations may be asked."
+UNKNOWN_DOCUMENT = "PersistedQueryNotFound"
+"""The words Apollo's clients look for."""
+REGISTERED_ONLY = "This token may send only documents that its account has registered."
 EXPLORER_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' https://unpkg.com; "
     "style-src 'self' 'unsafe-inline' https://unpkg.com; img-src 'self' data: https://unpkg.com; "
     "connect-src 'self'"
 )
 """GraphiQL loads its scripts from elsewhere; it is served in development only."""
+
+
+class Asked(NamedTuple):
+    """What a request names as its document: a text, the id of a registered one, or both."""
+
+    text: str | None
+    identifier: str | None
 
 
 class Pace:
@@ -145,16 +161,26 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             await asyncio.sleep(LOOK_AGAIN_S)
         await self.websocket.close(4401, "Unauthorized")
 
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Begin an operation, which may be given by the id of its document; Strawberry looks for a text."""
+        payload: Any = message["payload"]
+        if not isinstance(payload.get("query"), str | None):
+            raise TypeError("a document is a text")
+        asked = Asked(payload.get("query"), identifier_in(payload))
+        message = {**message, "payload": {**payload, "query": asked}}  # type: ignore[typeddict-item]
+        await super().handle_subscribe(message)
+
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         """Execute one operation in a context of its own, for whom the cookie or the token stands now."""
-        connection = self._connection
-        await look_again(connection)
-        if not self._view.admits(connection, operation.query):
-            refused = GraphQLError(OWN_OPERATIONS_ONLY, extensions={"code": "FORBIDDEN"})
+        await look_again(self._connection)
+        one = copy(self)
+        one.context = paying_context(self._connection)
+        asked: Asked = operation.query  # type: ignore[assignment]
+        try:
+            operation.query = await self._view.text_of(asked, self._connection, one.context) or ""
+        except GraphQLError as refused:
             await operation.send_initial_errors([refused])
             return
-        one = copy(self)
-        one.context = paying_context(connection)
         await super(Socket, one).run_operation(operation)
 
     async def _send_result_stream(
@@ -295,12 +321,19 @@ class View(GraphQL[Context, None]):
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
         """Execute a query or a mutation; Strawberry's own lets subscriptions through, to fail later."""
-        if not self.admits(request, request_data.query):
-            raise HTTPException(HTTP_403_FORBIDDEN, OWN_OPERATIONS_ONLY)
+        asked = Asked(request_data.query, identifier_in({"extensions": request_data.extensions}))
+        try:
+            text = await self.text_of(asked, request, context)
+        except GraphQLError as error:
+            if (error.extensions or {}).get("code") == "FORBIDDEN":
+                raise HTTPException(HTTP_403_FORBIDDEN, error.message) from None
+            result: ExecutionResult = PreExecutionError(None, [error])
+            _head(sub_response, result, context.meter)
+            return result
         try:
             async with asyncio.timeout(LONGEST_EXECUTION_S):
                 result = await self.schema.execute(
-                    request_data.query,
+                    text,
                     root_value=root_value,
                     variable_values=request_data.variables,
                     context_value=context,
@@ -318,11 +351,39 @@ class View(GraphQL[Context, None]):
         _head(sub_response, result, context.meter)
         return result
 
-    def admits(self, connection: HTTPConnection, document: str | None) -> bool:
-        """Return whether a document may be asked: any with an API token, in production only ours without."""
-        actor = visitor_of(connection).actor
+    async def text_of(self, asked: Asked, connection: HTTPConnection, context: Context) -> str | None:
+        """Return the document that is asked; None when none is named.
+
+        With an API token any may be, with a confined one only those its account has registered, without a
+        token in production only those of our pages. Nothing is parsed to find out.
+
+        Raises
+        ------
+        GraphQLError
+            When it may not be.
+        """
+        actor, text = context.actor, asked.text
+        if asked.identifier is not None and not text:
+            text = await _registered(context, asked.identifier)
+            if text is None:
+                await context.pay(REFUSED)
+                raise GraphQLError(UNKNOWN_DOCUMENT, extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})
+        elif actor is not None and actor.confined and await _registered(context, sha256(text or "")) is None:
+            await context.pay(REFUSED)
+            raise GraphQLError(REGISTERED_ONLY, extensions={"code": "FORBIDDEN"})
         with_token = actor is not None and actor.token_id is not None
-        return not self.strict or with_token or document in site_of(connection).operations.documents
+        if self.strict and not with_token and text not in site_of(connection).operations.documents:
+            raise GraphQLError(OWN_OPERATIONS_ONLY, extensions={"code": "FORBIDDEN"})
+        return text
+
+    def parse_json(self, data: str | bytes) -> Any:
+        """Read JSON; a document's id goes among the extensions, since Strawberry passes on nothing else."""
+        read = super().parse_json(data)
+        return _with_identifier(read) if isinstance(read, dict) else read
+
+    def parse_query_params(self, params: QueryParams) -> dict[str, Any]:
+        """Read a request by GET likewise."""
+        return _with_identifier(super().parse_query_params(params))
 
     def _allowed(self, method: str) -> set[OperationType]:
         queries = {OperationType.QUERY} if method == "POST" or self.allow_queries_via_get else set()
@@ -376,6 +437,30 @@ def paying_context(connection: HTTPConnection) -> Context:
     context = context_of(connection)
     context.meter = Meter(context.services.purse, payers_of(connection))
     return context
+
+
+def identifier_in(payload: dict[str, Any]) -> str | None:
+    """Return the SHA-256 by which a request names its document, as `documentId` or as Apollo's clients do."""
+    extensions = payload.get("extensions")
+    known = extensions if isinstance(extensions, dict) else {}
+    persisted = known.get("persistedQuery")
+    hashed = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    given = payload.get("documentId", known.get("documentId", hashed))
+    return given.removeprefix("sha256:") if isinstance(given, str) else None
+
+
+def _with_identifier(read: dict[str, Any]) -> dict[str, Any]:
+    if "documentId" not in read:
+        return read
+    return {**read, "extensions": {**(read.get("extensions") or {}), "documentId": read["documentId"]}}
+
+
+async def _registered(context: Context, identifier: str) -> str | None:
+    """Return the text that the viewer's account has registered under an id."""
+    clock, actor = context.services.clock, context.actor
+    if actor is None:
+        return None
+    return await context.read(lambda session: TrustedDocuments(session, clock, actor).text_of(identifier))
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from collections.abc import MutableMapping
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.context import bearer_token, identify
 from server.errors import refusal
 from server.faults import log_fault
+from server.graphql import PATH
 from server.i18n import speaking
 from server.site import site_of
 
@@ -117,6 +119,8 @@ class VisitorLookup:
             await self._app(scope, receive, send)
             return
         visitor = await identify(HTTPConnection(scope))
+        if visitor.actor is not None and visitor.actor.confined and scope["path"] != PATH:
+            visitor = replace(visitor, actor=None)  # pages ask what nobody has registered
         scope.setdefault("state", {})["visitor"] = visitor
         with speaking(visitor.language):
             await self._app(scope, receive, send)

@@ -1,5 +1,25 @@
 """Every table, so that `SQLModel.metadata` is whole wherever one of them is imported."""
 
-from schema.models import accounts, cases, contests, disagreements, ontologies, training, webhooks, work
+from schema.models import (
+    accounts,
+    cases,
+    contests,
+    disagreements,
+    ontologies,
+    training,
+    trusted_documents,
+    webhooks,
+    work,
+)
 
-__all__ = ["accounts", "cases", "contests", "disagreements", "ontologies", "training", "webhooks", "work"]
+__all__ = [
+    "accounts",
+    "cases",
+    "contests",
+    "disagreements",
+    "ontologies",
+    "training",
+    "trusted_documents",
+    "webhooks",
+    "work",
+]

@@ -37,7 +37,10 @@ class WebSession(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """An outside system's key; only its hash is stored. `made_through` is the token that asked for it."""
+    """An outside system's key; only its hash is stored. `made_through` is the token that asked for it.
+
+    A `confined` one may send only documents that its account has registered.
+    """
 
     __tablename__ = "api_token"
     id: int | None = Field(default=None, primary_key=True)
@@ -46,6 +49,7 @@ class ApiToken(SQLModel, table=True):
     name: str
     token_hash: str = Field(unique=True)
     scopes: list[str] = Field(sa_type=JSON)
+    confined: bool = False
     created_at: datetime = instant()
     expires_at: datetime | None = instant(default=None)
     last_used_at: datetime | None = instant(default=None)

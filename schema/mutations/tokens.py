@@ -25,6 +25,11 @@ class CreateTokenInput:
         default=None,
         description="When it ends by itself; never when left out, or with the token that asks.",
     )
+    confined: bool = strawberry.field(
+        default=False,
+        description="Whether it may send only documents that the account has registered; in any case when "
+        "such a token asks.",
+    )
 
 
 @strawberry.input(description="A token to end.")
@@ -62,7 +67,11 @@ class TokenMutations:
         viewer, clock = info.context.viewer, info.context.services.clock
         made = await info.context.write(
             lambda session: Tokens(session, clock, viewer).create(
-                viewer.account_id, input.name, frozenset(input.scopes), input.expires_at
+                viewer.account_id,
+                input.name,
+                frozenset(input.scopes),
+                input.expires_at,
+                confined=input.confined,
             )
         )
         return CreatedToken(token=ApiToken.of(made.token), secret=made.secret)

@@ -27,6 +27,7 @@ from schema.services.enrolments import Enrolments
 from schema.services.jobs import job_of
 from schema.services.sessions import Sessions
 from schema.services.tokens import Tokens
+from schema.services.trusted_documents import TrustedDocuments
 from schema.services.webhooks import Webhooks
 from schema.types.accounts import Account
 from schema.types.annotations import Annotation
@@ -49,6 +50,7 @@ from schema.types.ontologies import (
 from schema.types.recordings import Recording
 from schema.types.sessions import Session as TrainingSession
 from schema.types.tokens import ApiToken
+from schema.types.trusted_documents import TrustedDocument
 from schema.types.webhooks import Webhook, WebhookDelivery
 
 Load = Callable[[Info, Session, str], Node]
@@ -81,6 +83,11 @@ def _account(info: Info, session: Session, identifier: str) -> Node:
 def _token(info: Info, session: Session, identifier: str) -> Node:
     tokens = Tokens(session, info.context.services.clock, info.context.viewer)
     return ApiToken.of(tokens.get(local_key(identifier, "ApiToken")))
+
+
+def _trusted_document(info: Info, session: Session, identifier: str) -> Node:
+    documents = TrustedDocuments(session, info.context.services.clock, info.context.viewer)
+    return TrustedDocument.of(documents.get(local_key(identifier, "TrustedDocument")))
 
 
 def _audit_event(info: Info, session: Session, identifier: str) -> Node:
@@ -216,6 +223,7 @@ KINDS: dict[str, NodeKind] = {
     "MatcherDisagreement": NodeKind(Scope.DISAGREEMENTS, _disagreement),
     "Recording": NodeKind(Scope.CASES_READ, _recording),
     "Session": NodeKind(Scope.SESSIONS_READ, _session),
+    "TrustedDocument": NodeKind(Scope.PROFILE, _trusted_document),
     "Webhook": NodeKind(Scope.WEBHOOKS, _webhook),
     "WebhookDelivery": NodeKind(Scope.WEBHOOKS, _webhook_delivery),
 }

@@ -118,7 +118,13 @@ class Authentication:
             return None
         self._note_use(row.token_id, row.last_used_at)
         return Actor(
-            row.id, Role(row.role), row.display_name, row.language, frozenset(row.scopes), row.token_id
+            row.id,
+            Role(row.role),
+            row.display_name,
+            row.language,
+            frozenset(row.scopes),
+            row.token_id,
+            confined=row.confined,
         )
 
     def change_password(self, actor: Actor, current: str, new: str) -> Account:
@@ -245,7 +251,13 @@ _BY_SESSION = (
     .where(col(Account.disabled_at).is_(None))
 )
 _BY_TOKEN = (
-    columns(*_ACTOR, col(ApiToken.id).label("token_id"), col(ApiToken.scopes), col(ApiToken.last_used_at))
+    columns(
+        *_ACTOR,
+        col(ApiToken.id).label("token_id"),
+        col(ApiToken.scopes),
+        col(ApiToken.confined),
+        col(ApiToken.last_used_at),
+    )
     .join(ApiToken, col(ApiToken.account_id) == Account.id)
     .where(col(ApiToken.token_hash) == bindparam("key"), col(ApiToken.revoked_at).is_(None))
     .where(col(Account.disabled_at).is_(None))

@@ -45,7 +45,13 @@ class Tokens:
     actor: Actor | None
 
     def create(
-        self, account_id: int, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None
+        self,
+        account_id: int,
+        name: str,
+        scopes: frozenset[Scope],
+        expires_at: datetime | None = None,
+        *,
+        confined: bool = False,
     ) -> CreatedToken:
         """Make a token for an account.
 
@@ -55,6 +61,8 @@ class Tokens:
             What it may touch: within the account's role and, when a token asks, within that token's own.
         expires_at
             When it ends by itself; None for never. A token that a token makes ends with it at the latest.
+        confined
+            Whether it may send only documents its account has registered, as one that such a token makes.
 
         Raises
         ------
@@ -81,14 +89,16 @@ class Tokens:
             name=label,
             token_hash=digest(secret),
             scopes=sorted(scopes),
+            confined=confined or (asking is not None and asking.confined),
             created_at=self.clock(),
             expires_at=expires_at,
         )
         self.session.add(token)
         self.session.flush()
-        Audit(self.session, self.clock, self.actor).record(
-            "token.created", "ApiToken", token.id, account=account_id, scopes=token.scopes
+        detail = {"account": account_id, "scopes": token.scopes} | (
+            {"confined": True} if token.confined else {}
         )
+        Audit(self.session, self.clock, self.actor).record("token.created", "ApiToken", token.id, **detail)
         return CreatedToken(token, secret)
 
     def revoke(self, token_id: int) -> ApiToken:

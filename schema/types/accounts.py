@@ -9,12 +9,14 @@ from sqlalchemy import Row
 
 from schema.context import Context, Info
 from schema.loaders.tokens import tokens_of_accounts
+from schema.loaders.trusted_documents import documents_of_accounts
 from schema.models.accounts import Account as AccountRow
 from schema.policy import Role, Scope
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
 from schema.types.languages import Language
 from schema.types.tokens import ApiToken
+from schema.types.trusted_documents import TrustedDocument
 
 describe_enum(
     Role,
@@ -70,6 +72,17 @@ class Account(Node):
         if not _private_to(info.context, key):
             return []
         return [ApiToken.of(row) for row in await info.context.loaders.of(tokens_of_accounts).load(key)]
+
+    @strawberry.field(
+        description="Documents confined tokens may send, newest first; none unless they are the viewer's."
+    )
+    async def documents(self, info: Info) -> list[TrustedDocument]:
+        """Load the documents, for the account itself only."""
+        key, viewer = self.row.id or 0, info.context.actor
+        if viewer is None or viewer.account_id != key or not viewer.may(Scope.PROFILE):
+            return []
+        rows = await info.context.loaders.of(documents_of_accounts).load(key)
+        return [TrustedDocument.of(row) for row in rows]
 
     @strawberry.field(description="The most a token of the viewer's may be given; none for other accounts.")
     def scopes(self, info: Info) -> list[Scope]:

@@ -30,6 +30,7 @@ describe_enum(
     "Read the audit trail.",
     "Settle what the rules and a language model read differently.",
     "Have addresses told of what happens.",
+    "Ask the schema about itself in production: introspection, and suggestions for misspelt names.",
 )
 
 
@@ -39,6 +40,9 @@ class ApiToken(Node):
 
     name: str = strawberry.field(description="What it is for.")
     scopes: list[Scope] = strawberry.field(description="What it may touch.")
+    confined: bool = strawberry.field(
+        description="Whether it may send only documents that its account has registered."
+    )
     created_at: datetime = strawberry.field(description="When it was made.")
     expires_at: datetime | None = strawberry.field(description="When it ends by itself; null for never.")
     last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")
@@ -51,6 +55,7 @@ class ApiToken(Node):
             id=global_id("ApiToken", row.id or 0),
             name=row.name,
             scopes=[Scope(scope) for scope in row.scopes],
+            confined=row.confined,
             created_at=row.created_at,
             expires_at=row.expires_at,
             last_used_at=row.last_used_at,

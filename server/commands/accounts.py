@@ -5,9 +5,11 @@ import secrets
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from sqlmodel import Session
 
+from schema.build import build_schema
 from schema.errors import ValidationFailedError
 from schema.messages import text_of
 from schema.policy import ROLE_SCOPES, Role, Scope
@@ -15,8 +17,9 @@ from schema.services.accounts import Accounts
 from schema.services.clock import now
 from schema.services.passwords import Passwords
 from schema.services.tokens import Tokens
+from schema.services.trusted_documents import TrustedDocuments
 from server.opening import opened
-from server.settings import Settings, load_settings
+from server.settings import Settings, StartError, load_settings
 
 
 def add_user(options: argparse.Namespace) -> int:
@@ -36,14 +39,34 @@ def add_user(options: argparse.Namespace) -> int:
 def create_token(options: argparse.Namespace) -> int:
     """Make an account for an outside system with one token, and print the token."""
     role = Role(options.role)
-    scopes = frozenset(map(Scope, options.scope)) if options.scope else ROLE_SCOPES[role]
+    scopes = frozenset(map(Scope, options.scope)) or ROLE_SCOPES[role] - {Scope.SCHEMA_READ}
+
+    texts = [_read(path) for path in options.document]
 
     def make(session: Session) -> str:
         account = Accounts(session, now).create(options.name, role)
         expires = now() + timedelta(days=options.days)
-        return Tokens(session, now, None).create(account.id or 0, options.name, scopes, expires).secret
+        made = Tokens(session, now, None).create(
+            account.id or 0, options.name, scopes, expires, confined=bool(texts)
+        )
+        _register(session, account.id or 0, texts)
+        return made.secret
 
     return _print_made(load_settings(), make)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"{path} cannot be read: {error}") from None
+
+
+def _register(session: Session, account_id: int, texts: list[str]) -> None:
+    documents, kept = build_schema().documents, TrustedDocuments(session, now, None)
+    for text in texts:
+        found = documents.check(text, told=True)
+        kept.register(account_id, text, found.operations, found.cost)
 
 
 def _print_made(settings: Settings, make: Callable[[Session], str]) -> int:

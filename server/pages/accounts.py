@@ -10,7 +10,7 @@ from server.errors import SignInRequired
 from server.forms import Form
 from server.i18n import gettext as _
 from server.pages.paging import links, page_of
-from server.pages.support import Submission, query, redirect, render, submit
+from server.pages.support import Submission, query, redirect, render, submit, texts
 
 
 async def me(request: Request) -> Response:
@@ -50,6 +50,24 @@ async def revoke_token(request: Request) -> Response:
     if not done.ok:
         return await _me(request, "revoke", done)
     return redirect(request, "/account", said=_("The token is revoked."))
+
+
+async def register_document(request: Request) -> Response:
+    """Let confined tokens send a document."""
+    typed = await texts(request, "text")  # its lines ended as everywhere but in what browsers send
+    exact = {name: text.replace("\r\n", "\n") for name, text in typed.items()}
+    done = await submit(request, "accounts/register_document", **exact)
+    if not done.ok:
+        return await _me(request, "document", done)
+    return redirect(request, "/account", said=_("The document is registered."))
+
+
+async def remove_document(request: Request) -> Response:
+    """Let no confined token send a document any more."""
+    done = await submit(request, "accounts/remove_document")
+    if not done.ok:
+        return await _me(request, "remove", done)
+    return redirect(request, "/account", said=_("The document is removed."))
 
 
 async def index(request: Request) -> Response:
@@ -101,7 +119,8 @@ async def _me(request: Request, sent: str = "", done: Submission | None = None, 
     if data["viewer"] is None:
         raise SignInRequired
     answer = done or Submission("Account")
-    forms = {name: answer.form if name == sent else Form() for name in ("email", "password", "token")}
+    names = ("email", "password", "token", "document")
+    forms = {name: answer.form if name == sent else Form() for name in names}
     given = {**data, "forms": forms, "refusal": answer.message, "token": token}
     return await render(request, "accounts/me.html", given, status=answer.status)
 
@@ -129,6 +148,8 @@ routes = [
     Route("/account/password", change_password, methods=["POST"]),
     Route("/account/tokens", create_token, methods=["POST"]),
     Route("/account/tokens/revoke", revoke_token, methods=["POST"]),
+    Route("/account/documents", register_document, methods=["POST"]),
+    Route("/account/documents/remove", remove_document, methods=["POST"]),
     Route("/accounts", index, name="accounts"),
     Route("/accounts", create, methods=["POST"]),
     Route("/accounts/update", update, methods=["POST"]),

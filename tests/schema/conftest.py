@@ -63,7 +63,7 @@ class World:
 
     def context(self, actor: Actor | None, language: str = "en") -> Context:
         """Return the context of one request."""
-        return Context(self.services, actor, language, request_id="test")
+        return Context(self.services, actor, language, request_id="test", told=True)
 
     def run(self, text: str, actor: Actor | None, variables: dict[str, Any] | None = None) -> ExecutionResult:
         """Execute an operation as an actor."""

@@ -34,8 +34,8 @@ def rows() -> list[Row]:
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     return [
         Row(root, field, row["scope"], frozenset(row["roles"].split()))
-        for root, fields in table.items()
-        for field, row in fields.items()
+        for root in roots()
+        for field, row in table[root].items()
     ]
 
 

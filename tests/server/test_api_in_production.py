@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from graphql import get_introspection_query
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from schema.policy import ROLE_SCOPES, Role
+from schema.policy import ROLE_SCOPES, Role, Scope
 from schema.services.tokens import Tokens
 from server.app import Application, close_services, create_app
 from server.graphql import MAX_DOCUMENT
@@ -48,10 +49,20 @@ def session(strict: Application, teacher: Person) -> TestClient:
 @pytest.fixture(scope="module")
 def platform(strict: Application, teacher: Person) -> TestClient:
     """Return an outside system with the teacher's token."""
+    return outside(strict, teacher, ROLE_SCOPES[Role.TEACHER] - {Scope.SCHEMA_READ})
+
+
+@pytest.fixture(scope="module")
+def developer(strict: Application, teacher: Person) -> TestClient:
+    """Return an outside system whose token lets it ask the schema about itself."""
+    return outside(strict, teacher, frozenset({Scope.SCHEMA_READ}))
+
+
+def outside(strict: Application, teacher: Person, scopes: frozenset[Scope]) -> TestClient:
     services = strict.site.services
     with services.database.write() as write:
         tokens = Tokens(write, services.clock, None)
-        made = tokens.create(teacher.account_id, "outside system", ROLE_SCOPES[Role.TEACHER])
+        made = tokens.create(teacher.account_id, "outside system", scopes)
     return TestClient(strict, ADDRESS, headers={"authorization": f"Bearer {made.secret}"})
 
 
@@ -184,6 +195,33 @@ def test_the_operations_of_a_multipart_request_are_no_larger(platform: TestClien
     assert platform.post("/graphql", data=parts, files={"0": ("ecg.png", b"x")}).status_code == 400
 
 
+MISSPELT = "query($o: CaseOrder) { cases(orderBy: $o) { totalCount } }"
+MISTYPED = {"o": {"field": "NAMEE", "direction": "ASC"}}
+
+
+def test_a_token_with_the_scope_may_ask_the_schema_about_itself(developer: TestClient) -> None:
+    whole = post(developer, get_introspection_query()).json()
+    assert whole["data"]["__schema"]["queryType"]["name"] == "Query"
+    assert "Did you mean 'viewer'" in post(developer, "{ viewr { id } }").text
+    assert "Did you mean" in post(developer, MISSPELT, variables=MISTYPED).text
+
+
+def test_a_document_one_token_may_ask_is_not_open_to_another(
+    developer: TestClient, platform: TestClient
+) -> None:
+    for query in ("{ __schema { types { name } } }", "{ viewr { id } }"):
+        assert post(developer, query).text != post(platform, query).text
+        assert "Did you mean" not in post(platform, query).text
+        assert "data" not in post(platform, query).json()
+
+
+def test_a_browser_is_told_nothing_of_the_schema(session: TestClient, strict: Application) -> None:
+    mistyped = {"orderBy": {"field": "NAMEE", "direction": "ASC"}}
+    answer = post(session, strict.site.operations["cases/list"].text, variables=mistyped)
+    assert codes(answer) == {"BAD_REQUEST"}
+    assert "Did you mean" not in answer.text
+
+
 class TestGraphqlCop:
     """Each of graphql-cop's checks, as it makes them, with the rights of a token."""
 
@@ -215,10 +253,8 @@ class TestGraphqlCop:
     def test_field_suggestions(self, platform: TestClient) -> None:
         for query in ("query cop { __schema { directive } }", "{ viewr { id } }", "{ viewer { idd } }"):
             assert "Did you mean" not in post(platform, query).text
-        mistyped = {"orderBy": {"field": "NAMEE", "direction": "ASC"}}
-        answer = post(
-            platform, "query($o: CaseOrder) { cases(orderBy: $o) { totalCount } }", variables=mistyped
-        )
+        answer = post(platform, MISSPELT, variables=MISTYPED)
+        assert codes(answer) == {"BAD_REQUEST"}
         assert "Did you mean" not in answer.text
 
     def test_queries_by_get(self, platform: TestClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from schema import cost, documents, pagination
 from schema.permissions import CODES
-from schema.services import metering
+from schema.services import metering, trusted_documents
 from server import graphql
 from server.settings import Settings
 
@@ -33,6 +33,7 @@ SENTENCES = [
     f"1 to {pagination.MAX_PAGE} objects, {pagination.DEFAULT_PAGE} when left out",
     f"is {cost.CALL} points more; {cost.READING:,} where a text is read, {cost.HASHING:,} where",
     f"else {cost.LIST}, and {cost.LISTS['Case.revisions']} for",
+    f"on « Mon compte », at most {trusted_documents.MAX_DOCUMENTS};",
     f"refused unread is {metering.REFUSED} points",
     f"A token has {Settings.model_fields['api_points'].default:,} points",
     f"At most {graphql.MOST_SOCKETS} sockets of a client in one process, {graphql.MAX_OPERATIONS} operations",
@@ -53,4 +54,8 @@ def test_every_price_is_told_as_it_is(sentence: str) -> None:
 def test_every_code_of_an_error_is_told() -> None:
     told = set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE))
     in_results = {"NOT_FOUND", "CONFLICT"}  # members of a mutation's union, null for a query
-    assert told == set(CODES.values()) - in_results | set(graphql.STATUS) | {"TOO_MUCH", "INTERNAL"}
+    assert told == set(CODES.values()) - in_results | set(graphql.STATUS) | {
+        "TOO_MUCH",
+        "INTERNAL",
+        "PERSISTED_QUERY_NOT_FOUND",
+    }

@@ -61,6 +61,7 @@ def authentication(settings: Settings) -> Authentication:
         "seed --demo",
         "user add --email a@b.example --name Ada --role teacher",
         "token create --role teacher --name LMS --scope cases:read --scope sessions:read --days 7",
+        "token create --role teacher --name LMS --document a.graphql --document b.graphql",
         "audit verify",
         "rulings export --output rulings.jsonl",
         "schema",

@@ -6,6 +6,7 @@ import pytest
 
 from schema.models.accounts import Account, ApiToken
 from schema.policy import ROLE_SCOPES, Role, Scope
+from schema.services.trusted_documents import sha256
 from schema.types.base import global_id
 from server.migrations import ROOT
 from server.pages.paging import PAGE_SIZE
@@ -140,6 +141,39 @@ def test_a_token_is_revoked(teacher: Visitor) -> None:
     assert page.said("done") == ["The token is revoked."]
     assert "Revoked" in page.words
     assert "/account/tokens/revoke" not in [form.action for form in page.forms]
+
+
+def test_a_token_is_confined_to_documents_registered_below(teacher: Visitor) -> None:
+    page = Page(
+        teacher.ask("/account/tokens", {"name": "Moodle", "scopes": "PROFILE", "confined": "true"}).text
+    )
+    assert page.faults() == []
+    assert "Registered documents only" in page.words
+    text = "query Mine {\r\n  viewer { id }\r\n}\r\n"
+    page = teacher.follow(teacher.press(page, "/account/documents", text=text))
+    assert page.said("done") == ["The document is registered."]
+    assert "Mine" in page.words
+    assert sha256(text.replace("\r\n", "\n")) in page.words
+    assert page.faults() == []
+    page = teacher.follow(teacher.press(page, "/account/documents/remove"))
+    assert page.said("done") == ["The document is removed."]
+    assert "/account/documents/remove" not in [form.action for form in page.forms]
+
+
+def test_a_document_with_faults_comes_back_with_all_of_them(teacher: Visitor) -> None:
+    text = "{ viewer { idd } nothing }"
+    page = teacher.post("/account/documents", {"text": text})
+    assert page.values["text"] == text
+    assert "Cannot query field 'idd'" in page.error("text")
+    assert "Cannot query field 'nothing'" in page.words
+    assert page.faults() == []
+
+
+def test_only_ones_own_document_is_removed(meet: Meet, teacher: Visitor) -> None:
+    page = teacher.follow(teacher.ask("/account/documents", {"text": "query Mine { viewer { id } }"}))
+    mine = dict(page.form("/account/documents/remove").fields)["id"]
+    assert meet(Role.TEACHER).ask("/account/documents/remove", {"id": mine}).status_code == 404
+    assert "Mine" in teacher.get("/account").words
 
 
 def test_only_ones_own_token_is_revoked(meet: Meet, teacher: Visitor, school: School) -> None:
@@ -311,7 +345,7 @@ def test_the_audit_trail_is_narrowed_to_one_kind_of_action(meet: Meet, school: S
 
 def test_every_action_the_services_record_has_words_in_both_languages(meet: Meet) -> None:
     sources = (ROOT / "schema" / "services").glob("*.py")
-    kinds = "account|attempt|case|contest|disagreement|enrolment|ontology|rulings|session|token"
+    kinds = "account|attempt|case|contest|disagreement|document|enrolment|ontology|rulings|session|token"
     written = re.compile(rf'"((?:{kinds})\.[a-z_]+)"')
     recorded = {code for path in sources for code in written.findall(path.read_text(encoding="utf-8"))}
     options = re.compile(r'<option value="([^"]+)"[^>]*>([^<]+)</option>')

@@ -65,6 +65,8 @@ FORMS = [
     "/account/password",
     "/account/tokens",
     "/account/tokens/revoke",
+    "/account/documents",
+    "/account/documents/remove",
     "/accounts",
     "/accounts/update",
     "/accounts/reset-password",

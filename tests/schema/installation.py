@@ -1,0 +1,144 @@
+"""One installation with an object of every kind, whose owners are known; and everybody who may ask for it."""
+
+import io
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, SQLModel, col, select
+
+from schema.models.cases import Annotation, CaseRevision, Recording
+from schema.models.ontologies import ConceptChange, OntologyFault, OntologyVersion
+from schema.models.training import Enrolment
+from schema.models.work import Job
+from schema.policy import ROLE_SCOPES, Actor, Role
+from schema.services.editions import shipped_line
+from schema.services.tokens import Tokens
+from schema.services.trusted_documents import TrustedDocuments
+from schema.types.base import global_id, split_id
+from tests.schema.conftest import World, the_ontology
+from tests.schema.graphql.test_contests import Corrected
+from tests.schema.graphql.test_disagreements import noted
+from tests.schema.people import PASSWORDS
+from tests.schema.training import Hospital
+
+CREATE_CONCEPT = """mutation($input: CreateConceptInput!) { createConcept(input: $input) { __typename } }"""
+IMPORT = """mutation($input: ImportOntologyInput!) { importOntology(input: $input) {
+  ... on Ontology { id } } }"""
+CONCEPT: dict[str, Any] = {
+    "code": "LLAMA_SIGN",
+    "labelFr": "Signe du lama",
+    "labelEn": "Llama sign",
+    "category": "MORPHOLOGY",
+    "kind": "SIGN",
+    "parents": ["Tachycardie"],
+    "range": {"measure": "QRS", "above": 300},
+    "codes": [{"system": "snomed", "value": "1"}],
+}
+
+
+@dataclass
+class Installation:
+    """The world, who may ask, and an id of each kind that belongs to `owner` or to `participant`.
+
+    Parameters
+    ----------
+    people
+        By what permissions.toml calls them: the `owner` is a teacher, the `participant` a student of theirs;
+        of each role somebody else.
+    ids
+        By type; by field and argument where that needs an object in another state.
+    """
+
+    world: World
+    people: dict[str, Actor | None]
+    ids: dict[str, str]
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Take back whatever happens meanwhile."""
+        path = self.world.database.url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(":memory:")) as kept, closing(sqlite3.connect(path)) as stored:
+            stored.backup(kept)
+            yield
+            kept.backup(stored)
+        self.world.services.shelf.refresh(at_once=True)
+
+
+def installed(world: World, folder: Path) -> Iterator[Installation]:
+    """Build it."""
+    world.services.passwords = PASSWORDS
+    with world.database.write() as session:
+        shipped_line(session, world.clock, the_ontology())
+    world.services.shelf.refresh(at_once=True)
+    hospital = Hospital(world.database, world.clock, folder)
+    expert = hospital.actor(Role.EXPERT)
+    times = {"opens_at": world.clock(), "closes_at": world.clock() + timedelta(days=1)}
+    corrected = Corrected(world, hospital, **times)
+    owner, participant = hospital.teacher, corrected.student
+    contest = corrected.rule(corrected.contest())
+    draft = hospital.case("Brouillon", validated=False)
+    assert world.ask(CREATE_CONCEPT, expert, input=CONCEPT)["__typename"] == "OntologyVersion"
+    file = io.BytesIO(json.dumps({"version": 1, "concepts": {}}).encode())
+    imported = world.ask(IMPORT, expert, input={"name": "Vide", "file": file})["id"]
+    noted(world)
+    ids = {
+        "Ontology": imported,
+        "Account": global_id("Account", owner.account_id),
+        "Case": global_id("Case", draft.id or 0),
+        "Concept": global_id("Concept", CONCEPT["code"]),
+        "Session": global_id("Session", corrected.training.id or 0),
+        "Attempt": corrected.key,
+        "Answer": corrected.answer,
+        "Contest": contest["id"],
+        "updateSession.id": global_id("Session", hospital.training().id or 0),  # none has begun
+        "AuditEvent": global_id("AuditEvent", 1),
+        "MatcherDisagreement": global_id("MatcherDisagreement", 1),
+    }
+    with world.database.write() as session:
+        ids |= _made(session, world, owner, split_id(imported)[1])
+        ids |= _parts(session, draft.id or 0)
+    people: dict[str, Actor | None] = {"anonymous": None, "owner": owner, "participant": participant}
+    people |= {role.value: hospital.actor(role) for role in Role}
+    yield Installation(world, people, ids)
+    hospital.close()
+
+
+def _made(session: Session, world: World, owner: Actor, ontology_id: int) -> dict[str, str]:
+    clock, account_id = world.clock, owner.account_id
+    end = clock() + timedelta(days=1)
+    token = Tokens(session, clock, None).create(account_id, "Moodle", ROLE_SCOPES[Role.TEACHER], end).token
+    token.last_used_at = clock()
+    documents = TrustedDocuments(session, clock, None)
+    document = documents.register(account_id, "query A { viewer { id } }", ["A"], 52)
+    job = Job(kind="submit", payload={}, owner_id=account_id, run_after=clock(), created_at=clock())
+    job.error, job.finished_at = "fault", clock()
+    fault = OntologyFault(ontology_id=ontology_id, place="XYZ", code="no_label")
+    session.add_all([job, fault])
+    session.flush()
+    return {
+        "ApiToken": global_id("ApiToken", token.id or 0),
+        "TrustedDocument": global_id("TrustedDocument", document.id or 0),
+        "Job": global_id("Job", job.id or 0),
+        "OntologyFault": global_id("OntologyFault", fault.id or 0),
+    }
+
+
+def _parts(session: Session, case_id: int) -> dict[str, str]:
+    """Return what belongs to the draft, and to the ontology in use."""
+    kinds: dict[str, tuple[type[SQLModel], ColumnElement[bool]]] = {
+        "Annotation": (Annotation, col(Annotation.case_id) == case_id),
+        "CaseRevision": (CaseRevision, col(CaseRevision.case_id) == case_id),
+        "Recording": (Recording, col(Recording.case_id) == case_id),
+        "ConceptChange": (ConceptChange, col(ConceptChange.concept_id) == CONCEPT["code"]),
+        "OntologyVersion": (OntologyVersion, col(OntologyVersion.cause) == "edit"),
+        "Enrolment": (Enrolment, col(Enrolment.id) > 0),
+    }
+    found = {name: session.exec(select(model).where(which)).first() for name, (model, which) in kinds.items()}
+    return {name: global_id(name, getattr(row, "id", 0)) for name, row in found.items()}
