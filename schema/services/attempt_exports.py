@@ -133,17 +133,18 @@ class AttemptExports:
             self._blobs.put(data, MEDIA_TYPE)
         attempts = sum(part.attempts for part in parts)
         with self._database.write() as session:
+            job = jobs.held(session, claim)
             actor = bulk.asking(session, self._clock, claim, Scope.SESSIONS_READ)
             audit = Audit(session, self._clock, actor)
             audit.record("attempts.exported", "Job", claim.id, attempts=attempts)
-        self._keep(claim, parts, total)
+            jobs.checkpoint(session, self._clock, job, _document(parts, total), 1.0)
         return {"attempts": attempts, "size": sum(part.size for part in parts)}
 
     def _keep(self, claim: Claim, parts: Sequence[Part], total: int) -> None:
-        told = {"total": total, "parts": [asdict(part) for part in parts]}
         done = sum(part.attempts for part in parts) / max(1, total)
         with self._database.write() as session:
-            jobs.checkpoint(session, self._clock, claim, told, min(1.0, done))
+            job = jobs.held(session, claim)
+            jobs.checkpoint(session, self._clock, job, _document(parts, total), min(1.0, done))
 
     def _total(self, claim: Claim) -> int:
         with self._database.read() as session:
@@ -193,6 +194,10 @@ class AttemptExports:
             "score": attempt.score,
             "answers": [_answer(each, masker) for each in answers],
         }
+
+
+def _document(parts: Sequence[Part], total: int) -> dict[str, Any]:
+    return {"total": total, "parts": [asdict(part) for part in parts]}
 
 
 def _parts(checkpoint: dict[str, Any] | None) -> list[Part]:

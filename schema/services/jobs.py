@@ -137,19 +137,22 @@ class LostClaimError(Exception):
     """Another worker has taken the job over: what this one would do is the other's to do."""
 
 
-def checkpoint(
-    session: Session, clock: Clock, claim: Claim, document: dict[str, Any], fraction: float
-) -> None:
-    """Keep how far a job has come, in the transaction of what it did; call it last.
+def held(session: Session, claim: Claim) -> Job:
+    """Return the job of a claim, which nobody takes over until the transaction ends; ask for it first.
 
     Raises
     ------
     LostClaimError
-        When another worker holds the job by now; the caller's transaction must fail with it.
+        When another worker holds the job by now.
     """
     job = session.exec(select(Job).where(_held(claim)).with_for_update()).first()
     if job is None:
         raise LostClaimError
+    return job
+
+
+def checkpoint(session: Session, clock: Clock, job: Job, document: dict[str, Any], fraction: float) -> None:
+    """Keep how far a held job has come, in the transaction of what it did; call it last."""
     job.checkpoint, job.progress = document, fraction
     session.flush()
     _announce(session, clock, job)

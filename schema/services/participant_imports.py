@@ -83,6 +83,7 @@ class ParticipantImports:
     def _some(self, claim: Claim, participants: Sequence[Participant], tally: Tally) -> None:
         dry_run, total = claim.payload["dry_run"], len(participants)
         with self._database.write() as session:
+            job = jobs.held(session, claim)
             actor = bulk.asking(session, self._clock, claim, Scope.SESSIONS_WRITE)
             together = session.begin_nested()
             for participant in participants[tally.next : tally.next + TOGETHER]:
@@ -96,7 +97,7 @@ class ParticipantImports:
                 detail = {"enrolled": tally.enrolled, "present": tally.present, "faults": tally.fault_count}
                 audit = Audit(session, self._clock, actor)
                 audit.record("participants.imported", "Session", claim.payload["session_id"], **detail)
-            jobs.checkpoint(session, self._clock, claim, asdict(tally), tally.next / total)
+            jobs.checkpoint(session, self._clock, job, asdict(tally), tally.next / total)
 
     def _one(
         self, session: Session, actor: Actor, session_id: int, participant: Participant, tally: Tally

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 
 def import_files(page: Page, address: str, files: Sequence[Path]) -> None:
@@ -133,8 +133,8 @@ def add_webhook(page: Page, site: str) -> str:
 def import_participants(page: Page, session: str) -> str:
     """Import participants from a file and return where what came of it is told, live."""
     page.goto(f"{session}/import")
-    file = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"email\nnobody@example.org\n"}
-    page.set_input_files("input[name=file]", files=[file])  # type: ignore[list-item]
+    file = FilePayload(name="a.csv", mimeType="text/csv", buffer=b"email\nnobody@example.org\n")
+    page.set_input_files("input[name=file]", file)
     page.get_by_role("button", name="Importer").click()
     expect(page.locator("#job tbody tr")).to_have_count(1)
     return page.url

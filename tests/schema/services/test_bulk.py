@@ -483,7 +483,7 @@ def many(works: Works, count: int) -> TrainingSession:
 
 def test_memory_does_not_grow_with_what_is_exported(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt_exports, "TOGETHER", 50)
-    peaks = []
+    peaks: list[int] = []
     for count in (100, 100, 800):
         job = works.export(many(works, count), key=f"{count}{len(peaks)}")
         tracemalloc.start()

@@ -13,6 +13,7 @@ from tests.server.pages.conftest import Meet, School, Visitor
 from tests.server.pages.reading import Page
 from tests.server.pages.test_contests import contested
 from tests.server.pages.test_jobs import worked_off
+from tests.server.pages.test_webhooks import made
 
 SHARED = {
     "Normal",
@@ -54,8 +55,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
     ruling = {"revision": "1", "verdict": "FOUND", "explanation": "Relu."}
     teacher.ask(f"/contests/{contests[1]}/rule", ruling)
     teacher.ask("/account/tokens", {"name": "LMS", "scopes": "PROFILE"})
-    hook = teacher.post("/webhooks", {"url": "http://localhost:9/", "events": "GRADE_CHANGED"}, 200)
-    webhook = hook.form("/delete").action.removesuffix("/delete")
+    webhook = made(teacher)
     teacher.ask(f"{webhook}/test")
     jobs = [
         teacher.leads(f"/sessions/{session}/import", files={"file": ("a.csv", b"email\nx@example.org")}),

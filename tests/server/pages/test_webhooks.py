@@ -25,7 +25,8 @@ def made(visitor: Visitor, url: str = "http://localhost:9/hook") -> str:
     """Make a webhook and return its page's address."""
     page = visitor.post("/webhooks", {"url": url, "events": EVENTS}, 200)
     assert "whsec_" in page.words
-    return page.form("/delete").action.removesuffix("/delete")
+    [action] = [form.action for form in page.forms if form.action.endswith("/delete")]
+    return action.removesuffix("/delete")
 
 
 def carried(app: Application) -> None:
