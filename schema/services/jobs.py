@@ -122,12 +122,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What the handler of a standing job returns: it is put back instead of finished.
+    """What a handler returns whose job is put back instead of finished: a standing one, or for a while.
 
     Parameters
     ----------
     due
-        Asked, while nobody wakes the job, when it is due again.
+        Asked, while nobody can wake the job, when it is due again.
     """
 
     due: Callable[[Session], datetime]
@@ -237,7 +237,7 @@ class Jobs:
         self._change(claim, lambda session, job: self._finish(session, job, JobState.FAILED, error))
 
     def put_back(self, claim: Claim, again: Again) -> None:
-        """Have a standing job wait for its next time; nobody is told, since nobody follows it."""
+        """Have a job wait for its next time, as if no worker had died of it; nobody is told."""
 
         def change(session: Session, job: Job) -> None:
             job.state, job.attempts, job.lease_until = JobState.QUEUED.value, 0, None

@@ -18,8 +18,8 @@ from tests.server.pages.conftest import Meet, School, Visitor
 def worked_off(app: Application) -> None:
     """Do all imports and exports."""
     services = app.site.services
-    [lane] = [each for each in lanes_of(services) if {IMPORT_JOB, EXPORT_JOB} <= set(each)]
-    run_due(services.database, lane, services.clock, 100)
+    [lane] = [each for each in lanes_of(services) if {IMPORT_JOB, EXPORT_JOB} <= set(each.handlers)]
+    run_due(services.database, lane.handlers, services.clock, 100)
 
 
 def test_what_a_stranger_asks_for_is_not_there(meet: Meet, teacher: Visitor, school: School) -> None:

@@ -32,8 +32,8 @@ def made(visitor: Visitor, url: str = "http://localhost:9/hook") -> str:
 def carried(app: Application) -> None:
     """Have messages carried out."""
     services = app.site.services
-    lane = next(each for each in lanes_of(services) if DELIVER_JOB in each)
-    run_due(services.database, lane, services.clock, 100)
+    lane = next(each for each in lanes_of(services) if DELIVER_JOB in each.handlers)
+    run_due(services.database, lane.handlers, services.clock, 100)
 
 
 def test_another_webhook_is_like_what_does_not_exist(meet: Meet, teacher: Visitor) -> None:
