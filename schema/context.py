@@ -36,6 +36,8 @@ from schema.services.submission import Submissions
 
 T = TypeVar("T")
 
+LOOKUPS_AT_ONCE = 4
+"""Hosts looked up at the same time, each in a thread: a name server may take its time."""
 WAIT_AT_ONCE = 8
 """Requests that may wait for a language model at the same time, each in a thread: further ones queue."""
 
@@ -58,6 +60,7 @@ class Services:
     passwords: Passwords = field(default_factory=Passwords)
     outbound: Outbound = field(default_factory=Outbound)
     """Posts to the addresses of webhooks."""
+    lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE), repr=False)
     _waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
 
 from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,10 +27,23 @@ PRUNE_S = 3600.0
 """What is old is removed at the start and then every hour."""
 
 
-async def work(services: Services, handlers: Mapping[str, Handler]) -> None:
+class Lane(NamedTuple):
+    """Jobs that wait for one another, and no others for them.
+
+    Parameters
+    ----------
+    at_once
+        How many are done before the lane looks whether it is to stop.
+    """
+
+    handlers: Mapping[str, Handler]
+    at_once: int = BATCH
+
+
+async def work(services: Services, lane: Lane) -> None:
     """Work off due jobs for as long as the task lives; a database that is away for a while is no end."""
     while True:
-        if await to_thread.run_sync(_batch, services, handlers):
+        if await to_thread.run_sync(_batch, services, lane):
             await services.doorbell.ring()
         else:
             await services.doorbell.wait(POLL_S)
@@ -57,7 +71,7 @@ async def working(services: Services) -> AsyncIterator[None]:
                 await task
 
 
-def lanes_of(services: Services) -> Sequence[Mapping[str, Handler]]:
+def lanes_of(services: Services) -> Sequence[Lane]:
     """Return what does each kind of job, in lanes that do not wait for one another.
 
     A deadline never waits for an export or an address that does not answer, nor one such address for another.
@@ -68,13 +82,13 @@ def lanes_of(services: Services) -> Sequence[Mapping[str, Handler]]:
     }
     couriers: dict[str, Handler] = {DELIVER_JOB: services.courier.deliver}
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
-    return [prompt, bulky, *[couriers] * COURIERS]
+    return [Lane(prompt), Lane(bulky, at_once=1), *[Lane(couriers)] * COURIERS]
 
 
-def _batch(services: Services, handlers: Mapping[str, Handler]) -> int:
+def _batch(services: Services, lane: Lane) -> int:
     services.shelf.refresh()
     try:
-        return run_due(services.database, handlers, services.clock, BATCH)
+        return run_due(services.database, lane.handlers, services.clock, lane.at_once)
     except SQLAlchemyError as error:
         log_fault(error, "none", "looking for due jobs")
         return 0

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 import strawberry
+from anyio import to_thread
 
 from schema.context import Info
 from schema.models.webhooks import WebhookEvent
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
+from schema.services.outbound import CheckedUrl
 from schema.services.signing import secret_of
 from schema.services.webhooks import NewSecret, Webhooks
 from schema.types.base import local_key
@@ -106,7 +108,7 @@ class WebhookMutations:
     async def create_webhook(self, info: Info, input: CreateWebhookInput) -> CreateWebhookResult:  # noqa: A002
         """Make it."""
         context, viewer, services = info.context, info.context.viewer, info.context.services
-        url = await context.call(lambda: services.outbound.check(input.url))
+        url = await _checked(info, input.url)
         made = await context.write(
             lambda session: Webhooks(session, viewer, services.clock).create(url, input.events)
         )
@@ -116,8 +118,7 @@ class WebhookMutations:
     async def update_webhook(self, info: Info, input: UpdateWebhookInput) -> UpdateWebhookResult:  # noqa: A002
         """Change it."""
         key, viewer, services = local_key(input.id, "Webhook"), info.context.viewer, info.context.services
-        given = input.url
-        url = None if given is None else await info.context.call(lambda: services.outbound.check(given))
+        url = None if input.url is None else await _checked(info, input.url)
         row = await info.context.write(
             lambda session: Webhooks(session, viewer, services.clock).update(
                 key, input.revision, url=url, events=input.events, active=input.active
@@ -164,6 +165,11 @@ class WebhookMutations:
         key, viewer, clock = local_key(input.id, "Webhook"), info.context.viewer, info.context.services.clock
         row = await info.context.write(lambda session: Webhooks(session, viewer, clock).redeliver_dead(key))
         return Webhook.of(row)
+
+
+async def _checked(info: Info, url: str) -> CheckedUrl:
+    services = info.context.services
+    return await to_thread.run_sync(services.outbound.check, url, limiter=services.lookups)
 
 
 def _shown(info: Info, made: NewSecret) -> WebhookSecret:

@@ -29,13 +29,15 @@ from schema.services.audit import Audit
 from schema.services.blobs import BlobStore, key_of
 from schema.services.clock import Clock
 from schema.services.contests import with_rulings
-from schema.services.jobs import Claim
+from schema.services.jobs import Again, Claim
 from schema.services.passwords import Passwords
 from schema.services.sessions import Sessions
 from schema.services.shelf import Shelf
 
 TOGETHER = 500
 """Attempts of one part."""
+PARTS_A_TURN = 10
+"""Parts written before others' jobs have their turn, and a process that is to stop may."""
 KEPT = timedelta(days=7)
 """How long an export is there, from when it was asked for; docs/operating.md says so too."""
 MEDIA_TYPE = "application/jsonl"
@@ -119,31 +121,38 @@ class AttemptExports:
         self._passwords = passwords
         self._shelf = shelf
 
-    def work(self, claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any]:
+    def work(self, claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any] | Again:
         """Do the job, or what another worker has left of it."""
         masker = Masker.of(self._shelf.current.ontology)
         parts = _parts(claim.checkpoint)
         if parts and not self._blobs.exists(parts[-1].key):
             parts.pop()  # its worker was killed before it had stored what it had written down
         total = claim.checkpoint["total"] if claim.checkpoint is not None else self._total(claim)
-        while made := self._next(claim, parts[-1].last if parts else 0, masker):
+        for _ in range(PARTS_A_TURN):
+            made = self._next(claim, parts[-1].last if parts else 0, masker)
+            if made is None:
+                return self._finished(claim, parts, total)
             part, data = made
             parts.append(part)
             self._keep(claim, parts, total)
             self._blobs.put(data, MEDIA_TYPE)
+        return Again(lambda _session: self._clock())
+
+    def _finished(self, claim: Claim, parts: Sequence[Part], total: int) -> dict[str, Any]:
         attempts = sum(part.attempts for part in parts)
         with self._database.write() as session:
+            job = jobs.held(session, claim)
             actor = bulk.asking(session, self._clock, claim, Scope.SESSIONS_READ)
             audit = Audit(session, self._clock, actor)
             audit.record("attempts.exported", "Job", claim.id, attempts=attempts)
-        self._keep(claim, parts, total)
+            jobs.checkpoint(session, self._clock, job, _document(parts, total), 1.0)
         return {"attempts": attempts, "size": sum(part.size for part in parts)}
 
     def _keep(self, claim: Claim, parts: Sequence[Part], total: int) -> None:
-        told = {"total": total, "parts": [asdict(part) for part in parts]}
         done = sum(part.attempts for part in parts) / max(1, total)
         with self._database.write() as session:
-            jobs.checkpoint(session, self._clock, claim, told, min(1.0, done))
+            job = jobs.held(session, claim)
+            jobs.checkpoint(session, self._clock, job, _document(parts, total), min(1.0, done))
 
     def _total(self, claim: Claim) -> int:
         with self._database.read() as session:
@@ -193,6 +202,10 @@ class AttemptExports:
             "score": attempt.score,
             "answers": [_answer(each, masker) for each in answers],
         }
+
+
+def _document(parts: Sequence[Part], total: int) -> dict[str, Any]:
+    return {"total": total, "parts": [asdict(part) for part in parts]}
 
 
 def _parts(checkpoint: dict[str, Any] | None) -> list[Part]:

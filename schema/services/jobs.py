@@ -122,12 +122,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What the handler of a standing job returns: it is put back instead of finished.
+    """What a handler returns whose job is put back instead of finished: a standing one, or for a while.
 
     Parameters
     ----------
     due
-        Asked, while nobody wakes the job, when it is due again.
+        Asked, while nobody can wake the job, when it is due again.
     """
 
     due: Callable[[Session], datetime]
@@ -137,19 +137,22 @@ class LostClaimError(Exception):
     """Another worker has taken the job over: what this one would do is the other's to do."""
 
 
-def checkpoint(
-    session: Session, clock: Clock, claim: Claim, document: dict[str, Any], fraction: float
-) -> None:
-    """Keep how far a job has come, in the transaction of what it did; call it last.
+def held(session: Session, claim: Claim) -> Job:
+    """Return the job of a claim, which nobody takes over until the transaction ends; ask for it first.
 
     Raises
     ------
     LostClaimError
-        When another worker holds the job by now; the caller's transaction must fail with it.
+        When another worker holds the job by now.
     """
     job = session.exec(select(Job).where(_held(claim)).with_for_update()).first()
     if job is None:
         raise LostClaimError
+    return job
+
+
+def checkpoint(session: Session, clock: Clock, job: Job, document: dict[str, Any], fraction: float) -> None:
+    """Keep how far a held job has come, in the transaction of what it did; call it last."""
     job.checkpoint, job.progress = document, fraction
     session.flush()
     _announce(session, clock, job)
@@ -234,7 +237,7 @@ class Jobs:
         self._change(claim, lambda session, job: self._finish(session, job, JobState.FAILED, error))
 
     def put_back(self, claim: Claim, again: Again) -> None:
-        """Have a standing job wait for its next time; nobody is told, since nobody follows it."""
+        """Have a job wait for its next time, as if no worker had died of it; nobody is told."""
 
         def change(session: Session, job: Job) -> None:
             job.state, job.attempts, job.lease_until = JobState.QUEUED.value, 0, None

@@ -18,12 +18,14 @@ from schema.services.accounts import normal_email
 from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.enrolments import Enrolments
-from schema.services.jobs import Claim
+from schema.services.jobs import Again, Claim
 from schema.services.participant_files import LineFault, Participant, ParticipantFile
 from schema.services.sessions import Sessions
 
 TOGETHER = 100
 """Lines of one transaction: others never wait for long."""
+CHUNKS_A_TURN = 10
+"""Transactions before others' jobs have their turn, and a process that is to stop may."""
 SHOWN_FAULTS = 100
 
 
@@ -67,15 +69,18 @@ class ParticipantImports:
         self._database = database
         self._clock = clock
 
-    def work(self, claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any]:
+    def work(self, claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any] | Again:
         """Do the job, or what another worker has left of it."""
         file = ParticipantFile.of(claim.payload)
         tally = Tally(**claim.checkpoint) if claim.checkpoint is not None else Tally()
         if claim.checkpoint is None:
             for fault in file.faults:
                 tally.add(fault)
-        while tally.next < len(file.participants):
-            self._some(claim, file.participants, tally)
+        for _ in range(CHUNKS_A_TURN):
+            if tally.next < len(file.participants):
+                self._some(claim, file.participants, tally)
+        if tally.next < len(file.participants):
+            return Again(lambda _session: self._clock())
         result = {key: value for key, value in asdict(tally).items() if key != "next"}
         lines = len(file.participants) + len(file.faults)
         return {**result, "lines": lines, "dry_run": claim.payload["dry_run"]}
@@ -83,6 +88,7 @@ class ParticipantImports:
     def _some(self, claim: Claim, participants: Sequence[Participant], tally: Tally) -> None:
         dry_run, total = claim.payload["dry_run"], len(participants)
         with self._database.write() as session:
+            job = jobs.held(session, claim)
             actor = bulk.asking(session, self._clock, claim, Scope.SESSIONS_WRITE)
             together = session.begin_nested()
             for participant in participants[tally.next : tally.next + TOGETHER]:
@@ -96,7 +102,7 @@ class ParticipantImports:
                 detail = {"enrolled": tally.enrolled, "present": tally.present, "faults": tally.fault_count}
                 audit = Audit(session, self._clock, actor)
                 audit.record("participants.imported", "Session", claim.payload["session_id"], **detail)
-            jobs.checkpoint(session, self._clock, claim, asdict(tally), tally.next / total)
+            jobs.checkpoint(session, self._clock, job, asdict(tally), tally.next / total)
 
     def _one(
         self, session: Session, actor: Actor, session_id: int, participant: Participant, tally: Tally

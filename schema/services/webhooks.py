@@ -202,7 +202,8 @@ class Webhooks:
 
     def delete(self, webhook_id: int) -> None:
         """Forget an address with all that it was or was to be told."""
-        webhook = self._to_change(webhook_id)
+        locked = select(Webhook).where(Webhook.id == webhook_id).with_for_update()
+        webhook = self._mine(self._session.exec(locked).first())
         mine = col(WebhookDelivery.webhook_id) == webhook.id
         self._session.exec(delete(WebhookDelivery).where(mine))
         self._session.exec(delete(Job).where(col(Job.unique_key) == _job_key(webhook.id)))
@@ -292,6 +293,7 @@ def _told(session: Session, event: WebhookEvent, holder_id: int | None) -> list[
         .join(Account, col(Account.id) == Webhook.account_id)
         .where(col(Webhook.state) == WebhookState.ACTIVE.value, concerned)
         .order_by(col(Webhook.id))
+        .with_for_update(read=True, key_share=True, of=Webhook)  # nobody deletes one meanwhile
     )
     return [webhook for webhook, owner in session.exec(rows) if _hears(webhook, owner, event)]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 
 def import_files(page: Page, address: str, files: Sequence[Path]) -> None:
@@ -113,3 +113,36 @@ def rule(page: Page, verdict: str, explanation: str) -> None:
     page.get_by_role("button", name="Enregistrer la décision").click()
     page.wait_for_url(re.compile("/contests$"))
     expect(page.get_by_text("La décision est enregistrée.")).to_be_visible()
+
+
+def add_webhook(page: Page, site: str) -> str:
+    """Have an address told of everything, send it a test event and return the webhook's address."""
+    page.goto(f"{site}/webhooks")
+    page.get_by_label("Adresse").fill(f"{site}/nothing-here".replace("127.0.0.1", "localhost"))
+    page.get_by_label("Tentative rendue").check()
+    page.get_by_label("Note modifiée ou contestée").check()
+    page.get_by_role("button", name="Ajouter").click()
+    expect(page.locator(".secret")).to_contain_text("whsec_")
+    page.goto(f"{site}/webhooks")
+    page.locator("tbody a").first.click()
+    page.get_by_role("button", name="Envoyer un événement d’essai").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    return page.url
+
+
+def import_participants(page: Page, session: str) -> str:
+    """Import participants from a file and return where what came of it is told, live."""
+    page.goto(f"{session}/import")
+    file = FilePayload(name="a.csv", mimeType="text/csv", buffer=b"email\nnobody@example.org\n")
+    page.set_input_files("input[name=file]", file)
+    page.get_by_role("button", name="Importer").click()
+    expect(page.locator("#job tbody tr")).to_have_count(1)
+    return page.url
+
+
+def export_attempts(page: Page, session: str) -> str:
+    """Export a session's attempts and return where the file is to be had, live."""
+    page.goto(session)
+    page.get_by_role("button", name="Exporter les tentatives").click()
+    expect(page.get_by_role("link", name="Télécharger")).to_be_visible()
+    return page.url

@@ -79,6 +79,8 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
     teacher.goto(following)
     teacher.locator("#activity a[href*='/review/']").first.click()
     review = teacher.url
+    webhook = steps.add_webhook(teacher, site.address)
+    jobs = [steps.import_participants(teacher, following), steps.export_attempts(teacher, following)]
     teacher.goto(f"{site.address}/cases?search=tour")
     teacher.locator(".card-title a").first.click()
     case = teacher.url
@@ -104,6 +106,11 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             *contests[:2],
             f"{base}/account",
             f"{base}/accounts",
+            f"{base}/webhooks",
+            webhook,
+            f"{following}/import",
+            f"{base}/jobs",
+            *jobs,
         ],
         "student": [f"{base}/", f"{base}/learn", quiz, result, f"{base}/account"],
         "admin": [

@@ -122,3 +122,11 @@ def test_an_object_keeps_its_media_type(s3_url: str) -> None:
 
 def test_a_bucket_that_is_not_there_is_not_healthy(s3_url: str) -> None:
     assert not S3BlobStore("nowhere", endpoint_url=s3_url, **ACCESS).healthy()
+
+
+def test_a_deleted_blob_is_missing_and_deleting_again_does_nothing(store: BlobStore) -> None:
+    key = store.put(b"an export", "application/jsonl")
+    for _ in range(2):
+        store.delete(key)
+    store.delete("../../etc/passwd")
+    assert not store.exists(key)

@@ -483,7 +483,7 @@ def many(works: Works, count: int) -> TrainingSession:
 
 def test_memory_does_not_grow_with_what_is_exported(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt_exports, "TOGETHER", 50)
-    peaks = []
+    peaks: list[int] = []
     for count in (100, 100, 800):
         job = works.export(many(works, count), key=f"{count}{len(peaks)}")
         tracemalloc.start()
@@ -492,3 +492,20 @@ def test_memory_does_not_grow_with_what_is_exported(works: Works, monkeypatch: p
         tracemalloc.stop()
         assert (works.now(job).result or {})["attempts"] == count
     assert peaks[2] < 1.5 * peaks[1], peaks
+
+
+@pytest.mark.usefixtures("two_at_a_time")
+def test_long_work_gives_others_their_turn(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt_exports, "PARTS_A_TURN", 1)
+    monkeypatch.setattr(participant_imports, "CHUNKS_A_TURN", 1)
+    training, other = works.hospital.training(), works.hospital.actor(Role.TEACHER)
+    for _ in range(3):
+        works.submitted(training)
+    long_ones = [works.export(training), works.import_(training, PARTICIPANTS, actor=works.system)]
+    short = works.export(actor=other)
+    handlers: Any = {bulk.IMPORT_JOB: works.imports.work, bulk.EXPORT_JOB: works.exports.work}
+    works.clock.pass_(seconds=1)
+    run_due(works.database, handlers, works.clock, 3)
+    assert [works.now(job).state for job in (*long_ones, short)] == ["queued", "queued", "succeeded"]
+    done = [works.done(job).result or {} for job in long_ones]
+    assert (done[0]["attempts"], done[1]["enrolled"]) == (3, 5)

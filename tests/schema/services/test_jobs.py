@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select
 
 from schema.database import Database
+from schema.errors import NotFoundError
 from schema.models.work import Job
 from schema.services import events, jobs
 from schema.services.jobs import Claim, Jobs, enqueue, run_due
@@ -232,3 +233,70 @@ def test_whoever_follows_a_job_hears_of_its_progress_and_its_end(
     with database.read() as session:
         heard = [(e.kind, e.payload) for e in events.after(session, f"job:{job}", 0)]
     assert heard == [("running", {"progress": 0.5}), ("succeeded", {"progress": 1.0})]
+
+
+# Standing jobs and checkpoints
+
+
+def woken(database: Database, clock: StoppedClock) -> int:
+    """Wake the standing job and return its id."""
+    with database.write() as session:
+        jobs.wake(session, clock, "submit_attempt", {"attempt": 7}, "standing")
+    with database.read() as session:
+        return session.exec(select(Job).where(Job.unique_key == "standing")).one().id or 0
+
+
+def test_a_standing_job_is_made_once_and_put_back_until_it_is_due(
+    database: Database, clock: StoppedClock
+) -> None:
+    job, later = woken(database, clock), clock() + timedelta(hours=1)
+    assert woken(database, clock) == job
+    handlers: Any = {"submit_attempt": lambda _claim, _progress: jobs.Again(lambda _session: later)}
+    assert run_due(database, handlers, clock, 10) == 1
+    assert (row(database, job).state, row(database, job).run_after) == ("queued", later)
+    woken(database, clock)
+    assert run_due(database, handlers, clock, 10) == 1
+
+
+def test_a_standing_job_that_was_given_up_is_revived(database: Database, clock: StoppedClock) -> None:
+    job = woken(database, clock)
+    claim = held(Jobs(database, clock, "w").claim(KINDS))
+    Jobs(database, clock, "w").give_up(claim, "broken")
+    assert row(database, job).state == "failed"
+    woken(database, clock)
+    assert held(Jobs(database, clock, "w").claim(KINDS)).id == job
+
+
+def test_waking_a_job_under_way_leaves_it_to_its_worker(database: Database, clock: StoppedClock) -> None:
+    woken(database, clock)
+    worker = Jobs(database, clock, "w")
+    claim = held(worker.claim(KINDS))
+    woken(database, clock)
+    assert worker.claim(KINDS) is None
+    assert worker.heartbeat(claim)
+
+
+def test_a_checkpoint_is_what_the_next_worker_begins_with(
+    database: Database, clock: StoppedClock, put: Callable[..., int]
+) -> None:
+    job = put()
+    claim = held(Jobs(database, clock, "w").claim(KINDS))
+    with database.write() as session:
+        jobs.checkpoint(session, clock, jobs.held(session, claim), {"next": 3}, 0.5)
+    clock.pass_(seconds=jobs.LEASE.total_seconds())
+    assert held(Jobs(database, clock, "v").claim(KINDS)).checkpoint == {"next": 3}
+    assert row(database, job).progress == 0.5
+    with database.write() as session, pytest.raises(jobs.LostClaimError):
+        jobs.held(session, claim)
+
+
+def test_a_refusal_is_not_tried_again_and_what_was_sent_is_forgotten(
+    database: Database, clock: StoppedClock, put: Callable[..., int]
+) -> None:
+    def refused(_claim: Claim, _progress: Callable[[float], None]) -> None:
+        raise NotFoundError
+
+    job = put()
+    run_due(database, {"submit_attempt": refused}, clock, 10)
+    assert (row(database, job).state, row(database, job).error) == ("failed", "NotFoundError")
+    assert row(database, job).payload == {}

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -567,3 +568,14 @@ def test_messages_are_kept_for_thirty_days(post: Post) -> None:
     while prune(post.database, post.clock):
         pass
     assert len(post.deliveries()) == 1
+
+
+def test_a_webhook_deleted_while_something_happens_spoils_nothing(post: Post) -> None:
+    webhook = post.webhook()
+    meanwhile = threading.Thread(target=post.happen)
+    with post.database.write() as session:
+        Webhooks(session, post.hospital.teacher, post.clock).delete(webhook.id or 0)
+        meanwhile.start()
+        meanwhile.join(0.5)  # it waits for this transaction, or has seen that there is nobody to tell
+    meanwhile.join()
+    assert post.deliveries() == []

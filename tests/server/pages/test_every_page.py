@@ -12,6 +12,8 @@ from server.i18n import LOCALE_FOLDER
 from tests.server.pages.conftest import Meet, School, Visitor
 from tests.server.pages.reading import Page
 from tests.server.pages.test_contests import contested
+from tests.server.pages.test_jobs import worked_off
+from tests.server.pages.test_webhooks import made
 
 SHARED = {
     "Normal",
@@ -53,6 +55,14 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
     ruling = {"revision": "1", "verdict": "FOUND", "explanation": "Relu."}
     teacher.ask(f"/contests/{contests[1]}/rule", ruling)
     teacher.ask("/account/tokens", {"name": "LMS", "scopes": "PROFILE"})
+    webhook = made(teacher)
+    teacher.ask(f"{webhook}/test")
+    jobs = [
+        teacher.leads(f"/sessions/{session}/import", files={"file": ("a.csv", b"email\nx@example.org")}),
+        teacher.leads("/exports"),
+    ]
+    worked_off(teacher.app)
+    jobs.append(teacher.leads("/exports", {"sessionId": session}))
     steps = [f"/builder/{each}/{step}" for each in (draft, empty) for step in STEPS]
     return {
         None: ["/sign-in", "/nothing-here"],
@@ -74,6 +84,12 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/contests",
             *(f"/contests/{each}" for each in contests),
             "/account",
+            "/webhooks",
+            webhook,
+            f"{webhook}?state=DEAD",
+            "/jobs",
+            *jobs,
+            f"/sessions/{session}/import",
             "/accounts",
             "/audit",
             "/matcher",

@@ -37,6 +37,12 @@ PAGES = [
     "/ontologies",
     "/ontologies/T250b2xvZ3k6MQ==",
     "/matcher",
+    "/webhooks",
+    "/webhooks/V2ViaG9vazox",
+    "/jobs",
+    "/jobs/Sm9iOjE=",
+    "/exports/Sm9iOjE=",
+    "/sessions/U2Vzc2lvbjox/import",
 ]
 FORMS = [
     "/builder/new",
@@ -78,9 +84,18 @@ FORMS = [
     "/ontologies/T250b2xvZ3k6MQ==/activate",
     "/ontologies/T250b2xvZ3k6MQ==/faults",
     "/matcher",
+    "/webhooks",
+    "/webhooks/V2ViaG9vazox/update",
+    "/webhooks/V2ViaG9vazox/state",
+    "/webhooks/V2ViaG9vazox/rotate",
+    "/webhooks/V2ViaG9vazox/test",
+    "/webhooks/V2ViaG9vazox/redeliver",
+    "/webhooks/V2ViaG9vazox/redeliver-dead",
+    "/webhooks/V2ViaG9vazox/delete",
+    "/exports",
 ]
 EXPERTS = ["/concepts/new", "/concepts/Q29uY2VwdDpMQkJC/edit", "/ontologies"]
-AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests"]
+AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests", "/webhooks"]
 CLOSED = [
     (Role.TEACHER, ["/audit", *EXPERTS]),
     (Role.EXPERT, ["/accounts", "/audit"]),
@@ -121,6 +136,8 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "answerId": "x",
         "conceptId": "x",
         "verdict": "FOUND",
+        "url": "https://hooks.example.org/",
+        "events": "ATTEMPT_SUBMITTED",
     }
     for path in FORMS:
         verdict = {"verdict": "RULES"} if path == "/matcher" else {}
@@ -161,6 +178,7 @@ def test_what_is_another_teachers_is_like_what_does_not_exist(meet: Meet, school
         f"/cases/{draft}",
         f"/sessions/{session}",
         f"/builder/done/{session}",
+        f"/sessions/{session}/import",
         f"/review/{attempt}",
         f"/attempts/{attempt}/1",
         f"/attempts/{attempt}/result",
@@ -191,6 +209,7 @@ def test_what_is_another_teachers_cannot_be_changed(meet: Meet, school: School) 
         f"/sessions/{session}/enrol": {"email": learner.email},
         f"/sessions/{session}/extra-time": {"enrolmentId": enrolment, "extraMinutes": "5"},
         f"/sessions/{session}/remove": {"enrolmentId": enrolment},
+        "/exports": {"sessionId": session},
     }
     for path, form in changes.items():
         assert colleague.ask(path, form).status_code == 404, path

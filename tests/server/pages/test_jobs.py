@@ -1,0 +1,114 @@
+"""Participants imported and attempts exported from pages, with and without a script."""
+
+import json
+import time
+
+import pytest
+
+from schema.policy import Role, Scope
+from schema.services.bulk import EXPORT_JOB, IMPORT_JOB
+from schema.services.jobs import run_due
+from schema.services.tokens import Tokens
+from server.app import Application
+from server.pages.live import DONE
+from server.worker import lanes_of
+from tests.server.pages.conftest import Meet, School, Visitor
+
+
+def worked_off(app: Application) -> None:
+    """Do all imports and exports."""
+    services = app.site.services
+    [lane] = [each for each in lanes_of(services) if {IMPORT_JOB, EXPORT_JOB} <= set(each.handlers)]
+    run_due(services.database, lane.handlers, services.clock, 100)
+
+
+def test_what_a_stranger_asks_for_is_not_there(meet: Meet, teacher: Visitor, school: School) -> None:
+    job = teacher.leads("/exports", {"sessionId": school.session()})
+    worked_off(teacher.app)
+    for path in (job, job.replace("/jobs/", "/exports/")):
+        assert meet().browser.get(path).status_code == 303
+        for role in (Role.TEACHER, Role.EXPERT):
+            colleague = meet(role)
+            foreign, missing = colleague.get(path, 404), colleague.get(f"{path[:-4]}xxxx", 404)
+            assert foreign.headings == missing.headings
+    assert meet(Role.ADMIN).browser.get(job.replace("/jobs/", "/exports/")).status_code == 404
+    assert meet(Role.STUDENT).browser.get(job.replace("/jobs/", "/exports/")).status_code == 403
+
+
+def test_an_import_is_tried_first_then_done(teacher: Visitor, meet: Meet, school: School) -> None:
+    session, student = school.session(), meet(Role.STUDENT)
+    file = {"file": ("classe.csv", f"email\n{student.email}\nnobody@example.org\n".encode())}
+    form = teacher.get(f"/sessions/{session}/import").form(f"/sessions/{session}/import")
+    assert {"file", "dryRun", "csrf_token"} <= form.names
+    for options, enrolled in (({"dryRun": "true"}, False), ({}, True)):
+        job = teacher.leads(form.action, options, files=file)
+        assert "Reload this page" in teacher.get(job).html
+        worked_off(teacher.app)
+        done = teacher.get(job)
+        assert ("A trial" in done.words) is not enrolled
+        assert "No student has an account with this address." in done.words
+        assert "hx-sse:connect" not in done.html
+        assert (student.name in teacher.get(f"/sessions/{session}").words) is enrolled
+
+
+def test_a_file_that_cannot_be_read_comes_back_with_the_form(teacher: Visitor, school: School) -> None:
+    path = f"/sessions/{school.session()}/import"
+    page = teacher.post(path, files={"file": ("a.csv", b"name\nAnne\n")})
+    assert "The first line names the columns" in page.words
+    assert "Choose a file." in teacher.post(path, {"dryRun": "true"}, files={"file": ("", b"")}).words
+    huge = {"file": ("a.csv", b"x" * 2_000_000)}
+    assert teacher.ask(path, files=huge).status_code == 413
+
+
+def test_an_export_is_downloaded_line_by_line(teacher: Visitor, meet: Meet, school: School) -> None:
+    session, student = school.session(), meet(Role.STUDENT)
+    attempt = school.handed_in(session, student)
+    job = teacher.leads("/exports", {"sessionId": session})
+    worked_off(teacher.app)
+    [where] = [link for link in teacher.get(job).links if link.startswith("/exports/")]
+    answer = teacher.browser.get(where)
+    assert answer.headers["content-disposition"] == 'attachment; filename="attempts.jsonl"'
+    assert answer.headers["cache-control"] == "no-store"
+    [line] = [json.loads(each) for each in answer.text.splitlines()]
+    assert line["attemptId"] == attempt
+    assert student.name not in answer.text
+    assert job in teacher.get("/jobs").links
+
+
+@pytest.mark.parametrize("scope, status", [(Scope.SESSIONS_READ, 200), (Scope.CASES_READ, 403)])
+def test_a_token_downloads_what_its_account_asked_for(
+    teacher: Visitor, meet: Meet, school: School, scope: Scope, status: int
+) -> None:
+    job = teacher.leads("/exports", {"sessionId": school.session()})
+    worked_off(teacher.app)
+    services = teacher.app.site.services
+    with services.database.write() as session:
+        tokens = Tokens(session, services.clock, teacher.actor)
+        token = tokens.create(teacher.actor.account_id, "LMS", frozenset({scope})).secret
+    where = job.replace("/jobs/", "/exports/")
+    stranger = meet().browser
+    answer = stranger.get(where, headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == status
+
+
+def test_a_job_is_followed_to_its_end_and_no_further(
+    teacher: Visitor, meet: Meet, school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.pages.live.LIFETIME_S", 60.0)
+    job = teacher.leads("/exports", {"sessionId": school.session()})
+    worked_off(teacher.app)
+    started = time.monotonic()
+    said = teacher.browser.get(f"{job}/live").text
+    assert said.endswith(DONE)
+    assert "/exports/" in said
+    assert time.monotonic() - started < 30
+    assert "refused" in meet(Role.TEACHER).browser.get(f"{job}/live").text
+
+
+def test_too_many_exports_at_once_are_refused_in_words(meet: Meet) -> None:
+    teacher = meet(Role.TEACHER)
+    for _ in range(5):
+        assert teacher.leads("/exports").startswith("/jobs/")
+    assert teacher.leads("/exports") == "/jobs"
+    assert "At most 5 at a time." in teacher.get("/jobs").words
+    worked_off(teacher.app)
