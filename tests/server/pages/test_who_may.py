@@ -37,6 +37,10 @@ PAGES = [
     "/ontologies",
     "/ontologies/T250b2xvZ3k6MQ==",
     "/matcher",
+    "/api",
+    "/api/changes",
+    "/api/types/Case",
+    "/api/types/Nothing",
 ]
 FORMS = [
     "/builder/new",
