@@ -44,6 +44,7 @@ from server.memory import keep_small, made_for_good
 from server.middleware import Envelope, ForgeryDoor, VisitorLookup
 from server.operations import Operations
 from server.pages import learn
+from server.reference import Reference
 from server.rendering import Renderer
 from server.settings import Settings, load_settings
 from server.signing import Signer
@@ -100,14 +101,15 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
         max_body_size=MAX_BODY,
     )
     app.router.redirect_slashes = False  # it would send visitors to whatever host the request names
-    services = wire_services(settings, signer)
+    services, operations = wire_services(settings, signer), Operations(schema, templates)
     app.site = app.state.site = Site(
         settings=settings,
         services=services,
         authentication=Authentication(services.database, services.clock, services.passwords),
-        operations=Operations(schema, templates),
+        operations=operations,
         renderer=Renderer(settings, signer, templates, STATIC, app.url_path_for),
         signer=signer,
+        reference=Reference(operations.graphql),
     )
     return app
 

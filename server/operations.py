@@ -105,17 +105,17 @@ class Operations:
 
     def __init__(self, schema: Schema, folder: Path) -> None:
         self._schema = schema
-        self._graphql: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
+        self.graphql: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
         problems: list[str] = []
         documents = dict(_parsed(folder, problems))
         problems += [fault for name, document in documents.items() for fault in _misplaced(name, document)]
         whole = DocumentNode(
             definitions=tuple(node for doc in documents.values() for node in doc.definitions)
         )
-        problems += [_described(error) for error in validate(self._graphql, whole, RULES, max_errors=1000)]
+        problems += [_described(error) for error in validate(self.graphql, whole, RULES, max_errors=1000)]
         if problems:
             raise OperationsError(list(dict.fromkeys(problems)))
-        self._operations = self._built(_with_typenames(self._graphql, whole))
+        self._operations = self._built(_with_typenames(self.graphql, whole))
         problems += [fault for each in self._operations.values() for fault in _dear(each)]
         if problems:
             raise OperationsError(problems)
@@ -160,7 +160,7 @@ class Operations:
             node.name.value: node for node in whole.definitions if isinstance(node, FragmentDefinitionNode)
         }
         return {
-            _path_of(node): Operation(_path_of(node), _text(node, fragments), node, self._graphql)
+            _path_of(node): Operation(_path_of(node), _text(node, fragments), node, self.graphql)
             for node in whole.definitions
             if isinstance(node, OperationDefinitionNode)
         }

@@ -15,6 +15,7 @@ from server.stopping import Stopping
 
 if TYPE_CHECKING:
     from server.operations import Operations
+    from server.reference import Reference
     from server.rendering import Renderer
 
 MOST_STREAMS = 20
@@ -31,6 +32,7 @@ class Site:
     operations: "Operations"
     renderer: "Renderer"
     signer: Signer
+    reference: "Reference"
     stopping: Stopping = field(default_factory=Stopping)
     streams: Places = field(default_factory=lambda: Places(MOST_STREAMS))
     lanes: Lanes = field(default_factory=Lanes)

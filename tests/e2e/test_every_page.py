@@ -112,7 +112,16 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             f"{base}/jobs",
             *jobs,
         ],
-        "student": [f"{base}/", f"{base}/learn", quiz, result, f"{base}/account"],
+        "student": [
+            f"{base}/",
+            f"{base}/learn",
+            quiz,
+            result,
+            f"{base}/account",
+            f"{base}/api?search=answer",
+            f"{base}/api/types/Query#field-cases",
+            f"{base}/api/changes",
+        ],
         "admin": [
             f"{base}/",
             f"{base}/accounts",
@@ -122,6 +131,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             f"{base}/concepts/{global_id('Concept', 'LBBB')}/edit",
             f"{base}/ontologies",
             f"{base}/ontologies/{global_id('Ontology', 1)}",
+            f"{base}/api",
         ],
     }
 

@@ -28,7 +28,7 @@ def test_apollo_client_does_the_main_job(
     assert ended["attempt"]["state"] == "SUBMITTED"
 
 
-@pytest.mark.parametrize(("direction", "seen"), [("forward", " bis"), ("backward", "Avant ")])
+@pytest.mark.parametrize("direction, seen", [("forward", " bis"), ("backward", "Avant ")])
 def test_apollo_client_pages_through_500_cases_while_others_come_and_go(
     site: Site, program: Program, library: Library, direction: str, seen: str
 ) -> None:

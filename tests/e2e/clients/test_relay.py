@@ -80,7 +80,7 @@ def test_a_page_of_fragments_is_compiled_and_answered(
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong"),
+    "right, wrong",
     [("totalCount", "count"), ("fragment casesRow on Case ", "fragment casesRow on Grade ")],
 )
 def test_a_page_that_does_not_fit_the_schema_is_not_compiled(

@@ -56,7 +56,7 @@ def test_a_strict_program_does_the_main_job(
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "said"),
+    "right, wrong, said",
     [
         ("difficulty: 'ADVANCED'", "difficulty: 'HARD'", "'\"HARD\"' is not assignable"),
         ("answer.revision", "answer.grade.score", "'grade' does not exist"),

@@ -94,7 +94,23 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/audit",
             "/matcher",
         ],
-        first: ["/", "/learn", f"/attempts/{done}/result", f"/attempts/{hidden}/result", "/account"],  # type: ignore[dict-item]
+        first: [  # type: ignore[dict-item]
+            "/",
+            "/learn",
+            f"/attempts/{done}/result",
+            f"/attempts/{hidden}/result",
+            "/account",
+            "/api",
+            "/api?search=case+name",
+            "/api?search=zzzzzzzz",
+            "/api/types/Mutation",
+            "/api/types/ConceptMatching",
+            "/api/types/CreateCaseResult",
+            "/api/types/Node",
+            "/api/types/Theme",
+            "/api/types/CreateSessionInput",
+            "/api/changes",
+        ],
         expert: [  # type: ignore[dict-item]
             "/concepts",
             "/concepts?search=bloc&category=CONDUCTION",
@@ -132,8 +148,12 @@ def english_only() -> set[str]:
 
 
 def leftovers(page: Page, english: set[str]) -> set[str]:
-    """Return the English sentences a page still shows, as whole pieces of text or labels."""
-    pieces = {" ".join(piece.split()) for piece in re.findall(r">([^<>]+)<", page.html)}
+    """Return the English sentences a page still shows, as whole pieces of text or labels.
+
+    What says that it is English, such as the API's names and their descriptions, is meant to be.
+    """
+    html = re.sub(r'<(code|span|h1) lang="en">.*?</\1>', "", page.html, flags=re.DOTALL)
+    pieces = {" ".join(piece.split()) for piece in re.findall(r">([^<>]+)<", html)}
     pieces |= set(re.findall(r'(?:aria-label|title|placeholder)="([^"]+)"', page.html))
     return pieces & english
 

@@ -43,6 +43,10 @@ PAGES = [
     "/jobs/Sm9iOjE=",
     "/exports/Sm9iOjE=",
     "/sessions/U2Vzc2lvbjox/import",
+    "/api",
+    "/api/changes",
+    "/api/types/Case",
+    "/api/types/Nothing",
 ]
 FORMS = [
     "/builder/new",
