@@ -53,7 +53,7 @@ class Installation:
         By what permissions.toml calls them: the `owner` is a teacher, the `participant` a student of theirs;
         of each role somebody else.
     ids
-        By type; by field and argument where that needs an object in another state.
+        By type; by field and argument, or by state, where another one of the type is needed.
     """
 
     world: World
@@ -98,6 +98,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
         "Answer": corrected.answer,
         "Contest": contest["id"],
         "updateSession.id": global_id("Session", hospital.training().id or 0),  # none has begun
+        "validated": global_id("Case", hospital.case("Flutter").id or 0),
         "AuditEvent": global_id("AuditEvent", 1),
         "MatcherDisagreement": global_id("MatcherDisagreement", 1),
     }

@@ -1,5 +1,6 @@
 """Every field of every type × everybody, and every id × everybody, against the table in permissions.toml."""
 
+import asyncio
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -28,10 +29,11 @@ from schema.types.base import global_id
 from tests.schema.conftest import _world
 from tests.schema.installation import Installation, installed
 from tests.schema.operations import printed_schema, roots, sample
-from tests.schema.test_permission_matrix import TABLE
+from tests.schema.test_permission_matrix import PATIENCE_S, TABLE, first_of
 
 ROOTS = ("Query", "Mutation", "Subscription")
-CHECKED_HERE = ("Query", "Mutation")
+LONG_S = 20.0
+"""How long a subscription is listened to that must be refused, which it is at once."""
 BESIDES = {"enrolParticipant": {"email": "nobody@example.org"}}
 """What an input needs for its id to be looked at."""
 REFUSALS = """... on ValidationErrors { fields { path message code } } ... on NotFound { message }
@@ -176,6 +178,28 @@ def test_who_is_given_a_part_reads_all_of_it(installation: Installation, kind: s
             assert people == found[owner], f"{kind}{path}.{field}"
 
 
+MET = """query($case: ID!, $contest: ID!) {{
+  case(id: $case) {{ owner {{ {fields} }} }} contest(id: $contest) {{ ruledBy {{ {fields} }} }} }}"""
+
+
+def test_whoever_meets_the_owner_in_another_object_reads_nothing_private(installation: Installation) -> None:
+    fields = whole(objects()["Account"])
+    private = named(table()["met"]["Account"])
+    for person in ("owner", "participant", "admin", "teacher", "expert"):
+        given = {"case": installation.ids["validated"], "contest": installation.ids["Contest"]}
+        result = installation.world.run(MET.format(fields=fields), installation.people[person], given)
+        met = [
+            (each or {}).get(name)
+            for each, name in zip((result.data or {}).values(), ("owner", "ruledBy"), strict=True)
+        ]
+        assert any(met), person
+        for account in filter(None, met):
+            read = {name for name in account.keys() & private if account[name] not in (None, [])}
+            allowed = {name for name in private if person in readers("Account")[name]}
+            assert read == allowed, person
+            assert account["displayName"]
+
+
 def ids_of(root: str, name: str) -> Iterator[tuple[str, ...]]:
     """Yield the path of each id among the arguments of a root field."""
 
@@ -192,7 +216,7 @@ def ids_of(root: str, name: str) -> Iterator[tuple[str, ...]]:
 
 
 def rows_with_ids() -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    for root in CHECKED_HERE:
+    for root in ROOTS:
         for name in roots()[root]:
             for path in ids_of(root, name):
                 yield root, name, path
@@ -225,8 +249,14 @@ def asking(
     return f"{root.lower()}({declared}) {{ {name}({passed}) {{ __typename {more} }} }}", variables
 
 
-def answer(installation: Installation, person: str, asked: tuple[str, dict[str, Any]]) -> bytes:
-    result = installation.world.run(asked[0], installation.people[person], asked[1])
+def answer(
+    installation: Installation, person: str, asked: tuple[str, dict[str, Any]], patience: float = LONG_S
+) -> bytes:
+    world, actor = installation.world, installation.people[person]
+    if asked[0].startswith("subscription"):
+        said = asyncio.run(first_of(world, actor, *asked, patience))
+        return orjson.dumps([each.formatted for each in said or ()])
+    result = world.run(asked[0], actor, asked[1])
     errors = [error.formatted for error in result.errors or ()]
     return orjson.dumps({"data": result.data, "errors": errors})
 
@@ -254,6 +284,6 @@ def test_a_foreign_id_answers_to_the_byte_like_a_missing_one(
         differ = [
             person
             for person in sorted(readers(kind)["id"])
-            if answer(installation, person, there) != answer(installation, person, nothing)
+            if answer(installation, person, there, PATIENCE_S) != answer(installation, person, nothing)
         ]
     assert differ, "nobody's answer depends on the id: what is compared above is not what it seems"

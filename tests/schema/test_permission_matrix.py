@@ -55,7 +55,7 @@ def refused(world: World, row: Row, actor: Actor | None) -> bool:
 
 
 async def first_of(
-    world: World, actor: Actor | None, text: str, variables: dict[str, Any]
+    world: World, actor: Actor | None, text: str, variables: dict[str, Any], patience: float = PATIENCE_S
 ) -> list[GraphQLError] | None:
     """Return the errors a subscription starts with."""
     started = await the_schema().subscribe(
@@ -64,7 +64,7 @@ async def first_of(
     if not isinstance(started, AsyncIterator):
         return started.errors
     try:
-        event = await asyncio.wait_for(anext(started), PATIENCE_S)
+        event = await asyncio.wait_for(anext(started), patience)
     except (TimeoutError, StopAsyncIteration):
         return None
     finally:
