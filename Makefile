@@ -15,6 +15,7 @@ SYNC := .venv/bin/uv sync --frozen --inexact --no-default-groups --quiet
 BASE := .venv/.base
 TESTING := .venv/.testing
 VENDOR := static/vendor/.done
+PEERS := tests/bench/peers/node_modules/.package-lock.json
 CATALOGUES = $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
 .PHONY: help run test soak lint bench schema contract messages screenshots vendor clean
@@ -41,7 +42,7 @@ lint: $(TESTING) $(CATALOGUES) ## check style, types, layers, templates and the 
 	$(PYTHON) -m tests.architecture.template_lint templates
 	$(PYTHON) -m server schema | diff schema.graphql -
 
-bench: $(TESTING) vendor $(CATALOGUES) ## measure speed and memory
+bench: $(TESTING) $(PEERS) vendor $(CATALOGUES) ## measure speed and memory, beside other servers of the same bytes
 	$(PYTHON) -m tests.bench $(ARGS)
 
 schema: $(BASE) ## write schema.graphql
@@ -82,6 +83,9 @@ $(BASE): .venv/.uv-$(UV_VERSION) pyproject.toml uv.lock
 $(TESTING): $(BASE)
 	$(SYNC) --group test
 	touch $@
+
+$(PEERS): $(wildcard tests/bench/peers/*.json) tests/bench/peers/uv.lock uv.lock tools/peers | $(BASE)
+	SYNC="$(SYNC)" tools/peers
 
 $(VENDOR): package.json package-lock.json tools/vendor | $(BASE)
 	SYNC="$(SYNC)" tools/vendor
