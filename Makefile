@@ -16,6 +16,7 @@ BASE := .venv/.base
 TESTING := .venv/.testing
 VENDOR := static/vendor/.done
 CLIENTS := tests/e2e/clients/node_modules/.done
+PEERS := tests/bench/peers/node_modules/.package-lock.json
 CATALOGUES = $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
 .PHONY: help run test soak lint bench schema contract messages screenshots vendor clients clean
@@ -42,7 +43,7 @@ lint: $(TESTING) $(CATALOGUES) ## check style, types, layers, templates and the 
 	$(PYTHON) -m tests.architecture.template_lint templates
 	$(PYTHON) -m server schema | diff schema.graphql -
 
-bench: $(TESTING) vendor $(CATALOGUES) ## measure speed and memory
+bench: $(TESTING) $(PEERS) vendor $(CATALOGUES) ## measure speed and memory, beside other servers of the same bytes
 	$(PYTHON) -m tests.bench $(ARGS)
 
 schema: $(BASE) ## write schema.graphql
@@ -85,6 +86,9 @@ $(BASE): .venv/.uv-$(UV_VERSION) pyproject.toml uv.lock
 $(TESTING): $(BASE)
 	$(SYNC) --group test
 	touch $@
+
+$(PEERS): $(wildcard tests/bench/peers/*.json) tests/bench/peers/uv.lock uv.lock tools/peers | $(BASE)
+	SYNC="$(SYNC)" tools/peers
 
 $(VENDOR): package.json package-lock.json tools/npm tools/vendor | $(BASE)
 	SYNC="$(SYNC)" tools/vendor

@@ -148,3 +148,10 @@ def test_the_versions_are_those_of_the_checkout() -> None:
 
 def test_the_npm_lock_names_no_host() -> None:
     assert "://" not in (ROOT / "package-lock.json").read_text(encoding="utf-8")
+
+
+def test_the_npm_lock_of_the_benchs_peers_names_no_registry() -> None:
+    lock = json.loads((ROOT / "tests" / "bench" / "peers" / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {path: package for path, package in lock["packages"].items() if path}
+    assert packages
+    assert [path for path, package in packages.items() if "resolved" in package] == []

@@ -14,9 +14,11 @@ import orjson
 
 from schema.database import Database
 from tests.bench import data
+from tests.bench.baselines import orm
 from tests.bench.client import HOST, Connection, get, post_graphql
 from tests.bench.load import OK, Timings, UnexpectedAnswerError, flat_out, paced
-from tests.bench.report import BARE, GRAPHQL, LIBRARY, ORM, SAVE_GRAPHQL, SAVE_PAGE, Report, Round
+from tests.bench.peers.servers import PEERS, Peer
+from tests.bench.report import GRAPHQL, LIBRARY, SAVE_GRAPHQL, SAVE_PAGE, Report, Round
 from tests.bench.servers import ROOT, Cores, Server, serving
 from tests.bench.students import page_students, participants, sign_in
 
@@ -25,7 +27,6 @@ LIBRARY_PATH = "/cases"
 CONNECTIONS = 4
 WARM_UP_S = 1.0
 SAVE_EVERY_S = 5.0
-BASELINES = {BARE: "bare", ORM: "orm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +69,24 @@ class Bench:
         """Run the product, as it is run in production, until a page has been served."""
 
         def command(port: int) -> Sequence[str]:
-            return ["-m", "server", "serve", "--port", str(port)]
+            return [sys.executable, "-m", "server", "serve", "--port", str(port)]
 
         return self._serving("product", command, self.settings, _serves(path, cookie))
 
-    def baseline(self, name: str, answer: Path) -> AbstractContextManager[Server]:
-        """Run a baseline that gives the product's answer."""
+    def peer(self, peer: Peer) -> AbstractContextManager[Server]:
+        """Run a peer that gives the product's answer."""
+        settings = {"BENCH_ANSWER": str(self.answer), "BENCH_DATABASE": str(self.rows)}
+        return self._serving(peer.name, peer.command, settings, _serves("/graphql?query={__typename}"))
 
-        def command(port: int) -> Sequence[str]:
-            options = ["--interface", "asgi", "--loop", "asyncio", "--workers", "1", "--factory"]
-            app = f"tests.bench.baselines.{name}:application"
-            return ["-m", "granian", "--port", str(port), "--log-level", "warning", *options, app]
+    @property
+    def answer(self) -> Path:
+        """Return the file of the product's answer."""
+        return self.folder / "answer.json"
 
-        settings = {"BENCH_ANSWER": str(answer), "BENCH_DATABASE": str(self.folder / f"{name}.db")}
-        return self._serving(name, command, settings, _serves("/graphql?query={__typename}"))
+    @property
+    def rows(self) -> Path:
+        """Return the SQLite file of the same, in the peers' tables."""
+        return self.folder / "peers.db"
 
     def _serving(
         self,
@@ -124,23 +129,36 @@ def limits_alone(folder: Path) -> tuple[float, float]:
 
 
 async def _pages(bench: Bench, server: Server, cookie: str, plan: Plan) -> None:
-    """Load the pages and the baselines in turn, so that all see the same machine."""
-    asked = post_graphql(DOCUMENT, token=bench.seeded.token)
-    answer = bench.folder / "answer.json"
-    answer.write_bytes(await _body(server, asked))
+    """Load the pages and the peers in turn, so that all see the same machine."""
+    found, asked = bench.found, post_graphql(DOCUMENT, token=bench.seeded.token)
+    expected = data_of(await _body(server, asked))
+    bench.answer.write_bytes(expected)
+    orm.fill(bench.rows, orjson.loads(expected)["data"]["cases"])
     targets = {LIBRARY: Target(server, get(LIBRARY_PATH, cookie=cookie)), GRAPHQL: Target(server, asked)}
     with ExitStack() as stack:
-        for label, name in BASELINES.items():
-            baseline = stack.enter_context(bench.baseline(name, answer))
-            targets[label] = Target(baseline, post_graphql(DOCUMENT))
-            _compare(name, await _body(baseline, asked), answer.read_bytes())
+        for peer in PEERS:
+            if lacking := peer.lacking():
+                found.lacking[peer.label] = lacking
+                continue
+            target = Target(stack.enter_context(bench.peer(peer)), post_graphql(DOCUMENT))
+            if await _body(target.server, target.request) != expected:
+                raise RuntimeError(f"{peer.name} answers something else")
+            targets[peer.label] = target
         for label, target in targets.items():
-            bench.found.sizes[label] = len(await _body(target.server, target.request))
+            found.sizes[label] = len(await _body(target.server, target.request))
             await flat_out(target.server.port, target.request, CONNECTIONS, WARM_UP_S)
         for _ in range(plan.rounds):
             for label, target in targets.items():
                 load = flat_out(target.server.port, target.request, CONNECTIONS, plan.round_s)
-                bench.found.add(label, await _round(target.server, load))
+                found.add(label, await _round(target.server, load))
+        for label, target in targets.items():
+            found.rss_mb[label] = target.server.memory().rss
+
+
+def data_of(answer: bytes) -> bytes:
+    """Return the product's answer without what it says of its cost; the data's bytes are left as they are."""
+    start, comma, _rest = answer.rpartition(b',"extensions":{"cost":')
+    return start + b"}" if comma else answer
 
 
 async def _autosaves(bench: Bench, server: Server, plan: Plan) -> None:
@@ -171,13 +189,6 @@ async def _body(server: Server, request: bytes) -> bytes:
     if answer.status != OK or b'"errors"' in answer.body:
         raise UnexpectedAnswerError(answer)
     return answer.body
-
-
-def _compare(name: str, given: bytes, expected: bytes) -> None:
-    """Make sure that a baseline answers what the product does; SQLite alone keeps no offset from UTC."""
-    answers = [orjson.loads(answer.replace(b"+00:00", b""))["data"] for answer in (given, expected)]
-    if answers[0] != answers[1]:
-        raise RuntimeError(f"the baseline {name} answers something else")
 
 
 def prepared(folder: Path) -> data.Seeded:

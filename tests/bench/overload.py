@@ -99,7 +99,7 @@ async def _keep_saving(port: int, saver: Saver, every: float, stop: asyncio.Even
     clock = asyncio.get_running_loop().time
     draw = random.Random(saver.writing.concepts[0])  # noqa: S311 - spreads load, hides nothing
     async with await Connection.to(port) as connection:
-        await asyncio.sleep(draw.random() * every)
+        await asyncio.sleep(draw.random() * min(every, 1.0))
         while not stop.is_set():
             began = clock()
             try:

@@ -40,13 +40,17 @@ class Report:
     ----------
     rounds
         By what was asked for; each figure is the median of its rounds.
-    sizes
-        Bytes of each answer.
+    sizes, rss_mb
+        Bytes of each answer, and the memory of who gave it, after all rounds.
+    lacking
+        Peers that were not measured, and why.
     """
 
     conditions: str
     rounds: dict[str, list[Round]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    rss_mb: dict[str, float] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
     cold_starts_s: list[float] = field(default_factory=list)
     memory: Memory = field(default_factory=lambda: Memory(0, 0))
     heavy_modules: list[str] = field(default_factory=list)
@@ -76,12 +80,14 @@ class Report:
     def lines(self) -> Iterator[str]:
         """Yield the lines of the table."""
         yield self.conditions
-        yield f"{'':<46}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'bytes':>9}"
+        yield f"{'':<46}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'bytes':>9}{'RSS MB':>9}"
         for name in self.rounds:
             figures = (self.figure(name, column) for column in ("rate", "p50_ms", "p99_ms", "cpu_us"))
             rate, p50, p99, cpu = figures
-            size = self.sizes.get(name, "")
-            yield f"{name:<46}{rate:>9.1f}{p50:>9.2f}{p99:>9.2f}{cpu:>9.0f}{size:>9}"
+            size, rss = self.sizes.get(name, ""), f"{self.rss_mb[name]:.0f}" if name in self.rss_mb else ""
+            yield f"{name:<46}{rate:>9.1f}{p50:>9.2f}{p99:>9.2f}{cpu:>9.0f}{size:>9}{rss:>9}"
+        for name, why in self.lacking.items():
+            yield f"{name:<46} NOT MEASURED: {why}"
         yield f"cold start to first page: {median(self.cold_starts_s):.2f} s"
         yield f"worker after a page: RSS {self.memory.rss:.0f} MB, PSS {self.memory.pss:.0f} MB"
         yield f"heavy packages in the web process: {', '.join(self.heavy_modules) or 'none'}"
@@ -102,7 +108,5 @@ def share(limits_us: tuple[float, float]) -> float:
 
 LIBRARY = "library page"
 GRAPHQL = "GraphQL, 50 cases × 4 annotations"
-BARE = "  bare Strawberry, same bytes from memory"
-ORM = "  Strawberry + SQLModel as usually written"
 SAVE_PAGE = "autosave by the page, 100 students"
 SAVE_GRAPHQL = "autosave by saveAnswer, 100 participants"

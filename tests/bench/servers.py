@@ -1,7 +1,6 @@
 """Servers on a core of their own, and what the kernel says of them."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,9 +48,8 @@ class Server:
         return sum(_cpu_ticks(pid) for pid in self._processes()) / TICKS
 
     def memory(self) -> Memory:
-        """Return the memory of its worker: the largest of its children."""
-        children = [_memory(pid) for pid in self._processes() if pid != self.pid]
-        return max(children, key=lambda memory: memory.rss)
+        """Return the memory of its worker: the largest of its processes."""
+        return max((_memory(pid) for pid in self._processes()), key=lambda memory: memory.rss)
 
     def _processes(self) -> list[int]:
         parents = _parents()
@@ -74,7 +72,7 @@ def serving(
     Parameters
     ----------
     command
-        Port -> the arguments of Python.
+        Port -> the command line.
     ready
         Port -> whether the server has answered.
     """
@@ -82,7 +80,7 @@ def serving(
     said = [f"{name}={value}" for name, value in (_kept() | environment).items()]
     pinned = ["taskset", "--cpu-list", str(cores.server), "env", "-i", *said]
     started = time.perf_counter()
-    with running([*pinned, sys.executable, *command(port)], log=log, ready=lambda: ready(port)) as process:
+    with running([*pinned, *command(port)], log=log, ready=lambda: ready(port)) as process:
         yield Server(port, process.pid, time.perf_counter() - started)
 
 

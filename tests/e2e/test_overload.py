@@ -22,7 +22,7 @@ from tests.bench.students import page_students, participants
 pytestmark = [pytest.mark.e2e, pytest.mark.soak]
 SOAK = os.environ.get("CHEVET_SOAK") == "1"
 SECONDS = 30.0 if SOAK else 2.0
-SAVERS = 6
+SAVERS = 3
 """Of each kind."""
 
 
@@ -72,10 +72,10 @@ def test_three_times_too_much_is_answered_as_fast_as_ever_and_the_rest_refused(a
 
 def test_saves_go_through_and_all_that_was_acknowledged_is_kept(aftermath: Aftermath) -> None:
     assert aftermath.found.saves_refused == 0
+    assert len(aftermath.found.saves.each) == sum(saver.writing.revision for saver in aftermath.savers) > 0
     kept = _kept(aftermath.folder)
     for saver in aftermath.savers:
-        assert saver.writing.revision > 0
-        assert kept[local_key(saver.attempt, "Attempt")] == saver.writing.acknowledged
+        assert kept.get(local_key(saver.attempt, "Attempt"), (0, "")) == saver.writing.acknowledged
 
 
 def _kept(folder: Path) -> dict[int, tuple[int, str]]:
