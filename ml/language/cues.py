@@ -91,7 +91,10 @@ BEFORE = CueTable(CUES_BEFORE)
 AFTER = CueTable(CUES_AFTER)
 
 
-_RATHER = re.compile(r"\bplutot\b[^.;\n]{3,60}\bqu'une?\b|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan an?\b")
+_RATHER = re.compile(
+    r"\bplutot\b(?:[^.;\n]{3,60}\bqu'une?\b|[^,.;\n]{2,60}(?<!\bparce)(?<!puis)(?<!\balors) que\b)"
+    r"|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan\b|[a-z)]\s?(?<![=-])>+\s?[a-z]"
+)
 _CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
 _ALTERNATIONS = re.compile(r"\b(?:en )?(?:altern(?!ance electri|ans)\w*|tantot)\b[^.;\n]*")
 _NUMBERED = tuple(
@@ -100,6 +103,11 @@ _NUMBERED = tuple(
         (r"(?:^|[,;:.\n])\s*1\s?[).:-]", 3, r"\b2\s?[).:-]"),
         (r"\bfirst(?!\W?(?:-|\s)degree)\b", 3, r"\b(?:second|then)\b(?!\W?degree)"),
         (r"\b(?:d'abord|en premier)\b", 1, r"\b(?:puis|ensuite|en second)\b"),
+        (
+            r"\b(?:premiere?|1ere?|first) (?:hypothese|diagnostic|choix|choice|hypothesis|diagnosis)\b",
+            1,
+            r"\b(?:la |le |the )?(?:seconde?|deuxieme|2(?:e|eme|nde?))\b",
+        ),
         (
             r"\b(?:most likely|likeliest|plus probable|plus vraisemblable)\b",
             1,

@@ -10,6 +10,8 @@ from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Finding, FindingKind, Measurement, Polarity, Span
 
 _GRAVEST = tuple(FindingKind)
+# With one of these two conclusions about the rhythm are both true: each is of another chamber, or of its turn.
+_TWO_RHYTHMS = ("AV_BLOCK", "AV_DISSOCIATION", "ESCAPE_RHYTHM", "PAUSE", "SINUS_NODE_DYSFUNCTION")
 _DOUBTED = frozenset({Certainty.POSSIBLE, Certainty.PROBABLE})
 
 
@@ -92,7 +94,7 @@ class Findings:
         return excluded and (measurement.agrees is False or (interval is None and measurement.agrees is None))
 
     def _incompatible(self, affirmed: Sequence[Claim]) -> Iterator[Finding]:
-        """Yield pairs that cannot both be true, and conclusions beside a sign that argues against them."""
+        """Yield pairs that cannot both be true, and conclusions beside what argues against them."""
         for one, other in combinations(affirmed, 2):
             if "measured" in {one.method, other.method} and not self._is_diagnosis(one, other):
                 continue
@@ -106,7 +108,11 @@ class Findings:
                 kind = FindingKind.CONTRADICTION if conclusions or alike else FindingKind.INTERNAL_ERROR
                 yield _finding(kind, one, other)
             elif self._argues(first, second) or self._argues(second, first):
-                yield _finding(FindingKind.INTERNAL_ERROR, one, other)
+                conclusions = is_conclusion(first) and is_conclusion(second)
+                if not conclusions:
+                    yield _finding(FindingKind.INTERNAL_ERROR, one, other)
+                elif not any(self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_RHYTHMS):
+                    yield _finding(FindingKind.CONTRADICTION, one, other)
 
     def _is_diagnosis(self, *claims: Claim) -> bool:
         return any(is_conclusion(self._ontology.concept(claim.concept)) for claim in claims)

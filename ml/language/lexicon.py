@@ -1,7 +1,7 @@
 """Every name of every concept, arranged so that a text can be searched for all of them at once."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
 from ml.language.vocabulary import CAPITALS, COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS, TRANSPARENT
 
+WAVES = frozenset({"p", "t", "q", "r", "s", "st", "qrs", "ondep", "ondet", "ondeq", "onder", "ondes"})
 _NEGATIVE_OPENINGS = frozenset({"pas", "san", "absenc", "aucun", "no", "without", "non"})
 _MOST_SKIPPED = 5
 _SKIP_PENALTY = 1.5
@@ -130,6 +131,8 @@ class Lexicon:
     ) -> list[Hit]:
         """Find the names in a text, the longest first claiming their tokens, in text order.
 
+        A wave may lend its word to a second name: `P positive en DII | devant chaque QRS`.
+
         Parameters
         ----------
         values
@@ -141,8 +144,21 @@ class Lexicon:
             *self._walks(tokens, keys, typos, values),
             *self._windows(keys, typos),
         ]
-        allowed = [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
-        return _longest(allowed)
+        kept = _longest(self._allowed(found, tokens, hint))
+        leads = frozenset(index for index, token in enumerate(tokens) if token.lead)
+        taken = {index for hit in kept for index in hit.used}
+        again = [
+            each
+            for hit in kept
+            if keys[hit.used[0]] in WAVES and not hit.denied
+            for each in self._walk(keys, typos, hit.used[0], leads.union(hit.used[1:]))
+            if len(each.used) > 2 and taken.isdisjoint(each.used[1:])
+        ]
+        more = _longest(self._allowed(again, tokens, hint))
+        return sorted([*kept, *more], key=lambda hit: hit.used)
+
+    def _allowed(self, found: Iterable[Hit], tokens: Sequence[Token], hint: LanguageHint) -> list[Hit]:
+        return [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
 
     def _keys(self, tokens: Sequence[Token]) -> tuple[list[str], frozenset[int]]:
         corrections = {

@@ -25,6 +25,7 @@ _PATTERN = re.compile(
   | (?P<number>\d+(?:[.,]\d+)?)
   | (?P<word>[^\W\d_]+)
   | (?P<dash>(?<=\s)->?(?=\s)|->)
+  | (?P<arrow>=+>)
   | (?P<mark>[,.;:()\n?!>+/&])
     """,
     re.VERBOSE,
@@ -104,12 +105,14 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
             key = "rscomplex" if key == "rs" else key.replace(" ", "")
         elif kind == "dash":
             key = ","
+        elif kind == "arrow":
+            key = "=>"
         first, last = folded.origin[start], folded.origin[end - 1] + 1
         written = folded.source[first:last]
         if written == "rS":  # a complex of a small r and a deep S, not the sinus rhythm
             key = "rscomplex"
         capital = written.isupper() or (last - first > 2 and written[:-1].isupper() and written[-1] == "s")
-        yield Token(key, first, last, kind in {"mark", "dash"}, kind == "lead", capital), start, end
+        yield Token(key, first, last, kind in {"mark", "dash", "arrow"}, kind == "lead", capital), start, end
 
 
 def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:
