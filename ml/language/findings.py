@@ -52,7 +52,10 @@ class Findings:
                 denied = self._denied(other)
                 if denied is None or not self._ontology.within(claim.concept, denied):
                     continue
-                if other.polarity is Polarity.ABSENT or self._is_same_sort(claim.concept, denied):
+                counted = claim.method == "measured"  # a number beside the wrong word, told as such
+                if other.polarity is Polarity.ABSENT or (
+                    not counted and self._is_same_sort(claim.concept, denied)
+                ):
                     yield _finding(FindingKind.POLARITY_CONFLICT, claim, other)
 
     def _is_same_sort(self, claimed: str, denied: str) -> bool:

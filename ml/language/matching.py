@@ -23,12 +23,13 @@ from ml.language.mentions import Mention, tokens_within
 from ml.language.normalising import Folded, fold
 from ml.language.ontology import Category, Kind, Ontology
 from ml.language.paraphrasing import Paraphrases
+from ml.language.shapes import Shapes
 from ml.language.territories import lead_groups
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Sex, Span
 from ml.language.vocabulary import SKIPPED
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
@@ -73,6 +74,7 @@ class EmbeddedMatcher:
         self._implications = Implications(ontology)
         self._findings = Findings(ontology)
         self._paraphrases = Paraphrases([each.id for each in ontology.concepts])
+        self._shapes = Shapes(ontology)
         self._version = f"rules-{RULES_VERSION}+ontology-{ontology.version}"
 
     @property
@@ -189,7 +191,7 @@ class EmbeddedMatcher:
     ) -> Iterator[Mention]:
         """Yield what is put in other words, where no name has them."""
         named = {mention.concept for mention in mentions}
-        for mention in self._paraphrases.found(folded, tokens):
+        for mention in (*self._shapes.found(tokens), *self._paraphrases.found(folded, tokens)):
             if not any(self._ontology.within(concept, mention.concept) for concept in named):
                 yield mention
 
