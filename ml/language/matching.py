@@ -22,7 +22,7 @@ from ml.language.measuring import Measured, measure
 from ml.language.mentions import Mention, tokens_within
 from ml.language.normalising import Folded, fold
 from ml.language.ontology import Category, Kind, Ontology
-from ml.language.paraphrasing import Paraphrases
+from ml.language.paraphrasing import DESCRIPTIONS, PARAPHRASES, Paraphrases
 from ml.language.shapes import Shapes
 from ml.language.territories import lead_groups
 from ml.language.tokens import Token, tokenise
@@ -73,7 +73,9 @@ class EmbeddedMatcher:
         self._meanings = Meanings(ontology)
         self._implications = Implications(ontology)
         self._findings = Findings(ontology)
-        self._paraphrases = Paraphrases([each.id for each in ontology.concepts])
+        concepts = [each.id for each in ontology.concepts]
+        self._described = Paraphrases(concepts, DESCRIPTIONS, "combined")
+        self._paraphrases = Paraphrases(concepts, PARAPHRASES, "paraphrase")
         self._shapes = Shapes(ontology)
         self._version = f"rules-{RULES_VERSION}+ontology-{ontology.version}"
 
@@ -191,8 +193,13 @@ class EmbeddedMatcher:
     ) -> Iterator[Mention]:
         """Yield what is put in other words, where no name has them."""
         named = {mention.concept for mention in mentions}
-        for mention in (*self._shapes.found(tokens), *self._paraphrases.found(folded, tokens)):
+        for mention in (
+            *self._shapes.found(tokens),
+            *self._described.found(folded, tokens),
+            *self._paraphrases.found(folded, tokens),
+        ):
             if not any(self._ontology.within(concept, mention.concept) for concept in named):
+                named.add(mention.concept)
                 yield mention
 
     def _led(self, folded: Folded, tokens: Sequence[Token]) -> Iterator[Mention]:
