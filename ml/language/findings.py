@@ -181,7 +181,7 @@ class Findings:
         With `signs`, extrasystoles count too: `Mobitz 2 plutôt que des ESA bloquées`.
         """
         entry = self._ontology.concept(claim.concept)
-        counts = is_conclusion(entry) or (signs and _is_ectopy(entry))
+        counts = is_conclusion(entry) or (signs and is_ectopy(entry))
         stated = claim.expression is not Expression.IMPLIED and counts
         return stated and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
 
@@ -224,7 +224,7 @@ def _is_overall(one: Concept, other: Concept) -> bool:
     return normal and other.kind is Kind.DIAGNOSIS and other.severity not in {None, Severity.MINOR}
 
 
-def _is_ectopy(concept: Concept) -> bool:
+def is_ectopy(concept: Concept) -> bool:
     """Say whether a concept is one sort of a disturbance of the rhythm that counts as a sign."""
     graded = concept.severity is not None and bool(concept.parents)
     return concept.kind is Kind.SIGN and concept.category is Category.RHYTHM and graded

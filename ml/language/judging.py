@@ -14,8 +14,9 @@ The rules, version 2, the first that applies:
 7. the expected diagnosis not named, its signs all there: `implicit_complete`, or
    `paraphrased_or_implicit_correct` when the signs are put in other words;
 8. a wider name of what is expected, not stated through something else: `implicit_partial`;
-9. another diagnosis: `wrong_diagnosis`;
-10. some sign of what is expected: `implicit_partial`; else `insufficient`.
+9. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
+10. some sign of what is expected: `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else
+    `insufficient`.
 
 Without anything expected only the first three can be said.
 """
@@ -24,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from ml.language.concepts import Category, Kind
-from ml.language.findings import is_conclusion
+from ml.language.findings import is_conclusion, is_ectopy
 from ml.language.implying import covered, firm, signs_of
 from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, FindingKind, Polarity, Reading
@@ -178,7 +179,8 @@ class _Answer:
         held = covered(fitting, self._ontology)
         if any(each in held for target in self._targets for each in self._picture(target)):
             return Judgment.IMPLICIT_PARTIAL
-        return Judgment.INSUFFICIENT
+        other = any(is_ectopy(self._ontology.concept(claim.concept)) for claim in self._affirmed)
+        return Judgment.WRONG_DIAGNOSIS if other else Judgment.INSUFFICIENT
 
     def _excludes(self, claim: Claim) -> bool:
         """Say whether a claim is another thing than what is expected: `flutter` is no part of `FA`."""

@@ -150,8 +150,10 @@ class Lexicon:
         again = [
             each
             for hit in kept
-            if keys[hit.used[0]] in WAVES and not hit.denied
-            for each in self._walk(keys, typos, hit.used[0], leads.union(hit.used[1:]))
+            if not hit.denied
+            for wave in hit.used
+            if keys[wave] in WAVES
+            for each in self._walk(keys, typos, wave, leads.union(hit.used))
             if len(each.used) > 2 and taken.isdisjoint(each.used[1:])
         ]
         more = _longest(self._allowed(again, tokens, hint))
@@ -201,6 +203,7 @@ class Lexicon:
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
             passed = key in SKIPPED or index in values or key == ":" or _joins_skipped(keys, index)
+            passed = passed or (key == "," and keys[index + 1 : index + 2] in (["which"], ["qui"]))
             if path.used and path.skipped < _MOST_SKIPPED and passed:
                 stack.append((node, index + 1, path.over(key, named=node.name is not None)))
 

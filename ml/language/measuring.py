@@ -56,7 +56,7 @@ _NAMED = {
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
-    r"\b(?:sinusal|regulier|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
+    r"\b(?:sinusal|regulier|regular|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
     r"|echappement (?:jonctionnel|ventriculaire)|qrs|ventricul(?:es|aire|ar)(?: rate)?"
     r"|(?:sinus|junctional) rhythm|afi?b?|atrial fibrillation|escape(?: rhythm)?|nsr|sr"
     r"|complexes|ondes? p|p waves?|oreillettes|atria)"
