@@ -186,12 +186,12 @@ class Findings:
         return stated and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
 
     def _are_rivals(self, one: Claim, other: Claim) -> bool:
-        """Say whether two claims compete; a normal rhythm does only with what it excludes."""
+        """Say whether two claims compete; a normal rhythm, or a pacemaker, does only with what it excludes."""
         if self._ontology.related(one.concept, other.concept):
             return False
         entries = [self._ontology.concept(each.concept) for each in (one, other)]
         return self._ontology.exclude_each_other(one.concept, other.concept) or all(
-            each.kind is not Kind.NORMALITY for each in entries
+            each.kind is not Kind.NORMALITY and each.category is not Category.PACING for each in entries
         )
 
     def _rivals(self, weighed: Sequence[Claim], doubted: Sequence[Claim]) -> list[Claim]:

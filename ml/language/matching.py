@@ -326,6 +326,7 @@ def _unresolved(
 ) -> tuple[Span, ...]:
     """Return the phrases, between marks, of at least two words in which nothing was recognised."""
     known = {index for mention in mentions for index in mention.tokens}
+    known.update(index for each in mentions for span in each.spans for index in tokens_within(tokens, span))
     known.update(index for each in measured for index in tokens_within(tokens, each.measurement.span))
     found: list[Span] = []
     phrase: list[int] = []
