@@ -203,7 +203,7 @@ class Lexicon:
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
             passed = key in SKIPPED or index in values or key == ":" or _joins_skipped(keys, index)
-            passed = passed or (key == "," and keys[index + 1 : index + 2] in (["which"], ["qui"]))
+            passed = passed or (key == "," and _goes_on(keys, index))
             if path.used and path.skipped < _MOST_SKIPPED and passed:
                 stack.append((node, index + 1, path.over(key, named=node.name is not None)))
 
@@ -251,6 +251,12 @@ def _joins_skipped(keys: Sequence[str], index: int) -> bool:
         and 0 < index < len(keys) - 1
         and {keys[index - 1], keys[index + 1]} <= (SKIPPED if keys[index] == "/" else TRANSPARENT)
     )
+
+
+def _goes_on(keys: Sequence[str], comma: int) -> bool:
+    """Say whether a comma stands before a relative clause, or between waves: `P, QRS et T négatifs`."""
+    before, after = keys[comma - 1], keys[comma + 1 : comma + 2]
+    return after in (["which"], ["qui"]) or (before in WAVES and not WAVES.isdisjoint(after))
 
 
 def _in_small(hit: Hit, tokens: Sequence[Token]) -> bool:

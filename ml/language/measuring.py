@@ -76,7 +76,7 @@ _PLAUSIBLE = {
 }
 _SHORTEST_QRS = 60
 _LONGEST_FREE_QRS = 130
-_FAST = re.compile(r"tachy|\b(?:tsv|svt|tv|vt|trin|avnrt|flutter|bouveret|fa|af)\b|qrs (?:fin|etroit|narrow)|narrow qrs")
+_FAST = re.compile(r"tachy|\b(?:tsv|svt|tv|vt|trin|avnrt|flutter|bouveret|fa|af)\b|qrs (?:fin|etroit|narrow)|narrow qrs|regul")
 _ATRIAL = re.compile(r"atrial|\bp (?:a|=|at)\b|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves|p waves|\batria\b")
 _NO_HEART = re.compile(
     r"\b(?:fr|frequence respiratoire|respiratory rate|spo2|sat|ta|pas|temperature)\b[^,;.\n]{0,12}$"
