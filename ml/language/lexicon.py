@@ -197,7 +197,7 @@ class Lexicon:
                 continue
             key = keys[index]
             following = node.next.get(key)
-            if following is not None:
+            if following is not None and not (key == "s" and index in values):  # seconds, no pronoun
                 taken = replace(path, used=(*path.used, index))
                 if following.name and not self._only_qualifies(following.name, taken.affirmed):
                     yield self._hit(following.name, taken, typos, "exact")

@@ -241,7 +241,7 @@ class EmbeddedMatcher:
     def _is_said_by(self, wide: Mention, narrow: Mention, tokens: Sequence[Token]) -> bool:
         if wide.concept not in self._ontology.ancestors(narrow.concept):
             return False
-        if wide.tokens[0] == narrow.tokens[0] and narrow.method != "measured" != wide.method:
+        if wide.tokens[0] == narrow.tokens[0] and wide.method == narrow.method == "exact":
             return True
         kinds = {self._ontology.concept(each.concept).kind for each in (wide, narrow)}
         between = [token.key for token in tokens[wide.tokens[-1] + 1 : narrow.tokens[0]]]

@@ -57,6 +57,7 @@ _PAIRS = {
     ("av", "bloc"): "bav",
     ("non", "specifiqu"): "aspecifiqu",
     ("non", "specific"): "nonspecific",
+    ("san", "particularit"): "normal",
 }
 
 
