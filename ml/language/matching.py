@@ -241,6 +241,8 @@ class EmbeddedMatcher:
     def _is_said_by(self, wide: Mention, narrow: Mention, tokens: Sequence[Token]) -> bool:
         if wide.concept not in self._ontology.ancestors(narrow.concept):
             return False
+        if set(wide.tokens) < set(narrow.tokens) and narrow.method == "combined":
+            return True
         if wide.tokens[0] == narrow.tokens[0] and wide.method == narrow.method == "exact":
             return True
         kinds = {self._ontology.concept(each.concept).kind for each in (wide, narrow)}
