@@ -9,7 +9,7 @@ from ml.language.tokens import Token
 from ml.language.types import Certainty, Polarity
 from ml.language.vocabulary import JOINTS, SKIPPED, SMALL_WORDS, TURNS
 
-_STRONG = frozenset({".", ";", "\n", "(", ")", ":", ">", "!", "?"})
+_STRONG = frozenset({".", ";", "\n", "(", ")", ":", ">", "=>", "!", "?"})
 _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
 _PREPOSITIONS = frozenset({"de", "d", "des", "du", "any", "of", "ni"})
 _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
@@ -18,6 +18,10 @@ _EITHER = frozenset({"ou", "or", "vs", "versu", "voir", "/"})
 _BETWEEN = frozenset({"entr", "between", "distinguer", "distinguish"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
 _PASSED = SKIPPED | _AUXILIARIES
+_MORE = frozenset({"plutot", "rather", "more", "mieux", "davantag", "likelier"})
+_THAN = frozenset({"que", "qu", "than"})
+# Before `que` they make a conjunction, and compare nothing: `parce que`, `ainsi que`.
+_NO_COMPARISON = frozenset({"parc", "puis", "alor", "tandi", "ainsi", "bien", "vu", "san", "pour", "lor", "apr", "avant", "moin"})
 _REACH = 6
 _FARTHEST = 80
 _REACH_AFTER = 4
@@ -46,6 +50,8 @@ class Mentioned:
         Whether part of its name is its neighbour's (`bloc de branche gauche ou droit`).
     shelf
         What sort of thing it is: a negation passes over a bare `et` only between things of one sort.
+    overall
+        Whether it calls something normal, which `par ailleurs` limits; anything else it only adds.
     """
 
     first: int
@@ -55,6 +61,7 @@ class Mentioned:
     attached: bool = False
     shared: bool = False
     shelf: str = ""
+    overall: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +102,10 @@ class Attitudes:
         }
         self._leads = {index for index, token in enumerate(tokens) if token.lead}
         self._owner = {index: mention for mention in mentions for index in mention.used}
+        self._asked.update(self._opened_by_questions())
         self._before = {cue.last: cue for cue in BEFORE.find(self._keys, self._owner)}
         self._after = {cue.first: cue for cue in AFTER.find(self._keys, self._owner)}
+        self._before.update((cue.last, cue) for cue in self._compared())
         self._lists = self._negated_lists()
 
     def towards(self, mention: Mentioned) -> Attitude:
@@ -119,6 +128,33 @@ class Attitudes:
             if either or (opened and between in ([], ["et"], ["and"])):
                 yield position, position + 1
 
+    def ranked(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int]]:
+        """Yield positions of neighbouring mentions of which the first is set above the other: `TV > TSV`."""
+        for position, (one, other) in enumerate(pairwise(mentions)):
+            between = [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
+            if between and set(between) == {">"}:
+                yield position, position + 1
+
+    def _opened_by_questions(self) -> Iterator[int]:
+        """Yield the words after a question mark that opens a phrase: `? péricardite`."""
+        for index, key in enumerate(self._keys):
+            opens = index == 0 or self._keys[index - 1] in _STRONG or self._keys[index - 1] == ","
+            if key == "?" and opens:
+                yield self._next_word(index + 1)
+
+    def _compared(self) -> Iterator[Cue]:
+        """Yield the `que` of a comparison whose first side is a mention: `plutôt FA | que flutter`."""
+        since: int | None = None
+        for index, key in enumerate(self._keys):
+            if key in _STRONG or key == ",":
+                since = None
+            elif key in _MORE:
+                since = index
+            elif key in _THAN and since is not None and self._keys[index - 1] not in _NO_COMPARISON:
+                named = any(each in self._owner for each in range(since + 1, index))
+                if named and self._next_word(index + 1) in self._owner:
+                    yield Cue(Stance.POSSIBLE, index, index)
+
     def _governing(self, mention: Mentioned) -> Iterator[tuple[Stance, float]]:
         """Walk back from a mention, yielding the stances whose scope reaches it."""
         walk = _Walk(mention)
@@ -133,7 +169,8 @@ class Attitudes:
                 continue
             if cue.stance is Stance.NEUTRAL:
                 return
-            if _takes(walk, cue):
+            added = cue.stance is Stance.LIMITED and not mention.overall
+            if not added and _takes(walk, cue):
                 yield cue.stance, walk.soft
             index = cue.first - 1
 
@@ -165,10 +202,14 @@ class Attitudes:
     def _ends(self, index: int) -> bool:
         key = self._keys[index]
         if key == ":" and index - 1 in self._before:
-            return False
+            return self._answers(index - 1)
         if key in _STRONG or (key == "," and index not in self._lists and not self._goes_on(index)):
             return True
         return key in TURNS and not (index > 0 and self._keys[index - 1] in _HELD_TURNS)
+
+    def _answers(self, index: int) -> bool:
+        """Say whether a word answers a question put before it: `Dissection ? Non : infarctus`."""
+        return index > 0 and self._keys[index - 1] == "?"
 
     def _goes_on(self, comma: int) -> bool:
         """Say whether a name follows a comma by `de` alone: `absence de BAV, de BBG`."""

@@ -63,7 +63,9 @@ class AnswerReader:
         except LineError as error:
             return {"id": given.get("id"), "error": str(error)}
         reading = self.matcher.match(text, hint)
-        judgment = judge(reading, [item.concept for item in key], self.matcher.ontology)
+        ontology = self.matcher.ontology
+        marked = grade(reading, (), key, ontology) if key else None
+        judgment = marked.judgment if marked else judge(reading, (), ontology)
         found: dict[str, Any] = {
             "id": given.get("id"),
             "claims": [_claim(claim) for claim in self.claims(reading)],
@@ -89,8 +91,8 @@ class AnswerReader:
             "unresolved": _spans(reading.unresolved),
             "judgment": judgment.value if judgment else None,
         }
-        if key:
-            found["grade"] = self._grade(grade(reading, (), key, self.matcher.ontology))
+        if marked:
+            found["grade"] = self._grade(marked)
         return found | {"ms": round((time.perf_counter() - start) * 1000, 2)}
 
     def _out(self, concept: str) -> tuple[str, ...]:

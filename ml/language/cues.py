@@ -1,14 +1,23 @@
 """Finding the words that deny, doubt or dismiss."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ml.language.normalising import Folded, stem
 from ml.language.tokens import tokenise
 from ml.language.types import Finding, Span
-from ml.language.vocabulary import ADVERBS, CHANGES, CHOICES, COMPARISONS, CUES_AFTER, CUES_BEFORE, LEFT_OPEN
+from ml.language.vocabulary import (
+    ADVERBS,
+    CHANGES,
+    CHOICES,
+    COMPARISONS,
+    CUES_AFTER,
+    CUES_BEFORE,
+    LEFT_OPEN,
+    PREFERENCES,
+)
 
 
 class Stance(StrEnum):
@@ -91,7 +100,10 @@ BEFORE = CueTable(CUES_BEFORE)
 AFTER = CueTable(CUES_AFTER)
 
 
-_RATHER = re.compile(r"\bplutot\b[^.;\n]{3,60}\bqu'une?\b|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan an?\b")
+_RATHER = re.compile(
+    r"\b(?:plutot|davantage)\b(?:[^.;\n]{3,60}\bqu'une?\b|[^,.;\n]{2,60}(?<!\bparce)(?<!puis)(?<!\balors) que\b)"
+    r"|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan\b|[a-z)]\s?(?<![=-])>+\s?[a-z]"
+)
 _CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
 _ALTERNATIONS = re.compile(r"\b(?:en )?(?:altern(?!ance electri|ans)\w*|tantot)\b[^.;\n]*")
 _NUMBERED = tuple(
@@ -100,6 +112,11 @@ _NUMBERED = tuple(
         (r"(?:^|[,;:.\n])\s*1\s?[).:-]", 3, r"\b2\s?[).:-]"),
         (r"\bfirst(?!\W?(?:-|\s)degree)\b", 3, r"\b(?:second|then)\b(?!\W?degree)"),
         (r"\b(?:d'abord|en premier)\b", 1, r"\b(?:puis|ensuite|en second)\b"),
+        (
+            r"\b(?:premiere?|1ere?|first) (?:hypothese|diagnostic|choix|choice|hypothesis|diagnosis)\b",
+            1,
+            r"\b(?:la |le |the )?(?:seconde?|deuxieme|2(?:e|eme|nde?))\b",
+        ),
         (
             r"\b(?:most likely|likeliest|plus probable|plus vraisemblable)\b",
             1,
@@ -151,15 +168,23 @@ def weighing_of(folded: Folded) -> Weighing:
     """Return how a text weighs what it names."""
     text = " ".join(word for word in folded.text.split() if stem(word) not in ADVERBS)
     return Weighing(
-        ranked=any(phrase in text for phrase in COMPARISONS) or bool(_RATHER.search(text)),
-        chosen=_numbered(text) or any(phrase in text for phrase in CHOICES),
-        left_open=any(phrase in text for phrase in LEFT_OPEN),
+        ranked=(
+            _has(text, COMPARISONS)
+            or bool(_RATHER.search(text))
+            or (_has(text, PREFERENCES) and not _has(text, LEFT_OPEN))
+        ),
+        chosen=_numbered(text) or _has(text, CHOICES),
+        left_open=_has(text, LEFT_OPEN),
         changes=tuple(folded.origin[found.start()] for found in _CHANGES.finditer(folded.text)),
         alternations=tuple(
             Span(folded.origin[found.start()], folded.origin[found.end() - 1] + 1)
             for found in _ALTERNATIONS.finditer(folded.text)
         ),
     )
+
+
+def _has(text: str, phrases: Iterable[str]) -> bool:
+    return any(phrase in text for phrase in phrases)
 
 
 def _numbered(text: str) -> bool:

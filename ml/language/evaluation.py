@@ -153,7 +153,8 @@ def _judgements(path: Path, labels: Path, reader: AnswerReader) -> dict[str, flo
     """Return the share of answers judged as their authors meant them.
 
     Those of `path`, by stratum, were all looked at while the rules were made; so were, of the project's own,
-    written by people who did not know the rules, the first set and every other one of the second.
+    written by people who did not know the rules, the first set and every other one of the second. The third
+    set is the rules' own maker's, who went on to make rules for what it showed.
     """
     hits: dict[str, list[bool]] = defaultdict(list)
     for row in _rows(path):
@@ -165,6 +166,8 @@ def _judgements(path: Path, labels: Path, reader: AnswerReader) -> dict[str, flo
     for number, row in enumerate(_rows(labels / "traps-second.jsonl")):
         name = "own, unseen" if number % 2 else "own, seen"
         hits[name].append(_judged(reader, row) == row["judgment"])
+    for row in _rows(labels / "traps-third.jsonl"):
+        hits["own, by the rules' maker"].append(_judged(reader, row) == row["judgment"])
     return {name: sum(each) / len(each) for name, each in hits.items()}
 
 

@@ -10,6 +10,8 @@ from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Finding, FindingKind, Measurement, Polarity, Span
 
 _GRAVEST = tuple(FindingKind)
+# With one of these two conclusions about the rhythm are both true: each is of another chamber, or of its turn.
+_TWO_RHYTHMS = ("AV_BLOCK", "AV_DISSOCIATION", "ESCAPE_RHYTHM", "PAUSE", "SINUS_NODE_DYSFUNCTION")
 _DOUBTED = frozenset({Certainty.POSSIBLE, Certainty.PROBABLE})
 
 
@@ -50,7 +52,10 @@ class Findings:
                 denied = self._denied(other)
                 if denied is None or not self._ontology.within(claim.concept, denied):
                     continue
-                if other.polarity is Polarity.ABSENT or self._is_same_sort(claim.concept, denied):
+                counted = claim.method == "measured"  # a number beside the wrong word, told as such
+                if other.polarity is Polarity.ABSENT or (
+                    not counted and self._is_same_sort(claim.concept, denied)
+                ):
                     yield _finding(FindingKind.POLARITY_CONFLICT, claim, other)
 
     def _is_same_sort(self, claimed: str, denied: str) -> bool:
@@ -92,7 +97,7 @@ class Findings:
         return excluded and (measurement.agrees is False or (interval is None and measurement.agrees is None))
 
     def _incompatible(self, affirmed: Sequence[Claim]) -> Iterator[Finding]:
-        """Yield pairs that cannot both be true, and conclusions beside a sign that argues against them."""
+        """Yield pairs that cannot both be true, and conclusions beside what argues against them."""
         for one, other in combinations(affirmed, 2):
             if "measured" in {one.method, other.method} and not self._is_diagnosis(one, other):
                 continue
@@ -106,7 +111,11 @@ class Findings:
                 kind = FindingKind.CONTRADICTION if conclusions or alike else FindingKind.INTERNAL_ERROR
                 yield _finding(kind, one, other)
             elif self._argues(first, second) or self._argues(second, first):
-                yield _finding(FindingKind.INTERNAL_ERROR, one, other)
+                conclusions = is_conclusion(first) and is_conclusion(second)
+                if not conclusions:
+                    yield _finding(FindingKind.INTERNAL_ERROR, one, other)
+                elif not any(self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_RHYTHMS):
+                    yield _finding(FindingKind.CONTRADICTION, one, other)
 
     def _is_diagnosis(self, *claims: Claim) -> bool:
         return any(is_conclusion(self._ontology.concept(claim.concept)) for claim in claims)
@@ -172,17 +181,17 @@ class Findings:
         With `signs`, extrasystoles count too: `Mobitz 2 plutôt que des ESA bloquées`.
         """
         entry = self._ontology.concept(claim.concept)
-        counts = is_conclusion(entry) or (signs and _is_ectopy(entry))
+        counts = is_conclusion(entry) or (signs and is_ectopy(entry))
         stated = claim.expression is not Expression.IMPLIED and counts
         return stated and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
 
     def _are_rivals(self, one: Claim, other: Claim) -> bool:
-        """Say whether two claims compete; a normal rhythm does only with what it excludes."""
+        """Say whether two claims compete; a normal rhythm, or a pacemaker, does only with what it excludes."""
         if self._ontology.related(one.concept, other.concept):
             return False
         entries = [self._ontology.concept(each.concept) for each in (one, other)]
         return self._ontology.exclude_each_other(one.concept, other.concept) or all(
-            each.kind is not Kind.NORMALITY for each in entries
+            each.kind is not Kind.NORMALITY and each.category is not Category.PACING for each in entries
         )
 
     def _rivals(self, weighed: Sequence[Claim], doubted: Sequence[Claim]) -> list[Claim]:
@@ -215,7 +224,7 @@ def _is_overall(one: Concept, other: Concept) -> bool:
     return normal and other.kind is Kind.DIAGNOSIS and other.severity not in {None, Severity.MINOR}
 
 
-def _is_ectopy(concept: Concept) -> bool:
+def is_ectopy(concept: Concept) -> bool:
     """Say whether a concept is one sort of a disturbance of the rhythm that counts as a sign."""
     graded = concept.severity is not None and bool(concept.parents)
     return concept.kind is Kind.SIGN and concept.category is Category.RHYTHM and graded

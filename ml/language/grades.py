@@ -104,7 +104,8 @@ class Grade:
     supplementary
         Identifiers affirmed beyond the key, without effect on the mark.
     judgment
-        How the answer stands to the scored items as a whole; None where the key has none.
+        How the answer stands to the scored items as a whole; where the key has none, what is wrong with it
+        by itself, or None.
     findings
         What does not hold together in the answer by itself.
     """

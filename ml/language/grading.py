@@ -107,7 +107,7 @@ def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontol
         items=items,
         wrong=answer.wrong(),
         supplementary=answer.supplementary(),
-        judgment=judge(reading, scored, ontology) if scored else None,
+        judgment=judge(reading, scored, ontology),
         findings=reading.findings,
     )
 

@@ -48,8 +48,8 @@ class Implications:
             each.id: claim
             for each in self._recognisable
             if each.id not in mentioned
-            and not self._opposed(each, stated)
             and (claim := self._claim(each, held)) is not None
+            and not self._opposed(each, stated)
         }
         return tuple(found[concept] for concept in self._ontology.most_specific(found))
 

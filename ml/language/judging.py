@@ -14,8 +14,9 @@ The rules, version 2, the first that applies:
 7. the expected diagnosis not named, its signs all there: `implicit_complete`, or
    `paraphrased_or_implicit_correct` when the signs are put in other words;
 8. a wider name of what is expected, not stated through something else: `implicit_partial`;
-9. another diagnosis: `wrong_diagnosis`;
-10. some sign of what is expected: `implicit_partial`; else `insufficient`.
+9. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
+10. some sign of what is expected: `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else
+    `insufficient`.
 
 Without anything expected only the first three can be said.
 """
@@ -23,8 +24,8 @@ Without anything expected only the first three can be said.
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from ml.language.concepts import Category
-from ml.language.findings import is_conclusion
+from ml.language.concepts import Category, Kind
+from ml.language.findings import is_conclusion, is_ectopy
 from ml.language.implying import covered, firm, signs_of
 from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, FindingKind, Polarity, Reading
@@ -98,7 +99,8 @@ class _Answer:
 
     def weighed(self) -> Judgment | None:
         """Judge an expected diagnosis that is one of several, or one possibility."""
-        held = {claim.certainty for claim in self._named}
+        weighed = self._named or self._named_more_widely()
+        held = {claim.certainty for claim in weighed}
         if not held:
             return None
         if held <= {Certainty.POSSIBLE}:
@@ -118,8 +120,7 @@ class _Answer:
             return Judgment.INTERNAL_ERROR
         if any(claim.expression is Expression.EXPLICIT for claim in self._named):
             return Judgment.EXPLICIT_CORRECT
-        put_otherwise = any(claim.method == "paraphrase" for claim in self._named)
-        return Judgment.PARAPHRASED if put_otherwise else Judgment.IMPLICIT_COMPLETE
+        return self._described(self._named)
 
     def grave(self) -> Judgment | None:
         """Judge a grave diagnosis that is not the case's and that nothing in the answer supports."""
@@ -138,30 +139,79 @@ class _Answer:
                 unsure = any(each.certainty is Certainty.PROBABLE for each in grounds)
                 if unsure and self._kinds & _DIFFERENTIALS:
                     return Judgment.APPROPRIATE_UNCERTAINTY
-                put_otherwise = any(each.method == "paraphrase" for each in grounds)
-                return Judgment.PARAPHRASED if put_otherwise else Judgment.IMPLICIT_COMPLETE
-        return None
+                return self._described(grounds)
+        tales = [claim for claim in self._affirmed if claim.method == "paraphrase"]
+        return Judgment.PARAPHRASED if any(map(self._is_one_wider, tales)) else None
+
+    def _described(self, grounds: Sequence[Claim]) -> Judgment:
+        """Judge a description: a tale, unless most of what it stands on is named as the field names it."""
+        told = [claim for claim in self._affirmed if claim.method == "paraphrase"]
+        named = [claim for claim in self._affirmed if claim.method != "paraphrase"]
+        figurative = any(claim.method == "paraphrase" for claim in grounds) and len(named) <= len(told)
+        return Judgment.PARAPHRASED if figurative else Judgment.IMPLICIT_COMPLETE
+
+    def _named_more_widely(self) -> list[Claim]:
+        """Return the claims one step more general than what is expected, where they are set against others."""
+        if not self._kinds & _DIFFERENTIALS:
+            return []
+        return [
+            claim
+            for claim in self._reading.claims
+            if claim.polarity is Polarity.PRESENT
+            and claim.expression is not Expression.IMPLIED
+            and self._is_one_wider(claim)
+        ]
+
+    def _is_one_wider(self, claim: Claim) -> bool:
+        """Say whether a diagnosis is the next more general name of what is expected."""
+        diagnosis = self._ontology.concept(claim.concept).kind is Kind.DIAGNOSIS
+        return diagnosis and any(
+            self._ontology.ancestors(target).get(claim.concept) == 1 for target in self._targets
+        )
 
     def rest(self) -> Judgment:
         """Judge an answer that neither names nor amounts to what is expected."""
-        held = covered([claim for claim in self._affirmed if not self._excludes(claim)], self._ontology)
-        wider = {up for target in self._targets for up in self._ontology.ancestors(target)}
-        if any(each in held and is_conclusion(self._ontology.concept(each)) for each in wider):
+        fitting = [claim for claim in self._affirmed if not self._excludes(claim)]
+        if any(self._is_wider(claim.concept) for claim in fitting):
             return Judgment.IMPLICIT_PARTIAL
-        if any(
-            is_conclusion(self._ontology.concept(claim.concept))
-            and self._is_recognisable(claim.concept)
-            and self._is_foreign(claim.concept)
-            for claim in self._affirmed
-        ):
+        if any(self._is_another(claim.concept) for claim in self._affirmed):
             return Judgment.WRONG_DIAGNOSIS
+        held = covered(fitting, self._ontology)
         if any(each in held for target in self._targets for each in self._picture(target)):
             return Judgment.IMPLICIT_PARTIAL
-        return Judgment.INSUFFICIENT
+        other = any(is_ectopy(self._ontology.concept(claim.concept)) for claim in self._affirmed)
+        return Judgment.WRONG_DIAGNOSIS if other else Judgment.INSUFFICIENT
 
     def _excludes(self, claim: Claim) -> bool:
         """Say whether a claim is another thing than what is expected: `flutter` is no part of `FA`."""
         return any(self._ontology.exclude_each_other(claim.concept, target) for target in self._targets)
+
+    def _is_wider(self, concept: str) -> bool:
+        """Say whether a conclusion is a wider name of what is expected, or one that signs amount to with it."""
+        conclusion = is_conclusion(self._ontology.concept(concept))
+        return conclusion and any(
+            concept in self._ontology.ancestors(target) or concept in signs_of(self._ontology.concept(target))
+            for target in self._targets
+        )
+
+    def _is_another(self, concept: str) -> bool:
+        """Say whether a claim is another diagnosis, or another sort of the disturbance that is expected."""
+        if self._is_sibling(concept):
+            return True
+        conclusion = is_conclusion(self._ontology.concept(concept))
+        return conclusion and self._is_recognisable(concept) and self._is_foreign(concept)
+
+    def _is_sibling(self, concept: str) -> bool:
+        """Say whether a concept is another graded sort of what a target is a sort of: `ESV` for `ESA`."""
+        entry = self._ontology.concept(concept)
+        return not self._names_related(concept) and any(
+            entry.kind is target.kind and entry.category is target.category
+            and not set(entry.parents).isdisjoint(target.parents)
+            for target in map(self._ontology.concept, self._targets)
+        )
+
+    def _names_related(self, concept: str) -> bool:
+        return any(self._ontology.related(concept, target) for target in self._targets)
 
     def _is_recognisable(self, concept: str) -> bool:
         """Say whether a diagnosis is one a tracing shows, not the background of the patient."""

@@ -1,7 +1,7 @@
 """Every name of every concept, arranged so that a text can be searched for all of them at once."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
 from ml.language.vocabulary import CAPITALS, COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS, TRANSPARENT
 
+WAVES = frozenset({"p", "t", "q", "r", "s", "st", "qrs", "ondep", "ondet", "ondeq", "onder", "ondes"})
 _NEGATIVE_OPENINGS = frozenset({"pas", "san", "absenc", "aucun", "no", "without", "non"})
 _MOST_SKIPPED = 5
 _SKIP_PENALTY = 1.5
@@ -130,6 +131,8 @@ class Lexicon:
     ) -> list[Hit]:
         """Find the names in a text, the longest first claiming their tokens, in text order.
 
+        A wave may lend its word to a second name: `P positive en DII | devant chaque QRS`.
+
         Parameters
         ----------
         values
@@ -141,8 +144,23 @@ class Lexicon:
             *self._walks(tokens, keys, typos, values),
             *self._windows(keys, typos),
         ]
-        allowed = [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
-        return _longest(allowed)
+        kept = _longest(self._allowed(found, tokens, hint))
+        leads = frozenset(index for index, token in enumerate(tokens) if token.lead)
+        taken = {index for hit in kept for index in hit.used}
+        again = [
+            each
+            for hit in kept
+            if not hit.denied
+            for wave in hit.used
+            if keys[wave] in WAVES
+            for each in self._walk(keys, typos, wave, leads.union(hit.used))
+            if len(each.used) > 2 and taken.isdisjoint(each.used[1:])
+        ]
+        more = _longest(self._allowed(again, tokens, hint))
+        return sorted([*kept, *more], key=lambda hit: hit.used)
+
+    def _allowed(self, found: Iterable[Hit], tokens: Sequence[Token], hint: LanguageHint) -> list[Hit]:
+        return [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
 
     def _keys(self, tokens: Sequence[Token]) -> tuple[list[str], frozenset[int]]:
         corrections = {
@@ -179,12 +197,13 @@ class Lexicon:
                 continue
             key = keys[index]
             following = node.next.get(key)
-            if following is not None:
+            if following is not None and not (key == "s" and index in values):  # seconds, no pronoun
                 taken = replace(path, used=(*path.used, index))
                 if following.name and not self._only_qualifies(following.name, taken.affirmed):
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
             passed = key in SKIPPED or index in values or key == ":" or _joins_skipped(keys, index)
+            passed = passed or (key == "," and _goes_on(keys, index))
             if path.used and path.skipped < _MOST_SKIPPED and passed:
                 stack.append((node, index + 1, path.over(key, named=node.name is not None)))
 
@@ -232,6 +251,12 @@ def _joins_skipped(keys: Sequence[str], index: int) -> bool:
         and 0 < index < len(keys) - 1
         and {keys[index - 1], keys[index + 1]} <= (SKIPPED if keys[index] == "/" else TRANSPARENT)
     )
+
+
+def _goes_on(keys: Sequence[str], comma: int) -> bool:
+    """Say whether a comma stands before a relative clause, or between waves: `P, QRS et T négatifs`."""
+    before, after = keys[comma - 1], keys[comma + 1 : comma + 2]
+    return after in (["which"], ["qui"]) or (before in WAVES and not WAVES.isdisjoint(after))
 
 
 def _in_small(hit: Hit, tokens: Sequence[Token]) -> bool:

@@ -7,7 +7,7 @@ from ml.language.lexicon import Hit, Lexicon
 from ml.language.tokens import Token
 from ml.language.vocabulary import JOINTS, SKIPPED
 
-_ENDS = frozenset({".", ";", ":", "\n", "(", ")", "?", ">", "avec", "sur", "with"})
+_ENDS = frozenset({".", ";", ":", "\n", "(", ")", "?", ">", "=>", "avec", "sur", "with"})
 _BEFORE_LEADS = frozenset({"en", "in", "de", "from", "across", "au", "niveau", "to", "a", "dan", "lead"})
 # May end a name and begin another: `P suivie d'un QRS | fin`.
 _NOUNS = frozenset({"qrs", "ondet", "ondep", "ondeq"})

@@ -74,7 +74,7 @@ class Locator:
         ]
         if before:
             return max(before, key=lambda index: findings[index].tokens)
-        opens = _opens_clause(tokens, first, last)
+        opens = _opens_clause(tokens, first, last, place_leads=place.leads)
         reach = _FARTHEST_OPENED if opens else _FARTHEST_AFTER
         after = [
             index
@@ -153,8 +153,14 @@ def _described(tokens: Sequence[Token], findings: Mapping[int, Mention], place: 
     return around[0] if len(around) == 1 else None
 
 
-def _opens_clause(tokens: Sequence[Token], first: int, last: int) -> bool:
-    """Say whether a place stands before all else, set off by a comma: `En latéral, les ondes T …`."""
+def _opens_clause(tokens: Sequence[Token], first: int, last: int, *, place_leads: bool) -> bool:
+    """Say whether a place stands before all else, set off by a comma: `En latéral, les ondes T …`.
+
+    Leads may head what follows a colon anywhere: `Faire V7-V9 : sus ST`.
+    """
+    heads = place_leads and last + 1 < len(tokens) and tokens[last + 1].key == ":"
+    if heads:
+        return True
     before = first - 1
     while before >= 0 and tokens[before].key in _LEADING:
         before -= 1

@@ -21,14 +21,15 @@ from ml.language.meanings import Meanings, sex_told
 from ml.language.measuring import Measured, measure
 from ml.language.mentions import Mention, tokens_within
 from ml.language.normalising import Folded, fold
-from ml.language.ontology import Kind, Ontology
-from ml.language.paraphrasing import Paraphrases
+from ml.language.ontology import Category, Kind, Ontology
+from ml.language.paraphrasing import DESCRIPTIONS, PARAPHRASES, Paraphrases
+from ml.language.shapes import Shapes
 from ml.language.territories import lead_groups
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Sex, Span
 from ml.language.vocabulary import SKIPPED
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
@@ -36,6 +37,7 @@ _LEADS_CONFIDENCE = 94.0
 _LONE_QUALIFIER_PENALTY = 12.0
 _LEAST_CONFIDENCE = 5.0
 _PARAPHRASED = frozenset({"measured", "paraphrase"})
+_ADDED = frozenset({",", "(", ":", "de", "d", "typ"})
 _WORDS_WIN = frozenset({"axis", "qrs"})
 
 
@@ -71,7 +73,10 @@ class EmbeddedMatcher:
         self._meanings = Meanings(ontology)
         self._implications = Implications(ontology)
         self._findings = Findings(ontology)
-        self._paraphrases = Paraphrases([each.id for each in ontology.concepts])
+        concepts = [each.id for each in ontology.concepts]
+        self._described = Paraphrases(concepts, DESCRIPTIONS, "combined")
+        self._paraphrases = Paraphrases(concepts, PARAPHRASES, "paraphrase")
+        self._shapes = Shapes(ontology)
         self._version = f"rules-{RULES_VERSION}+ontology-{ontology.version}"
 
     @property
@@ -188,8 +193,13 @@ class EmbeddedMatcher:
     ) -> Iterator[Mention]:
         """Yield what is put in other words, where no name has them."""
         named = {mention.concept for mention in mentions}
-        for mention in self._paraphrases.found(folded, tokens):
+        for mention in (
+            *self._shapes.found(tokens),
+            *self._described.found(folded, tokens),
+            *self._paraphrases.found(folded, tokens),
+        ):
             if not any(self._ontology.within(concept, mention.concept) for concept in named):
+                named.add(mention.concept)
                 yield mention
 
     def _led(self, folded: Folded, tokens: Sequence[Token]) -> Iterator[Mention]:
@@ -200,7 +210,9 @@ class EmbeddedMatcher:
                     yield Mention(territory, within, (group.span,), "exact", _LEADS_CONFIDENCE, leads=True)
 
     def _claims(self, tokens: Sequence[Token], mentions: Sequence[Mention]) -> tuple[Claim, ...]:
-        ordered = sorted(mentions, key=lambda mention: (mention.tokens, mention.concept))
+        ordered = list(
+            self._once(tokens, sorted(mentions, key=lambda mention: (mention.tokens, mention.concept)))
+        )
         places = [self._place(mention) for mention in ordered]
         attitudes = Attitudes(tokens, places)
         stated = {
@@ -211,10 +223,35 @@ class EmbeddedMatcher:
                 stated[mention.tokens] = stated[mention.like]
         for one, other in attitudes.alternatives(places):
             self._hedge(ordered[one], ordered[other], stated)
+        for one, other in attitudes.ranked(places):
+            self._rank(ordered[one], ordered[other], stated)
         return merged(self._claim(mention, stated[mention.tokens]) for mention in ordered)
 
+    def _once(self, tokens: Sequence[Token], ordered: Sequence[Mention]) -> Iterator[Mention]:
+        """Yield mentions but those that another says more precisely in the same words (rule 2).
+
+        `BAV 2, Mobitz 1` names one block, the second name added to the first; so does `onde P visible devant
+        chaque QRS`.
+        """
+        for position, mention in enumerate(ordered):
+            near = ordered[max(0, position - 2) : position + 3]
+            if not any(self._is_said_by(mention, other, tokens) for other in near):
+                yield mention
+
+    def _is_said_by(self, wide: Mention, narrow: Mention, tokens: Sequence[Token]) -> bool:
+        if wide.concept not in self._ontology.ancestors(narrow.concept):
+            return False
+        if set(wide.tokens) < set(narrow.tokens) and narrow.method == "combined":
+            return True
+        if wide.tokens[0] == narrow.tokens[0] and wide.method == narrow.method == "exact":
+            return True
+        kinds = {self._ontology.concept(each.concept).kind for each in (wide, narrow)}
+        between = [token.key for token in tokens[wide.tokens[-1] + 1 : narrow.tokens[0]]]
+        added = wide.tokens[-1] < narrow.tokens[0] and set(between) <= _ADDED and len(between) <= 2
+        return kinds == {Kind.DIAGNOSIS} and added
+
     def _place(self, mention: Mention) -> Mentioned:
-        kind = self._ontology.concept(mention.concept).kind
+        kind, shelf = self._ontology.concept(mention.concept).kind, self._ontology.concept(mention.concept).category
         return Mentioned(
             mention.tokens[0],
             mention.tokens[-1],
@@ -222,7 +259,8 @@ class EmbeddedMatcher:
             closely=kind is Kind.NORMALITY or mention.method == "measured",
             attached=kind in {Kind.TERRITORY, Kind.QUALIFIER} or mention.method == "measured",
             shared=mention.like is not None,
-            shelf=self._ontology.concept(mention.concept).category,
+            shelf=shelf,
+            overall=kind is Kind.NORMALITY and shelf is Category.NORMAL,
         )
 
     def _hedge(self, one: Mention, other: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:
@@ -233,6 +271,14 @@ class EmbeddedMatcher:
             attitude = stated[mention.tokens]
             if attitude.polarity is Polarity.PRESENT:
                 stated[mention.tokens] = replace(attitude, certainty=Certainty.POSSIBLE)
+
+    def _rank(self, first: Mention, second: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:
+        """Take `TV > TSV aberrante` as the likelier and the possible."""
+        if not self._are_rivals(first.concept, second.concept):
+            return
+        for mention, certainty in ((first, Certainty.PROBABLE), (second, Certainty.POSSIBLE)):
+            if stated[mention.tokens].polarity is Polarity.PRESENT:
+                stated[mention.tokens] = replace(stated[mention.tokens], certainty=certainty)
 
     def _are_rivals(self, one: str, other: str) -> bool:
         entries = [self._ontology.concept(each) for each in (one, other)]
@@ -282,6 +328,7 @@ def _unresolved(
 ) -> tuple[Span, ...]:
     """Return the phrases, between marks, of at least two words in which nothing was recognised."""
     known = {index for mention in mentions for index in mention.tokens}
+    known.update(index for each in mentions for span in each.spans for index in tokens_within(tokens, span))
     known.update(index for each in measured for index in tokens_within(tokens, each.measurement.span))
     found: list[Span] = []
     phrase: list[int] = []

@@ -48,7 +48,7 @@ _NAMED = {
         r"\s?(?P<unit>mm\b|mv\b)?"
     ),
     "rate": (
-        rf"\b(?:fc|frequence|heart rate|ventricular rate|rate|hr|vr)\b"
+        rf"\b(?:fc|fv(?! (?:ventric|card))|frequence|reponse ventriculaire|ventricular response|heart rate|ventricular rate|rate|hr|vr)\b"
         rf"(?: (?:ventriculaire|cardiaque|moyenne))*"
         rf"{_gap(22)}{_NUMBER}{_UPTO}(?:\s?{_PER_MINUTE})?(?!\s?(?:ms|mm|°|%|s\b|[:/]\s?\d|\d))"
     ),
@@ -56,7 +56,7 @@ _NAMED = {
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
-    r"\b(?:sinusal|regulier|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
+    r"\b(?:sinusal|regulier|regular|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
     r"|echappement (?:jonctionnel|ventriculaire)|qrs|ventricul(?:es|aire|ar)(?: rate)?"
     r"|(?:sinus|junctional) rhythm|afi?b?|atrial fibrillation|escape(?: rhythm)?|nsr|sr"
     r"|complexes|ondes? p|p waves?|oreillettes|atria)"
@@ -74,7 +74,10 @@ _PLAUSIBLE = {
     "sokolow": (5, 90),
     "rate": (15, 350),
 }
-_ATRIAL = re.compile(r"atrial|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves|p waves|\batria\b")
+_SHORTEST_QRS = 60
+_LONGEST_FREE_QRS = 130
+_FAST = re.compile(r"tachy|\b(?:tsv|svt|tv|vt|trin|avnrt|flutter|bouveret|fa|af)\b|qrs (?:fin|etroit|narrow)|narrow qrs|regul")
+_ATRIAL = re.compile(r"atrial|\bp (?:a|=|at)\b|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves|p waves|\batria\b")
 _NO_HEART = re.compile(
     r"\b(?:fr|frequence respiratoire|respiratory rate|spo2|sat|ta|pas|temperature)\b[^,;.\n]{0,12}$"
 )
@@ -167,9 +170,11 @@ def _value(name: str, number: str, match: re.Match[str]) -> float:
 
 
 def _is_the_rate(text: str, match: re.Match[str], value: float) -> bool:
-    """Say whether a bare number after QRS is the tachycardia's: `tachycardie à QRS fins à 180`."""
+    """Say whether a bare number after QRS is a rate: `tachycardie à QRS fins à 180`, `QRS larges à 38`."""
+    if match["unit"]:
+        return False
     phrase = re.split(r"[,;.\n]", text[: match.start("value")])[-1]
-    return value >= 130 and not match["unit"] and "tachycardi" in phrase
+    return value < _SHORTEST_QRS or (value >= _LONGEST_FREE_QRS and bool(_FAST.search(phrase)))
 
 
 def _about_atria(text: str, match: re.Match[str]) -> bool:

@@ -1,7 +1,7 @@
 """Adding another ontology's names and concepts to ours, and listing the names it gives to the wrong ones."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from ml.language.alignment import Alignment
@@ -56,11 +56,12 @@ class Merger:
         for name, target in given.values():
             if target not in self._ours or plain(name) not in self._names(target):
                 added[target].append(name)
+        labels = frozenset(plain(each.label_fr) for each in self._new)
         ours = [
             replace(
                 each,
-                synonyms_fr=(*_kept(each, each.synonyms_fr, given), *added[each.id]),
-                synonyms_en=_kept(each, each.synonyms_en, given),
+                synonyms_fr=(*_kept(each, each.synonyms_fr, given, labels), *added[each.id]),
+                synonyms_en=_kept(each, each.synonyms_en, given, labels),
             )
             for each in self._ours.concepts
         ]
@@ -179,10 +180,20 @@ def _joined(standing: Mapping[str, tuple[str, ...]], parents: Sequence[str]) -> 
 
 
 def _kept(
-    concept: Concept, names: Sequence[str], given: Mapping[tuple[str, ...], tuple[str, str]]
+    concept: Concept,
+    names: Sequence[str],
+    given: Mapping[tuple[str, ...], tuple[str, str]],
+    labels: Container[str],
 ) -> tuple[str, ...]:
-    """Return the names of a concept that were not given to another, or to itself in another spelling."""
-    return tuple(name for name in names if given.get(name_keys(name), ("", concept.id))[1] == concept.id)
+    """Return the names of a concept that were not given to another, or to itself in another spelling.
+
+    The label of a concept that only the other ontology has is that one's.
+    """
+    return tuple(
+        name
+        for name in names
+        if given.get(name_keys(name), ("", concept.id))[1] == concept.id and plain(name) not in labels
+    )
 
 
 def _range_of(label: str) -> MeasuredRange | None:

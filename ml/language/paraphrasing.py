@@ -1,7 +1,8 @@
 """Findings described without their names: `les oreillettes n'ont plus de chef d'orchestre`.
 
-`data/paraphrases.json` gives, by concept, patterns; a pattern is a list of groups, a group a list of word
-beginnings. It matches where every group has a word within one stretch of a sentence, in any order.
+Patterns are given by concept; a pattern is a list of groups, a group a list of word beginnings. It matches
+where every group has a word within one stretch of a sentence, in any order. Those of `data/descriptions.json`
+are in the field's own words (`P de trois morphologies`), those of `data/paraphrases.json` are tales.
 """
 
 import json
@@ -17,23 +18,32 @@ from ml.language.normalising import Folded
 from ml.language.tokens import Token
 from ml.language.types import Span
 
-PARAPHRASES: Mapping[str, Sequence[Sequence[Sequence[str]]]] = json.loads(
-    (Path(__file__).parent / "data" / "paraphrases.json").read_text(encoding="utf-8")
-)
+Patterns = Mapping[str, Sequence[Sequence[Sequence[str]]]]
+
+
+def _patterns(name: str) -> Patterns:
+    path = Path(__file__).parent / "data" / name
+    found: Patterns = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+PARAPHRASES = _patterns("paraphrases.json")
+DESCRIPTIONS = _patterns("descriptions.json")
 _REACH = 14
-_CONFIDENCE = 74.0
+_CONFIDENCE = {"paraphrase": 74.0, "combined": 84.0}
 _ENDS = frozenset({".", ";", "\n", "?", "!", ":"})
 
 
 class Paraphrases:
-    """The patterns of the concepts an ontology has."""
+    """The patterns of the concepts an ontology has; `method` is what their mentions are marked with."""
 
-    def __init__(self, concepts: Sequence[str]) -> None:
+    def __init__(self, concepts: Sequence[str], patterns: Patterns, method: str) -> None:
+        self._method = method
         self._patterns: list[tuple[str, int]] = []
         self._groups: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._automaton = ahocorasick.Automaton()
         for concept in concepts:
-            for pattern in PARAPHRASES.get(concept, ()):
+            for pattern in patterns.get(concept, ()):
                 for number, group in enumerate(pattern):
                     for beginning in group:
                         self._groups[" " + beginning.replace("'", " ")].append((len(self._patterns), number))
@@ -61,7 +71,7 @@ class Paraphrases:
                 if chosen is not None and (concept, first) not in told:
                     told.add((concept, first))
                     span = Span(tokens[chosen[0]].start, tokens[chosen[-1]].end)
-                    yield Mention(concept, chosen, (span,), "paraphrase", _CONFIDENCE)
+                    yield Mention(concept, chosen, (span,), self._method, _CONFIDENCE[self._method])
                     break
 
     def _places(self, folded: Folded, tokens: Sequence[Token]) -> dict[int, dict[int, set[int]]]:

@@ -17,14 +17,18 @@ _PATTERN = re.compile(
   | (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$)|\s+(?:ant|inf|lat|sep|post|apic|circ))
       |rsr'?|r'|r/t|rs(?=\s?(?:[<>]|en\sv|v[1-9]|\d+\s?ms))|ac/fa|s1\s?q3(?:\s?t3)?))
   | (?P<vf>(?<=en\s)vf(?![a-z])|(?<=et\s)vf(?![a-z])|(?<=and\s)vf(?![a-z])
-      |(?<=iii[\s,/-])\s?vf(?![a-z])|(?<=[d\s]3[\s,/-])\s?vf(?![a-z]))
-  | (?P<lead>(?<![a-z0-9])(?:v[1-9]r?|d(?:iii|ii|i|[123])|av[rlf]|v[rl])(?![a-z0-9]))
+      |(?<=d3)vf(?![a-z])|(?<=iii[\s,/-])\s?vf(?![a-z])|(?<=[d\s]3[\s,/-])\s?vf(?![a-z]))
+  | (?P<lead>(?:(?<![a-z0-9])|(?<=v[1-9])|(?<=d[123]))(?:v[1-9]r?|d(?:iii|ii|i|[123])|av[rlf]|v[rl])
+      (?=v[1-9]|d[123]|av[lf]|(?![a-z0-9])))
+  | (?P<negative>(?<![a-z0-9])t\s?-(?=\s*(?:[,.;:)\n]|$)|\s?(?:en|in|v[1-9]|d[i123]|av[lf]|inf|ant|lat|sep)))
+  | (?P<fv>\bfv(?=\s?(?:a|=|:|~|vers|environ)?\s*\d{2,3}(?![\d.,]?\d)))
   | (?P<ratio>(?<![\d.,/:])(?:[1-9]\s?(?:[:/]|pour|to)\s?1(?!\d|[.,/]\d)
       |\b(?:un|deux|trois|quatre|one|two|three|four)[\s-](?:pour|to)[\s-](?:un|one)\b))
   | (?P<ordinal>(?<![\d.,])[123](?=(?:er|ere|re|e|eme|ieme|nd|nde|st|rd)\b))(?:[a-z]+)
   | (?P<number>\d+(?:[.,]\d+)?)
   | (?P<word>[^\W\d_]+)
   | (?P<dash>(?<=\s)->?(?=\s)|->)
+  | (?P<arrow>=+>)
   | (?P<mark>[,.;:()\n?!>+/&])
     """,
     re.VERBOSE,
@@ -53,6 +57,7 @@ _PAIRS = {
     ("av", "bloc"): "bav",
     ("non", "specifiqu"): "aspecifiqu",
     ("non", "specific"): "nonspecific",
+    ("san", "particularit"): "normal",
 }
 
 
@@ -100,16 +105,22 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
             key = kind
         elif kind == "vf":
             key, kind = "avf", "lead"  # the lead, not the fibrillation
+        elif kind == "negative":
+            key = "tneg"
+        elif kind == "fv":
+            key = "frequenc"  # of the ventricles, not their fibrillation
         elif kind == "special":
             key = "rscomplex" if key == "rs" else key.replace(" ", "")
         elif kind == "dash":
             key = ","
+        elif kind == "arrow":
+            key = "=>"
         first, last = folded.origin[start], folded.origin[end - 1] + 1
         written = folded.source[first:last]
         if written == "rS":  # a complex of a small r and a deep S, not the sinus rhythm
             key = "rscomplex"
         capital = written.isupper() or (last - first > 2 and written[:-1].isupper() and written[-1] == "s")
-        yield Token(key, first, last, kind in {"mark", "dash"}, kind == "lead", capital), start, end
+        yield Token(key, first, last, kind in {"mark", "dash", "arrow"}, kind == "lead", capital), start, end
 
 
 def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:

@@ -11,6 +11,7 @@ accents:
 - `equal` words are read as others;
 - `adverbs` may stand inside a cue (`pas formellement exclu`);
 - `comparisons` rank one diagnosis above another, as folded text;
+- `preferences` hold one likelier, which ranks it unless another is left open, as folded text;
 - `changes` pass from one moment or tracing to another, as folded text;
 - `choices` say which of several is taken, as folded text;
 - `open` say that something is not excluded, as folded text;
@@ -41,6 +42,7 @@ TURNS = frozenset[str](_CONTENT["turns"])
 COMPARISONS: tuple[str, ...] = tuple(_CONTENT["comparisons"])
 ADVERBS = frozenset[str](stem(word) for word in _CONTENT["adverbs"])
 CHANGES: tuple[str, ...] = tuple(_CONTENT["changes"])
+PREFERENCES: tuple[str, ...] = tuple(_CONTENT["preferences"])
 CHOICES: tuple[str, ...] = tuple(_CONTENT["choices"])
 LEFT_OPEN: tuple[str, ...] = tuple(_CONTENT["open"])
 CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]

@@ -156,29 +156,17 @@ class Grade:
         ontology = info.context.services.shelf.of(stored.ontology_version).ontology
         told = stored.feedback(ontology, "en" if info.context.language == "en" else "fr")
         worded = _Worded(stored, text, info.context, made)
-        wrong = dict(zip((claim.concept for claim in stored.grade.wrong), told.wrong, strict=True))
         return cls(
             score=stored.grade.score,
             automatic_score=stored.automatic.score,
-            items=[
-                worded.item(item, words) for item, words in zip(stored.grade.items, told.items, strict=True)
-            ],
-            extra=[
-                *(
-                    worded.claim(claim.concept, claim.spans, wrong.get(claim.concept, ""))
-                    for claim in stored.automatic.wrong
-                ),
-                *(
-                    worded.claim(code, stored.supplementary_spans[code], wrong.get(code, ""))
-                    for code in stored.automatic.supplementary
-                ),
-            ],
+            items=worded.items(told),
+            extra=worded.beyond(told),
             judgment=stored.grade.judgment,
             findings=[words for words in told.findings if words],
-            text_findings=[TextFinding.of(each, text, info.context) for each in stored.grade.findings],
-            measurements=[TextMeasurement.of(each, text, info.context) for each in stored.measurements],
-            unresolved_spans=[Span.of(span, text) for span in stored.unresolved],
-            feedback=[told.summary, *(words for words in (*told.items, *told.wrong) if words)],
+            text_findings=worded.findings(),
+            measurements=worded.measurements(),
+            unresolved_spans=worded.spans(stored.unresolved),
+            feedback=[words for words in (told.summary, *told.items, *told.wrong) if words],
             comment=ModelComment(**comment) if comment and not rulings else None,
             key_revision=stored.key_revision,
             ontology_version=stored.ontology_version,
@@ -199,7 +187,33 @@ class _Worded:
         self._context = context
         self._contests = contests
 
-    def item(self, item: rules.GradedItem, feedback: str) -> GradedConcept:
+    def items(self, told: rules.Feedback) -> list[GradedConcept]:
+        """Return what became of each thing the key expects."""
+        return [
+            self._item(item, words) for item, words in zip(self._stored.grade.items, told.items, strict=True)
+        ]
+
+    def beyond(self, told: rules.Feedback) -> list[GradedClaim]:
+        """Return the claims beyond the key, wrong ones first, as the rules alone found them."""
+        said = zip((claim.concept for claim in self._stored.grade.wrong), told.wrong, strict=True)
+        wrong, automatic = dict(said), self._stored.automatic
+        spans = {claim.concept: claim.spans for claim in automatic.wrong}
+        spans |= {concept: self._stored.supplementary_spans[concept] for concept in automatic.supplementary}
+        return [self._claim(concept, each, wrong.get(concept, "")) for concept, each in spans.items()]
+
+    def findings(self) -> list[TextFinding]:
+        """Return what does not hold together in the answer by itself."""
+        return [TextFinding.of(each, self._text, self._context) for each in self._stored.grade.findings]
+
+    def measurements(self) -> list[TextMeasurement]:
+        """Return the numbers the answer gives."""
+        return [TextMeasurement.of(each, self._text, self._context) for each in self._stored.measurements]
+
+    def spans(self, spans: tuple[Stretch, ...]) -> list[Span]:
+        """Return stretches of the text with their words."""
+        return [Span.of(span, self._text) for span in spans]
+
+    def _item(self, item: rules.GradedItem, feedback: str) -> GradedConcept:
         decided = item.verdict in {Verdict.FOUND, Verdict.PARTIAL, Verdict.CONTRADICTED}
         stated = item.because.concept
         return GradedConcept(
@@ -208,22 +222,19 @@ class _Worded:
             credit=item.credit,
             coefficient=item.coefficient,
             role=AnnotationRole.SCORED if item.role is Role.SCORED else AnnotationRole.DESCRIPTIVE,
-            spans=self._spans(item.spans),
+            spans=self.spans(item.spans),
             picked=decided and not item.spans and stated in self._stored.picked,
             stated=Concept.coded(stated, self._context) if stated is not None else None,
             feedback=feedback,
             contest=self._contests.get(item.concept),
         )
 
-    def claim(self, code: str, spans: tuple[Stretch, ...], feedback: str) -> GradedClaim:
+    def _claim(self, code: str, spans: tuple[Stretch, ...], feedback: str) -> GradedClaim:
         said = verdict_on(self._stored.grade, code) or RuledVerdict.WITHDRAWN
         return GradedClaim(
             concept=Concept.coded(code, self._context),
             verdict=ClaimVerdict(said.value),
-            spans=self._spans(spans),
+            spans=self.spans(spans),
             feedback=feedback,
             contest=self._contests.get(code),
         )
-
-    def _spans(self, spans: tuple[Stretch, ...]) -> list[Span]:
-        return [Span.of(span, self._text) for span in spans]

@@ -1,18 +1,37 @@
 """How well texts are read, held to floors: well below today's figures, well above the naive reader's."""
 
+import io
 import json
-from dataclasses import asdict
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ml.__main__ import main
-from ml.language.evaluation import Counts, Report, evaluate, reliability
+from ml.language.evaluation import Counts, Report, reliability
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One run of the command: what it printed, and the figures it wrote."""
+
+    exit_status: int
+    printed: str
+    report: Report
 
 
 @pytest.fixture(scope="module")
-def report(shared_data: Path) -> Report:
-    return evaluate(shared_data / "grading")
+def evaluation(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    written = tmp_path_factory.mktemp("evaluation") / "report.json"
+    with redirect_stdout(io.StringIO()) as printed:
+        status = main(["evaluate", "language", "--data", str(shared_data / "grading"), "--json", str(written)])
+    return Evaluation(status, printed.getvalue(), Report(**json.loads(written.read_text(encoding="utf-8"))))
+
+
+@pytest.fixture(scope="module")
+def report(evaluation: Evaluation) -> Report:
+    return evaluation.report
 
 
 def test_real_answers_nobody_looked_at_are_read_better_than_by_their_longest_names(report: Report) -> None:
@@ -23,11 +42,12 @@ def test_real_answers_nobody_looked_at_are_read_better_than_by_their_longest_nam
 
 def test_answers_are_judged_as_their_authors_meant(report: Report) -> None:
     assert report.judgements["all"] >= 0.90
-    assert report.judgements["own, unseen"] >= 0.65
+    assert report.judgements["own, unseen"] >= 0.75
+    assert report.judgements["own, by the rules' maker"] >= 0.93
 
 
 def test_phrases_are_linked_with_few_claims_and_the_right_polarity(report: Report) -> None:
-    assert report.linking["concept among the claims"] >= 0.85
+    assert report.linking["concept among the claims"] >= 0.87
     assert report.linking["claims a phrase"] <= 3.0
     assert report.linking["polarity accuracy"] >= 0.97
 
@@ -66,15 +86,10 @@ def test_counts_are_worked_out_by_hand() -> None:
     assert Counts().row() == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
 
 
-def test_the_command_prints_the_table_and_writes_the_figures(
-    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], report: Report
-) -> None:
-    written = tmp_path / "report.json"
-
-    assert main(["evaluate", "language", "--data", str(shared_data / "grading"), "--json", str(written)]) == 0
-    assert "unseen half" in capsys.readouterr().out
-    figures = json.loads(written.read_text(encoding="utf-8"))
-    assert figures["answers"] == asdict(report)["answers"]
+def test_the_command_prints_the_table_and_writes_the_figures(evaluation: Evaluation) -> None:
+    assert evaluation.exit_status == 0
+    assert "unseen half" in evaluation.printed
+    assert f"{evaluation.report.answers['unseen half']['f1']:.3f}" in evaluation.printed
 
 
 def test_a_missing_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
