@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from sqlmodel import Session, SQLModel, col, select
 from schema.models.cases import Annotation, CaseRevision, Recording
 from schema.models.ontologies import ConceptChange, OntologyFault, OntologyVersion
 from schema.models.training import Enrolment
+from schema.models.webhooks import DeliveryFault, Webhook, WebhookDelivery, WebhookEvent
 from schema.models.work import Job
 from schema.policy import ROLE_SCOPES, Actor, Role
+from schema.services.bulk import IMPORT_JOB
 from schema.services.editions import shipped_line
 from schema.services.tokens import Tokens
 from schema.services.trusted_documents import TrustedDocuments
@@ -28,6 +30,7 @@ from tests.schema.graphql.test_disagreements import noted
 from tests.schema.people import PASSWORDS
 from tests.schema.training import Hospital
 
+DAY = timedelta(days=1)
 CREATE_CONCEPT = """mutation($input: CreateConceptInput!) { createConcept(input: $input) { __typename } }"""
 IMPORT = """mutation($input: ImportOntologyInput!) { importOntology(input: $input) {
   ... on Ontology { id } } }"""
@@ -79,7 +82,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
     world.services.shelf.refresh(at_once=True)
     hospital = Hospital(world.database, world.clock, folder)
     expert = hospital.actor(Role.EXPERT)
-    times = {"opens_at": world.clock(), "closes_at": world.clock() + timedelta(days=1)}
+    times = {"opens_at": world.clock(), "closes_at": world.clock() + DAY}
     corrected = Corrected(world, hospital, **times)
     owner, participant = hospital.teacher, corrected.student
     contest = corrected.rule(corrected.contest())
@@ -113,22 +116,67 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
 
 def _made(session: Session, world: World, owner: Actor, ontology_id: int) -> dict[str, str]:
     clock, account_id = world.clock, owner.account_id
-    end = clock() + timedelta(days=1)
+    end = clock() + DAY
     token = Tokens(session, clock, None).create(account_id, "Moodle", ROLE_SCOPES[Role.TEACHER], end).token
     token.last_used_at = clock()
     documents = TrustedDocuments(session, clock, None)
     document = documents.register(account_id, "query A { viewer { id } }", ["A"], 52)
-    job = Job(kind="submit", payload={}, owner_id=account_id, run_after=clock(), created_at=clock())
-    job.error, job.finished_at = "fault", clock()
+    job = _imported(account_id, clock())
     fault = OntologyFault(ontology_id=ontology_id, place="XYZ", code="no_label")
     session.add_all([job, fault])
     session.flush()
+    webhook, delivery = _told(session, account_id, clock())
     return {
+        "Webhook": global_id("Webhook", webhook.id or 0),
+        "WebhookDelivery": global_id("WebhookDelivery", delivery.id or 0),
         "ApiToken": global_id("ApiToken", token.id or 0),
         "TrustedDocument": global_id("TrustedDocument", document.id or 0),
         "Job": global_id("Job", job.id or 0),
         "OntologyFault": global_id("OntologyFault", fault.id or 0),
     }
+
+
+def _imported(account_id: int, at: datetime) -> Job:
+    """Return an import of two lines, one of them at fault, that also failed once."""
+    counts = {"dry_run": False, "lines": 2, "enrolled": 1, "present": 0, "fault_count": 1}
+    faults = [{"line": 2, "column": "email", "code": "required", "values": {}}]
+    return Job(
+        kind=IMPORT_JOB,
+        payload={},
+        owner_id=account_id,
+        run_after=at,
+        created_at=at,
+        finished_at=at,
+        error="fault",
+        result={**counts, "faults": faults},
+    )
+
+
+def _told(session: Session, account_id: int, at: datetime) -> tuple[Webhook, WebhookDelivery]:
+    """Return a webhook of which everything is known, and a message that did not reach it."""
+    events = [WebhookEvent.ATTEMPT_SUBMITTED.value]
+    webhook = Webhook(
+        account_id=account_id, url="https://example.org/", events=events, salt="salt", created_at=at
+    )
+    webhook.previous_salt, webhook.previous_until, webhook.resting_until = "before", at + DAY, at + DAY
+    session.add(webhook)
+    session.flush()
+    delivery = WebhookDelivery(
+        webhook_id=webhook.id or 0,
+        event_id="msg_1",
+        event=events[0],
+        body="{}",
+        tries=1,
+        due_at=at + DAY,
+        tried_at=at,
+        status=500,
+        latency_ms=5,
+        fault=DeliveryFault.REFUSED.value,
+        created_at=at,
+    )
+    session.add(delivery)
+    session.flush()
+    return webhook, delivery
 
 
 def _parts(session: Session, case_id: int) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """Every field of every type × everybody, and every id × everybody, against the table in permissions.toml."""
 
 import asyncio
+import io
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,10 @@ from tests.schema.test_permission_matrix import PATIENCE_S, TABLE, first_of
 ROOTS = ("Query", "Mutation", "Subscription")
 LONG_S = 20.0
 """How long a subscription is listened to that must be refused, which it is at once."""
-BESIDES = {"enrolParticipant": {"email": "nobody@example.org"}}
+BESIDES: dict[str, Callable[[], dict[str, Any]]] = {
+    "enrolParticipant": lambda: {"email": "nobody@example.org"},
+    "importParticipants": lambda: {"file": io.BytesIO(b"email\nnobody@example.org\n")},
+}
 """What an input needs for its id to be looked at."""
 REFUSALS = """... on ValidationErrors { fields { path message code } } ... on NotFound { message }
   ... on NotAllowed { message code } ... on Conflict { message code current }"""
@@ -240,7 +245,7 @@ def asking(
     more = "totalCount" if kind.name.endswith("Connection") else more
     variables = {key: sample(each.type) for key, each in needed.items()}
     if isinstance(variables.get("input"), dict):
-        variables["input"] |= BESIDES.get(name, {})
+        variables["input"] |= BESIDES.get(name, dict)()
     for each, other in [*others.items(), (path, identifier)]:
         holder: Any = variables
         for step in each[:-1]:
@@ -256,7 +261,7 @@ def answer(
     if asked[0].startswith("subscription"):
         said = asyncio.run(first_of(world, actor, *asked, patience))
         return orjson.dumps([each.formatted for each in said or ()])
-    result = world.run(asked[0], actor, asked[1])
+    result = world.run(asked[0], actor, deepcopy(asked[1]))  # whoever reads a file leaves nothing of it
     errors = [error.formatted for error in result.errors or ()]
     return orjson.dumps({"data": result.data, "errors": errors})
 
