@@ -37,8 +37,9 @@ from schema.pagination import DEFAULT_PAGE
 CALL = 50
 """Points of a root field, and of any that has arguments: it asks the database."""
 READING, HASHING = 1_000, 20_000
-"""Points of a field that reads clinical texts or makes an ontology anew, and of one that hashes a password or
-reads a file: milliseconds and tens of milliseconds, where a value takes microseconds."""
+"""Points of a field that reads clinical texts or makes an ontology anew, and of one that hashes a password,
+reads a file or looks for the faults of a document: milliseconds and tens of milliseconds, where a value takes
+microseconds."""
 DEAR = {
     "Query.matchConcepts": READING,
     "Query.gradeAnswer": READING,
@@ -52,7 +53,7 @@ DEAR = {
     "Mutation.deleteConcept": READING,
     "Mutation.restoreConcept": READING,
     "Mutation.importOntology": HASHING,
-    "Mutation.registerDocument": READING,
+    "Mutation.registerDocument": HASHING,
 }
 LIST = 10
 """Items a list is taken to have that says nothing of its size."""
