@@ -27,7 +27,7 @@ from schema.errors import FieldProblem, ValidationFailedError
 
 LONGEST_DOCUMENT = 20_000
 MOST_TOKENS = 800
-MOST_FAULTS, MOST_FAULTS_REGISTERED = 5, 50
+MOST_FAULTS, MOST_FAULTS_REGISTERED = 5, 20
 """After so many validation gives up; each takes time to be worded."""
 LONGEST_FAULT = 300
 """Characters; a fault quotes the document."""

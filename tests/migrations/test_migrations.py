@@ -12,10 +12,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col, select
 
 import schema.models
 from schema.database import Database
+from schema.models.accounts import ApiToken
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = set(SQLModel.metadata.tables)
@@ -97,6 +98,29 @@ def test_tokens_made_before_their_lineage_was_kept_are_kept_both_ways(database: 
     migrate(database.url, "0001", down=True)
     with database.read() as session:
         assert session.execute(text("SELECT id, account_id, name FROM api_token")).all() == [(3, 7, "Moodle")]
+
+
+def test_a_confined_token_ends_where_nothing_would_confine_it(database: Database) -> None:
+    migrate(database.url)
+    with database.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO account (id, display_name, role, language, theme, created_at)"
+                " VALUES (7, 'Anne', 'teacher', 'fr', 'auto', '2026-03-02 09:00:00.000000')"
+            )
+        )
+        session.execute(
+            text(
+                "INSERT INTO api_token (id, account_id, name, token_hash, scopes, confined, created_at)"
+                " VALUES (3, 7, 'Moodle', 'a', '[]', true, '2026-03-02 09:00:00.000000'),"
+                " (4, 7, 'Notes', 'b', '[]', false, '2026-03-02 09:00:00.000000')"
+            )
+        )
+    migrate(database.url, "0006", down=True)
+    migrate(database.url)
+    with database.read() as session:
+        kept = session.exec(select(ApiToken).order_by(col(ApiToken.id))).all()
+    assert [(token.confined, token.revoked_at is None) for token in kept] == [(False, False), (False, True)]
 
 
 def test_two_who_migrate_at_once_both_succeed(database_url: str) -> None:

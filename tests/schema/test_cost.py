@@ -49,6 +49,27 @@ def test_an_attack_is_refused_within_moments(text: str) -> None:
     assert min(spent) < LONGEST_CPU_S * slowness()
 
 
+MISSPELT = {
+    "fields": "{ viewer { " + " ".join(f"displayNam{n}" for n in range(200)) + " } }",
+    "long fields": "{ viewer { " + " ".join("displayName" * 20 + str(n) for n in range(60)) + " } }",
+    "arguments": "{ cases(" + " ".join(f"firs{n}: 1" for n in range(200)) + ") { totalCount } }",
+    "input fields": "{ cases(filter: {"
+    + " ".join(f"searc{n}: 1" for n in range(200))
+    + "}) { totalCount } }",
+    "types": "{ viewer { id } } " + " ".join(f"fragment f{n} on Accoun{n} {{ id }}" for n in range(49)),
+}
+
+
+@pytest.mark.parametrize("text", MISSPELT.values(), ids=MISSPELT)
+def test_suggestions_are_found_within_moments(text: str) -> None:
+    spent = []
+    for _ in range(3):
+        fresh, started = documents(), time.process_time()
+        assert fresh.faults(text, told=True)
+        spent.append(time.process_time() - started)
+    assert min(spent) < LONGEST_CPU_S * slowness()
+
+
 def test_fragments_cost_what_they_select_wherever_they_stand() -> None:
     written_out = points("{ viewer { id displayName } }")
     assert points(chain(20).replace("{ id }", "{ id displayName }")) == written_out
