@@ -75,14 +75,14 @@ def test_gql_does_the_main_job_and_follows_it_over_a_socket(
     site: Site, operations: Operations, token_of: Callable[[str], str], pictures: list[Path]
 ) -> None:
     token = token_of("gql")
-    socket = WebsocketsTransport(
-        url=f"{site.address.replace('http', 'ws')}/graphql",
-        init_payload={"authorization": f"Bearer {token}"},
-        subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
-    )
 
     async def followed(session_id: str, after: int | None, last: str) -> list[tuple[int, str]]:
         events = []
+        socket = WebsocketsTransport(
+            url=f"{site.address.replace('http', 'ws')}/graphql",
+            init_payload={"authorization": f"Bearer {token}"},
+            subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+        )
         async with Client(transport=socket, execute_timeout=60) as session:
             request = GraphQLRequest(
                 operations["Activity"], variable_values={"sessionId": session_id, "after": after}

@@ -33,7 +33,7 @@ def folder(
 def compiled(folder: Path, name: str = "main_job.ts") -> str:
     """Compile strictly and return what the compiler says."""
     try:
-        return node(HERE / "node_modules/typescript/bin/tsc", *OPTIONS, str(folder / name))
+        return node(HERE / "node_modules/typescript/bin/tsc", *OPTIONS, name, folder=folder)
     except subprocess.CalledProcessError as error:
         return str(error.stdout)
 
