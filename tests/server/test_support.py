@@ -63,15 +63,14 @@ class Mutation:
     async def make(self, input: ThingInput) -> ThingResult:  # noqa: A002 - the customary name
         match input.name:
             case "gone":
-                return NotFound(message="gone")
+                return NotFound(message="gone", code="not_found")
             case "closed":
                 return NotAllowed(message="This is closed.", code="closed")
             case "stale":
                 return Conflict(message="Somebody was faster.", code="stale_revision", current=7)
             case "":
-                return ValidationErrors(
-                    fields=[FieldError(path=["name"], message="Name it.", code="required")]
-                )
+                missing = FieldError(path=["name"], message="Name it.", code="required")
+                return ValidationErrors(message="Not like this.", code="invalid", fields=[missing])
         size = len(await input.file.read()) if input.file else input.minutes  # type: ignore[attr-defined]
         return Thing(name=input.name, minutes=size)
 

@@ -29,9 +29,8 @@ def compile_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], di
             (folder / name).mkdir()
         shutil.copy(SCHEMA, folder)
         (folder / "relay" / "cases.js").write_text(page, encoding="utf-8")
-        config = folder / "relay.config.json"
-        config.write_text(json.dumps(CONFIG), encoding="utf-8")
-        node(HERE / "node_modules/relay-compiler/cli.js", str(config))
+        (folder / "relay.config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
+        node(HERE / "node_modules/relay-compiler/cli.js", "relay.config.json", folder=folder)
         artifacts = ((path.name, path.read_text(encoding="utf-8")) for path in (folder / "made").iterdir())
         texts = ((name, re.search(r'^    "text": (".*")', text, re.MULTILINE)) for name, text in artifacts)
         return {name.partition(".")[0]: json.loads(found[1]) for name, found in texts if found}
@@ -71,7 +70,7 @@ def test_a_page_of_fragments_is_compiled_and_answered(
     again = ask("casesRowQuery", id=case_id)["node"]
     assert (again["name"], again["status"], len(again["recordings"])) == ("Cas 1", "VALIDATED", 1)
     refused = ask("casesDeleteMutation", input={"id": case_id})["deleteCase"]
-    assert (refused["__typename"], refused["code"]) == ("Conflict", "only_drafts_deleted")
+    assert (refused["__typename"], refused["code"]) == ("NotAllowed", "only_drafts_deleted")
     made = ask("casesCreateMutation", input={"name": "Cas 4"})["createCase"]
     deleted = ask("casesDeleteMutation", input={"id": made["id"]})["deleteCase"]
     assert deleted == {"__typename": "DeletedCase", "caseId": made["id"]}
