@@ -7,7 +7,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from schema.documents import Documents, Reading
+from schema.documents import OWN_REMEMBERED, Documents, Reading
 from schema.execution import Executor
 from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
@@ -82,9 +82,10 @@ class Schema(strawberry.Schema):
         super().__init__(**options, extensions=[self._reading])
         self._told = told
         self.documents = Documents(self._schema, told=told)
+        self.own_documents = Documents(self._schema, told=told, remembered=OWN_REMEMBERED)
 
     def _reading(self) -> Reading:
-        return Reading(self.documents)
+        return Reading(self.documents, self.own_documents)
 
     def _get_custom_context_kwargs(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """Keep suggestions out of what is said of variables too; Strawberry has no option for it."""

@@ -32,8 +32,8 @@ LONGEST_DOCUMENT = 20_000
 MOST_TOKENS = 800
 MOST_FAULTS = 5
 """After so many validation gives up; each takes time to be worded."""
-REMEMBERED = 256
-"""Documents; the pages have some 60."""
+REMEMBERED, OWN_REMEMBERED = 64, 128
+"""Documents of clients, the largest of which takes a third of a megabyte, and of our pages: some 75."""
 
 
 class Documents:
@@ -43,16 +43,18 @@ class Documents:
     ----------
     told
         Whether the schema speaks of itself: introspection, and suggestions for misspelt names.
+    remembered
+        How many documents are remembered.
     """
 
-    def __init__(self, schema: GraphQLSchema, *, told: bool) -> None:
+    def __init__(self, schema: GraphQLSchema, *, told: bool, remembered: int = REMEMBERED) -> None:
         self._schema = schema
         self._told = told
         rules = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
         self._rules = rules if told else [*rules, NoSchemaIntrospectionCustomRule]
-        self.parsed = lru_cache(REMEMBERED)(self._parse)
-        self._priced = lru_cache(2 * REMEMBERED)(self._price)
-        self.faults = lru_cache(REMEMBERED)(self._validate)
+        self.parsed = lru_cache(remembered)(self._parse)
+        self._priced = lru_cache(2 * remembered)(self._price)
+        self.faults = lru_cache(remembered)(self._validate)
 
     def price(self, text: str, operation_name: str | None, variables: dict[str, Any] | None) -> int:
         """Return the points of an operation; raises GraphQLError when it may not be asked."""
@@ -83,11 +85,18 @@ class Documents:
 
 
 class Reading(SchemaExtension):
-    """Has `Documents` read what is executed, and the one who asks pay for it."""
+    """Has `Documents` read what is executed, and the one who asks pay for it.
 
-    def __init__(self, documents: Documents) -> None:
+    Parameters
+    ----------
+    others, own
+        What reads clients' documents, and what reads our pages': however many clients send, ours stay
+        remembered.
+    """
+
+    def __init__(self, others: Documents, own: Documents) -> None:
         super().__init__()
-        self._documents = documents
+        self._others, self._own = others, own
         self._priced = False
 
     async def on_operation(self) -> AsyncIterator[None]:
@@ -133,6 +142,10 @@ class Reading(SchemaExtension):
             raise GraphQLError(
                 worded, extensions={"code": "RATE_LIMITED", "retryAfter": error.retry_after}
             ) from None
+
+    @property
+    def _documents(self) -> Documents:
+        return self._own if self._context.meter is None else self._others
 
     @property
     def _context(self) -> Context:
