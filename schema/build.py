@@ -7,7 +7,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from schema.documents import Documents
+from schema.documents import OWN_REMEMBERED, Documents
 from schema.execution import Executor
 from schema.mutations.accounts import AccountMutations
 from schema.mutations.annotations import AnnotationMutations
@@ -84,9 +84,10 @@ class Schema(strawberry.Schema):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, extensions=[self._reading])
         self.documents = Documents(self._schema)
+        self.own_documents = Documents(self._schema, remembered=OWN_REMEMBERED)
 
     def _reading(self) -> Reading:
-        return Reading(self.documents)
+        return Reading(self.documents, self.own_documents)
 
 
 def build_schema() -> Schema:

@@ -31,8 +31,8 @@ MOST_FAULTS, MOST_FAULTS_REGISTERED = 5, 20
 """After so many validation gives up; each takes time to be worded."""
 LONGEST_FAULT = 300
 """Characters; a fault quotes the document."""
-REMEMBERED = 256
-"""Documents; the pages have some 60."""
+REMEMBERED, OWN_REMEMBERED = 64, 128
+"""Documents of clients, the largest of which takes a third of a megabyte, and of our pages: some 75."""
 RULES = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
 
 
@@ -53,13 +53,19 @@ class Checked:
 
 
 class Documents:
-    """Reads documents for one schema."""
+    """Reads documents for one schema.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    Parameters
+    ----------
+    remembered
+        How many documents are remembered.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, remembered: int = REMEMBERED) -> None:
         self._schema = schema
-        self.parsed = lru_cache(REMEMBERED)(self._parse)
-        self._priced = lru_cache(2 * REMEMBERED)(self._price)
-        self.faults = lru_cache(REMEMBERED)(self._validate)
+        self.parsed = lru_cache(remembered)(self._parse)
+        self._priced = lru_cache(2 * remembered)(self._price)
+        self.faults = lru_cache(remembered)(self._validate)
 
     def price(self, text: str, operation_name: str | None, variables: dict[str, Any] | None) -> int:
         """Return the points of an operation; raises GraphQLError when it may not be asked."""

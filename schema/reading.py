@@ -11,11 +11,18 @@ from schema.services.metering import REFUSED
 
 
 class Reading(SchemaExtension):
-    """Has `Documents` read what is executed, and the one who asks pay for it."""
+    """Has `Documents` read what is executed, and the one who asks pay for it.
 
-    def __init__(self, documents: Documents) -> None:
+    Parameters
+    ----------
+    others, own
+        What reads clients' documents, and what reads our pages': however many clients send, ours stay
+        remembered.
+    """
+
+    def __init__(self, others: Documents, own: Documents) -> None:
         super().__init__()
-        self._documents = documents
+        self._others, self._own = others, own
         self._priced = False
 
     async def on_operation(self) -> AsyncIterator[None]:
@@ -49,6 +56,10 @@ class Reading(SchemaExtension):
             return {}
         limit, remaining, _reset = meter.standing
         return {"cost": {"requested": meter.requested, "limit": limit, "remaining": remaining}}
+
+    @property
+    def _documents(self) -> Documents:
+        return self._own if self._context.meter is None else self._others
 
     @property
     def _context(self) -> Context:

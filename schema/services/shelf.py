@@ -130,8 +130,10 @@ class Shelf:
 
     def holding(self, concept_id: str) -> Ontology | None:
         """Return an ontology that has a concept, the one in use first."""
-        shelved = self._shelved
-        every = (shelved.loaded[shelved.in_use], *shelved.loaded.values())
+        in_use = self.current.ontology
+        if concept_id in in_use:
+            return in_use
+        every = self._shelved.loaded.values()
         return next((each.ontology for each in every if concept_id in each.ontology), None)
 
     def refresh(self, *, at_once: bool = False) -> None:

@@ -289,9 +289,10 @@ def _coded(ontology: Ontology | None, code: str, language: OntologyLanguage) -> 
     if ontology is None:
         return _node(OntologyConcept(code, code, code, ConceptCategory.TECHNICAL, Kind.SIGN), language)
     shared = _SHARED.setdefault(ontology, {})
-    if (code, language) not in shared:
-        shared[code, language] = _node(ontology.concept(code), language)
-    return shared[code, language]
+    node = shared.get((code, language))
+    if node is None:
+        node = shared[code, language] = _node(ontology.concept(code), language)
+    return node
 
 
 def _node(row: OntologyConcept, language: OntologyLanguage) -> Concept:

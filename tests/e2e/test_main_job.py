@@ -189,7 +189,7 @@ def test_tracings_are_reordered_by_dragging_and_files_dropped_onto_the_page(
     expect(page.locator("[data-ecg] img")).to_have_count(3)
 
 
-def test_an_answer_survives_a_lost_connection_and_a_second_device_is_told(
+def test_an_answer_survives_a_busy_server_and_a_lost_connection_and_a_second_device_is_told(
     site: Site, enter: Enter, new_page: Callable[..., Page], student_of: Callable[[str], tuple[str, str]]
 ) -> None:
     teacher = enter("teacher")
@@ -202,6 +202,12 @@ def test_an_answer_survives_a_lost_connection_and_a_second_device_is_told(
         sign_in(device, site, *person)
     steps.join_and_begin(phone, site.address, code)
     state = phone.locator("[data-save-state]")
+    phone.route("**/attempts/*/1", lambda route: route.fulfill(status=503, headers={"Retry-After": "1"}))
+    phone.get_by_label("Votre lecture").fill("Rythme")
+    expect(state).to_have_attribute("data-state", "busy", timeout=10_000)
+    expect(state).to_contain_text("Beaucoup de monde")
+    phone.unroute_all()
+    expect(state).to_have_attribute("data-state", "saved", timeout=20_000)
     phone.context.set_offline(True)
     phone.get_by_label("Votre lecture").fill("Rythme sinusal")
     expect(state).to_have_attribute("data-state", "offline", timeout=10_000)

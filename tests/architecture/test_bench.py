@@ -1,0 +1,43 @@
+"""What `make bench` compares with, and what it says of a peer that is not there."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.measuring import data_of
+from tests.bench.peers import servers
+from tests.bench.peers.servers import PEERS
+from tests.bench.report import GRAPHQL, SAVE_GRAPHQL, SAVE_PAGE, Report, Round
+
+
+def test_a_peer_whose_packages_are_missing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "HERE", tmp_path)
+    monkeypatch.setattr(servers, "_node", lambda: Path("/usr/bin/node"))
+    lacking = {peer.name: peer.lacking() for peer in PEERS}
+    assert [name for name, why in lacking.items() if "npm" in why] == [
+        "yoga-memory",
+        "yoga-sqlite",
+        "mercurius-memory",
+        "mercurius-sqlite",
+    ]
+    assert lacking["bare"] == lacking["orm"] == ""
+
+
+def test_npms_peers_want_a_node_that_reads_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_node", lambda: None)
+    assert "no Node 22" in next(peer.lacking() for peer in PEERS if peer.name == "mercurius-sqlite")
+
+
+def test_a_peer_that_was_not_measured_is_in_the_table_with_the_reason() -> None:
+    report = Report("here", lacking={"  mercurius": "npm's packages are not installed"}, cold_starts_s=[1.0])
+    for name in (GRAPHQL, SAVE_PAGE, SAVE_GRAPHQL):
+        report.add(name, Round(1, 1.0, 1.0, 1.0, 1.0))
+    assert [line.split() for line in report.lines() if "mercurius" in line] == [
+        ["mercurius", "NOT", "MEASURED:", "npm's", "packages", "are", "not", "installed"]
+    ]
+    assert report.document()["lacking"] == report.lacking
+
+
+def test_the_same_bytes_are_compared_but_for_the_cost() -> None:
+    assert data_of(b'{"data":{"a":1.0},"extensions":{"cost":{"requested":1}}}') == b'{"data":{"a":1.0}}'
+    assert data_of(b'{"data":{"a":1.0}}') == b'{"data":{"a":1.0}}'
