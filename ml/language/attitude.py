@@ -21,7 +21,9 @@ _PASSED = SKIPPED | _AUXILIARIES
 _MORE = frozenset({"plutot", "rather", "more", "mieux", "davantag", "likelier"})
 _THAN = frozenset({"que", "qu", "than"})
 # Before `que` they make a conjunction, and compare nothing: `parce que`, `ainsi que`.
-_NO_COMPARISON = frozenset({"parc", "puis", "alor", "tandi", "ainsi", "bien", "vu", "san", "pour", "lor", "apr", "avant", "moin"})
+_NO_COMPARISON = frozenset(
+    {"parc", "puis", "alor", "tandi", "ainsi", "bien", "vu", "san", "pour", "lor", "apr", "avant", "moin"}
+)
 _REACH = 6
 _FARTHEST = 80
 _REACH_AFTER = 4

@@ -101,7 +101,8 @@ AFTER = CueTable(CUES_AFTER)
 
 
 _RATHER = re.compile(
-    r"\b(?:plutot|davantage)\b(?:[^.;\n]{3,60}\bqu'une?\b|[^,.;\n]{2,60}(?<!\bparce)(?<!puis)(?<!\balors) que\b)"
+    r"\b(?:plutot|davantage)\b"
+    r"(?:[^.;\n]{3,60}\bqu'une?\b|[^,.;\n]{2,60}(?<!\bparce)(?<!puis)(?<!\balors) que\b)"
     r"|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan\b|[a-z)]\s?(?<![=-])>+\s?[a-z]"
 )
 _CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")

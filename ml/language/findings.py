@@ -10,7 +10,7 @@ from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Finding, FindingKind, Measurement, Polarity, Span
 
 _GRAVEST = tuple(FindingKind)
-# With one of these two conclusions about the rhythm are both true: each is of another chamber, or of its turn.
+# With one of these, two conclusions about the rhythm are both true: of another chamber, or of its turn.
 _TWO_RHYTHMS = ("AV_BLOCK", "AV_DISSOCIATION", "ESCAPE_RHYTHM", "PAUSE", "SINUS_NODE_DYSFUNCTION")
 _DOUBTED = frozenset({Certainty.POSSIBLE, Certainty.PROBABLE})
 
@@ -114,7 +114,9 @@ class Findings:
                 conclusions = is_conclusion(first) and is_conclusion(second)
                 if not conclusions:
                     yield _finding(FindingKind.INTERNAL_ERROR, one, other)
-                elif not any(self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_RHYTHMS):
+                elif not any(
+                    self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_RHYTHMS
+                ):
                     yield _finding(FindingKind.CONTRADICTION, one, other)
 
     def _is_diagnosis(self, *claims: Claim) -> bool:
@@ -186,7 +188,7 @@ class Findings:
         return stated and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
 
     def _are_rivals(self, one: Claim, other: Claim) -> bool:
-        """Say whether two claims compete; a normal rhythm, or a pacemaker, does only with what it excludes."""
+        """Say whether two claims compete; a normal rhythm, or a pacemaker, only with what it excludes."""
         if self._ontology.related(one.concept, other.concept):
             return False
         entries = [self._ontology.concept(each.concept) for each in (one, other)]

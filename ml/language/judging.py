@@ -151,7 +151,7 @@ class _Answer:
         return Judgment.PARAPHRASED if figurative else Judgment.IMPLICIT_COMPLETE
 
     def _named_more_widely(self) -> list[Claim]:
-        """Return the claims one step more general than what is expected, where they are set against others."""
+        """Return the claims one step wider than what is expected, where they are set against others."""
         if not self._kinds & _DIFFERENTIALS:
             return []
         return [
@@ -187,7 +187,7 @@ class _Answer:
         return any(self._ontology.exclude_each_other(claim.concept, target) for target in self._targets)
 
     def _is_wider(self, concept: str) -> bool:
-        """Say whether a conclusion is a wider name of what is expected, or one that signs amount to with it."""
+        """Say whether a conclusion is a wider name of what is expected, or one of its signs."""
         conclusion = is_conclusion(self._ontology.concept(concept))
         return conclusion and any(
             concept in self._ontology.ancestors(target) or concept in signs_of(self._ontology.concept(target))
@@ -205,7 +205,8 @@ class _Answer:
         """Say whether a concept is another graded sort of what a target is a sort of: `ESV` for `ESA`."""
         entry = self._ontology.concept(concept)
         return not self._names_related(concept) and any(
-            entry.kind is target.kind and entry.category is target.category
+            entry.kind is target.kind
+            and entry.category is target.category
             and not set(entry.parents).isdisjoint(target.parents)
             for target in map(self._ontology.concept, self._targets)
         )

@@ -251,7 +251,10 @@ class EmbeddedMatcher:
         return kinds == {Kind.DIAGNOSIS} and added
 
     def _place(self, mention: Mention) -> Mentioned:
-        kind, shelf = self._ontology.concept(mention.concept).kind, self._ontology.concept(mention.concept).category
+        kind, shelf = (
+            self._ontology.concept(mention.concept).kind,
+            self._ontology.concept(mention.concept).category,
+        )
         return Mentioned(
             mention.tokens[0],
             mention.tokens[-1],

@@ -48,7 +48,8 @@ _NAMED = {
         r"\s?(?P<unit>mm\b|mv\b)?"
     ),
     "rate": (
-        rf"\b(?:fc|fv(?! (?:ventric|card))|frequence|reponse ventriculaire|ventricular response|heart rate|ventricular rate|rate|hr|vr)\b"
+        r"\b(?:fc|fv|frequence|reponse ventriculaire|ventricular response|heart rate|ventricular rate"
+        r"|rate|hr|vr)\b"
         rf"(?: (?:ventriculaire|cardiaque|moyenne))*"
         rf"{_gap(22)}{_NUMBER}{_UPTO}(?:\s?{_PER_MINUTE})?(?!\s?(?:ms|mm|°|%|s\b|[:/]\s?\d|\d))"
     ),
@@ -76,8 +77,12 @@ _PLAUSIBLE = {
 }
 _SHORTEST_QRS = 60
 _LONGEST_FREE_QRS = 130
-_FAST = re.compile(r"tachy|\b(?:tsv|svt|tv|vt|trin|avnrt|flutter|bouveret|fa|af)\b|qrs (?:fin|etroit|narrow)|narrow qrs|regul")
-_ATRIAL = re.compile(r"atrial|\bp (?:a|=|at)\b|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves|p waves|\batria\b")
+_FAST = re.compile(
+    r"tachy|\b(?:tsv|svt|tv|vt|trin|avnrt|flutter|bouveret|fa|af)\b|qrs (?:fin|etroit|narrow)|regul"
+)
+_ATRIAL = re.compile(
+    r"atrial|\bp (?:a|=|at)\b|auricul|oreillette|ondes? f\b|des f\b|ondes? p\b|\bf waves|p waves|\batria\b"
+)
 _NO_HEART = re.compile(
     r"\b(?:fr|frequence respiratoire|respiratory rate|spo2|sat|ta|pas|temperature)\b[^,;.\n]{0,12}$"
 )

@@ -7,12 +7,13 @@ from ml.language.normalising import Folded
 from ml.language.types import Span
 
 _LEAD = r"(?:v\s?[1-9]r?|d\s?(?:iii|ii|i|[123])|av[rlf]|v[rlf]|iii|ii|i)"
+_LEAD_ENDS = r"(?![b-ce-uw-z0-9])"  # another lead may be glued to it: `V1V2V3`
 _LEADS = re.compile(
     rf"(?<![a-z0-9]){_LEAD}"
-    rf"(?:(?:\s?(?:,|/|-|et|and|a|to|through|puis|jusqu'a|jusqu'en|\+|\s)\s?(?:en |in |de )?|(?<=[1-9])){_LEAD}"
-    r"(?![b-ce-uw-z0-9]))+(?![a-z0-9])"
+    r"(?:(?:\s?(?:,|/|-|et|and|a|to|through|puis|jusqu'a|jusqu'en|\+|\s)\s?(?:en |in |de )?|(?<=[1-9]))"
+    rf"{_LEAD}{_LEAD_ENDS})+(?![a-z0-9])"
 )
-_ONE = re.compile(rf"(?P<range>-|\ba\b|\bto\b|\bthrough\b|\bjusqu)|(?P<lead>{_LEAD}(?![b-ce-uw-z0-9]))")
+_ONE = re.compile(rf"(?P<range>-|\ba\b|\bto\b|\bthrough\b|\bjusqu)|(?P<lead>{_LEAD}{_LEAD_ENDS})")
 _CHEST = tuple(f"v{number}" for number in range(1, 10))
 _INFERIOR = frozenset({"d2", "d3", "avf"})
 _HIGH_LATERAL = frozenset({"d1", "avl"})

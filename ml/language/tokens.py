@@ -33,6 +33,11 @@ _PATTERN = re.compile(
     """,
     re.VERBOSE,
 )
+_MARKS = frozenset({"mark", "dash", "arrow"})
+_LEADS = frozenset({"lead", "vf"})
+# By the part of the pattern that found it: a VF among leads is no fibrillation, nor is `fv 150`.
+_MEANT = {each: each for each in ("cannot", "not", "normal", "after")}
+_MEANT |= {"vf": "avf", "fv": "frequenc", "negative": "tneg", "dash": ",", "arrow": "=>"}
 _NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
 # Words whose stem is another word: French `note` would be English `not`, `rules out` to be ruled out.
 _WHOLE = {
@@ -101,26 +106,16 @@ def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
         if kind == "ratio":
             spelt = key.replace("-", " ").partition(" ")[0]
             key = f"{_SPELT.get(spelt, key[0])}:1"
-        elif kind in {"cannot", "not", "normal", "after"}:
-            key = kind
-        elif kind == "vf":
-            key, kind = "avf", "lead"  # the lead, not the fibrillation
-        elif kind == "negative":
-            key = "tneg"
-        elif kind == "fv":
-            key = "frequenc"  # of the ventricles, not their fibrillation
+        elif kind in _MEANT:
+            key = _MEANT[kind]
         elif kind == "special":
             key = "rscomplex" if key == "rs" else key.replace(" ", "")
-        elif kind == "dash":
-            key = ","
-        elif kind == "arrow":
-            key = "=>"
         first, last = folded.origin[start], folded.origin[end - 1] + 1
         written = folded.source[first:last]
         if written == "rS":  # a complex of a small r and a deep S, not the sinus rhythm
             key = "rscomplex"
         capital = written.isupper() or (last - first > 2 and written[:-1].isupper() and written[-1] == "s")
-        yield Token(key, first, last, kind in {"mark", "dash", "arrow"}, kind == "lead", capital), start, end
+        yield Token(key, first, last, kind in _MARKS, kind in _LEADS, capital), start, end
 
 
 def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:

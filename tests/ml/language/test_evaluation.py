@@ -25,7 +25,9 @@ class Evaluation:
 def evaluation(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     written = tmp_path_factory.mktemp("evaluation") / "report.json"
     with redirect_stdout(io.StringIO()) as printed:
-        status = main(["evaluate", "language", "--data", str(shared_data / "grading"), "--json", str(written)])
+        status = main(
+            ["evaluate", "language", "--data", str(shared_data / "grading"), "--json", str(written)]
+        )
     return Evaluation(status, printed.getvalue(), Report(**json.loads(written.read_text(encoding="utf-8"))))
 
 

@@ -76,13 +76,16 @@ def test_the_rate_of_the_p_waves_is_the_atria_s(matcher: EmbeddedMatcher) -> Non
     assert measurement.name == "atrial_rate"
 
 
-@pytest.mark.parametrize("text", ["Sokolow négatif", "indice de Sokolow sous le seuil", "Sokolow criteria not met"])
+@pytest.mark.parametrize(
+    "text", ["Sokolow négatif", "indice de Sokolow sous le seuil", "Sokolow criteria not met"]
+)
 def test_a_negative_sokolow_denies_the_voltage_criterion(matcher: EmbeddedMatcher, text: str) -> None:
     assert noted(matcher, text) == {"SOKOLOW_NEGATIVE"}
 
 
 @pytest.mark.parametrize(
-    "text", ["Second-degree AV block, Mobitz 1", "BAV 2, Mobitz 1", "BAV 2 (Mobitz 1)", "BAV 2 de type Mobitz 1"]
+    "text",
+    ["Second-degree AV block, Mobitz 1", "BAV 2, Mobitz 1", "BAV 2 (Mobitz 1)", "BAV 2 de type Mobitz 1"],
 )
 def test_a_name_said_more_precisely_is_one_claim(matcher: EmbeddedMatcher, text: str) -> None:
     assert noted(matcher, text) == {"AV_BLOCK_2_MOBITZ_1"}
