@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
         required=True, metavar="MODEL"
     )
     _add_language(evaluate)
+    _add_rpeaks(evaluate)
     return top
 
 
@@ -61,6 +62,25 @@ def _add_language(commands: Commands) -> None:
         action="store_true",
         help="also measure with the language model of OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL",
     )
+
+
+def _add_rpeaks(commands: Commands) -> None:
+    rpeaks = _add(commands, "rpeaks", "the finding of R peaks", "rpeaks:evaluate")
+    rpeaks.add_argument(
+        "--data", type=Path, required=True, help="folder of WFDB records with annotated beats"
+    )
+    rpeaks.add_argument(
+        "--annotator",
+        default="atr",
+        help="ending of the annotations (atr); one that names a lead, as in LUDB, has that lead read",
+    )
+    _add_json(rpeaks)
+    rpeaks.add_argument("--peers", action="store_true", help="measure other people's detectors beside ours")
+    _add_require(rpeaks)
+
+
+def _add_require(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--require", action="store_true", help="exit with status 1 where an aim is missed")
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:
