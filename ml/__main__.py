@@ -1,86 +1,90 @@
-"""`python -m ml COMMAND`: measure what the models can do."""
+"""`python -m ml COMMAND`: fetch data, and measure what the models can do."""
 
 import argparse
-import json
-import os
+import importlib
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from ml.language.endpoint import LanguageModelSettings
+from ml.databases import DATABASES
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of every command."""
+    """Return the parser of every command; each names the function that runs it, imported only then."""
     top = argparse.ArgumentParser(prog="python -m ml", description="Chevet: the models by themselves")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_download(commands)
     evaluate = commands.add_parser("evaluate", help="measure a model on data").add_subparsers(
         required=True, metavar="MODEL"
     )
-    language = evaluate.add_parser("language", help="the reading of texts about ECGs")
-    language.add_argument("--data", type=Path, help="folder of the graded texts")
-    language.add_argument("--rulings", type=Path, help="rulings of teachers, as `rulings export` writes them")
-    language.add_argument("--json", type=Path, help="also write the figures to this file")
-    language.add_argument(
-        "--language-model",
-        action="store_true",
-        help="also measure with the language model of OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL",
-    )
-    language.set_defaults(run=_evaluate_language)
+    _add_language(evaluate)
+    _add_rpeaks(evaluate)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = parser().parse_args(arguments)
+    module, _, name = options.run.partition(":")
     try:
-        return int(options.run(options))
+        run: Callable[[argparse.Namespace], int] = getattr(
+            importlib.import_module(f"ml.commands.{module}"), name
+        )
+        return run(options)
     except OSError as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _evaluate_language(options: argparse.Namespace) -> int:
-    from ml.language.agreement import RulingsError, agreement  # noqa: PLC0415 - only its own model
-    from ml.language.evaluation import evaluate  # noqa: PLC0415 - each command loads only its own model
-
-    figures: dict[str, object] = {}
-    if options.data:
-        report = evaluate(options.data, model=_configured_model() if options.language_model else None)
-        print(report.text())
-        figures |= asdict(report)
-    if options.rulings:
-        try:
-            agreed = agreement(options.rulings)
-        except RulingsError as error:
-            print(error, file=sys.stderr)
-            return 2
-        print(agreed.text())
-        figures["rulings"] = asdict(agreed)
-    if not figures:
-        print("nothing to measure on: give --data, --rulings or both", file=sys.stderr)
-        return 2
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    return 0
+def _add(commands: Commands, name: str, about: str, run: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=about, description=about)
+    command.set_defaults(run=run)
+    return command
 
 
-def _configured_model() -> "LanguageModelSettings":
-    from ml.language.endpoint import LanguageModelSettings  # noqa: PLC0415 - the same
+def _add_download(commands: Commands) -> None:
+    download = _add(commands, "download", "fetch a public database of ECGs", "databases:download")
+    download.add_argument("database", choices=DATABASES, help="which one, on PhysioNet")
+    download.add_argument("--output", type=Path, required=True, help="folder to bring it into")
+    download.add_argument("--mirror", metavar="URL", help="a copy of https://physionet.org/files/")
 
-    base_url, key = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY")
-    if not base_url and not key:
-        raise OSError("no language model: set OPENAI_BASE_URL or OPENAI_API_KEY")
-    return LanguageModelSettings(
-        api_key=key or "none",
-        model=os.environ.get("OPENAI_MODEL", "gpt-4o-mini"),
-        base_url=base_url,
-        input_price=float(os.environ.get("CHEVET_MODEL_INPUT_PRICE", "0.15")),
-        output_price=float(os.environ.get("CHEVET_MODEL_OUTPUT_PRICE", "0.60")),
+
+def _add_language(commands: Commands) -> None:
+    language = _add(commands, "language", "the reading of texts about ECGs", "language:evaluate")
+    language.add_argument("--data", type=Path, help="folder of the graded texts")
+    language.add_argument("--rulings", type=Path, help="rulings of teachers, as `rulings export` writes them")
+    _add_json(language)
+    language.add_argument(
+        "--language-model",
+        action="store_true",
+        help="also measure with the language model of OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL",
     )
+
+
+def _add_rpeaks(commands: Commands) -> None:
+    rpeaks = _add(commands, "rpeaks", "the finding of R peaks", "rpeaks:evaluate")
+    rpeaks.add_argument(
+        "--data", type=Path, required=True, help="folder of WFDB records with annotated beats"
+    )
+    rpeaks.add_argument(
+        "--annotator",
+        default="atr",
+        help="ending of the annotations (atr); one that names a lead, as in LUDB, has that lead read",
+    )
+    _add_json(rpeaks)
+    rpeaks.add_argument("--peers", action="store_true", help="measure other people's detectors beside ours")
+    _add_require(rpeaks)
+
+
+def _add_require(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--require", action="store_true", help="exit with status 1 where an aim is missed")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", type=Path, help="also write the figures to this file")
 
 
 if __name__ == "__main__":

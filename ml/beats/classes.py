@@ -1,0 +1,19 @@
+"""The kinds of beats: those the product names, those of the AAMI, and PhysioNet's codes for both."""
+
+from collections.abc import Mapping
+
+PRODUCT_CLASSES = ("Normal", "LBBB", "RBBB", "APB", "PVC")
+PRODUCT_CODES: Mapping[str, str] = {"N": "Normal", "L": "LBBB", "R": "RBBB", "A": "APB", "V": "PVC"}
+
+AAMI_CLASSES = ("N", "S", "V", "F", "Q")
+AAMI_CODES: Mapping[str, str] = {
+    **dict.fromkeys("NLRBejn", "N"),  # normal, bundle branch blocks, escape beats from above the ventricles
+    **dict.fromkeys("AaJS", "S"),  # premature, from above the ventricles
+    **dict.fromkeys("VEr", "V"),  # from the ventricles
+    "F": "F",  # fusion of a normal and a ventricular beat
+    **dict.fromkeys("/fQ?", "Q"),  # paced, fusion with a paced beat, unclassifiable
+}
+"""ANSI/AAMI EC57, as de Chazal (2004) applies it."""
+
+AAMI_OF_PRODUCT: Mapping[str, str] = {name: AAMI_CODES[code] for code, name in PRODUCT_CODES.items()}
+"""How an answer of the product's classes is judged by the AAMI's: nothing it says is F or Q."""

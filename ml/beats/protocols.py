@@ -1,0 +1,99 @@
+"""The tasks of MIT-BIH that beat classifiers are compared by: which segments, learnt and judged on which.
+
+- `oh2018`: runs, ten folds by class alone. A patient's segments are on both sides, and the length of a run
+  tells the class, so its figures say little of new patients; it is here because the literature quotes it.
+- `patients`: the same runs, each patient in one fold only.
+- `interpatient`: single beats and the AAMI's classes; learnt on the 22 records of DS1, judged on the 22 of
+  DS2 (de Chazal 2004). Nothing may be chosen by looking at DS2: `development_folds` divides DS1 for that.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.beats.segments import BEATS, RECORDS, RUNS, Segments, read_segments
+from ml.ecg.annotated import DS1, DS2
+
+Protocol = Literal["oh2018", "patients", "interpatient"]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Places of the segments to learn from and of those to be judged on."""
+
+    train: Indices
+    test: Indices
+
+
+def load(protocol: Protocol, data: Path, cache: Path) -> Segments:
+    """Return the segments of a protocol, from a folder with MIT-BIH."""
+    if protocol == "interpatient":
+        return read_segments(data, BEATS, cache, (*DS1, *DS2))
+    return read_segments(data, RUNS, cache, RECORDS)
+
+
+def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -> list[Fold]:
+    """Return the folds of a protocol; the same seed gives the same ones. `interpatient` has one."""
+    if protocol == "interpatient":
+        known = np.isin(segments.records, DS1)
+        return [Fold(np.flatnonzero(known), np.flatnonzero(~known))]
+    if protocol == "patients":
+        return _folds(by_patient(segments, number, seed), number)
+    return _folds(by_class(segments.labels, number, seed), number)
+
+
+def development_folds(segments: Segments, seed: int, number: int = 5) -> list[Fold]:
+    """Return folds by patient within DS1, to choose by without looking at DS2."""
+    known = np.isin(segments.records, DS1)
+    assigned = np.where(known, by_patient(segments, number, seed, known), -1)
+    return _folds(assigned, number)
+
+
+def by_class(labels: Indices, number: int, seed: int) -> Indices:
+    """Return a fold for each segment, by chance, every fold with its share of every class."""
+    generator = np.random.default_rng(seed)
+    assigned = np.empty(len(labels), np.int64)
+    start = 0
+    for label in np.unique(labels):
+        places = generator.permutation(np.flatnonzero(labels == label))
+        assigned[places] = (start + np.arange(len(places))) % number
+        start += len(places)
+    return assigned
+
+
+def by_patient(
+    segments: Segments, number: int, seed: int, among: npt.NDArray[np.bool_] | None = None
+) -> Indices:
+    """Return a fold for each segment, a patient's all in one, the classes as evenly as patients allow.
+
+    Patients in an order of chance, then those with most segments of rare classes first, each go to the fold
+    whose classes are then the least uneven.
+    """
+    among = np.ones(len(segments.labels), np.bool_) if among is None else among
+    patients, places = np.unique(segments.patients(), return_inverse=True)
+    shares = np.zeros((len(patients), len(segments.classes)))
+    np.add.at(shares, (places[among], segments.labels[among]), 1)
+    shares /= np.maximum(shares.sum(axis=0), 1)
+    order = np.random.default_rng(seed).permutation(len(patients))
+    order = order[np.argsort(-shares[order].max(axis=1), kind="stable")]
+    held = np.zeros((number, len(segments.classes)))
+    chosen = np.zeros(len(patients), np.int64)
+    for patient in order:
+        unevenness = [
+            ((held[fold] + shares[patient]) ** 2).sum() - (held[fold] ** 2).sum() for fold in range(number)
+        ]
+        chosen[patient] = np.lexsort((held.sum(axis=1), unevenness))[0]
+        held[chosen[patient]] += shares[patient]
+    return chosen[places]
+
+
+def _folds(assigned: Indices, number: int) -> list[Fold]:
+    """Return the folds of segments assigned to one; those assigned to none (-1) are left out."""
+    return [
+        Fold(np.flatnonzero((assigned >= 0) & (assigned != fold)), np.flatnonzero(assigned == fold))
+        for fold in range(number)
+    ]
