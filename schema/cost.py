@@ -37,9 +37,9 @@ from schema.pagination import DEFAULT_PAGE
 CALL = 50
 """Points of a root field, and of any that has arguments: it asks the database."""
 READING, HASHING = 1_000, 20_000
-"""Points of a field that reads clinical texts, makes an ontology anew or looks a host up, and of one that hashes
-a password, reads a file or looks for the faults of a document: milliseconds and tens of milliseconds, where a
-value takes microseconds."""
+"""Points of a field that reads clinical texts, makes an ontology anew or looks a host up, and of one that
+hashes a password, reads a file or looks for the faults of a document: milliseconds and tens of milliseconds,
+where a value takes microseconds."""
 DEAR = {
     "Query.matchConcepts": READING,
     "Query.gradeAnswer": READING,

@@ -146,10 +146,10 @@ def test_the_versions_are_those_of_the_checkout() -> None:
     assert re.findall(r"uv==(\S+)", DOCKERFILE) == re.findall(r"^UV_VERSION := (\S+)", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("folder", [ROOT, ROOT / "tests" / "e2e" / "clients", ROOT / "tests" / "bench" / "peers"])
-def test_no_npm_lock_names_a_host(folder: Path) -> None:
+@pytest.mark.parametrize("folder", ["", "tests/e2e/clients", "tests/bench/peers"])
+def test_no_npm_lock_names_a_host(folder: str) -> None:
     """Those who ask for money may: npm copies their addresses into a lock."""
-    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text(encoding="utf-8"))
     told = [{**package, "funding": None} for package in lock["packages"].values()]
     assert len(told) > 3
     assert "://" not in json.dumps(told)
