@@ -1,13 +1,16 @@
 """Webhooks on their pages: made, tried, sent again; another's are not there."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from schema.policy import Role
 from schema.services.jobs import run_due
 from schema.services.webhooks import DELIVER_JOB
-from server.app import Application
+from server.app import Application, close_services, wire_services
+from server.settings import load_settings
+from server.signing import Signer
 from server.worker import lanes_of
 from tests.server.pages.conftest import Meet, School, Visitor
 from tests.support.receiver import Receiver, receiving
@@ -114,3 +117,12 @@ def test_a_webhook_is_changed_paused_and_deleted(teacher: Visitor) -> None:
     assert teacher.post(f"{webhook}/test", status=409).words.count("Make it active first.") == 1
     assert teacher.leads(f"{webhook}/delete") == "/webhooks"
     teacher.get(webhook, 404)
+
+
+@pytest.mark.parametrize("env, taken", [("development", True), ("production", False)])
+def test_in_production_this_machine_is_posted_to_by_nobody(tmp_path: Path, env: str, *, taken: bool) -> None:
+    strict = {"secret_key": "k" * 32, "public_url": "https://chevet.example.org"}
+    services = wire_services(load_settings(None, data_dir=tmp_path, env=env, **strict), Signer(b"k"))
+    for url in ("http://localhost/", "https://127.0.0.1/"):
+        assert (services.outbound.check(url).problems == ()) is taken
+    close_services(services)
