@@ -55,7 +55,7 @@ class Overload:
 
 
 class Admission:
-    """Stands before everything but the envelope.
+    """Stands before everything but the envelope and the forgery door.
 
     Parameters
     ----------

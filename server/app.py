@@ -61,15 +61,15 @@ MAX_BODY = 1_000_000
 
 
 class Application(Starlette):
-    """Starlette behind the forgery door, in an envelope that no crash and no refusal leaves."""
+    """Starlette behind admission and the forgery door, in an envelope that no crash and no refusal leaves."""
 
     site: Site
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the whole stack."""
-        inner = ForgeryDoor(errors.TooLargePage(super().build_middleware_stack()))
+        inner = errors.TooLargePage(super().build_middleware_stack())
         admission = Admission(inner, self.site.lanes, learn.WRITING)
-        return Envelope(admission, strict_transport=self.site.settings.production)
+        return Envelope(ForgeryDoor(admission), strict_transport=self.site.settings.production)
 
 
 def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Application:

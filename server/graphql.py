@@ -80,7 +80,7 @@ LONGEST_EXECUTION_S = 60.0
 """An operation is given up after this long; the longest decodes an upload."""
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
-STATUS = {"RATE_LIMITED": 429, "TIMED_OUT": 503}
+STATUS = {"RATE_LIMITED": 429, "TIMED_OUT": 503, "OVERLOADED": 503}
 """The statuses of refusals, whichever media type is asked for; those of the others depend on it."""
 OWN_OPERATIONS_ONLY = "Without an API token only the pages' own operations may be asked."
 UNKNOWN_DOCUMENT = "PersistedQueryNotFound"
@@ -498,7 +498,7 @@ def overloaded(request: Request, retry_after: int) -> Response:
     """Return the refusal of a request there is no room for."""
     with speaking(visitor_of(request).language):
         message = _("Too much is being asked of the server just now. Please try again in a moment.")
-    response = _fault(request, 503, "OVERLOADED", message, retryAfter=retry_after)
+    response = _fault(request, STATUS["OVERLOADED"], "OVERLOADED", message, retryAfter=retry_after)
     response.headers["Retry-After"] = str(retry_after)
     return response
 

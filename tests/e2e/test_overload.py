@@ -1,6 +1,7 @@
 """The served product asked three times what it can do: who is answered, who is refused, and what is kept.
 
-Times are compared in a soak only; `tests/server/test_overload_in_virtual_time.py` states them for all.
+Times are compared in a soak;
+`tests/server/test_overload_in_virtual_time.py` states them for any machine.
 """
 
 import asyncio
