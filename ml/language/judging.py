@@ -1,6 +1,6 @@
 """The overall judgement of an answer, in the words of the teachers who described how answers go wrong.
 
-The rules, version 2, the first that applies:
+The rules, version 3, the first that applies:
 
 1. one thing affirmed and denied: `same_concept_polarity_conflict`;
 2. a number called what it is not: `measurement_semantic_conflict`;

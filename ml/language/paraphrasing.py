@@ -29,6 +29,7 @@ def _patterns(name: str) -> Patterns:
 
 PARAPHRASES = _patterns("paraphrases.json")
 DESCRIPTIONS = _patterns("descriptions.json")
+_DENIALS = frozenset({"pas", "san", "aucun", "ni", "absenc", "no", "not", "without", "nor"})
 _REACH = 14
 _CONFIDENCE = {"paraphrase": 74.0, "combined": 84.0}
 _ENDS = frozenset({".", ";", "\n", "?", "!", ":"})
@@ -68,7 +69,9 @@ class Paraphrases:
                     for number in range(size)
                 ]
                 chosen = _closest(within)
-                if chosen is not None and (concept, first) not in told:
+                if chosen is None or (self._method == "combined" and _is_split(tokens, chosen)):
+                    continue
+                if (concept, first) not in told:
                     told.add((concept, first))
                     span = Span(tokens[chosen[0]].start, tokens[chosen[-1]].end)
                     yield Mention(concept, chosen, (span,), self._method, _CONFIDENCE[self._method])
@@ -86,6 +89,12 @@ class Paraphrases:
                 for pattern, group in self._groups[beginning]:
                     found[pattern][group].add(index)
         return found
+
+
+def _is_split(tokens: Sequence[Token], chosen: Sequence[int]) -> bool:
+    """Say whether a negation parts what was chosen: `T en dôme, pas de sus-décalage`."""
+    between = set(range(chosen[0], chosen[-1])) - set(chosen)
+    return any(tokens[index].key in _DENIALS for index in between)
 
 
 def _sentences(tokens: Sequence[Token]) -> list[tuple[int, int]]:
