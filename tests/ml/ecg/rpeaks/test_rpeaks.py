@@ -13,6 +13,7 @@ from ml.__main__ import main
 from ml.ecg.annotated import AnnotatedRecord, read_annotated, record_names
 from ml.ecg.rpeaks.detector import detect_r_peaks
 from ml.ecg.rpeaks.evaluation import CHOSEN_ON, OURS, Report, Score, evaluate, matched, score
+from ml.ecg.rpeaks.peers import installed_peers
 from tests.support.growth import grows_linearly
 
 HARD = ("108", "203", "207")
@@ -230,6 +231,14 @@ def test_the_command_prints_each_record_writes_the_figures_and_fails_where_requi
     assert "105" in printed.out
     assert "is below 99.75" in printed.err
     assert json.loads(written.read_text())[OURS]["records"]["105"]["beats"] == 2572
+
+
+def test_peers_that_are_installed_answer_and_the_others_are_named() -> None:
+    found, missing = installed_peers()
+
+    assert {*found, *missing} == {"wfdb gqrs", "wfdb xqrs", "NeuroKit2", "SleepECG"}
+    peaks = np.asarray(found["wfdb gqrs"](made(REGULAR, 128, 30), 128)) / 128
+    assert matched([round(1000 * beat) for beat in REGULAR], (1000 * peaks).astype(int).tolist(), 150) >= 34
 
 
 def test_an_empty_folder_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
