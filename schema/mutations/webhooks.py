@@ -67,7 +67,7 @@ class WebhookSecret:
 class DeletedWebhook:
     """What is left of it."""
 
-    id: strawberry.ID = strawberry.field(description="The id it had.")
+    webhook_id: strawberry.ID = strawberry.field(description="The id it had.")
 
 
 CreateWebhookResult = Annotated[
@@ -142,7 +142,7 @@ class WebhookMutations:
         """Delete it."""
         key, viewer, clock = local_key(input.id, "Webhook"), info.context.viewer, info.context.services.clock
         await info.context.write(lambda session: Webhooks(session, viewer, clock).delete(key))
-        return DeletedWebhook(id=input.id)
+        return DeletedWebhook(webhook_id=input.id)
 
     @mutation_field(Scope.WEBHOOKS, "Sends a test event; while one waits, that one is answered.")
     async def send_test_event(self, info: Info, input: WebhookInput) -> SendTestEventResult:  # noqa: A002

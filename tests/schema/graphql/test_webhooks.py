@@ -29,7 +29,7 @@ def mutation(name: str, kind: str, fields: str) -> str:
 CREATE = mutation("createWebhook", "CreateWebhookInput", SECRET)
 UPDATE = mutation("updateWebhook", "UpdateWebhookInput", WEBHOOK)
 ROTATE = mutation("rotateWebhookSecret", "WebhookInput", SECRET)
-DELETE = mutation("deleteWebhook", "WebhookInput", "... on DeletedWebhook { id }")
+DELETE = mutation("deleteWebhook", "WebhookInput", "... on DeletedWebhook { webhookId }")
 TEST = mutation("sendTestEvent", "WebhookInput", DELIVERY)
 REDELIVER = mutation("redeliver", "RedeliverInput", DELIVERY)
 REDELIVER_DEAD = mutation("redeliverDead", "WebhookInput", WEBHOOK)
@@ -115,7 +115,7 @@ def test_a_webhook_is_made_tested_rotated_paused_and_deleted(world: World, recei
     assert (changed["state"], changed["events"]) == ("PAUSED", EVENTS)
     assert world.ask(TEST, owner, input={"id": key})["code"] == "webhook_paused"
     assert world.ask(UPDATE, owner, input={"id": key, "revision": 2})["__typename"] == "Conflict"
-    assert world.ask(DELETE, owner, input={"id": key}) == {"__typename": "DeletedWebhook", "id": key}
+    assert world.ask(DELETE, owner, input={"id": key}) == {"__typename": "DeletedWebhook", "webhookId": key}
     assert world.ask(ONE, owner, id=key) is None
 
 
