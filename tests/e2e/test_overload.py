@@ -1,6 +1,6 @@
 """The served product asked three times what it can do: who is answered, who is refused, and what is kept.
 
-Times are compared in a soak;
+Rates and times, which neighbours disturb within seconds, are compared in a soak;
 `tests/server/test_overload_in_virtual_time.py` states them for any machine.
 """
 
@@ -67,10 +67,11 @@ async def _overloaded(bench: Bench, server: Server) -> tuple[Overloaded, list[Sa
 
 def test_three_times_too_much_is_answered_as_fast_as_ever_and_the_rest_refused(aftermath: Aftermath) -> None:
     found = aftermath.found
-    assert found.answered.rate > found.capacity / 4  # what else runs here may be more or less than before
-    assert found.refused.rate > found.capacity / 2
-    assert found.refused.milliseconds(50) < found.answered.milliseconds(50)
+    assert found.answered.each  # neither all are refused, nor is anything answered but 200 and 503
     if SOAK:
+        assert found.answered.rate > found.capacity / 2
+        assert found.refused.rate > found.capacity
+        assert found.refused.milliseconds(50) < found.answered.milliseconds(50)
         assert found.answered.milliseconds(99) <= 2 * found.usual.milliseconds(99)
 
 
