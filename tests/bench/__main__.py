@@ -8,10 +8,15 @@ from pathlib import Path
 
 import orjson
 
-from tests.bench.measuring import FULL, QUICK, limits_alone, measure
+from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_alone
+from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
 from tests.bench.servers import ROOT, Cores
 
+SAVERS = 30
+"""Of each kind."""
+QUICK_S, FULL_S = 5.0, 30.0
+"""Of each stretch of an overload."""
 KEPT = ROOT / "build" / "bench.json"
 
 
@@ -21,6 +26,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="about half a minute, for a first look")
     parser.add_argument("--require", action="store_true", help="exit with 1 when a bound is missed")
     parser.add_argument("--limits", action="store_true", help="measure only what the API's limits cost")
+    parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
     cores = Cores.available()
     os.sched_setaffinity(0, {cores.load})
@@ -29,6 +35,10 @@ def main() -> int:
             found = limits_alone(Path(folder))
             print(f"µs a request with limits {found[0]:.0f}, without {found[1]:.0f}: {share(found):+.1f} %")
             return 1 if options.require and share(found) > LIMITS_PERCENT else 0
+        if options.overload:
+            overloaded, _savers = overload_alone(Path(folder), SAVERS, QUICK_S if options.quick else FULL_S)
+            print("\n".join(overloaded.lines()))
+            return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
         measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
     print("\n".join(measured.lines()))
     KEPT.parent.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ from tests.bench import data
 from tests.bench.baselines import orm
 from tests.bench.client import HOST, Connection, get, post_graphql
 from tests.bench.load import OK, Timings, UnexpectedAnswerError, flat_out, paced
+from tests.bench.overload import Overloaded, Saver, overload
 from tests.bench.peers.servers import PEERS, Peer
 from tests.bench.report import GRAPHQL, LIBRARY, SAVE_GRAPHQL, SAVE_PAGE, Report, Round
 from tests.bench.servers import ROOT, Cores, Server, serving
@@ -126,6 +127,39 @@ def limits(folder: Path, token: str) -> tuple[float, float]:
 def limits_alone(folder: Path) -> tuple[float, float]:
     """Fill a database and measure that and nothing else."""
     return limits(folder, prepared(folder).token)
+
+
+def overload_alone(folder: Path, savers: int, seconds: float) -> tuple[Overloaded, list[Saver]]:
+    """Fill a database, ask for three times what the server can do, and stop it.
+
+    Parameters
+    ----------
+    savers
+        How many save through pages, and as many over the API.
+    seconds
+        Of each of the four stretches that are measured.
+    """
+    bench = Bench(folder, Cores.available(), prepared(folder), Report(""))
+    with bench.product() as server:
+        return asyncio.run(_overload(bench, server, savers, seconds))
+
+
+async def _overload(
+    bench: Bench, server: Server, count: int, seconds: float
+) -> tuple[Overloaded, list[Saver]]:
+    seeded = replace(
+        bench.seeded,
+        attempts=bench.seeded.attempts[:count],
+        managed_attempts=bench.seeded.managed_attempts[:count],
+    )
+    reads = [
+        post_graphql(DOCUMENT, token=seeded.token),
+        get("/cases", cookie=await cookie_of(server), accept="text/html"),
+    ]
+    for read in reads:
+        await flat_out(server.port, read, 1, 0.5)
+    savers: list[Saver] = [*await page_students(server.port, seeded), *participants(seeded)]
+    return await overload(server.port, reads, savers, seconds), savers
 
 
 async def _pages(bench: Bench, server: Server, cookie: str, plan: Plan) -> None:

@@ -18,6 +18,8 @@ USUAL = 0.5
 """The usual load, as a part of what the server can do."""
 ONSET_S = 1.0
 """Left out of what is let in: by then the server has noticed."""
+MOST_SLOWER = 2.0
+"""What the 99th percentile of what is answered may be, times the usual."""
 SAVES_SHARE = 0.15
 """Saves, for each read the server can answer."""
 
@@ -46,6 +48,26 @@ class Overloaded:
     refused: Timings
     saves: Timings
     saves_refused: int
+
+    @property
+    def slower(self) -> float:
+        """Return how many times longer than usual the slowest hundredth of what is answered takes."""
+        return self.answered.milliseconds(99) / self.usual.milliseconds(99)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the table."""
+        yield f"capacity {self.capacity:.1f} reads/s; asked {TIMES} times as many"
+        yield f"{'':<34}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}"
+        for name, timings in (
+            (f"reads, usual load ({USUAL:.0%})", self.usual),
+            ("reads answered", self.answered),
+            ("reads refused", self.refused),
+            ("saves acknowledged", self.saves),
+        ):
+            p50, p99 = timings.milliseconds(50), timings.milliseconds(99)
+            yield f"{name:<34}{timings.rate:>9.1f}{p50:>9.1f}{p99:>9.1f}"
+        yield f"saves refused: {self.saves_refused}"
+        yield f"p99 of reads answered: {self.slower:.2f} times the usual (at most {MOST_SLOWER:g})"
 
 
 @dataclass
