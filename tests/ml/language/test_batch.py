@@ -172,3 +172,12 @@ def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_reader_without_another_ontology_has_no_faults() -> None:
     assert isinstance(OURS, AnswerReader)
     assert OURS.faults == ()
+
+
+def test_the_judgement_is_against_the_scored_items_as_the_mark_is() -> None:
+    key = [{"concept": "LBBB_COMPLETE"}, {"concept": "ATRIAL_FIBRILLATION", "role": "descriptive"}]
+
+    line = answer_reader().line({"id": 1, "text": "BBG complet", "key": key})
+
+    assert line["judgment"] == "explicit_correct"
+    assert line["grade"]["score"] == 100.0
