@@ -117,7 +117,7 @@ class Report:
             lines += [_line(group, score) for group, score in self.groups(detector).items()]
             name, score = self.worst(detector)
             lines += [_line(f"worst record, {name}", score)]
-        lines += [f"\n{name} is not installed: uv sync --group bench" for name in self.missing]
+        lines += [f"\n{name} is not installed" for name in self.missing]
         return "\n".join(lines)
 
 
