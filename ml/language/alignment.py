@@ -1,7 +1,7 @@
 """Finding one ontology's concepts in another by the names they share."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ml.language.foreign import ForeignConcept, ForeignOntology
@@ -25,6 +25,11 @@ class Alignment:
     Each name that both give to a concept is a vote; a label weighs more than a synonym. Several of ours may
     share one counterpart, where the other ontology is the coarser one.
 
+    Parameters
+    ----------
+    set_aside
+        By identifier, names of the other ontology that a reviewer found to state something else: no votes.
+
     Attributes
     ----------
     outward
@@ -33,8 +38,11 @@ class Alignment:
         Ours by the other ontology's: the one of its concepts that shares most names.
     """
 
-    def __init__(self, ours: Ontology, foreign: ForeignOntology) -> None:
+    def __init__(
+        self, ours: Ontology, foreign: ForeignOntology, set_aside: Mapping[str, Sequence[str]]
+    ) -> None:
         self.ours = ours
+        self.set_aside = {each: frozenset(plain(name) for name in names) for each, names in set_aside.items()}
         self.foreign = {each.id: each for each in foreign.concepts}
         self._lexicon = Lexicon(ours)
         self._reader = EmbeddedMatcher(ours)
@@ -72,7 +80,10 @@ class Alignment:
                 votes[found] = max(votes[found], weight * (_LABELS_VOTES if same else _LABEL_VOTES))
         if not votes and (read := self._read_whole(foreign.label)):
             votes[read] += _READ_VOTES
+        aside = self.set_aside.get(foreign.id, frozenset())
         for name in foreign.synonyms:
+            if plain(name) in aside:
+                continue
             found = self.owner(name) or self._read_whole(name)
             if found and not self.ours.concept(found).parts:
                 votes[found] += _SYNONYM_VOTES

@@ -46,7 +46,7 @@ class Crosswalk:
         foreign: ForeignOntology,
         set_aside: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
-        merger = Merger(Alignment(ours, foreign), foreign.source, set_aside)
+        merger = Merger(Alignment(ours, foreign, set_aside), foreign.source)
         self.ontology = merger.merged()
         self.faults = (*foreign.faults, *merger.faults)
         self._outward, self._inward = merger.outward, merger.inward

@@ -248,12 +248,14 @@ def _listed(row: dict[str, Any]) -> set[Statement]:
 
 def _pairs(path: Path, reader: AnswerReader) -> dict[str, dict[str, float]]:
     """Return the same for sentences said in both languages; every other pair was looked at."""
-    counted = {f"{language}, {half}": Counts() for half in ("seen", "unseen") for language in ("fr", "en")}
+    parts = ("seen", "unseen", "all")
+    counted = {f"{language}, {part}": Counts() for part in parts for language in ("fr", "en")}
     for number, row in enumerate(_rows(path)):
         expected = _listed(row)
         for language in ("fr", "en"):
-            half = "unseen" if number % 2 else "seen"
-            counted[f"{language}, {half}"].add(expected, _statements(_stated(reader, row[language])))
+            read = _statements(_stated(reader, row[language]))
+            for part in ("unseen" if number % 2 else "seen", "all"):
+                counted[f"{language}, {part}"].add(expected, read)
     return {name: counts.row() for name, counts in counted.items()}
 
 

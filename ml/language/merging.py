@@ -23,8 +23,6 @@ class Merger:
     ----------
     source
         Begins the identifiers of the concepts that only the other ontology has.
-    set_aside
-        By identifier, names that a reviewer found to state something else.
 
     Attributes
     ----------
@@ -32,14 +30,11 @@ class Merger:
         Every name that was left out, and why.
     """
 
-    def __init__(self, alignment: Alignment, source: str, set_aside: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, alignment: Alignment, source: str) -> None:
         self.faults: list[Fault] = []
         self._alignment = alignment
         self._ours = alignment.ours
         self._foreign = alignment.foreign
-        self._set_aside = {
-            each: frozenset(plain(name) for name in names) for each, names in set_aside.items()
-        }
         beside = [
             each for each in self._foreign.values() if each.id not in alignment.inward and not each.grouping
         ]
@@ -130,7 +125,7 @@ class Merger:
     def _contradiction(self, name: str, foreign: ForeignConcept, target: str) -> Fault | None:
         """Say what is wrong with a name, when it states the opposite of its concept or something else."""
         place = f"concepts.{foreign.id}.synonyms"
-        if plain(name) in self._set_aside.get(foreign.id, frozenset()):
+        if plain(name) in self._alignment.set_aside.get(foreign.id, frozenset()):
             return Fault(place, "set_aside", (name,))
         if target not in self._ours:
             return None
