@@ -2,7 +2,8 @@
 
 Two lanes: students' saving and handing in have places of their own, so that they go through while everything
 else is refused. A place is held while an answer is worked out: not while a body comes in, nor while the
-answer goes out, so that neither slow clients nor live pages hold any, and sockets need none.
+answer goes out, so that neither slow clients nor live pages hold any; over a socket each operation takes one
+(`server.graphql`), what is followed over it none.
 """
 
 import asyncio
@@ -10,37 +11,24 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from random import randrange
 
-import orjson
-from graphql import FieldNode, GraphQLError, OperationType, get_operation_ast, parse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from schema.documents import LONGEST_DOCUMENT, MOST_TOKENS
 from server import graphql
 from server.errors import OVERLOADED, refusal
 from server.lanes import Lane, Lanes, OverloadedError
 from server.middleware import SAFE_METHODS, UNPERSONAL
+from server.saving import saves_only
+from server.stays import Body, Stay
 
-READ_AHEAD = 65_536
-"""Bytes of a body that may come in before there is a place; the longest answer is half as long."""
-HELD_S = 1.0
-"""Whoever holds a place for longer waits for something else than the processor, such as a lock, a decoder or
-a language model, and steps aside."""
-MOST_ASIDE = 12
-"""So many may; with all places they leave enough of the database's 20 connections."""
 CALM_S = 10.0
 """An overload is over when nothing was refused for so long; it is logged as it begins and as it ends."""
 LONGEST_RETRY_S = 5
 """Whoever is refused is told to come back after 1 to so many seconds, by chance: not all together."""
-WRITING = (b"saveAnswer", b"submitAttempt")
-"""The mutations that have places of their own."""
-REMEMBERED = 64
-"""Documents that name one of them."""
 
 log = logging.getLogger("chevet.admission")
 
@@ -65,7 +53,6 @@ class Admission:
 
     def __init__(self, app: ASGIApp, lanes: Lanes, writing: Sequence[Route]) -> None:
         self._app, self._lanes, self._routes = app, lanes, writing
-        self._aside: set[Stay] = set()
         self._overload: Overload | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +68,7 @@ class Admission:
             self._note()
             await _refuse(scope, receive, send)
             return
-        stay = Stay(lane, self._aside)
+        stay = Stay(lane)
         try:
             await self._app(scope, stay.receiving(body), stay.sending(send))
         finally:
@@ -96,7 +83,7 @@ class Admission:
             if writing.full:
                 general.refuse_if_full()
             await body.read_ahead()
-            return writing if not general.free and only_writes(body.read) else general
+            return writing if not general.free and saves_only(body.read) else general
         lane = writing if any(route.matches(scope)[0] is Match.FULL for route in self._routes) else general
         lane.refuse_if_full()
         await body.read_ahead()
@@ -123,126 +110,6 @@ class Admission:
             return
         self._overload = None
         log.warning("no longer overloaded: %d refused in %.1f s", seen.refused, seen.last - seen.began)
-
-
-class Body:
-    """A request's body, of which some is read before it is asked for.
-
-    Parameters
-    ----------
-    ended
-        Whether all of it has come.
-    """
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._ahead: list[Message] = []
-        self.ended = False
-
-    @property
-    def read(self) -> bytes:
-        """Return what was read ahead and not yet handed on."""
-        return b"".join(message.get("body", b"") for message in self._ahead)
-
-    @property
-    def ready(self) -> bool:
-        """Return whether the next message need not be waited for."""
-        return self.ended or bool(self._ahead)
-
-    async def read_ahead(self) -> None:
-        """Read until it ends, or the first part of a long one."""
-        size = 0
-        while not self.ended and size < READ_AHEAD:
-            self._ahead.append(message := await self._next())
-            size += len(message.get("body", b""))
-
-    async def receive(self) -> Message:
-        """Return the next message, as the server's `receive` does."""
-        return self._ahead.pop(0) if self._ahead else await self._next()
-
-    async def _next(self) -> Message:
-        message = await self._receive()
-        self.ended = not message.get("more_body", False)
-        return message
-
-
-class Stay:
-    """The place one request holds, until its answer begins."""
-
-    def __init__(self, lane: Lane, aside: set["Stay"]) -> None:
-        self._lane, self._aside = lane, aside
-        self._ended = self._away = False
-        self._timer = asyncio.get_running_loop().call_later(HELD_S, self._step_aside)
-
-    def receiving(self, body: Body) -> Receive:
-        """Return how the application receives; while it waits for what has not come, the place is free."""
-
-        async def receive() -> Message:
-            if body.ready or self._ended or self in self._aside:
-                return await body.receive()
-            self._away = True
-            self._lane.leave()
-            try:
-                return await body.receive()
-            finally:
-                self._away = False
-                if not self._ended:
-                    self._lane.take()
-
-        return receive
-
-    def sending(self, send: Send) -> Send:
-        """Return how the application sends."""
-
-        async def send_on(message: Message) -> None:
-            self.end()
-            await send(message)
-
-        return send_on
-
-    def end(self) -> None:
-        """Give the place back, once."""
-        if self._ended:
-            return
-        self._ended = True
-        self._timer.cancel()
-        if self in self._aside:
-            self._aside.remove(self)
-        elif not self._away:
-            self._lane.leave()
-
-    def _step_aside(self) -> None:
-        if self._away or len(self._aside) >= MOST_ASIDE:
-            self._timer = asyncio.get_running_loop().call_later(HELD_S, self._step_aside)
-            return
-        self._aside.add(self)
-        self._lane.leave()
-
-
-def only_writes(body: bytes) -> bool:
-    """Return whether a request to the API does nothing but save answers and hand attempts in."""
-    if not any(name in body for name in WRITING):
-        return False
-    try:
-        asked = orjson.loads(body)
-        return _only_writes(asked["query"], asked.get("operationName"))
-    except (AttributeError, GraphQLError, LookupError, RecursionError, TypeError, ValueError):
-        return False
-
-
-@lru_cache(REMEMBERED)
-def _only_writes(text: str, operation_name: str | None) -> bool:
-    if len(text) > LONGEST_DOCUMENT:
-        return False
-    operation = get_operation_ast(parse(text, max_tokens=MOST_TOKENS), operation_name)
-    return (
-        operation is not None
-        and operation.operation is OperationType.MUTATION
-        and all(
-            isinstance(each, FieldNode) and each.name.value.encode() in WRITING
-            for each in operation.selection_set.selections
-        )
-    )
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

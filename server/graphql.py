@@ -10,19 +10,18 @@ from typing import Any, NamedTuple
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError
+from graphql import GraphQLError, get_operation_ast
+from graphql import OperationType as OperationKind
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_403_FORBIDDEN, HTTP_405_METHOD_NOT_ALLOWED
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
-from strawberry import Schema
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.types import QueryParams
-from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
@@ -38,8 +37,10 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from schema.build import Schema
 from schema.context import Context
 from schema.errors import AuthenticationRequiredError
+from schema.messages import N_
 from schema.permissions import coded
 from schema.policy import Actor
 from schema.policy import Scope as Access
@@ -49,10 +50,13 @@ from schema.services.trusted_documents import TrustedDocuments, sha256
 from server.context import bearer_token, context_of, look_again, visitor_of
 from server.i18n import gettext as _
 from server.i18n import speaking
+from server.lanes import Lane, OverloadedError
 from server.masking import as_errors, masked
 from server.places import NoPlaceError, Places
+from server.saving import document_saves_only
 from server.settings import Settings
 from server.site import site_of
+from server.stays import Stay
 from server.uploads import FileDoor
 
 PATH = "/graphql"
@@ -86,6 +90,7 @@ OWN_OPERATIONS_ONLY = "Without an API token only the pages' own operations may b
 UNKNOWN_DOCUMENT = "PersistedQueryNotFound"
 """The words Apollo's clients look for."""
 REGISTERED_ONLY = "This token may send only documents that its account has registered."
+TOO_BUSY = N_("Too much is being asked of the server just now. Please try again in a moment.")
 EXPLORER_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' https://unpkg.com; "
     "style-src 'self' 'unsafe-inline' https://unpkg.com; img-src 'self' data: https://unpkg.com; "
@@ -181,7 +186,35 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         except GraphQLError as refused:
             await operation.send_initial_errors([refused])
             return
-        await super(Socket, one).run_operation(operation)
+        lane = self._lane_of(operation)
+        if lane is None:
+            await super(Socket, one).run_operation(operation)
+            return
+        try:
+            await lane.enter()
+        except OverloadedError:
+            busy = GraphQLError(_(TOO_BUSY), extensions={"code": "OVERLOADED"})
+            await operation.send_initial_errors([busy])
+            return
+        stay = Stay(lane)
+        try:
+            async with asyncio.timeout(LONGEST_EXECUTION_S):
+                await super(Socket, one).run_operation(operation)
+        except TimeoutError:
+            await operation.send_initial_errors([_too_late()])
+        finally:
+            stay.end()
+
+    def _lane_of(self, operation: Operation[Context, None]) -> Lane | None:
+        """Return where a query or a mutation waits; None for what is followed, or refused without work."""
+        lanes, text, name = site_of(self._connection).lanes, operation.query, operation.operation_name
+        try:
+            asked = get_operation_ast(self._view.documents.parsed(text), name)
+            if asked is None or asked.operation is OperationKind.SUBSCRIPTION:
+                return None
+            return lanes.writing if document_saves_only(text, name) else lanes.general
+        except GraphQLError:
+            return None
 
     async def _send_result_stream(
         self, operation: Operation[Context, None], result_source: AsyncGenerator[Any, None]
@@ -239,7 +272,8 @@ class View(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = Socket
 
-    def __init__(self, schema: BaseSchema, settings: Settings) -> None:
+    def __init__(self, schema: Schema, settings: Settings) -> None:
+        self.documents = schema.documents
         self.strict = settings.production
         super().__init__(
             schema,
@@ -346,8 +380,7 @@ class View(GraphQL[Context, None]):
         except (CannotGetOperationTypeError, MissingQueryError):
             raise HTTPException(400, "Name one operation of the document.") from None
         except TimeoutError:
-            late = GraphQLError(_("This took too long and was given up."), extensions={"code": "TIMED_OUT"})
-            result = PreExecutionError(None, [late])
+            result = PreExecutionError(None, [_too_late()])
         _head(sub_response, result, context.meter)
         return result
 
@@ -494,10 +527,14 @@ def _fault(request: Request, status: int, code: str, message: str, **more: int) 
     return Response(body, status, media_type=_media_type(request))
 
 
+def _too_late() -> GraphQLError:
+    return GraphQLError(_("This took too long and was given up."), extensions={"code": "TIMED_OUT"})
+
+
 def overloaded(request: Request, retry_after: int) -> Response:
     """Return the refusal of a request there is no room for."""
     with speaking(visitor_of(request).language):
-        message = _("Too much is being asked of the server just now. Please try again in a moment.")
+        message = _(TOO_BUSY)
     response = _fault(request, STATUS["OVERLOADED"], "OVERLOADED", message, retryAfter=retry_after)
     response.headers["Retry-After"] = str(retry_after)
     return response

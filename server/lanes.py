@@ -52,12 +52,18 @@ class Lane:
         then on one more may wait after each such stretch of time, once it is empty now and then.
     clock
         Seconds that only grow.
+
+    Attributes
+    ----------
+    aside
+        Those who have left their place to wait for something else than the processor: see `server.stays`.
     """
 
     def __init__(self, places: int, burst: int, burst_s: float, clock: Callable[[], float]) -> None:
         self._places, self._burst, self._burst_s, self._clock = places, burst, burst_s, clock
         self._taken = self._served = self._refused = 0
         self._queue: deque[asyncio.Future[bool]] = deque()
+        self.aside: set[object] = set()
         self._may_wait = burst
         self._empty_at = self._changed_at = clock()
 

@@ -12,11 +12,12 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from schema.policy import Role
-from server import admission
-from server.admission import Admission, only_writes
+from server import admission, stays
+from server.admission import Admission
 from server.app import Application, close_services, create_app
 from server.lanes import Lane, Lanes
 from server.pages import learn
+from server.saving import saves_only
 from server.settings import Settings
 from tests.server.conftest import Person, browser
 
@@ -102,6 +103,26 @@ def test_the_api_saves_while_others_are_refused(student: TestClient) -> None:
     assert student.post("/graphql", json=asked | {"operationName": "Other"}).status_code == 503
 
 
+def test_a_socket_asks_and_saves_in_the_same_lanes(student: TestClient) -> None:
+    asked = [
+        ("subscription { nothing }", {}),
+        ("{ viewer { id } }", {}),
+        (SAVE, {"operationName": "Save", "variables": {"input": GIVEN}}),
+    ]
+    codes = []
+    with student.websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
+        socket.send_json({"type": "connection_init"})
+        socket.receive_json()
+        for number, (query, more) in enumerate(asked):
+            socket.send_json({"id": str(number), "type": "subscribe", "payload": {"query": query, **more}})
+            answer = socket.receive_json()
+            errors = answer["payload"] if answer["type"] == "error" else []
+            codes.append([error.get("extensions", {}).get("code") for error in errors])
+            if answer["type"] == "next":
+                assert answer["payload"]["data"] == {"saveAnswer": {"__typename": "NotFound"}}
+    assert codes == [[None], ["OVERLOADED"], []]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -119,11 +140,11 @@ def test_the_api_saves_while_others_are_refused(student: TestClient) -> None:
     ],
 )
 def test_only_what_does_nothing_else_counts_as_saving(body: bytes) -> None:
-    assert not only_writes(body)
+    assert not saves_only(body)
 
 
 def test_saving_and_handing_in_under_any_name_count() -> None:
-    assert only_writes(b'{"query": "mutation { a: saveAnswer { id } b: submitAttempt { id } }"}')
+    assert saves_only(b'{"query": "mutation { a: saveAnswer { id } b: submitAttempt { id } }"}')
 
 
 class Line:
@@ -166,7 +187,7 @@ def test_a_slow_body_and_a_slow_answer_hold_no_place() -> None:
         await receive()
 
     async def scene() -> None:
-        lanes, parts = Lanes(), b"x" * admission.READ_AHEAD
+        lanes, parts = Lanes(), b"x" * stays.READ_AHEAD
         line = Line(lanes, application)
         await settle()
         seen = [taken(lanes)]
@@ -202,8 +223,8 @@ def test_an_application_that_fails_gives_its_place_back() -> None:
 
 
 def test_whoever_takes_long_steps_aside_but_not_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "HELD_S", 0.0)
-    monkeypatch.setattr(admission, "MOST_ASIDE", 1)
+    monkeypatch.setattr(stays, "HELD_S", 0.0)
+    monkeypatch.setattr(stays, "MOST_ASIDE", 1)
 
     async def scene() -> None:
         lanes, ends = Lanes(), asyncio.Event()

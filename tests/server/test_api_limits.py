@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import strawberry
@@ -11,6 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from schema.build import Schema
 from schema.context import Info
 from schema.policy import ROLE_SCOPES, Role
 from schema.services.metering import REFUSED
@@ -111,9 +113,8 @@ def test_a_page_that_could_cost_too_much_stops_the_start(app: Application, tmp_p
         Operations(graphql_schema(app), tmp_path)
 
 
-def graphql_schema(app: Application) -> strawberry.Schema:
-    schema: strawberry.Schema = app.site.operations._schema  # noqa: SLF001 - built once, it takes a second
-    return schema
+def graphql_schema(app: Application) -> Schema:
+    return cast("Schema", app.site.operations._schema)  # noqa: SLF001 - built once, it takes a second
 
 
 def test_a_socket_pays_as_well(platform: Platform) -> None:
@@ -213,7 +214,7 @@ class _Query:
 
 def endpoint(app: Application, settings: Settings) -> TestClient:
     """Return a client of a small schema's endpoint on the same site."""
-    view = Endpoint(strawberry.Schema(_Query), settings)
+    view = Endpoint(Schema(query=_Query), settings)
     alone = Application(routes=[Route("/graphql", view, methods=["POST"]), WebSocketRoute("/graphql", view)])
     alone.add_middleware(VisitorLookup)
     alone.site = alone.state.site = app.site

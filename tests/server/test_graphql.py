@@ -10,6 +10,7 @@ from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from schema.build import Schema
 from schema.policy import ROLE_SCOPES, Role
 from schema.services.tokens import Tokens
 from schema.types.base import global_id
@@ -246,7 +247,7 @@ def test_errors_over_the_socket_are_masked(
 ) -> None:
     caplog.set_level(logging.CRITICAL, "strawberry")  # as server.logs does
     caplog.handler.setLevel(logging.NOTSET)
-    endpoint = Endpoint(strawberry.Schema(_Query, subscription=_Subscription), settings)
+    endpoint = Endpoint(Schema(query=_Query, subscription=_Subscription), settings)
     small = Application(routes=[WebSocketRoute("/graphql", endpoint)])
     small.site = small.state.site = app.site
     with TestClient(small, ADDRESS).websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
