@@ -2,18 +2,23 @@
 
 A process computes one thing at a time. What it has taken on at once shares its time, so that places bound how
 long each request takes; more of them answer nothing sooner. Whoever finds no place waits, if only few do:
-waiting is for bursts. A queue that has not been empty for a while is no burst but too much work, and waiting
-in it only makes everyone late; then no more may wait than there are places, and the rest is refused at once.
+waiting is for bursts. A queue that has not been empty for a while is too much work, and waiting in it only
+makes everyone late; then no more may wait than there are places, and who comes beyond that is refused at
+once. Those who waited already have their turn when nobody else waits, as after a burst, unless that takes too
+long.
 """
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 LONGEST_WAIT_S = 5.0
 """Nobody waits longer, whatever holds the places."""
+LONGEST_BEHIND_S = 3.0
+"""Who waits behind the others has no turn after so many seconds."""
 
 
 class OverloadedError(Exception):
@@ -40,6 +45,14 @@ class Figures(NamedTuple):
     refused: int
 
 
+@dataclass(eq=False, slots=True)
+class Turn:
+    """Somebody's turn: when they came, and whether they have it or never will."""
+
+    came: float
+    comes: asyncio.Future[bool]
+
+
 class Lane:
     """Requests that share places. For one event loop.
 
@@ -48,8 +61,9 @@ class Lane:
     places
         How many there are.
     burst, burst_s
-        How many may wait. A queue that was not empty for so many seconds is cut to the number of places; from
-        then on one more may wait after each such stretch of time, once it is empty now and then.
+        How many may wait. Of a queue that was not empty for so many seconds all but as many as there are
+        places wait behind the others; from then on one more may wait after each such stretch of time, once
+        the queue is empty now and then.
     clock
         Seconds that only grow.
 
@@ -62,7 +76,8 @@ class Lane:
     def __init__(self, places: int, burst: int, burst_s: float, clock: Callable[[], float]) -> None:
         self._places, self._burst, self._burst_s, self._clock = places, burst, burst_s, clock
         self._taken = self._served = self._refused = 0
-        self._queue: deque[asyncio.Future[bool]] = deque()
+        self._queue: deque[Turn] = deque()
+        self._behind: deque[Turn] = deque()
         self.aside: set[object] = set()
         self._may_wait = burst
         self._empty_at = self._changed_at = clock()
@@ -71,7 +86,8 @@ class Lane:
     def figures(self) -> Figures:
         """Return how it stands."""
         self._look()
-        return Figures(self._taken, len(self._queue), self._may_wait, self._served, self._refused)
+        waiting = len(self._queue) + len(self._behind)
+        return Figures(self._taken, waiting, self._may_wait, self._served, self._refused)
 
     @property
     def free(self) -> bool:
@@ -122,29 +138,33 @@ class Lane:
         self._pass_on()
 
     async def _wait(self) -> None:
-        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        turn = Turn(self._clock(), asyncio.get_running_loop().create_future())
         self._queue.append(turn)
         try:
-            await asyncio.wait((turn,), timeout=LONGEST_WAIT_S)
+            await asyncio.wait((turn.comes,), timeout=LONGEST_WAIT_S)
         except asyncio.CancelledError:
             self._withdraw(turn)
             raise
-        if not turn.done():
+        if not turn.comes.done():
             self._withdraw(turn)
-        if not (turn.done() and turn.result()):
+        if not (turn.comes.done() and turn.comes.result()):
             self._refuse()
 
-    def _withdraw(self, turn: asyncio.Future[bool]) -> None:
+    def _withdraw(self, turn: Turn) -> None:
         """Wait no longer."""
-        if not turn.done():
-            self._queue.remove(turn)
-        elif turn.result():
+        if not turn.comes.done():
+            (self._behind if turn in self._behind else self._queue).remove(turn)
+        elif turn.comes.result():
             self.leave()
 
     def _pass_on(self) -> None:
-        while self._queue and self._taken < self._places:
-            self._taken += 1
-            self._queue.popleft().set_result(True)
+        late = self._clock() - LONGEST_BEHIND_S
+        while (self._queue or self._behind) and self._taken < self._places:
+            in_time = bool(self._queue)
+            turn = (self._queue or self._behind).popleft()
+            has_it = in_time or turn.came > late
+            turn.comes.set_result(has_it)
+            self._taken += has_it
         self._look()
 
     def _look(self) -> None:
@@ -158,7 +178,7 @@ class Lane:
         elif now - self._empty_at > self._burst_s:
             self._may_wait, self._changed_at = self._places, now
             while len(self._queue) > self._may_wait:
-                self._queue.pop().set_result(False)
+                self._behind.appendleft(self._queue.pop())
 
 
 class Lanes:

@@ -73,21 +73,57 @@ def test_a_burst_may_wait_and_no_more_than_a_burst() -> None:
     play(scene)
 
 
-def test_a_queue_that_stays_is_cut_and_whoever_came_last_is_refused() -> None:
+async def overloaded(lane: Lane, clock: Clock) -> list[asyncio.Task[float]]:
+    """Have a queue of six stay too long: four of them wait behind the others."""
+    tasks = await crowd(lane, PLACES + 6)
+    clock.seconds = 1.1 * BURST_S
+    assert lane.figures == (PLACES, 6, PLACES, PLACES, 0)
+    return tasks
+
+
+def test_a_queue_that_stays_is_cut_and_newcomers_are_refused() -> None:
     async def scene(lane: Lane, clock: Clock) -> None:
-        tasks = await crowd(lane, PLACES + 6)
-        clock.seconds = BURST_S
-        lane.leave()
-        clock.seconds += BURST_S / 10
-        lane.leave()
-        await settle()
-        assert [task.exception() is not None for task in tasks if task.done()] == [False] * 4 + [True] * 2
-        assert lane.figures == (PLACES, PLACES, PLACES, 4, 2)
+        tasks = await overloaded(lane, clock)
         with pytest.raises(OverloadedError):
             await lane.enter()
-        for _ in range(4):
+        lane.leave()
+        newcomer = (await crowd(lane, 1))[0]
+        for number in range(2):
             lane.leave()
             await settle()
+            assert (tasks[3].done(), newcomer.done()) == (True, number == 1)
+        assert [task.done() for task in tasks[4:]] == [False] * 4  # whoever came later was let in before them
+        for _ in range(6):
+            lane.leave()
+            await settle()
+        await asyncio.gather(*tasks)
+
+    play(scene)
+
+
+def test_whoever_waits_behind_the_others_for_too_long_is_refused() -> None:
+    async def scene(lane: Lane, clock: Clock) -> None:
+        tasks = await overloaded(lane, clock)
+        clock.seconds = lanes.LONGEST_BEHIND_S
+        for _ in range(PLACES + 2):
+            lane.leave()
+            await settle()
+        assert [task.exception() is not None for task in tasks] == [False] * 4 + [True] * 4
+        assert (lane.figures.taken, lane.figures.waiting, lane.figures.refused) == (0, 0, 4)
+
+    play(scene)
+
+
+def test_who_goes_away_from_behind_the_others_leaves_nothing() -> None:
+    async def scene(lane: Lane, clock: Clock) -> None:
+        tasks = await overloaded(lane, clock)
+        tasks[7].cancel()
+        await settle()
+        assert lane.figures.waiting == 5
+        for _ in range(PLACES + 5):
+            lane.leave()
+            await settle()
+        assert (lane.figures.taken, lane.figures.waiting) == (0, 0)
 
     play(scene)
 
@@ -97,10 +133,10 @@ def test_after_an_overload_the_queue_grows_again_little_by_little() -> None:
         tasks = await crowd(lane, PLACES + 3)
         clock.seconds += 2 * BURST_S
         assert lane.figures.may_wait == PLACES
-        for _ in range(PLACES + 2):
+        for _ in range(PLACES + 3):
             lane.leave()
             await settle()
-        assert sum(task.exception() is not None for task in tasks) == 1
+        await asyncio.gather(*tasks)
         seen = []
         for _ in range(3):
             clock.seconds += 1.001 * BURST_S

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import strawberry
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import registry, selectinload
 from sqlmodel import Field, Relationship, Session, SQLModel, col, create_engine, select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,7 +24,11 @@ from strawberry.types import Info
 from server.stack import give_room
 
 
-class CaseRow(SQLModel, table=True):
+class Row(SQLModel, registry=registry()):
+    """A table that is none of the product's."""
+
+
+class CaseRow(Row, table=True):
     id: str = Field(primary_key=True)
     position: int = Field(index=True)
     cursor: str
@@ -39,7 +43,7 @@ class CaseRow(SQLModel, table=True):
     )
 
 
-class AnnotationRow(SQLModel, table=True):
+class AnnotationRow(Row, table=True):
     id: str = Field(primary_key=True)
     case_id: str = Field(foreign_key="caserow.id", index=True)
     position: int
@@ -160,8 +164,7 @@ def application() -> GraphQL[dict[str, Any], None]:
 def fill(path: Path, page: dict[str, Any]) -> None:
     """Make the SQLite file of a page of the product's."""
     engine = create_engine(f"sqlite:///{path}")
-    tables = [SQLModel.metadata.tables[name] for name in ("caserow", "annotationrow")]
-    SQLModel.metadata.create_all(engine, tables)
+    Row.metadata.create_all(engine)
     nodes = [edge["node"] for edge in page["edges"]]
     with Session(engine) as session:
         session.add_all(_cases(page["edges"]))

@@ -158,7 +158,7 @@ def test_types_a_student_can_reach_lead_to_no_key() -> None:
         pending += [get_named_type(field.type) for field in kind.fields.values()]
     relay = {"EnrolmentConnection", "EnrolmentEdge", "PageInfo"}
     refusals = {"ValidationErrors", "FieldError", "NotFound", "NotAllowed", "Conflict"}
-    people = {"Account", "ApiToken"}
+    people = {"Account", "ApiToken", "TrustedDocument"}
     own = {"Enrolment", "SessionOutline", "Attempt", "AttemptItem", "Answer", "Recording", "Concept"}
     about_concepts = {"ConceptCode", "MeasuredRange", "SignSet"}
     once_corrected = {
