@@ -19,7 +19,7 @@ from server.app import Application, close_services, create_app
 from server.settings import Settings
 from tests.server.conftest import ADDRESS, Person
 
-EXAMPLES = 200 if os.environ.get("CHEVET_SOAK") == "1" else 4
+EXAMPLES = 40 if os.environ.get("CHEVET_SOAK") == "1" else 4
 CODES = {"BAD_REQUEST", "TOO_MUCH"}
 NEWER = "application/graphql-response+json"
 
