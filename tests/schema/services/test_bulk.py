@@ -544,6 +544,30 @@ def test_an_export_is_gone_after_a_week_and_takes_no_other_with_it(each: Works) 
     assert (len(each.lines(second)), each.stored()) == (1, 1)
 
 
+def test_a_file_that_will_not_go_keeps_no_other_and_goes_later(
+    each: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = each.hospital.training()
+    each.submitted(training)
+    done = [each.done(each.export(training, key=key)) for key in "12"]
+    [stuck] = [part["key"] for part in (done[0].checkpoint or {})["parts"]]
+    each.clock.pass_(seconds=KEPT.total_seconds())
+    delete = each.blobs.delete
+
+    def refused(key: str) -> None:
+        write_elsewhere(each)
+        if key == stuck:
+            raise PermissionError
+        delete(key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(each.blobs, "delete", refused)
+        with pytest.raises(PermissionError):
+            expire(each.database, each.clock, each.blobs)
+    assert [each.now(job).checkpoint is None for job in done] == [False, True]
+    assert (expire(each.database, each.clock, each.blobs), each.stored()) == (1, 0)
+
+
 def test_an_export_that_was_given_up_leaves_no_file(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     works.submitted(works.hospital.training())
     job = works.export()
