@@ -100,6 +100,26 @@ def test_faults_are_told_line_by_line_and_keep_no_other_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "externalId,displayName\nx\0,Anne\ny,Anne\nz,A\x1b[2J\n",
+        '{"externalId": "y", "displayName": "\\ud83d\\ude00"}\n'
+        '{"externalId": "x\\ud800"}\n{"sessionId": "\\u0000"}',
+    ],
+)
+def test_what_cannot_be_printed_is_a_fault_of_its_line_alone(text: str) -> None:
+    file = read(text)
+    assert [each.externalId for each in file.participants] == ["y"]
+    assert [each[2] for each in codes(file)] == ["unprintable"] * 2
+
+
+def test_a_participant_written_in_two_ways_is_told_as_named_twice() -> None:
+    file = read("externalId,displayName\ne\u0301  1,Anne\n\u00e9 1 ,Anne\n")
+    assert codes(file) == [(3, "externalId", "line_twice")]
+    assert file.participants[0].externalId == "\u00e9 1"
+
+
 def test_reading_a_file_takes_time_in_proportion() -> None:
     assert grows_linearly(lambda size: read("email\n" + "".join(f"p{n}@b.org\n" for n in range(size))), 5_000)
 
