@@ -6,9 +6,10 @@ end takes nothing from another.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -35,7 +36,11 @@ from schema.services.sessions import Sessions
 from schema.services.shelf import Shelf
 
 TOGETHER = 500
-"""Attempts of one part."""
+"""Attempts of one part, at most."""
+PART_BYTES = 8_000_000
+"""Where a part ends even so, unless a single attempt is larger."""
+READ_TOGETHER = 20
+"""Attempts read at a time."""
 PARTS_A_TURN = 10
 """Parts written before others' jobs have their turn, and a process that is to stop may."""
 KEPT = timedelta(days=7)
@@ -177,17 +182,26 @@ class AttemptExports:
     def _next(self, claim: Claim, after: int, masker: Masker) -> tuple[Part, bytes] | None:
         """Return the part after an attempt; None after the last."""
         with self._database.read() as session:
-            rows = self._handed_in(session, claim).where(col(Attempt.id) > after)
-            attempts = session.exec(rows.order_by(col(Attempt.id)).limit(TOGETHER)).all()
-            if not attempts:
-                return None
+            lines, size, last = list[bytes](), 0, after
+            for attempt_id, line in islice(self._lines(session, claim, after, masker), TOGETHER):
+                if lines and size + len(line) > PART_BYTES:
+                    break
+                lines.append(line)
+                size, last = size + len(line), attempt_id
+        data = b"".join(lines)
+        return (Part(key_of(data), after, last, len(lines), size), data) if lines else None
+
+    def _lines(
+        self, session: Session, claim: Claim, after: int, masker: Masker
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield what is told of each attempt after one, under its key."""
+        handed_in = self._handed_in(session, claim).order_by(col(Attempt.id))
+        while attempts := session.exec(handed_in.where(col(Attempt.id) > after).limit(READ_TOGETHER)).all():
+            after = attempts[-1].id or 0
             answers = _answers(session, [attempt.id or 0 for attempt in attempts])
-            lines = [
-                orjson.dumps(self._told(claim, attempt, answers.get(attempt.id or 0, []), masker))
-                for attempt in attempts
-            ]
-        data = b"".join(line + b"\n" for line in lines)
-        return Part(key_of(data), after, attempts[-1].id or 0, len(attempts), len(data)), data
+            for attempt in attempts:
+                told = self._told(claim, attempt, answers.get(attempt.id or 0, []), masker)
+                yield attempt.id or 0, orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
 
     def _handed_in(self, session: Session, claim: Claim) -> SelectOfScalar[Attempt]:
         """Return the statement of all that is exported, if whoever asked may still see it."""
