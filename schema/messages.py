@@ -113,6 +113,9 @@ MESSAGES: dict[str, str] = {
     "event_not_yours": N_("Only administrators are told of events of the whole platform."),
     "webhook_paused": N_("This webhook is paused. Make it active first."),
     "too_many_jobs": N_("At most {maximum} at a time. Wait for one to end."),
+    "too_many_exports": N_(
+        "At most {maximum} exports are kept. Wait until one is removed: each is after 7 days."
+    ),
     "file_too_large_text": N_("This file is too large. Choose one of at most {kilobytes} kB."),
     "file_not_utf8": N_("This file is not in UTF-8. Save it as “CSV UTF-8”."),
     "file_no_columns": N_("The first line names the columns: {columns}."),

@@ -86,10 +86,11 @@ async def send_blob(request: Request) -> Response:
         "Content-Disposition": "inline" if media_type in SHOWN else "attachment",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
-    return StreamingResponse(_chunks(stream), media_type=media_type, headers=headers)
+    return StreamingResponse(chunks_of(stream), media_type=media_type, headers=headers)
 
 
-async def _chunks(stream: BinaryIO) -> AsyncIterator[bytes]:
+async def chunks_of(stream: BinaryIO) -> AsyncIterator[bytes]:
+    """Yield a stored file piece by piece, and close it."""
     with stream:
         while chunk := await run_in_threadpool(stream.read, CHUNK):
             yield chunk

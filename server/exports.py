@@ -12,6 +12,7 @@ from schema.errors import NotFoundError
 from schema.policy import Actor, Scope
 from schema.scalars import local_key
 from schema.services.attempt_exports import MEDIA_TYPE, parts_of
+from server.blobs import chunks_of
 from server.context import visitor_of
 from server.errors import SignInRequired
 from server.site import Site, site_of
@@ -45,7 +46,8 @@ def _parts(site: Site, actor: Actor, identifier: str) -> Sequence[str]:
 
 async def _bytes(site: Site, keys: Sequence[str]) -> AsyncIterator[bytes]:
     for key in keys:
-        yield await run_in_threadpool(site.services.blobs.get, key)
+        async for chunk in chunks_of(await run_in_threadpool(site.services.blobs.open, key)):
+            yield chunk
 
 
 routes = [Route("/exports/{id}", send_export, name="export")]

@@ -95,9 +95,14 @@ def _batch(services: Services, lane: Lane) -> int:
 
 
 def _pruned(services: Services) -> int:
+    """Remove a part of what is old; whatever one of the two raises, the other and the task go on."""
+    removed = 0
     try:
-        expired = expire(services.database, services.clock, services.blobs)
-        return expired + prune(services.database, services.clock)
-    except SQLAlchemyError as error:
+        removed += expire(services.database, services.clock, services.blobs)
+    except Exception as error:  # noqa: BLE001 - each store of files has its own
+        log_fault(error, "none", "removing old exports")
+    try:
+        removed += prune(services.database, services.clock)
+    except Exception as error:  # noqa: BLE001 - nothing may end the task
         log_fault(error, "none", "removing old jobs and events")
-        return 0
+    return removed

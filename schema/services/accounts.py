@@ -15,7 +15,7 @@ from schema.errors import FieldProblem, NotAllowedError, NotFoundError, Validati
 from schema.models.accounts import Account, ApiToken, WebSession
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor, Role, Scope, may_create_account
-from schema.services.audit import Audit
+from schema.services.audit import Audit, Trail
 from schema.services.clock import Clock
 from schema.services.paging import Sort, page_of
 from schema.services.passwords import NewPassword
@@ -45,11 +45,14 @@ class Accounts:
     ----------
     actor
         Who asks; None for the command line and for the system itself, which may do all.
+    trail
+        What changes are told to, if not to the audit trail at once.
     """
 
     session: Session
     clock: Clock
     actor: Actor | None = None
+    trail: Trail | None = None
 
     def get(self, account_id: int) -> Account:
         """Return an account; raises NotFoundError."""
@@ -87,18 +90,10 @@ class Accounts:
 
         Raises
         ------
-        NotAllowedError
-            When the actor may not make accounts of this role.
-        ValidationFailedError
-            For an empty or long name, an invalid or taken address, a short password, all at once.
+        NotAllowedError, ValidationFailedError
+            As `checked` does.
         """
-        if self.actor is not None and not may_create_account(self.actor, role, managed_by):
-            raise NotAllowedError("role_not_yours_to_give")
-        name, problems = line(display_name, "displayName", MAX_NAME)
-        address = normal_email(email) if email is not None else None
-        problems += self._address_problems(address, password) + list(password.problems if password else ())
-        if problems:
-            raise ValidationFailedError(problems)
+        name, address = self.checked(display_name, role, email, password, managed_by=managed_by)
         account = Account(
             display_name=name,
             role=role.value,
@@ -113,6 +108,33 @@ class Accounts:
             self.session.add(account)
         self._record("account.created", account, role=account.role)
         return account
+
+    def checked(
+        self,
+        display_name: str,
+        role: Role,
+        email: str | None = None,
+        password: NewPassword | None = None,
+        *,
+        managed_by: int | None = None,
+    ) -> tuple[str, str | None]:
+        """Return name and address as an account to be made would have them.
+
+        Raises
+        ------
+        NotAllowedError
+            When the actor may not make accounts of this role.
+        ValidationFailedError
+            For an empty or long name, an invalid or taken address, a short password, all at once.
+        """
+        if self.actor is not None and not may_create_account(self.actor, role, managed_by):
+            raise NotAllowedError("role_not_yours_to_give")
+        name, problems = line(display_name, "displayName", MAX_NAME)
+        address = normal_email(email) if email is not None else None
+        problems += self._address_problems(address, password) + list(password.problems if password else ())
+        if problems:
+            raise ValidationFailedError(problems)
+        return name, address
 
     def update(
         self,
@@ -297,7 +319,8 @@ class Accounts:
         self.session.exec(ended.where(col(WebSession.token_hash) != but) if but else ended)
 
     def _record(self, action: str, account: Account, **detail: Any) -> None:
-        Audit(self.session, self.clock, self.actor).record(action, "Account", account.id, **detail)
+        trail = self.trail or Audit(self.session, self.clock, self.actor)
+        trail.record(action, "Account", account.id, **detail)
 
 
 def normal_email(email: str) -> str:

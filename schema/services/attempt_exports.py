@@ -6,9 +6,10 @@ end takes nothing from another.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -35,7 +36,11 @@ from schema.services.sessions import Sessions
 from schema.services.shelf import Shelf
 
 TOGETHER = 500
-"""Attempts of one part."""
+"""Attempts of one part, at most."""
+PART_BYTES = 8_000_000
+"""Where a part ends even so, unless a single attempt is larger."""
+READ_TOGETHER = 20
+"""Attempts read at a time."""
 PARTS_A_TURN = 10
 """Parts written before others' jobs have their turn, and a process that is to stop may."""
 KEPT = timedelta(days=7)
@@ -84,20 +89,35 @@ def expires_at(job: Job) -> datetime:
 
 
 def expire(database: Database, clock: Clock, blobs: BlobStore) -> int:
-    """Remove what has been there long enough; return how many exports it was."""
+    """Remove what has been there long enough; return how many exports it was.
+
+    Files go before the row forgets them, and outside its transaction: a store may be slow, or away. One that
+    will not let go of a file keeps no other export; what it raised comes at the end.
+    """
     past = select(Job).where(
         Job.kind == bulk.EXPORT_JOB,
         col(Job.created_at) <= clock() - KEPT,
         col(Job.checkpoint).is_not(None),
         Job.state != JobState.RUNNING.value,
     )
-    with database.write() as session:
-        expired = session.exec(past.limit(10).with_for_update(skip_locked=True)).all()
-        for job in expired:
+    with database.read() as session:
+        expired = session.exec(past).all()
+    removed, failed = 0, list[Exception]()
+    for job in expired:
+        try:
             for part in _parts(job.checkpoint):
                 blobs.delete(part.key)
-            job.checkpoint = None
-        return len(expired)
+        except Exception as error:  # noqa: BLE001 - each store has its own
+            failed.append(error)
+            continue
+        with database.write() as session:
+            kept = past.where(Job.id == job.id).with_for_update(skip_locked=True)
+            if (same := session.exec(kept).first()) is not None and same.checkpoint == job.checkpoint:
+                same.checkpoint = None
+                removed += 1
+    if failed:
+        raise failed[0]
+    return removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +182,26 @@ class AttemptExports:
     def _next(self, claim: Claim, after: int, masker: Masker) -> tuple[Part, bytes] | None:
         """Return the part after an attempt; None after the last."""
         with self._database.read() as session:
-            rows = self._handed_in(session, claim).where(col(Attempt.id) > after)
-            attempts = session.exec(rows.order_by(col(Attempt.id)).limit(TOGETHER)).all()
-            if not attempts:
-                return None
+            lines, size, last = list[bytes](), 0, after
+            for attempt_id, line in islice(self._lines(session, claim, after, masker), TOGETHER):
+                if lines and size + len(line) > PART_BYTES:
+                    break
+                lines.append(line)
+                size, last = size + len(line), attempt_id
+        data = b"".join(lines)
+        return (Part(key_of(data), after, last, len(lines), size), data) if lines else None
+
+    def _lines(
+        self, session: Session, claim: Claim, after: int, masker: Masker
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield what is told of each attempt after one, under its key."""
+        handed_in = self._handed_in(session, claim).order_by(col(Attempt.id))
+        while attempts := session.exec(handed_in.where(col(Attempt.id) > after).limit(READ_TOGETHER)).all():
+            after = attempts[-1].id or 0
             answers = _answers(session, [attempt.id or 0 for attempt in attempts])
-            lines = [
-                orjson.dumps(self._told(claim, attempt, answers.get(attempt.id or 0, []), masker))
-                for attempt in attempts
-            ]
-        data = b"".join(line + b"\n" for line in lines)
-        return Part(key_of(data), after, attempts[-1].id or 0, len(attempts), len(data)), data
+            for attempt in attempts:
+                told = self._told(claim, attempt, answers.get(attempt.id or 0, []), masker)
+                yield attempt.id or 0, orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
 
     def _handed_in(self, session: Session, claim: Claim) -> SelectOfScalar[Attempt]:
         """Return the statement of all that is exported, if whoever asked may still see it."""

@@ -8,9 +8,9 @@ from time to time, uncovers that as well.
 """
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import RowMapping, text
@@ -62,6 +62,14 @@ class AuditVerification:
     def ok(self) -> bool:
         """Return whether the whole trail is as it was written."""
         return self.first_broken is None
+
+
+class Trail(Protocol):
+    """What a change is told to."""
+
+    def record(self, action: str, target_type: str, target_id: int | None, **detail: Any) -> object:
+        """Tell one event, as `Audit.record` does."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,22 @@ class Audit:
             head = AuditHead(id=1, rows=0, hash=GENESIS)
             self.session.add(head)
         return head
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAudit:
+    """Keeps what several changes tell until the last of them is made: the trail's end makes others wait."""
+
+    records: list[tuple[str, str, int | None, dict[str, Any]]] = field(default_factory=list)
+
+    def record(self, action: str, target_type: str, target_id: int | None, **detail: Any) -> None:
+        """Keep one event."""
+        self.records.append((action, target_type, target_id, detail))
+
+    def append_to(self, audit: Audit) -> None:
+        """Append what was kept, in the transaction of the changes."""
+        for action, target_type, target_id, detail in self.records:
+            audit.record(action, target_type, target_id, **detail)
 
 
 def verify(session: Session) -> AuditVerification:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from schema.errors import NotAllowedError, ValidationFailedError
 from schema.models.work import Job
@@ -19,7 +19,9 @@ from schema.services.text import line
 IMPORT_JOB, EXPORT_JOB = "import_participants", "export_attempts"
 LONGEST_KEY = 200
 AT_ONCE = 5
-"""Unfinished jobs of an account."""
+"""Unfinished jobs of an account; docs/api.md says so too."""
+MOST_EXPORTS = 20
+"""Exports of an account that are under way or kept; docs/api.md says so too."""
 
 
 def ask(  # noqa: PLR0913, PLR0917 - who asks for what
@@ -30,7 +32,7 @@ def ask(  # noqa: PLR0913, PLR0917 - who asks for what
     Raises
     ------
     ValidationFailedError
-        When the key is none, or too many of the actor's jobs are not done yet.
+        When the key is none, too many of the actor's jobs are not done yet, or too many exports kept.
     """
     tidy, problems = line(key, "idempotencyKey", LONGEST_KEY)
     if problems:
@@ -40,9 +42,13 @@ def ask(  # noqa: PLR0913, PLR0917 - who asks for what
     present = session.exec(known).first()
     if present is not None:
         return present
-    unfinished = select(func.count()).where(Job.owner_id == actor.account_id, col(Job.finished_at).is_(None))
-    if session.exec(unfinished).one() >= AT_ONCE:
+    mine = select(func.count()).where(Job.owner_id == actor.account_id)
+    unfinished = col(Job.finished_at).is_(None)
+    if session.exec(mine.where(unfinished)).one() >= AT_ONCE:
         raise ValidationFailedError.of("idempotencyKey", "too_many_jobs", maximum=AT_ONCE)
+    kept = mine.where(Job.kind == EXPORT_JOB, or_(unfinished, col(Job.checkpoint).is_not(None)))
+    if kind == EXPORT_JOB and session.exec(kept).one() >= MOST_EXPORTS:
+        raise ValidationFailedError.of("idempotencyKey", "too_many_exports", maximum=MOST_EXPORTS)
     whole = {**payload, "token_id": actor.token_id}
     try:
         with session.begin_nested():

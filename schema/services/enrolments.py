@@ -10,7 +10,7 @@ from schema.pagination import Page, PageRequest
 from schema.policy import Actor, Role, may_act_for, may_manage_session
 from schema.services import deadlines
 from schema.services.accounts import Accounts, normal_email
-from schema.services.audit import Audit
+from schema.services.audit import Audit, Trail
 from schema.services.clock import Clock
 from schema.services.paging import Sort, page_of
 from schema.services.sessions import (
@@ -26,12 +26,19 @@ MOST_EXTRA_MINUTES = 180
 
 
 class Enrolments:
-    """One actor's way to enrolments: a student's own, or those of the sessions one manages."""
+    """One actor's way to enrolments: a student's own, or those of the sessions one manages.
 
-    def __init__(self, session: Session, actor: Actor, clock: Clock) -> None:
+    Parameters
+    ----------
+    trail
+        What changes are told to, if not to the audit trail at once.
+    """
+
+    def __init__(self, session: Session, actor: Actor, clock: Clock, trail: Trail | None = None) -> None:
         self._session = session
         self._actor = actor
         self._clock = clock
+        self._trail = trail or Audit(session, clock, actor)
 
     def get(self, enrolment_id: int) -> Enrolment:
         """Return an enrolment the actor takes part by, or whose session they manage."""
@@ -52,16 +59,13 @@ class Enrolments:
         ValidationFailedError
             When no student in service signs in with this address.
         """
-        training = self._managed(session_id)
-        known = select(Account).where(
-            Account.email == normal_email(email),
-            Account.role == Role.STUDENT.value,
-            col(Account.disabled_at).is_(None),
-        )
-        student = self._session.exec(known).first()
-        if student is None:
-            raise ValidationFailedError.of("email", "no_such_student")
+        training, student = self._managed(session_id), self._student(email)
         return self._enrolled(training, student.id or 0, EnrolmentOrigin.TEACHER)
+
+    def student_is_new(self, session_id: int, email: str) -> bool:
+        """Return whether `enrol_student` would enrol someone; raises what it would."""
+        training, student = self._managed(session_id), self._student(email)
+        return self._present(training, student.id or 0) is None
 
     def enrol_external(self, session_id: int, external_id: str, display_name: str) -> Enrolment:
         """Enrol a participant of an outside system under that system's own name; twice does nothing.
@@ -71,14 +75,19 @@ class Enrolments:
         NotAllowedError
             When the actor is a person in a browser rather than a system with a token.
         """
-        training = self._managed(session_id)
-        if self._actor.token_id is None:
-            raise NotAllowedError("tokens_only")
-        identifier, problems = line(external_id, "externalId", LONGEST_EXTERNAL_ID)
-        if problems:
-            raise ValidationFailedError(problems)
+        training, identifier = self._managed(session_id), self._identifier(external_id)
         participant = self._participant(identifier, display_name)
         return self._enrolled(training, participant.id or 0, EnrolmentOrigin.EXTERNAL)
+
+    def external_is_new(self, session_id: int, external_id: str, display_name: str) -> bool:
+        """Return whether `enrol_external` would enrol someone; raises what it would."""
+        training, identifier = self._managed(session_id), self._identifier(external_id)
+        known = self._known(identifier)
+        if known is None:
+            accounts = Accounts(self._session, self._clock, self._actor)
+            accounts.checked(display_name, Role.STUDENT, managed_by=self._actor.account_id)
+            return True
+        return self._present(training, known.id or 0) is None
 
     def join(self, join_code: str) -> Enrolment:
         """Enrol the student who asks, while the session is open; joining twice does nothing."""
@@ -151,19 +160,41 @@ class Enrolments:
             raise NotAllowedError
         return enrolment
 
-    def _participant(self, external_id: str, display_name: str) -> Account:
+    def _student(self, email: str) -> Account:
+        known = select(Account).where(
+            Account.email == normal_email(email),
+            Account.role == Role.STUDENT.value,
+            col(Account.disabled_at).is_(None),
+        )
+        student = self._session.exec(known).first()
+        if student is None:
+            raise ValidationFailedError.of("email", "no_such_student")
+        return student
+
+    def _identifier(self, external_id: str) -> str:
+        if self._actor.token_id is None:
+            raise NotAllowedError("tokens_only")
+        identifier, problems = line(external_id, "externalId", LONGEST_EXTERNAL_ID)
+        if problems:
+            raise ValidationFailedError(problems)
+        return identifier
+
+    def _known(self, external_id: str) -> Account | None:
         mine = select(Account).where(
             Account.managed_by == self._actor.account_id, Account.external_id == external_id
         )
-        known = self._session.exec(mine).first()
+        return self._session.exec(mine).first()
+
+    def _participant(self, external_id: str, display_name: str) -> Account:
+        known = self._known(external_id)
         if known is not None:
             return known
         try:
-            return Accounts(self._session, self._clock, self._actor).create(
+            return Accounts(self._session, self._clock, self._actor, self._trail).create(
                 display_name, Role.STUDENT, managed_by=self._actor.account_id, external_id=external_id
             )
         except ValidationFailedError:
-            raced = self._session.exec(mine).first()  # another request of the same system was faster
+            raced = self._known(external_id)  # another request of the same system was faster
             if raced is None:
                 raise
             return raced
@@ -193,5 +224,4 @@ class Enrolments:
         return enrolment
 
     def _record(self, action: str, enrolment: Enrolment, **detail: object) -> None:
-        audit = Audit(self._session, self._clock, self._actor)
-        audit.record(action, "Enrolment", enrolment.id, session=enrolment.session_id, **detail)
+        self._trail.record(action, "Enrolment", enrolment.id, session=enrolment.session_id, **detail)

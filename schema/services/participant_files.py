@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
 from schema.errors import FieldProblem, ValidationFailedError
+from schema.services.text import line
 
 MAX_FILE_BYTES = 1_000_000
 MOST_LINES = 5_000
@@ -134,7 +135,7 @@ def _rows(text: str) -> Iterator[Participant | LineFault]:
         elif len(row) > len(names):
             yield LineFault(reader.line_num, "", "unreadable_line")
         else:
-            yield Participant(reader.line_num, **{k: v.strip() for k, v in zip(names, row, strict=False)})
+            yield _participant(reader.line_num, dict(zip(names, row, strict=False)))
 
 
 def _columns(row: list[str]) -> list[str]:
@@ -156,9 +157,19 @@ def _objects(text: str) -> Iterator[Participant | LineFault]:
         known = set(COLUMNS.values())
         sound = isinstance(said, dict) and set(said) <= known
         if sound and all(isinstance(value, str) for value in said.values()):
-            yield Participant(number, **{name: value.strip() for name, value in said.items()})
+            yield _participant(number, said)
         else:
             yield LineFault(number, "", "unreadable_line")
+
+
+def _participant(number: int, said: dict[str, str]) -> Participant | LineFault:
+    """Return what a line says in single blanks and composed characters, as it is stored and looked up."""
+    tidy = {}
+    for name, value in said.items():
+        tidy[name], problems = line(value, name, MAX_FILE_BYTES)
+        if tidy[name] and problems:
+            return LineFault(number, name, problems[0].code)
+    return Participant(number, **tidy)
 
 
 def _refused(code: str, **values: object) -> ValidationFailedError:

@@ -145,6 +145,31 @@ def test_a_database_that_is_away_when_old_events_should_go_is_no_end(
     away.database.dispose()
 
 
+def test_files_that_will_not_go_stop_neither_the_task_nor_what_else_is_old(
+    services: Services, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_arguments: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr("server.worker.PRUNE_S", 0.01)
+    monkeypatch.setattr("server.worker.expire", refused)
+    with services.database.write() as session:
+        events.append(session, services.clock, "session:1", "saved", {})
+
+    def left() -> int:
+        with services.database.read() as session:
+            return len(events.after(session, "session:1", 0))
+
+    async def scenario() -> None:
+        task = asyncio.create_task(tidy(replace(services, clock=lambda: services.clock() + 2 * KEPT)))
+        while left() or caplog.text.count("removing old exports") < 2:
+            await services.doorbell.wait(0.01)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
 def test_deadlines_have_a_handler(services: Services) -> None:
     assert SUBMIT_JOB in lanes_of(services)[0].handlers
 

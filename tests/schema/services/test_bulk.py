@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert, update
 from sqlmodel import col, func, select
 
 from schema.database import Database
 from schema.errors import DomainError, NotFoundError, ValidationFailedError
-from schema.models.accounts import Account, AuditEvent
+from schema.models.accounts import Account, AuditEvent, AuditHead
 from schema.models.training import Answer, Attempt, Enrolment, TrainingSession
 from schema.models.work import Job
 from schema.policy import Actor, Role, Scope
@@ -27,10 +27,12 @@ from schema.services.attempt_exports import (
     expire,
     parts_of,
 )
+from schema.services.audit import verify
 from schema.services.blobs import FolderBlobStore
+from schema.services.enrolments import Enrolments
 from schema.services.jobs import LEASE, Jobs, LostClaimError, run_due
 from schema.services.participant_files import MAX_FILE_BYTES, MOST_LINES, ParticipantFile, read_participants
-from schema.services.participant_imports import ParticipantImports, ask_for_import
+from schema.services.participant_imports import PAUSE_S, ParticipantImports, ask_for_import
 from schema.services.tokens import Tokens
 from tests.schema.people import PASSWORDS, StoppedClock
 from tests.schema.shelves import fixed_shelf
@@ -98,6 +100,25 @@ def test_faults_are_told_line_by_line_and_keep_no_other_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "externalId,displayName\nx\0,Anne\ny,Anne\nz,A\x1b[2J\n",
+        '{"externalId": "y"}\n{"externalId": "x\\ud800"}\n{"sessionId": "\\u0000"}',
+    ],
+)
+def test_what_cannot_be_printed_is_a_fault_of_its_line_alone(text: str) -> None:
+    file = read(text)
+    assert [each.externalId for each in file.participants] == ["y"]
+    assert [each[2] for each in codes(file)] == ["unprintable"] * 2
+
+
+def test_a_participant_written_in_two_ways_is_told_as_named_twice() -> None:
+    file = read("externalId,displayName\ne\u0301  1,Anne\n\u00e9 1 ,Anne\n")
+    assert codes(file) == [(3, "externalId", "line_twice")]
+    assert file.participants[0].externalId == "\u00e9 1"
+
+
 def test_reading_a_file_takes_time_in_proportion() -> None:
     assert grows_linearly(lambda size: read("email\n" + "".join(f"p{n}@b.org\n" for n in range(size))), 5_000)
 
@@ -114,7 +135,8 @@ class Works:
         self.blobs = FolderBlobStore(folder / "blobs")
         shelf = fixed_shelf(hospital.matcher, hospital.ontology)
         self.exports = AttemptExports(self.database, self.clock, self.blobs, PASSWORDS, shelf)
-        self.imports = ParticipantImports(self.database, self.clock)
+        self.pauses: list[float] = []
+        self.imports = ParticipantImports(self.database, self.clock, self.pauses.append)
         self.system = Actor(self.teacher.account_id, Role.TEACHER, token_id=self.token(self.teacher))
 
     def token(self, actor: Actor) -> int:
@@ -324,11 +346,105 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(each: Works) -> No
     dry = each.done(each.import_(training, text, actor=each.system, dry_run=True)).result or {}
     with each.database.read() as session:
         assert session.exec(select(func.count()).select_from(Enrolment)).one() == 0
-        actions = session.exec(select(AuditEvent.action)).all()
-    assert not {"enrolment.created", "participants.imported"} & set(actions)
+        actions = session.exec(select(AuditEvent.action).order_by(col(AuditEvent.sequence))).all()
+        assert (actions[-1], "enrolment.created" in actions) == ("participants.tried", False)
+        tried = session.exec(select(AuditEvent).where(AuditEvent.action == "participants.tried")).one()
+    assert tried.detail == {"enrolled": 3, "present": 0, "faults": 2}
     wet = each.done(each.import_(training, text, actor=each.system, key="wet")).result or {}
     assert {**dry, "dry_run": False} == wet
     assert (wet["enrolled"], wet["fault_count"]) == (3, 2)
+
+
+def write_elsewhere(works: Works) -> None:
+    """Write at once or fail, beside whatever else is open."""
+    elsewhere = Database(works.database.url)
+    with elsewhere.engine.connect() as connection:
+        if elsewhere.is_sqlite:
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        else:
+            connection.exec_driver_sql("SET lock_timeout = 1")
+        connection.commit()
+        with connection.begin():
+            connection.execute(update(AuditHead).values(rows=AuditHead.rows))
+    elsewhere.dispose()
+
+
+def test_others_write_in_every_pause_of_an_import(each: Works) -> None:
+    training, gaps = each.hospital.training(), list[int]()
+
+    def pause(seconds: float) -> None:
+        assert seconds >= PAUSE_S
+        write_elsewhere(each)
+        gaps.append(len(each.enrolled(training)))
+
+    each.imports = ParticipantImports(each.database, each.clock, pause)
+    text = "externalId,displayName\n" + "".join(
+        f"p{n},P\n" for n in range(participant_imports.TOGETHER * 2 + 1)
+    )
+    each.done(each.import_(training, text, actor=each.system))
+    assert gaps == [participant_imports.TOGETHER, participant_imports.TOGETHER * 2]
+    assert participant_imports.TOGETHER <= 10
+
+
+def test_others_write_while_a_dry_run_looks(each: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    training, seen = each.hospital.training(), list[str]()
+    looks = Enrolments.external_is_new
+
+    def watched(enrolments: Enrolments, session_id: int, who: str, name: str) -> bool:
+        new = looks(enrolments, session_id, who, name)
+        write_elsewhere(each)
+        seen.append(who)
+        return new
+
+    monkeypatch.setattr(Enrolments, "external_is_new", watched)
+    done = each.done(each.import_(training, PARTICIPANTS, actor=each.system, dry_run=True))
+    assert (len(seen), (done.result or {})["enrolled"], each.pauses) == (5, 5, [])
+
+
+def test_the_trail_is_held_only_after_a_chunks_last_line(each: Works) -> None:
+    training, statements = each.hospital.training(), list[str]()
+    job = each.import_(training, PARTICIPANTS, actor=each.system)
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(each.database.engine, "before_cursor_execute", note)
+    each.done(job)
+    event.remove(each.database.engine, "before_cursor_execute", note)
+    trail = [n for n, each in enumerate(statements) if "audit_head" in each or "advisory" in each]
+    made = [
+        n
+        for n, each in enumerate(statements)
+        if each.startswith(("INSERT INTO enrol", "INSERT INTO account"))
+    ]
+    assert len(made) == 10
+    assert not [n for n in trail if made[0] < n < made[-1]]
+    with each.database.read() as session:
+        assert verify(session).ok
+        made_by = session.exec(
+            select(AuditEvent.action).where(AuditEvent.token_id == each.system.token_id)
+        ).all()
+    assert made_by == ["account.created", "enrolment.created"] * 5 + ["participants.imported"]
+
+
+def test_a_line_that_fails_halfway_tells_the_trail_nothing(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = works.hospital.training()
+
+    def refused(*_arguments: object) -> None:
+        raise DomainError
+
+    monkeypatch.setattr(Enrolments, "_enrolled", refused)
+    done = works.done(works.import_(training, PARTICIPANTS, actor=works.system))
+    assert (done.result or {})["fault_count"] == 5
+    with works.database.read() as session:
+        assert (
+            "account.created"
+            not in session.exec(
+                select(AuditEvent.action).where(AuditEvent.token_id == works.system.token_id)
+            ).all()
+        )
 
 
 def test_a_line_may_name_another_session_of_ones_own_alone(works: Works) -> None:
@@ -432,6 +548,37 @@ def test_an_export_whose_worker_is_killed_goes_on_without_gap_or_repeat(
     assert (each.stored(), (done.result or {})["attempts"]) == (3, 5)
 
 
+@pytest.mark.parametrize("most, parts", [(1, 5), (10_000_000, 1)])
+def test_a_part_ends_where_it_would_be_large_and_an_attempt_is_never_cut(
+    works: Works, monkeypatch: pytest.MonkeyPatch, most: int, parts: int
+) -> None:
+    monkeypatch.setattr(attempt_exports, "PART_BYTES", most)
+    monkeypatch.setattr(attempt_exports, "READ_TOGETHER", 2)
+    training = many(works, 5)
+    done = works.done(works.export(training))
+    lines = works.lines(done)
+    assert (len(lines), len({line["attemptId"] for line in lines}), works.stored()) == (5, 5, parts)
+
+
+def test_an_account_keeps_so_many_exports(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "MOST_EXPORTS", 2)
+    training, colleague = works.hospital.training(), works.hospital.actor(Role.TEACHER)
+    works.submitted(training)
+    works.done(works.export(key="1"))
+    works.clock.pass_(days=1)
+    second = works.export(key="2")
+    for _ in range(2):
+        with pytest.raises(ValidationFailedError, match="idempotencyKey:too_many_exports"):
+            works.export(key="3")
+        works.work()
+    assert works.export(key="2").id == second.id
+    works.import_(training, PARTICIPANTS)
+    works.export(actor=colleague)
+    works.clock.pass_(seconds=KEPT.total_seconds() - 86_400)
+    expire(works.database, works.clock, works.blobs)
+    works.export(key="3")
+
+
 def test_an_export_is_gone_after_a_week_and_takes_no_other_with_it(each: Works) -> None:
     training = each.hospital.training()
     each.submitted(training)
@@ -445,6 +592,30 @@ def test_an_export_is_gone_after_a_week_and_takes_no_other_with_it(each: Works) 
     with pytest.raises(NotFoundError):
         each.lines(first)
     assert (len(each.lines(second)), each.stored()) == (1, 1)
+
+
+def test_a_file_that_will_not_go_keeps_no_other_and_goes_later(
+    each: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = each.hospital.training()
+    each.submitted(training)
+    done = [each.done(each.export(training, key=key)) for key in "12"]
+    [stuck] = [part["key"] for part in (done[0].checkpoint or {})["parts"]]
+    each.clock.pass_(seconds=KEPT.total_seconds())
+    delete = each.blobs.delete
+
+    def refused(key: str) -> None:
+        write_elsewhere(each)
+        if key == stuck:
+            raise PermissionError
+        delete(key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(each.blobs, "delete", refused)
+        with pytest.raises(PermissionError):
+            expire(each.database, each.clock, each.blobs)
+    assert [each.now(job).checkpoint is None for job in done] == [False, True]
+    assert (expire(each.database, each.clock, each.blobs), each.stored()) == (1, 0)
 
 
 def test_an_export_that_was_given_up_leaves_no_file(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,21 @@ def test_an_export_is_downloaded_line_by_line(teacher: Visitor, meet: Meet, scho
     assert job in teacher.get("/jobs").links
 
 
+def test_no_part_of_an_export_is_read_whole(
+    teacher: Visitor, meet: Meet, school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = school.session()
+    attempts = [school.handed_in(session, meet(Role.STUDENT)) for _ in range(2)]
+    job = teacher.leads("/exports", {"sessionId": session})
+    with monkeypatch.context() as patch:
+        patch.setattr("schema.services.attempt_exports.TOGETHER", 1)
+        worked_off(teacher.app)
+    monkeypatch.setattr("server.blobs.CHUNK", 100)
+    monkeypatch.delattr(type(teacher.app.site.services.blobs), "get")
+    lines = teacher.browser.get(job.replace("/jobs/", "/exports/")).text.splitlines()
+    assert [json.loads(line)["attemptId"] for line in lines] == attempts
+
+
 @pytest.mark.parametrize("scope, status", [(Scope.SESSIONS_READ, 200), (Scope.CASES_READ, 403)])
 def test_a_token_downloads_what_its_account_asked_for(
     teacher: Visitor, meet: Meet, school: School, scope: Scope, status: int
