@@ -11,6 +11,22 @@ _PATTERN = re.compile(
     r"""
     (?P<cannot>\b(?:can(?:\s?not|'t)|could(?:\s?not|n't))\b)
   | (?P<not>\b(?:do|does|did|is|are|was|were|has|have|had|would|should)n't\b)
+  | (?P<without>\bw/o\b|\bss\b(?![\s-]*(?:de(?:cal|niv)|dec\b|st\b|endo|epi|jacen|unit)))
+  | (?P<with>\bw/(?=\s?[a-z]))
+  | (?P<below>\bss\b)
+  | (?P<ruling>\br/o\b(?!'))
+  | (?P<ruled>\br/o'?d\b)
+  | (?P<absence>\babs\b\.?(?=\s*(?:d'|d[eu]\b|des\b)))
+  | (?P<argument>\bargs?\b\.?(?=\s+(?:ecg|pour|pr|en|for|in)\b))
+  | (?P<for>(?<=argument\s)pr\b|(?<=arguments\s)pr\b|(?<=arg\s)pr\b|(?<=args\s)pr\b|(?<=arg\.\s)pr\b
+      |\bpr\b(?=\sune?\b))
+  | (?P<nil>(?<![^\W\d_])ø)
+  | (?P<minus>\(\s?-\s?\)
+      |(?<=[a-z0-9+]\x20)-(?=\s*(?:$|[,;.)])|\x20*\n[^\n]*\s[+-]\x20*(?:\n|$))
+      |(?<=[a-z]\s)0(?=\s*(?:$|[;)\n]|[,.](?!\d))))
+  | (?P<equals>=(?=\s?(?:non?|0|-|ø)\s*(?:$|[;)\n]|[,.](?!\d))))
+  | (?P<plus>(?:(?<=cornell)|(?<=sokolow))\s?\+)
+  | (?P<ratio1>\br\s?/\s?s\s?(?:>|sup(?:erieure?)?(?:\sa)?)\s?1(?![\d.,]*\d))
   | (?P<normal>\b(?:within|in|inside)\s(?:the\s)?normal\s(?:limits?|range)\b
       |\bdans\sl(?:es|a)\s(?:limites?\sde\sla\snormale|normes?)\b)
   | (?P<after>\bpost\b(?=[\s-]*(?!ant|inf|lat|et\b|and\b)[a-z]))
@@ -33,10 +49,20 @@ _PATTERN = re.compile(
     """,
     re.VERBOSE,
 )
-_MARKS = frozenset({"mark", "dash", "arrow"})
+_MARKS = frozenset({"mark", "dash", "arrow", "equals"})
 _LEADS = frozenset({"lead", "vf"})
 # By the part of the pattern that found it: a VF among leads is no fibrillation, nor is `fv 150`.
 _MEANT = {each: each for each in ("cannot", "not", "normal", "after")}
+_MEANT |= {"without": "without", "with": "with", "below": "sous", "ruling": "r/o", "ruled": "r/od"}
+_MEANT |= {
+    "absence": "absenc",
+    "argument": "argument",
+    "for": "pour",
+    "nil": "ø",
+    "minus": "(-)",
+    "equals": ":",
+}
+_MEANT |= {"plus": "positiv", "ratio1": "r/s>1"}
 _MEANT |= {"vf": "avf", "fv": "frequenc", "negative": "tneg", "dash": ",", "arrow": "=>"}
 _NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
 # Words whose stem is another word: French `note` would be English `not`, `rules out` to be ruled out.

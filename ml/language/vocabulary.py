@@ -9,7 +9,11 @@ accents:
 - `common` words are never taken for misspelt medical ones;
 - `prefixes` are joined to the word after them, unless it is among `unjoined`;
 - `equal` words are read as others;
-- `adverbs` may stand inside a cue (`pas formellement exclu`);
+- `adverbs` may stand inside a cue (`pas formellement exclu`), so may other `inserted` words (`pas d'argument
+  ECG pour`);
+- `adjoining` cues govern only the name right after them (`hors EP`);
+- `opening` words speak of the name before them, where one stands right there (`EP unlikely`);
+- `doubtful` words after `mais` leave open what only seemed so (`j'ai cru à une FA, mais à confirmer`);
 - `comparisons` rank one diagnosis above another, as folded text;
 - `preferences` hold one likelier, which ranks it unless another is left open, as folded text;
 - `changes` pass from one moment or tracing to another, as folded text;
@@ -41,6 +45,10 @@ EQUAL: dict[str, str] = _CONTENT["equal"]
 TURNS = frozenset[str](_CONTENT["turns"])
 COMPARISONS: tuple[str, ...] = tuple(_CONTENT["comparisons"])
 ADVERBS = frozenset[str](stem(word) for word in _CONTENT["adverbs"])
+INSERTED = ADVERBS.union(stem(word) for word in _CONTENT["inserted"])
+ADJOINING = frozenset[str](_CONTENT["adjoining"])
+OPENING = frozenset[str](stem(word) for word in _CONTENT["opening"])
+DOUBTFUL = frozenset[str](stem(word) for word in _CONTENT["doubtful"])
 CHANGES: tuple[str, ...] = tuple(_CONTENT["changes"])
 PREFERENCES: tuple[str, ...] = tuple(_CONTENT["preferences"])
 CHOICES: tuple[str, ...] = tuple(_CONTENT["choices"])
