@@ -32,6 +32,8 @@ _MARKED = frozenset({"(-)", "0", "ø"})
 _WAVES = frozenset(
     {"p", "q", "r", "s", "t", "st", "qrs", "ondep", "ondeq", "onder", "ondes", "ondet", "delta"}
 )
+# After a doubt that follows a comma they tell more of it; other words are what it is put to: `, likely RCA`.
+_GOING_ON = (SKIPPED | JOINTS | TURNS | _PREPOSITIONS) - _ARTICLES - {"the"} | {"si", "if", "chez", "to", "for", "pour", "dan", "secondair", "plutot", "que", "qu", "than", "as", "compt", "comm"}
 _REACH = 6
 _FARTHEST = 80
 _REACH_AFTER = 4
@@ -351,7 +353,12 @@ class Attitudes:
 
     def _speaks_of_next(self, cue: Cue) -> bool:
         """Say whether a cue that can stand on either side governs the name after it instead."""
-        return cue.last in self._before and self._next_word(cue.last + 1) in self._owner
+        if cue.last in self._before and self._next_word(cue.last + 1) in self._owner:
+            return True
+        doubts = cue.stance in {Stance.PROBABLE, Stance.POSSIBLE} and self._keys[cue.first - 1] == ","
+        following = self._keys[cue.last + 1 : cue.last + 2]
+        names = bool(following) and following[0].isalpha() and following[0] not in _GOING_ON
+        return doubts and cue.last in self._before and names
 
     def _questioned(self, mention: Mentioned) -> bool:
         """Say whether the phrase a mention stands in ends with a question mark, or one is put to its name."""

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ml.language.normalising import Folded, fold, stem
-from ml.language.vocabulary import EQUAL, JOINTS, PREFIXES, UNJOINED
+from ml.language.vocabulary import ALL_NORMAL, EQUAL, JOINTS, PREFIXES, UNJOINED
 
 _PATTERN = re.compile(
     r"""
@@ -120,7 +121,7 @@ def tokenise(text: str | Folded) -> tuple[Token, ...]:
     """Cut a text into tokens: words joined to their prefixes, waves to their letters, numerals read."""
     folded = fold(text) if isinstance(text, str) else text
     words = _shared_decalage(list(_joined(folded.text, list(_raw(folded)))))
-    return tuple(_pairs(_waves(_numerals(words))))
+    return tuple(_summary(list(_pairs(_waves(_numerals(words))))))
 
 
 def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
@@ -212,3 +213,38 @@ def _pairs(tokens: Iterator[Token]) -> Iterator[Token]:
         held = token
     if held is not None:
         yield held
+
+
+_SENTENCE_ENDS = frozenset({".", ";", "\n", "!"})
+_OTHERWISE = (("otherwis",), ("sinon",), ("par", "ailleur"), ("le", "rest"), ("rest",))
+_MOST_WORDS = 6
+
+
+def _summary(tokens: list[Token]) -> Iterator[Token]:
+    """Read a sentence that only calls everything normal (`RAS`, `otherwise unremarkable`) as one word."""
+    first = 0
+    for last in range(len(tokens) + 1):
+        if last < len(tokens) and tokens[last].key not in _SENTENCE_ENDS:
+            continue
+        sentence = tokens[first:last]
+        words = tuple(each.key for each in sentence) if len(sentence) <= _MOST_WORDS else ()
+        opening = next((each for each in _OTHERWISE if first == 0 and words[: len(each)] == each), ())
+        heads_line = first > 1 and tokens[first - 2].key == ":"  # `Repolarisation :` and `RAS` on the next line
+        if words[len(opening) :] in _all_normal() and not heads_line:
+            yield replace(sentence[0], key="ecgnormal", end=sentence[-1].end)
+        else:
+            yield from sentence
+        yield from tokens[last : last + 1]
+        first = last + 1
+
+
+@cache
+def _all_normal() -> frozenset[tuple[str, ...]]:
+    return frozenset(
+        tuple(each.key for each in _pairs(_joined_words(phrase))) for phrase in ALL_NORMAL
+    )
+
+
+def _joined_words(phrase: str) -> Iterator[Token]:
+    folded = fold(phrase)
+    return _joined(folded.text, list(_raw(folded)))

@@ -16,6 +16,7 @@ accents:
 - `doubtful` words after `mais` leave open what only seemed so (`j'ai cru à une FA, mais à confirmer`);
 - `comparisons` rank one diagnosis above another, as folded text;
 - `preferences` hold one likelier, which ranks it unless another is left open, as folded text;
+- `all_normal` phrases call the whole tracing normal where they are a sentence of their own;
 - `changes` pass from one moment or tracing to another, as folded text;
 - `choices` say which of several is taken, as folded text;
 - `open` say that something is not excluded, as folded text;
@@ -53,6 +54,7 @@ CHANGES: tuple[str, ...] = tuple(_CONTENT["changes"])
 PREFERENCES: tuple[str, ...] = tuple(_CONTENT["preferences"])
 CHOICES: tuple[str, ...] = tuple(_CONTENT["choices"])
 LEFT_OPEN: tuple[str, ...] = tuple(_CONTENT["open"])
+ALL_NORMAL: tuple[str, ...] = tuple(_CONTENT["all_normal"])
 CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]
 CUES_AFTER: dict[str, list[str]] = _CONTENT["after"]
 JOINTS = frozenset({",", "et", "ou", "ni", "and", "or", "nor", "/", "+", "&"})
