@@ -28,12 +28,28 @@ _NO_COMPARISON = frozenset(
 _BUT = frozenset({"mai", "but"})
 _SHORT = _BUT | {":", "?"}
 # Written after a wave they tell its polarity: `onde P (-) en DII`.
-_MARKED = frozenset({"(-)", "0", "ø"})
+_SIGNS = frozenset({"(-)", "0", "ø", "neg", "negativ"})
 _WAVES = frozenset(
     {"p", "q", "r", "s", "t", "st", "qrs", "ondep", "ondeq", "onder", "ondes", "ondet", "delta"}
 )
 # After a doubt that follows a comma they tell more of it; other words are what it is put to: `, likely RCA`.
-_GOING_ON = (SKIPPED | JOINTS | TURNS | _PREPOSITIONS) - _ARTICLES - {"the"} | {"si", "if", "chez", "to", "for", "pour", "dan", "secondair", "plutot", "que", "qu", "than", "as", "compt", "comm"}
+_GOING_ON = (SKIPPED | JOINTS | TURNS | _PREPOSITIONS) - _ARTICLES - {"the"} | {
+    "si",
+    "if",
+    "chez",
+    "to",
+    "for",
+    "pour",
+    "dan",
+    "secondair",
+    "plutot",
+    "que",
+    "qu",
+    "than",
+    "as",
+    "compt",
+    "comm",
+}
 _REACH = 6
 _FARTHEST = 80
 _REACH_AFTER = 4
@@ -337,10 +353,11 @@ class Attitudes:
         return self._keys[cue.first] in _SHORT and following not in _STRONG and following != ","
 
     def _tells_polarity(self, mention: Mentioned, cue: Cue) -> bool:
-        """Say whether a minus or a nought stands after what it cannot deny: a wave, something normal."""
-        marked = self._keys[cue.last] in _MARKED and self._keys[cue.first] != ":"
-        adjoins = cue.first == mention.last + 1 and not mention.closely
-        return marked and (not adjoins or self._keys[mention.last] in _WAVES)
+        """Say whether a minus, a nought or `négatif` stands after what it cannot deny: a wave, a number."""
+        if self._keys[cue.last] not in _SIGNS:
+            return False
+        adjoins = self._keys[cue.first] == ":" or (cue.first == mention.last + 1 and not mention.closely)
+        return not adjoins or all(self._keys[index] in _WAVES for index in mention.used)
 
     def _passes_over(self, index: int) -> bool:
         """Say whether a cue follows a comma, a `mais` or one word: `FV débutante pas exclue`."""

@@ -226,9 +226,7 @@ class EmbeddedMatcher:
         for one, other in attitudes.ranked(places):
             self._rank(ordered[one], ordered[other], stated)
         unqualified = self._unqualified(tokens, mentions, ordered, stated)
-        return merged(
-            [*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)]
-        )
+        return merged([*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)])
 
     def _unqualified(
         self,
@@ -251,7 +249,9 @@ class EmbeddedMatcher:
         dropped = [
             mention
             for mention in mentions
-            if mention.concept in doubted and mention.method != "measured" and mention.tokens not in tokens_kept
+            if mention.concept in doubted
+            and mention.method != "measured"
+            and mention.tokens not in tokens_kept
         ]
         if not dropped:
             return []

@@ -36,7 +36,10 @@ _NAMED = {
         rf"{_gap(40)}{_NUMBER}"
         r"\s?(?P<unit>°|deg(?:re|ree)?s?\b)?(?!\s?(?:bpm|/|%|ms|mm|s\b|\d|,\d))"
     ),
-    "pr": rf"\b(?:(?:pr|pq)\b{_gap(45)}|bav ?(?:1(?:er degre)?|i)(?: (?:a|de))? +){_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
+    "pr": (
+        rf"\b(?:(?:pr|pq)\b{_gap(45)}|bav ?(?:1(?:er degre)?|i)(?: (?:a|de))? +(?=[2-9]\d\d|0[.,][2-9]))"
+        rf"{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
+    ),
     "qrs": (
         rf"\b(?:qrs\b{_gap(45)}"
         r"|(?:bbg|bbd|lbbb|rbbb|biv|ivcd|bloc intraventriculaire|bloc de branche (?:gauche|droite?))"
@@ -61,7 +64,8 @@ _NAMED = {
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
-    r"\b(?:sinusale?|(?:sinus )?tach(?:y|ycardi[ae])?|brady(?:cardi[ae])?|rvr|tsv|svt|avnrt|bouveret|regulier|regular|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
+    r"\b(?:sinusale?|(?:sinus )?tach(?:y|ycardi[ae])?|brady(?:cardi[ae])?|rvr|tsv|svt|avnrt|bouveret"
+    r"|regulier|regular|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
     r"|echappement (?:jonctionnel|ventriculaire)|qrs|ventricul(?:es|aire|ar)(?: rate)?"
     r"|(?:sinus|junctional) rhythm|afi?b?|atrial fibrillation|escape(?: rhythm)?|nsr|sr"
     r"|complexes|ondes? p|p waves?|oreillettes|atria)"

@@ -229,7 +229,9 @@ def _summary(tokens: list[Token]) -> Iterator[Token]:
         sentence = tokens[first:last]
         words = tuple(each.key for each in sentence) if len(sentence) <= _MOST_WORDS else ()
         opening = next((each for each in _OTHERWISE if first == 0 and words[: len(each)] == each), ())
-        heads_line = first > 1 and tokens[first - 2].key == ":"  # `Repolarisation :` and `RAS` on the next line
+        heads_line = (
+            first > 1 and tokens[first - 2].key == ":"
+        )  # `Repolarisation :` and `RAS` on the next line
         if words[len(opening) :] in _all_normal() and not heads_line:
             yield replace(sentence[0], key="ecgnormal", end=sentence[-1].end)
         else:
@@ -240,9 +242,7 @@ def _summary(tokens: list[Token]) -> Iterator[Token]:
 
 @cache
 def _all_normal() -> frozenset[tuple[str, ...]]:
-    return frozenset(
-        tuple(each.key for each in _pairs(_joined_words(phrase))) for phrase in ALL_NORMAL
-    )
+    return frozenset(tuple(each.key for each in _pairs(_joined_words(phrase))) for phrase in ALL_NORMAL)
 
 
 def _joined_words(phrase: str) -> Iterator[Token]:

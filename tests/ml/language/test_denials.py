@@ -121,7 +121,11 @@ def test_an_embolism_that_is_left_open_is_possible(matcher: EmbeddedMatcher, tex
         ("ss-décalage diffus", "ST_DEPRESSION", "present"),
         ("onde P (-) en DII", "P_WAVE_PRESENT", "present"),
         ("axe normal à 0°", "AXIS_NORMAL", "present"),
+        ("sus-ST (-)", "ST_ELEVATION", "absent"),
+        ("onde Q : nég", "NO_PATHOLOGICAL_Q", "present"),
+        ("EP : négatif", "PULMONARY_EMBOLISM", "absent"),
         ("SCA ST-", "NSTEMI", "present"),
+        ("SCA NST+", "NSTEMI", "present"),
     ],
 )
 def test_short_forms_keep_their_sign(matcher: EmbeddedMatcher, text: str, concept: str, stance: str) -> None:
@@ -152,3 +156,90 @@ def test_what_seemed_so_is_taken_back(matcher: EmbeddedMatcher) -> None:
     read = stances(matcher, "On pourrait croire à un flutter mais il y a des ondes P : tachycardie sinusale")
 
     assert (read["ATRIAL_FLUTTER"], read["SINUS_TACHYCARDIA"]) == ("absent", "present")
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("BBG, likely RCA", {"LBBB": "present"}),
+        ("STEMI inférieur, probable occlusion de la CD", {"STEMI_INFERIOR": "present"}),
+        ("BBG, probable", {"LBBB": "probable"}),
+        ("BBG, possible chez lui", {"LBBB": "possible"}),
+        ("LBBB, likely in this context", {"LBBB": "probable"}),
+        (
+            "péricardite aiguë, myopéricardite possible",
+            {"PERICARDITIS": "present", "MYOPERICARDITIS": "possible"},
+        ),
+        ("BAV 2, probable Mobitz 2", {"AV_BLOCK_2": "present", "AV_BLOCK_2_MOBITZ_2": "probable"}),
+        ("BAV 2, Mobitz 2", {"AV_BLOCK_2_MOBITZ_2": "present"}),
+        ("pas de péricardite, myopéricardite possible", {"MYOPERICARDITIS": "possible"}),
+        ("Une myocardite associée est possible", {"MYOCARDITIS": "possible"}),
+        ("myocardite à évoquer en premier lieu", {"MYOCARDITIS": "possible"}),
+    ],
+)
+def test_a_doubt_stays_with_what_it_is_put_to(
+    matcher: EmbeddedMatcher, text: str, expected: dict[str, str]
+) -> None:
+    assert stances(matcher, text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["RAS", "Otherwise unremarkable.", "No significant abnormality", "Rythme sinusal. RAS", "Rien d'anormal"],
+)
+def test_a_sentence_that_calls_all_normal_is_a_normal_tracing(matcher: EmbeddedMatcher, text: str) -> None:
+    assert stances(matcher, text)["ECG_NORMAL"] == "present"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Onde P : RAS",
+        "Repolarisation :\nRAS",
+        "No significant abnormality of the P wave",
+        "FA. Otherwise unremarkable",
+        "QRS normal",
+        "Pas d'anomalie de la repolarisation",
+    ],
+)
+def test_what_is_normal_but_for_the_rest_is_no_normal_tracing(matcher: EmbeddedMatcher, text: str) -> None:
+    assert "ECG_NORMAL" not in stances(matcher, text)
+
+
+@pytest.mark.parametrize(
+    "text, concept",
+    [
+        ("Les QRS et les P vivent leur vie, chacun de leur côté", "AV_DISSOCIATION"),
+        ("oreillettes et ventricules : chacun fait sa vie de son côté", "AV_DISSOCIATION"),
+        ("P waves and QRS complexes go their own way", "AV_DISSOCIATION"),
+        ("les PR s'allongent, le dernier avant la pause étant le plus long", "PROGRESSIVE_PR_PROLONGATION"),
+        ("the PR before the dropped beat is the longest", "PROGRESSIVE_PR_PROLONGATION"),
+        ("sus-décalage en selle en V2", "BRUGADA_TYPE_2"),
+        ("saddle-shaped ST elevation in V1-V2", "BRUGADA_TYPE_2"),
+        ("sus-ST apico-latéral", "ST_ELEVATION_LATERAL"),
+        ("dysfct sinusale", "SINUS_NODE_DYSFUNCTION"),
+        ("R/S > 1 en V1", "DOMINANT_R_V1"),
+        ("tall R in V2", "DOMINANT_R_V1"),
+        ("Cornell +", "CORNELL_POSITIVE"),
+        ("absence d'activité P organisée", "ABSENT_P_WAVE"),
+        ("P aplaties", "P_WAVE_ABNORMAL"),
+    ],
+)
+def test_usual_wordings_are_read(matcher: EmbeddedMatcher, text: str, concept: str) -> None:
+    assert stances(matcher, text)[concept] == "present"
+
+
+@pytest.mark.parametrize(
+    "text, concept",
+    [
+        ("PR constant avant la pause", "PROGRESSIVE_PR_PROLONGATION"),
+        ("PR allongé et fixe, pause", "PROGRESSIVE_PR_PROLONGATION"),
+        ("grande onde R en V2", "HIGH_VOLTAGE"),
+        ("dysfct sinusale", "SINUS_RHYTHM"),
+        ("péricardite : sus-ST concave en selle diffus", "BRUGADA_TYPE_2"),
+    ],
+)
+def test_wordings_that_come_near_are_not_taken_for_them(
+    matcher: EmbeddedMatcher, text: str, concept: str
+) -> None:
+    assert concept not in stances(matcher, text)
