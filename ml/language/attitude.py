@@ -30,7 +30,7 @@ _SHORT = _BUT | {":", "?"}
 # Written after a wave they tell its polarity: `onde P (-) en DII`.
 _SIGNS = frozenset({"(-)", "0", "ø", "neg", "negativ"})
 _WAVES = frozenset(
-    {"p", "q", "r", "s", "t", "st", "qrs", "ondep", "ondeq", "onder", "ondes", "ondet", "delta"}
+    {"p", "q", "r", "s", "t", "st", "qrs", "ondep", "ondeq", "onder", "ondes", "ondet", "ond", "wav", "delta"}
 )
 # After a doubt that follows a comma they tell more of it; other words are what it is put to: `, likely RCA`.
 _GOING_ON = (SKIPPED | JOINTS | TURNS | _PREPOSITIONS) - _ARTICLES - {"the"} | {

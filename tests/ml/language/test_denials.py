@@ -34,6 +34,7 @@ def stances(matcher: EmbeddedMatcher, text: str) -> dict[str, str]:
         "EP -",
         "Tachycardie sinusale ; EP -, FA -.",
         "EP (-)",
+        "EP -\nFA -\nBBD +",
         "EP 0",
         "EP : ø",
         "EP = non",
@@ -95,6 +96,11 @@ def test_what_only_looks_like_a_denial_leaves_an_embolism_asserted(
         "PE to be r/o",
         "cannot r/o PE",
         "EP mais pas certaine",
+        "pas d'argument contre une EP",
+        "aucun élément pour exclure une EP",
+        "no argument against PE",
+        "PE not unlikely",
+        "doute sur une EP",
         "doubt about PE",
         "on pourrait croire à une EP",
         "on croirait une EP, mais à confirmer",
@@ -122,7 +128,7 @@ def test_an_embolism_that_is_left_open_is_possible(matcher: EmbeddedMatcher, tex
         ("onde P (-) en DII", "P_WAVE_PRESENT", "present"),
         ("axe normal à 0°", "AXIS_NORMAL", "present"),
         ("sus-ST (-)", "ST_ELEVATION", "absent"),
-        ("onde Q : nég", "NO_PATHOLOGICAL_Q", "present"),
+        ("onde delta : négative", "DELTA_WAVE", "present"),
         ("EP : négatif", "PULMONARY_EMBOLISM", "absent"),
         ("SCA ST-", "NSTEMI", "present"),
         ("SCA NST+", "NSTEMI", "present"),
@@ -185,7 +191,14 @@ def test_a_doubt_stays_with_what_it_is_put_to(
 
 @pytest.mark.parametrize(
     "text",
-    ["RAS", "Otherwise unremarkable.", "No significant abnormality", "Rythme sinusal. RAS", "Rien d'anormal"],
+    [
+        "RAS",
+        "ECG : normal",
+        "Otherwise unremarkable.",
+        "No significant abnormality",
+        "Rythme sinusal. RAS",
+        "Rien d'anormal",
+    ],
 )
 def test_a_sentence_that_calls_all_normal_is_a_normal_tracing(matcher: EmbeddedMatcher, text: str) -> None:
     assert stances(matcher, text)["ECG_NORMAL"] == "present"
