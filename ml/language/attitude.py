@@ -7,7 +7,7 @@ from itertools import pairwise
 from ml.language.cues import AFTER, BEFORE, Cue, Stance
 from ml.language.tokens import Token
 from ml.language.types import Certainty, Polarity
-from ml.language.vocabulary import JOINTS, SKIPPED, SMALL_WORDS, TURNS
+from ml.language.vocabulary import ADJOINING, DOUBTFUL, JOINTS, OPENING, SKIPPED, SMALL_WORDS, TURNS
 
 _STRONG = frozenset({".", ";", "\n", "(", ")", ":", ">", "=>", "!", "?"})
 _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
@@ -17,13 +17,39 @@ _DETERMINED = frozenset({"le", "la", "les", "l", "the", "un", "une", "des", "an"
 _EITHER = frozenset({"ou", "or", "vs", "versu", "voir", "/"})
 _BETWEEN = frozenset({"entr", "between", "distinguer", "distinguish"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
-_PASSED = SKIPPED | _AUXILIARIES
+_ADDED = frozenset({"associ", "associated", "surajout", "concomitant", "sousjacent", "underlying"})
+_PASSED = SKIPPED | _AUXILIARIES | _ADDED
 _MORE = frozenset({"plutot", "rather", "more", "mieux", "davantag", "likelier"})
 _THAN = frozenset({"que", "qu", "than"})
 # Before `que` they make a conjunction, and compare nothing: `parce que`, `ainsi que`.
 _NO_COMPARISON = frozenset(
     {"parc", "puis", "alor", "tandi", "ainsi", "bien", "vu", "san", "pour", "lor", "apr", "avant", "moin"}
 )
+_BUT = frozenset({"mai", "but"})
+_SHORT = _BUT | {":", "?"}
+# Written after a wave they tell its polarity: `onde P (-) en DII`.
+_SIGNS = frozenset({"(-)", "0", "ø", "neg", "negativ"})
+_WAVES = frozenset(
+    {"p", "q", "r", "s", "t", "st", "qrs", "ondep", "ondeq", "onder", "ondes", "ondet", "ond", "wav", "delta"}
+)
+# After a doubt that follows a comma they tell more of it; other words are what it is put to: `, likely RCA`.
+_GOING_ON = (SKIPPED | JOINTS | TURNS | _PREPOSITIONS) - _ARTICLES - {"the"} | {
+    "si",
+    "if",
+    "chez",
+    "to",
+    "for",
+    "pour",
+    "dan",
+    "secondair",
+    "plutot",
+    "que",
+    "qu",
+    "than",
+    "as",
+    "compt",
+    "comm",
+}
 _REACH = 6
 _FARTHEST = 80
 _REACH_AFTER = 4
@@ -108,6 +134,7 @@ class Attitudes:
         self._before = {cue.last: cue for cue in BEFORE.find(self._keys, self._owner)}
         self._after = {cue.first: cue for cue in AFTER.find(self._keys, self._owner)}
         self._before.update((cue.last, cue) for cue in self._compared())
+        self._before = {last: cue for last, cue in self._before.items() if not self._speaks_of_last(cue)}
         self._lists = self._negated_lists()
 
     def towards(self, mention: Mentioned) -> Attitude:
@@ -117,6 +144,8 @@ class Attitudes:
         if after is not None:
             kept = {} if after.negative else stances  # `hypothèse de FA, écartée`: the last word counts
             stances = {**kept, after: 0.0}
+        if stances.pop(Stance.SEEMING, None) is not None:
+            stances[Stance.REJECTED if self._taken_back(mention) else Stance.POSSIBLE] = 0.0
         if self._questioned(mention):
             stances[Stance.POSSIBLE] = 0.0
         return _attitude(stances)
@@ -172,7 +201,8 @@ class Attitudes:
             if cue.stance is Stance.NEUTRAL:
                 return
             added = cue.stance is Stance.LIMITED and not mention.overall
-            if not added and _takes(walk, cue):
+            apart = self._keys[cue.first] in ADJOINING and (walk.plain or walk.crossed)
+            if not added and not apart and _takes(walk, cue):
                 yield cue.stance, walk.soft
             index = cue.first - 1
 
@@ -203,11 +233,43 @@ class Attitudes:
 
     def _ends(self, index: int) -> bool:
         key = self._keys[index]
-        if key == ":" and index - 1 in self._before:
-            return self._answers(index - 1)
+        if key == ":" and (opening := self._opened_by(index)) is not None:
+            return self._answers(opening.last) or self._closes(opening)
         if key in _STRONG or (key == "," and index not in self._lists and not self._goes_on(index)):
             return True
         return key in TURNS and not (index > 0 and self._keys[index - 1] in _HELD_TURNS)
+
+    def _opened_by(self, colon: int) -> Cue | None:
+        """Return the cue that a colon stands after: `absence de :`."""
+        index = colon - 1
+        while index not in self._before and index > 0 and self._keys[index] in _PREPOSITIONS:
+            index -= 1
+        return self._before.get(index)
+
+    def _closes(self, cue: Cue) -> bool:
+        """Say whether a cue at a colon speaks of the name before it: `péricardite écartée : infarctus`."""
+        return cue.first in self._after and self._last_word(cue.first - 1) in self._owner
+
+    def _last_word(self, index: int) -> int:
+        while index > 0 and (self._keys[index] in _PASSED or self._keys[index] == ","):
+            index -= 1
+        return index
+
+    def _speaks_of_last(self, cue: Cue) -> bool:
+        """Say whether an adjective that can stand on either side has its name before it: `PE unlikely`."""
+        return (
+            self._keys[cue.last] in OPENING
+            and self._last_word(cue.first - 1) in self._owner
+            and self._keys[cue.first - 1] != ","
+        )
+
+    def _taken_back(self, mention: Mentioned) -> bool:
+        """Say whether what seemed so is taken back: `on croirait une FA, mais`."""
+        index = mention.last + 1
+        while index < len(self._keys) and (self._keys[index] == "," or index in self._leads):
+            index += 1
+        following = self._keys[index : index + _REACH + 2]
+        return not _BUT.isdisjoint(following[:1]) and DOUBTFUL.isdisjoint(following)
 
     def _answers(self, index: int) -> bool:
         """Say whether a word answers a question put before it: `Dissection ? Non : infarctus`."""
@@ -241,8 +303,9 @@ class Attitudes:
         """Yield the commas of `absence d'argument pour : SCA, péricardite, EP`."""
         listing = False
         for index, key in enumerate(self._keys):
-            if key == ":" and index - 1 in self._before:
-                listing = True
+            if key == ":":
+                opening = self._opened_by(index)
+                listing = opening is not None and not self._closes(opening)
             elif key in _STRONG:
                 listing = False
             elif key == "," and listing:
@@ -264,7 +327,12 @@ class Attitudes:
         while index < len(self._keys) and passed <= _REACH_AFTER:
             cue = self._after.get(index)
             if cue is not None:
-                return None if self._speaks_of_next(cue) or self._goes_on_after(cue) else cue.stance
+                other = (
+                    self._speaks_of_next(cue)
+                    or self._goes_on_after(cue)
+                    or self._tells_polarity(mention, cue)
+                )
+                return None if other else cue.stance
             owner = self._owner.get(index)
             if owner is not None and not owner.attached:
                 return None
@@ -282,19 +350,32 @@ class Attitudes:
     def _goes_on_after(self, cue: Cue) -> bool:
         """Say whether a short answer (`FA : non`) is the beginning of a phrase (`FA : aucun doute`)."""
         following = self._keys[cue.last + 1] if cue.last + 1 < len(self._keys) else "."
-        return self._keys[cue.first] == ":" and following not in _STRONG and following != ","
+        return self._keys[cue.first] in _SHORT and following not in _STRONG and following != ","
+
+    def _tells_polarity(self, mention: Mentioned, cue: Cue) -> bool:
+        """Say whether a minus, a nought or `négatif` stands after what it cannot deny: a wave, a number."""
+        if self._keys[cue.last] not in _SIGNS:
+            return False
+        adjoins = self._keys[cue.first] == ":" or (cue.first == mention.last + 1 and not mention.closely)
+        return not adjoins or all(self._keys[index] in _WAVES for index in mention.used)
 
     def _passes_over(self, index: int) -> bool:
-        """Say whether a cue follows a comma (`FA, peu crédible`) or one word (`FV débutante pas exclue`)."""
+        """Say whether a cue follows a comma, a `mais` or one word: `FV débutante pas exclue`."""
         following = self._after.get(index + 1)
         if following is None:
             return False
         wordy = following.last - following.first > 1 and self._keys[index].isalpha()
-        return self._keys[index] == "," or wordy
+        gainsaid = self._keys[index] in _BUT and following.stance is not Stance.DENIED
+        return self._keys[index] == "," or wordy or gainsaid
 
     def _speaks_of_next(self, cue: Cue) -> bool:
         """Say whether a cue that can stand on either side governs the name after it instead."""
-        return cue.last in self._before and self._next_word(cue.last + 1) in self._owner
+        if cue.last in self._before and self._next_word(cue.last + 1) in self._owner:
+            return True
+        doubts = cue.stance in {Stance.PROBABLE, Stance.POSSIBLE} and self._keys[cue.first - 1] == ","
+        following = self._keys[cue.last + 1 : cue.last + 2]
+        names = bool(following) and following[0].isalpha() and following[0] not in _GOING_ON
+        return doubts and cue.last in self._before and names
 
     def _questioned(self, mention: Mentioned) -> bool:
         """Say whether the phrase a mention stands in ends with a question mark, or one is put to its name."""

@@ -15,6 +15,7 @@ from ml.language.vocabulary import (
     COMPARISONS,
     CUES_AFTER,
     CUES_BEFORE,
+    INSERTED,
     LEFT_OPEN,
     PREFERENCES,
 )
@@ -23,6 +24,7 @@ from ml.language.vocabulary import (
 class Stance(StrEnum):
     """What a cue makes of the name it governs.
 
+    `seeming` takes it for what it looks like, which a `mais` right after it takes back;
     `limited` states it with exceptions (`hormis`), `remote` speaks of a risk or an indication rather than of
     the tracing, and `neutral` looks like a negation and is none (`pas seulement`).
     """
@@ -31,6 +33,7 @@ class Stance(StrEnum):
     REJECTED = "rejected"
     PROBABLE = "probable"
     POSSIBLE = "possible"
+    SEEMING = "seeming"
     REMOTE = "remote"
     LIMITED = "limited"
     NEUTRAL = "neutral"
@@ -86,9 +89,9 @@ class CueTable:
 
 
 def _reached(phrase: Sequence[str], keys: Sequence[str], index: int) -> int | None:
-    """Return the last token of a phrase that begins at a place, adverbs inside it passed over."""
+    """Return the last token of a phrase that begins at a place, passing over adverbs inside it."""
     for number, key in enumerate(phrase):
-        while number and index < len(keys) and keys[index] in ADVERBS and key not in ADVERBS:
+        while number and index < len(keys) and keys[index] in INSERTED and key not in INSERTED:
             index += 1
         if index >= len(keys) or keys[index] != key:
             return None

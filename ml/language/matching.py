@@ -6,7 +6,7 @@ lists (`lists`), interpret numbers (`measuring`), join findings to their territo
 (`implying`) and what does not hold together (`findings`). The conventions are those of READING.md.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from ml.language.tokens import Token, tokenise
 from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Sex, Span
 from ml.language.vocabulary import SKIPPED
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
@@ -225,7 +225,44 @@ class EmbeddedMatcher:
             self._hedge(ordered[one], ordered[other], stated)
         for one, other in attitudes.ranked(places):
             self._rank(ordered[one], ordered[other], stated)
-        return merged(self._claim(mention, stated[mention.tokens]) for mention in ordered)
+        unqualified = self._unqualified(tokens, mentions, ordered, stated)
+        return merged([*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)])
+
+    def _unqualified(
+        self,
+        tokens: Sequence[Token],
+        mentions: Sequence[Mention],
+        kept: Sequence[Mention],
+        stated: Mapping[tuple[int, ...], Attitude],
+    ) -> list[Claim]:
+        """Return what stands asserted beside a more precise name that is only held possible.
+
+        `Péricardite aiguë, myopéricardite possible` asserts the first.
+        """
+        doubted = {
+            up
+            for mention in kept
+            if stated[mention.tokens].certainty in {Certainty.POSSIBLE, Certainty.PROBABLE}
+            for up in self._ontology.ancestors(mention.concept)
+        }
+        tokens_kept = {mention.tokens for mention in kept}
+        dropped = [
+            mention
+            for mention in mentions
+            if mention.concept in doubted
+            and mention.method != "measured"
+            and mention.tokens not in tokens_kept
+        ]
+        if not dropped:
+            return []
+        ordered = sorted(mentions, key=lambda mention: (mention.tokens, mention.concept))
+        attitudes = Attitudes(tokens, [self._place(mention) for mention in ordered])
+        held = [(mention, attitudes.towards(self._place(mention))) for mention in dropped]
+        return [
+            self._claim(mention, attitude)
+            for mention, attitude in held
+            if attitude.polarity is Polarity.PRESENT and attitude.certainty is Certainty.ASSERTED
+        ]
 
     def _once(self, tokens: Sequence[Token], ordered: Sequence[Mention]) -> Iterator[Mention]:
         """Yield mentions but those that another says more precisely in the same words (rule 2).

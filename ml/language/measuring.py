@@ -12,7 +12,9 @@ _NUMBER = (
     r"(?P<value>\d{1,3}(?:[.,]\d{1,2})?)"
 )
 _UPTO = r"(?:\s?(?:-|/|a|to|et)\s?(?P<high>\d{2,3}(?:[.,]\d{1,2})?))?"
-_TIME = r"\s?(?P<unit>ms\b|msec\b|millisecondes?\b|s\b|sec\b|secondes?\b)?"
+# On paper at 25 mm/s a small square is 40 ms, five of them a large one.
+_SQUARES = r"(?:petits? |small |grands? |gros |large |big )?(?:carreaux?|carres?|squares?|boxes|box)\b"
+_TIME = rf"\s?(?P<unit>ms\b|msec\b|millisecondes?\b|{_SQUARES}|s\b|sec\b|secondes?\b)?"
 _PER_MINUTE = (
     r"(?:b\.?p\.?m\b|/\s?(?:min|mn|minutes?)\b|(?:c|b|bat|batt|battements?|cycles?|beats?)?\s?(?:/|par|per)\s?(?:min|mn|minutes?)\b"
     r"|cpm\b)"
@@ -34,7 +36,10 @@ _NAMED = {
         rf"{_gap(40)}{_NUMBER}"
         r"\s?(?P<unit>°|deg(?:re|ree)?s?\b)?(?!\s?(?:bpm|/|%|ms|mm|s\b|\d|,\d))"
     ),
-    "pr": rf"\b(?:pr|pq)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
+    "pr": (
+        rf"\b(?:(?:pr|pq)\b{_gap(45)}|bav ?(?:1(?:er degre)?|i)(?: (?:a|de))? +(?=[2-9]\d\d|0[.,][2-9]))"
+        rf"{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
+    ),
     "qrs": (
         rf"\b(?:qrs\b{_gap(45)}"
         r"|(?:bbg|bbd|lbbb|rbbb|biv|ivcd|bloc intraventriculaire|bloc de branche (?:gauche|droite?))"
@@ -51,18 +56,21 @@ _NAMED = {
         r"\b(?:fc|fv|frequence|reponse ventriculaire|ventricular response|heart rate|ventricular rate"
         r"|rate|hr|vr)\b"
         rf"(?: (?:ventriculaire|cardiaque|moyenne))*"
-        rf"{_gap(22)}{_NUMBER}{_UPTO}(?:\s?{_PER_MINUTE})?(?!\s?(?:ms|mm|°|%|s\b|[:/]\s?\d|\d))"
+        r"(?:[^\d;.\n]{0,22}?300\s?/[^;.\n=]{1,40}?(?:=|\bsoit\b|\bdonc\b|\bso\b))?"
+        rf"{_gap(22)}{_NUMBER}{_UPTO}(?:\s?{_PER_MINUTE})?"
+        r"(?!\s?(?:ms|mm|°|%|s\b|[:/]\s?(?:\d|nombre|nb|number|carreaux)|\d))"
     ),
 }
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
-    r"\b(?:sinusal|regulier|regular|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
+    r"\b(?:sinusale?|(?:sinus )?tach(?:y|ycardi[ae])?|brady(?:cardi[ae])?|rvr|tsv|svt|avnrt|bouveret"
+    r"|regulier|regular|rhythm|rs|(?:rythme )?jonctionnel|fa|acfa"
     r"|echappement (?:jonctionnel|ventriculaire)|qrs|ventricul(?:es|aire|ar)(?: rate)?"
     r"|(?:sinus|junctional) rhythm|afi?b?|atrial fibrillation|escape(?: rhythm)?|nsr|sr"
     r"|complexes|ondes? p|p waves?|oreillettes|atria)"
     r"(?: (?:a|at|of|around|about|environ|autour de|vers|approximately))*[ ~]+"
-    rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|sec|ans|deg|[:/]\s?\d|[.,]?\d))"
+    rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|sec|ans|deg|complex|battem|beats?|h\b|jours|[:/]\s?\d|[.,]?\d))"
 )
 _UNITS = {"pr": "ms", "qrs": "ms", "qtc": "ms", "qt": "ms", "p_duration": "ms", "axis": "°", "sokolow": "mm"}
 _PLAUSIBLE = {
@@ -169,6 +177,8 @@ def _value(name: str, number: str, match: re.Match[str]) -> float:
     unit = match.groupdict().get("unit") or ""
     if name == "sokolow":
         return value * 10 if unit == "mv" else value
+    if "carr" in unit or "squ" in unit or "box" in unit:
+        return round(value * (200 if unit.startswith(("gr", "la", "big")) else 40), 1)
     if _UNITS.get(name) == "ms" and (unit.startswith("s") or value < 2):
         return round(value * 1000, 1)
     return value

@@ -3,14 +3,31 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ml.language.normalising import Folded, fold, stem
-from ml.language.vocabulary import EQUAL, JOINTS, PREFIXES, UNJOINED
+from ml.language.vocabulary import ALL_NORMAL, EQUAL, JOINTS, PREFIXES, UNJOINED
 
 _PATTERN = re.compile(
     r"""
     (?P<cannot>\b(?:can(?:\s?not|'t)|could(?:\s?not|n't))\b)
   | (?P<not>\b(?:do|does|did|is|are|was|were|has|have|had|would|should)n't\b)
+  | (?P<without>\bw/o\b|\bss\b(?![\s-]*(?:de(?:cal|niv)|dec\b|st\b|endo|epi|jacen|unit)))
+  | (?P<with>\bw/(?=\s?[a-z]))
+  | (?P<below>\bss\b)
+  | (?P<ruling>\br/o\b(?!'))
+  | (?P<ruled>\br/o'?d\b)
+  | (?P<absence>\babs\b\.?(?=\s*(?:d'|d[eu]\b|des\b)))
+  | (?P<argument>\bargs?\b\.?(?=\s+(?:ecg|pour|pr|en|for|in)\b))
+  | (?P<for>(?<=argument\s)pr\b|(?<=arguments\s)pr\b|(?<=arg\s)pr\b|(?<=args\s)pr\b|(?<=arg\.\s)pr\b
+      |\bpr\b(?=\sune?\b))
+  | (?P<nil>(?<![^\W\d_])ø)
+  | (?P<minus>\(\s?-\s?\)
+      |(?<=[a-z0-9+]\x20)-(?=\s*(?:$|[,;.)])|\x20*\n[^\n]*\s[+-]\x20*(?:\n|$))
+      |(?<=[a-z]\s)0(?=\s*(?:$|[;)\n]|[,.](?!\d))))
+  | (?P<equals>=(?=\s?(?:non?|0|-|ø)\s*(?:$|[;)\n]|[,.](?!\d))))
+  | (?P<plus>(?:(?<=cornell)|(?<=sokolow))\s?\+)
+  | (?P<ratio1>\br\s?/\s?s\s?(?:>|sup(?:erieure?)?(?:\sa)?)\s?1(?![\d.,]*\d))
   | (?P<normal>\b(?:within|in|inside)\s(?:the\s)?normal\s(?:limits?|range)\b
       |\bdans\sl(?:es|a)\s(?:limites?\sde\sla\snormale|normes?)\b)
   | (?P<after>\bpost\b(?=[\s-]*(?!ant|inf|lat|et\b|and\b)[a-z]))
@@ -33,10 +50,20 @@ _PATTERN = re.compile(
     """,
     re.VERBOSE,
 )
-_MARKS = frozenset({"mark", "dash", "arrow"})
+_MARKS = frozenset({"mark", "dash", "arrow", "equals"})
 _LEADS = frozenset({"lead", "vf"})
 # By the part of the pattern that found it: a VF among leads is no fibrillation, nor is `fv 150`.
 _MEANT = {each: each for each in ("cannot", "not", "normal", "after")}
+_MEANT |= {"without": "without", "with": "with", "below": "sous", "ruling": "r/o", "ruled": "r/od"}
+_MEANT |= {
+    "absence": "absenc",
+    "argument": "argument",
+    "for": "pour",
+    "nil": "ø",
+    "minus": "(-)",
+    "equals": ":",
+}
+_MEANT |= {"plus": "positiv", "ratio1": "r/s>1"}
 _MEANT |= {"vf": "avf", "fv": "frequenc", "negative": "tneg", "dash": ",", "arrow": "=>"}
 _NUMERALS = {"premier": "1", "first": "1", "deuxiem": "2", "second": "2", "troisiem": "3", "third": "3"}
 # Words whose stem is another word: French `note` would be English `not`, `rules out` to be ruled out.
@@ -94,7 +121,7 @@ def tokenise(text: str | Folded) -> tuple[Token, ...]:
     """Cut a text into tokens: words joined to their prefixes, waves to their letters, numerals read."""
     folded = fold(text) if isinstance(text, str) else text
     words = _shared_decalage(list(_joined(folded.text, list(_raw(folded)))))
-    return tuple(_pairs(_waves(_numerals(words))))
+    return tuple(_summary(list(_pairs(_waves(_numerals(words))))))
 
 
 def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:
@@ -186,3 +213,38 @@ def _pairs(tokens: Iterator[Token]) -> Iterator[Token]:
         held = token
     if held is not None:
         yield held
+
+
+_SENTENCE_ENDS = frozenset({".", ";", "\n", "!"})
+_OTHERWISE = (("otherwis",), ("sinon",), ("par", "ailleur"), ("le", "rest"), ("rest",))
+_MOST_WORDS = 6
+
+
+def _summary(tokens: list[Token]) -> Iterator[Token]:
+    """Read a sentence that only calls everything normal (`RAS`, `otherwise unremarkable`) as one word."""
+    first = 0
+    for last in range(len(tokens) + 1):
+        if last < len(tokens) and tokens[last].key not in _SENTENCE_ENDS:
+            continue
+        sentence = tokens[first:last]
+        words = tuple(each.key for each in sentence) if len(sentence) <= _MOST_WORDS else ()
+        opening = next((each for each in _OTHERWISE if first == 0 and words[: len(each)] == each), ())
+        heads_line = (
+            first > 1 and tokens[first - 2].key == ":"
+        )  # `Repolarisation :` and `RAS` on the next line
+        if words[len(opening) :] in _all_normal() and not heads_line:
+            yield replace(sentence[0], key="ecgnormal", end=sentence[-1].end)
+        else:
+            yield from sentence
+        yield from tokens[last : last + 1]
+        first = last + 1
+
+
+@cache
+def _all_normal() -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(each.key for each in _pairs(_joined_words(phrase))) for phrase in ALL_NORMAL)
+
+
+def _joined_words(phrase: str) -> Iterator[Token]:
+    folded = fold(phrase)
+    return _joined(folded.text, list(_raw(folded)))

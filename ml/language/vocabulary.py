@@ -9,9 +9,14 @@ accents:
 - `common` words are never taken for misspelt medical ones;
 - `prefixes` are joined to the word after them, unless it is among `unjoined`;
 - `equal` words are read as others;
-- `adverbs` may stand inside a cue (`pas formellement exclu`);
+- `adverbs` may stand inside a cue (`pas formellement exclu`), so may other `inserted` words (`pas d'argument
+  ECG pour`);
+- `adjoining` cues govern only the name right after them (`hors EP`);
+- `opening` words speak of the name before them, where one stands right there (`EP unlikely`);
+- `doubtful` words after `mais` leave open what only seemed so (`j'ai cru à une FA, mais à confirmer`);
 - `comparisons` rank one diagnosis above another, as folded text;
 - `preferences` hold one likelier, which ranks it unless another is left open, as folded text;
+- `all_normal` phrases call the whole tracing normal where they are a sentence of their own;
 - `changes` pass from one moment or tracing to another, as folded text;
 - `choices` say which of several is taken, as folded text;
 - `open` say that something is not excluded, as folded text;
@@ -41,10 +46,15 @@ EQUAL: dict[str, str] = _CONTENT["equal"]
 TURNS = frozenset[str](_CONTENT["turns"])
 COMPARISONS: tuple[str, ...] = tuple(_CONTENT["comparisons"])
 ADVERBS = frozenset[str](stem(word) for word in _CONTENT["adverbs"])
+INSERTED = ADVERBS.union(stem(word) for word in _CONTENT["inserted"])
+ADJOINING = frozenset[str](_CONTENT["adjoining"])
+OPENING = frozenset[str](stem(word) for word in _CONTENT["opening"])
+DOUBTFUL = frozenset[str](stem(word) for word in _CONTENT["doubtful"])
 CHANGES: tuple[str, ...] = tuple(_CONTENT["changes"])
 PREFERENCES: tuple[str, ...] = tuple(_CONTENT["preferences"])
 CHOICES: tuple[str, ...] = tuple(_CONTENT["choices"])
 LEFT_OPEN: tuple[str, ...] = tuple(_CONTENT["open"])
+ALL_NORMAL: tuple[str, ...] = tuple(_CONTENT["all_normal"])
 CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]
 CUES_AFTER: dict[str, list[str]] = _CONTENT["after"]
 JOINTS = frozenset({",", "et", "ou", "ni", "and", "or", "nor", "/", "+", "&"})

@@ -198,7 +198,10 @@ MEASUREMENTS = [
     ("axe gauche à 60°", {"+AXIS_LEFT"}),
     ("Sokolow à 42 mm", {"+SOKOLOW_POSITIVE"}),
     ("activité atriale à 260/min", set[str]()),
-    ("BBD incomplet et tachycardie sinusale à 115", {"+RBBB_INCOMPLETE", "+SINUS_TACHYCARDIA"}),
+    (
+        "BBD incomplet et tachycardie sinusale à 115",
+        {"+RBBB_INCOMPLETE", "+SINUS_TACHYCARDIA", "+TACHYCARDIA"},
+    ),
     ("BBG complet 160ms", {"+LBBB_COMPLETE", "+QRS_WIDE"}),
     ("flutter 2/1", {"+ATRIAL_FLUTTER", "+CONDUCTION_2_1"}),
 ]
