@@ -11,7 +11,6 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from schema.database import Database
-from schema.models.accounts import Account
 from schema.models.webhooks import (
     DeliveryFault,
     DeliveryState,
@@ -25,7 +24,7 @@ from schema.services.jobs import NEVER, Again, Claim
 from schema.services.outbound import Outbound, OutboundError
 from schema.services.passwords import Passwords
 from schema.services.signing import signed_headers
-from schema.services.webhooks import deliverable
+from schema.services.webhooks import deliverable, with_what_it_hangs_on
 
 MOST_TRIES = 10
 FIRST_DELAY = timedelta(seconds=5)
@@ -89,13 +88,13 @@ class Courier:
             letter = self._next(webhook_id)
             if letter is None or not self._carry(letter):
                 break
-        return Again(lambda session: _due(session, webhook_id))
+        return Again(lambda session: _due(session, webhook_id, self._clock()))
 
     def _next(self, webhook_id: int) -> _Letter | None:
         """Return the oldest message that is due at an address that may be told."""
         with self._database.read() as session:
-            webhook = _open(session, webhook_id)
             now = self._clock()
+            webhook = _open(session, webhook_id, now)
             if webhook is None or (webhook.resting_until is not None and webhook.resting_until > now):
                 return None
             due = _waiting(webhook_id).where(col(WebhookDelivery.due_at) <= now)
@@ -164,9 +163,9 @@ class Courier:
         return now + rest if rest else None
 
 
-def _due(session: Session, webhook_id: int) -> datetime:
+def _due(session: Session, webhook_id: int, now: datetime) -> datetime:
     """Return when an address has something to be told next."""
-    webhook = _open(session, webhook_id)
+    webhook = _open(session, webhook_id, now)
     first = _waiting(webhook_id).order_by(col(WebhookDelivery.due_at)).limit(1)
     delivery = session.exec(first).first() if webhook is not None else None
     if webhook is None or delivery is None:
@@ -174,11 +173,10 @@ def _due(session: Session, webhook_id: int) -> datetime:
     return max(delivery.due_at, webhook.resting_until or delivery.due_at)
 
 
-def _open(session: Session, webhook_id: int) -> Webhook | None:
+def _open(session: Session, webhook_id: int, now: datetime) -> Webhook | None:
     """Return a webhook that may be told, else None."""
-    row = select(Webhook, Account).join(Account, col(Account.id) == Webhook.account_id)
-    found = session.exec(row.where(Webhook.id == webhook_id)).first()
-    return found[0] if found is not None and deliverable(*found) else None
+    found = session.exec(with_what_it_hangs_on().where(Webhook.id == webhook_id)).first()
+    return found[0] if found is not None and deliverable(*found, now) else None
 
 
 def _waiting(webhook_id: int) -> SelectOfScalar[WebhookDelivery]:
@@ -201,10 +199,9 @@ def _asked(retry_after: str, now: datetime) -> timedelta:
         return timedelta(seconds=min(int(retry_after[:9]), 10**6))
     try:
         until = parsedate_to_datetime(retry_after)
-    except ValueError:
+        return max(timedelta(), (until if until.tzinfo else until.replace(tzinfo=UTC)) - now)
+    except (ValueError, OverflowError, TypeError):
         return timedelta()
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(timedelta(), until - now)
 
 
 def _since(started: float) -> int:

@@ -15,11 +15,11 @@ from sqlmodel import Session, col, select
 
 from ml.language.ruling import RuledVerdict
 from schema.database import Database
-from schema.errors import ConflictError, NotFoundError, ValidationFailedError
+from schema.errors import AuthenticationRequiredError, ConflictError, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account, AuditEvent
 from schema.models.training import Attempt, TrainingSession
 from schema.models.webhooks import DeliveryFault, DeliveryState, Webhook, WebhookDelivery, WebhookEvent
-from schema.models.work import Job, JobState
+from schema.models.work import Job
 from schema.pagination import PageRequest
 from schema.policy import Actor, Role, Scope
 from schema.services.contests import Contests, Ruling
@@ -69,6 +69,19 @@ class Post:
         with self.database.write() as session:
             webhooks = Webhooks(session, owner or self.hospital.teacher, self.clock)
             return webhooks.create(CheckedUrl(url or self.receiver.url), events).webhook
+
+    def system(self, lasting: timedelta | None = None) -> Actor:
+        """Return an outside system with a token of the teacher's."""
+        teacher, end = self.hospital.teacher, self.clock() + lasting if lasting else None
+        with self.database.write() as session:
+            made = Tokens(session, self.clock, teacher).create(
+                teacher.account_id, "LMS", frozenset({Scope.WEBHOOKS}), end
+            )
+        return Actor(teacher.account_id, Role.TEACHER, token_id=made.token.id)
+
+    def revoke(self, system: Actor) -> None:
+        with self.database.write() as session:
+            Tokens(session, self.clock, self.hospital.teacher).revoke(system.token_id or 0)
 
     def work(self, *, chance: float = 0.5) -> int:
         """Work off what is due."""
@@ -207,16 +220,84 @@ def test_an_account_that_is_shut_is_told_nothing_more(lite: Post) -> None:
 
 
 def test_revoking_a_token_pauses_the_webhooks_it_made(lite: Post) -> None:
-    teacher = lite.hospital.teacher
-    with lite.database.write() as session:
-        token = Tokens(session, lite.clock, teacher).create(
-            teacher.account_id, "LMS", frozenset({Scope.WEBHOOKS})
-        )
-    system = Actor(teacher.account_id, Role.TEACHER, token_id=token.token.id)
+    system = lite.system()
     theirs, own = lite.webhook(system), lite.webhook()
-    with lite.database.write() as session:
-        Tokens(session, lite.clock, teacher).revoke(token.token.id or 0)
+    lite.revoke(system)
     assert [lite.now(each).state for each in (theirs, own)] == ["paused", "active"]
+
+
+def test_a_token_that_was_revoked_meanwhile_changes_nothing(post: Post) -> None:
+    system = post.system()
+    webhook = post.webhook()
+    post.happen()
+    [delivery] = post.deliveries()
+    key = webhook.id or 0
+    post.revoke(system)
+    with pytest.raises(AuthenticationRequiredError):
+        post.webhook(system)
+    with post.database.write() as session:
+        theirs = Webhooks(session, system, post.clock)
+        for refused in (
+            lambda: theirs.update(key, 1, active=True),
+            lambda: theirs.rotate(key),
+            lambda: theirs.delete(key),
+            lambda: theirs.test(key),
+            lambda: theirs.redeliver(delivery.id or 0),
+            lambda: theirs.redeliver_dead(key),
+        ):
+            with pytest.raises(AuthenticationRequiredError):
+                refused()
+    assert post.now(webhook).revision == 1
+
+
+@pytest.mark.parametrize("change", [{"url": URL}, {"active": True}, None])
+def test_a_webhook_ends_with_the_token_that_gave_it_another_address_or_secret(
+    lite: Post, change: dict[str, Any] | None
+) -> None:
+    webhook, system = lite.webhook(), lite.system()
+    with lite.database.write() as session:
+        theirs = Webhooks(session, system, lite.clock)
+        if change is None:
+            theirs.rotate(webhook.id or 0)
+        else:
+            theirs.update(webhook.id or 0, 1, **change)
+    lite.revoke(system)
+    assert lite.now(webhook).state == "paused"
+
+
+def test_a_browser_that_makes_a_webhook_active_frees_it_from_its_token(lite: Post) -> None:
+    system = lite.system(lasting=timedelta(hours=1))
+    webhook = lite.webhook(system)
+    lite.clock.pass_(hours=1)
+    with lite.database.write() as session:
+        Webhooks(session, lite.hospital.teacher, lite.clock).rotate(webhook.id or 0)
+    lite.happen()
+    assert lite.deliveries() == []
+    lite.change(webhook, active=True)
+    lite.happen()
+    lite.work()
+    assert lite.states() == ["delivered"]
+
+
+def test_a_webhook_is_told_nothing_once_its_token_has_expired(post: Post) -> None:
+    webhook = post.webhook(post.system(lasting=timedelta(hours=1)))
+    post.happen()
+    post.clock.pass_(hours=1)
+    post.happen()
+    post.work()
+    assert (post.states(), post.receiver.received) == (["waiting"], [])
+    with post.database.write() as session, pytest.raises(ConflictError, match="webhook_paused"):
+        Webhooks(session, post.hospital.teacher, post.clock).test(webhook.id or 0)
+
+
+def test_a_webhook_whose_token_has_expired_shows_as_paused_within_the_hour(post: Post) -> None:
+    theirs, own = post.webhook(post.system(lasting=timedelta(hours=1))), post.webhook()
+    lasting = post.webhook(post.system())
+    prune(post.database, post.clock)
+    assert post.now(theirs).state == "active"
+    post.clock.pass_(hours=1)
+    prune(post.database, post.clock)
+    assert [post.now(each).state for each in (theirs, own, lasting)] == ["paused", "active", "active"]
 
 
 # What is told
@@ -370,7 +451,17 @@ def test_an_address_that_asks_for_time_has_it(lite: Post, asked: str) -> None:
     assert (len(lite.receiver.received), set(lite.states())) == (4, {"delivered"})
 
 
-@pytest.mark.parametrize("asked", ["", "soon", "-5", "99999999999999999999", "Mon, 02 Mar 1026 10:00:00 GMT"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "soon",
+        "-5",
+        "99999999999999999999",
+        "Mon, 02 Mar 1026 10:00:00 GMT",
+        "01 Jan 2024 00:00:00 -99999999999999999999999",
+    ],
+)
 def test_an_address_asks_for_a_few_hours_at_most(lite: Post, asked: str) -> None:
     webhook = lite.webhook()
     lite.receiver.mood, lite.receiver.headers = 503, {"Retry-After": asked}
@@ -378,6 +469,7 @@ def test_an_address_asks_for_a_few_hours_at_most(lite: Post, asked: str) -> None
     lite.work()
     resting = lite.now(webhook).resting_until
     assert resting is None or resting <= lite.clock() + timedelta(hours=6)
+    assert lite.deliveries()[0].tries == 1
 
 
 def test_an_address_that_is_gone_is_told_nothing_more(post: Post) -> None:
@@ -491,9 +583,10 @@ def test_a_worker_killed_between_answer_and_note_has_the_message_sent_again(lite
 def test_an_address_whose_job_was_given_up_is_told_at_the_next_event(lite: Post) -> None:
     lite.webhook()
     lite.happen()
-    with lite.database.write() as session:
-        job = session.exec(select(Job).where(Job.kind == DELIVER_JOB)).one()
-        job.state, job.attempts, job.finished_at = JobState.FAILED.value, 5, lite.clock()
+    worker = Jobs(lite.database, lite.clock, "doomed")
+    claim = worker.claim(frozenset({DELIVER_JOB}))
+    assert claim is not None
+    worker.give_up(claim, "its workers stopped without an answer")
     lite.happen()
     lite.work()
     assert lite.states() == ["delivered"] * 2
