@@ -1,8 +1,11 @@
 """Carrying webhooks' messages out: one at a time to an address, later and later to one that fails."""
 
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -36,6 +39,10 @@ FIRST_REST = timedelta(minutes=1)
 LONGEST_REST = timedelta(hours=1)
 AT_ONCE = 20
 """Messages carried out before others' addresses have their turn."""
+OF_ONE_ACCOUNT = 2
+"""Couriers that serve one account's addresses at the same time, so that others have some left."""
+TURN = timedelta(seconds=2)
+"""How long an address waits whose account is served already."""
 GONE = 410
 USER_AGENT = "Chevet"
 
@@ -80,15 +87,40 @@ class Courier:
         self._passwords = passwords
         self._outbound = outbound
         self._chance = chance
+        self._lock = threading.Lock()
+        self._served = Counter[int]()
 
     def deliver(self, claim: Claim, _progress: Callable[[float], None]) -> Again:
         """Do the standing job of one address: send what is due, in order, until one fails."""
-        webhook_id = claim.payload["webhook_id"]
+        webhook_id, soonest = claim.payload["webhook_id"], self._clock()
+        letter = self._next(webhook_id)
+        if letter is not None:
+            with self._serving(letter.webhook.account_id) as has_turn:
+                if has_turn:
+                    self._carry_all(letter)
+                else:
+                    soonest += TURN
+        return Again(lambda session: max(soonest, _due(session, webhook_id, self._clock())))
+
+    @contextmanager
+    def _serving(self, account_id: int) -> Iterator[bool]:
+        """Yield whether an account's address may be told now, and count it meanwhile."""
+        with self._lock:
+            has_turn = self._served[account_id] < OF_ONE_ACCOUNT
+            self._served[account_id] += has_turn
+        try:
+            yield has_turn
+        finally:
+            with self._lock:
+                self._served[account_id] -= has_turn
+                self._served += Counter()  # forgets whom nobody serves
+
+    def _carry_all(self, letter: _Letter) -> None:
         for _ in range(AT_ONCE):
-            letter = self._next(webhook_id)
-            if letter is None or not self._carry(letter):
-                break
-        return Again(lambda session: _due(session, webhook_id, self._clock()))
+            following = self._next(letter.delivery.webhook_id) if self._carry(letter) else None
+            if following is None:
+                return
+            letter = following
 
     def _next(self, webhook_id: int) -> _Letter | None:
         """Return the oldest message that is due at an address that may be told."""

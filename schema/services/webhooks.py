@@ -28,6 +28,8 @@ from schema.services.paging import Sort, page_of
 DELIVER_JOB = "deliver_webhook"
 MAX_WEBHOOKS = 20
 """Addresses an account may have."""
+ROUSED_EVERY = timedelta(minutes=1)
+"""An address tried less long ago goes on resting whatever its owner asks; docs/api.md says so too."""
 BOTH_SECRETS = timedelta(hours=24)
 """How long a replaced secret signs as well; docs/api.md says so too."""
 OWNERS = sorted(role.value for role in Role if Scope.WEBHOOKS in ROLE_SCOPES[role])
@@ -148,6 +150,11 @@ class Webhooks:
         self.get(delivery.webhook_id)
         return delivery
 
+    def check_room(self) -> None:
+        """Refuse with ValidationFailedError when the actor has as many webhooks as may be."""
+        if problems := self._no_room():
+            raise ValidationFailedError(problems)
+
     def create(self, url: CheckedUrl, events: Iterable[WebhookEvent]) -> NewSecret:
         """Have an address told of events.
 
@@ -161,9 +168,7 @@ class Webhooks:
         asking_token(self._session, self._clock, self._actor)
         chosen, problems = self._chosen(events)
         problems += url.problems
-        owned = select(func.count()).where(Webhook.account_id == self._actor.account_id)
-        if self._session.exec(owned).one() >= MAX_WEBHOOKS:
-            problems.append(FieldProblem(("url",), "too_many_webhooks", (("maximum", str(MAX_WEBHOOKS)),)))
+        problems += self._no_room()
         if problems:
             raise ValidationFailedError(problems)
         webhook = Webhook(
@@ -209,13 +214,14 @@ class Webhooks:
             problems += wrong
         if problems:
             raise ValidationFailedError(problems)
-        if active or (url is not None and url.url != webhook.url):
+        moved = url is not None and url.url != webhook.url
+        if active or moved:
             webhook.made_through = self._actor.token_id
         if url is not None:
             webhook.url = url.url
         if active is not None:
             webhook.state = (WebhookState.ACTIVE if active else WebhookState.PAUSED).value
-        webhook.failures, webhook.resting_until = 0, None
+        self._rouse(webhook, moved=moved)
         webhook.revision += 1
         self._session.flush()
         _wake(self._session, self._clock, webhook)
@@ -288,10 +294,17 @@ class Webhooks:
             .execution_options(synchronize_session=False)
         )
         sent = self._session.exec(again).rowcount
-        webhook.failures, webhook.resting_until = 0, None
+        self._rouse(webhook)
         self._session.flush()
         _wake(self._session, self._clock, webhook)
         return sent
+
+    def _rouse(self, webhook: Webhook, *, moved: bool = False) -> None:
+        """End an address's rest, unless this very one was tried a moment ago: it would keep the couriers."""
+        tried = select(func.max(WebhookDelivery.tried_at)).where(WebhookDelivery.webhook_id == webhook.id)
+        last = self._session.exec(tried).one()
+        if moved or last is None or last <= self._clock() - ROUSED_EVERY:
+            webhook.failures, webhook.resting_until = 0, None
 
     def _mine(self, webhook: Webhook | None) -> Webhook:
         if webhook is None or webhook.account_id != self._actor.account_id:
@@ -309,6 +322,12 @@ class Webhooks:
         if webhook.state != WebhookState.ACTIVE.value or (made and not made.in_force(self._clock())):
             raise ConflictError("webhook_paused", webhook.revision)
         return webhook
+
+    def _no_room(self) -> list[FieldProblem]:
+        owned = select(func.count()).where(Webhook.account_id == self._actor.account_id)
+        if self._session.exec(owned).one() < MAX_WEBHOOKS:
+            return []
+        return [FieldProblem(("url",), "too_many_webhooks", (("maximum", str(MAX_WEBHOOKS)),))]
 
     def _chosen(self, events: Iterable[WebhookEvent]) -> tuple[list[str], list[FieldProblem]]:
         chosen = frozenset(events)

@@ -23,7 +23,7 @@ from schema.models.work import Job
 from schema.pagination import PageRequest
 from schema.policy import Actor, Role, Scope
 from schema.services.contests import Contests, Ruling
-from schema.services.courier import MOST_TRIES, PATIENCE, Courier
+from schema.services.courier import MOST_TRIES, OF_ONE_ACCOUNT, PATIENCE, TURN, Courier
 from schema.services.jobs import LEASE, Jobs, run_due
 from schema.services.outbound import CheckedUrl, Outbound, Reply
 from schema.services.pruning import KEPT, prune
@@ -544,6 +544,85 @@ def test_an_address_that_fails_again_and_again_rests_and_holds_no_other_up(lite:
     lite.clock.pass_(minutes=1)
     lite.work()
     assert lite.now(failing).failures == 0
+
+
+def test_one_accounts_addresses_leave_couriers_to_others(lite: Post) -> None:
+    held, begun = threading.Event(), threading.Semaphore(0)
+
+    class Slow(Outbound):
+        def post(self, url: str, *_arguments: object) -> Reply:
+            if "slow" in url:
+                begun.release()
+                held.wait(30)
+            sent.append(url)
+            return Reply(200, {})
+
+    def deliver(count: int = 1) -> int:
+        return run_due(lite.database, {DELIVER_JOB: courier.deliver}, lite.clock, count)
+
+    sent: list[str] = []
+    courier = Courier(lite.database, lite.clock, PASSWORDS, Slow())
+    for number in range(3):
+        lite.webhook(url=f"https://slow{number}.example.org/")
+    lite.happen()
+    couriers = [threading.Thread(target=deliver) for _ in range(OF_ONE_ACCOUNT)]
+    try:
+        for each in couriers:
+            each.start()
+            assert begun.acquire(timeout=30)
+        colleague = lite.hospital.actor(Role.TEACHER)
+        lite.webhook(colleague, url="https://colleague.example.org/")
+        lite.happen(holder=colleague)
+        assert (deliver(9), sent) == (2, ["https://colleague.example.org/"])
+    finally:
+        held.set()
+        for each in couriers:
+            each.join()
+    lite.clock.pass_(seconds=TURN.total_seconds())
+    assert (deliver(), sent[-1]) == (1, "https://slow2.example.org/")
+
+
+@pytest.mark.parametrize("asks", ["redeliver", "update"])
+def test_an_address_that_was_tried_a_moment_ago_rests_whatever_its_owner_asks(lite: Post, asks: str) -> None:
+    webhook = lite.webhook()
+    lite.happen(PATIENCE + 1)
+    lite.receiver.mood = 500
+    lite.work()
+    delivery = lite.deliveries()[0]
+
+    def ask() -> None:
+        if asks == "update":
+            lite.change(webhook, active=True)
+            return
+        with lite.database.write() as session:
+            Webhooks(session, lite.hospital.teacher, lite.clock).redeliver(delivery.id or 0)
+
+    for _ in range(PATIENCE):
+        ask()
+        lite.work()
+    resting = lite.now(webhook).resting_until
+    assert resting == lite.clock() + timedelta(minutes=1)
+    ask()
+    assert (lite.now(webhook).resting_until, lite.work()) == (resting, 1)
+    lite.receiver.mood = 200
+    lite.clock.pass_(minutes=1)
+    ask()
+    lite.work()
+    assert lite.now(webhook).failures == 0
+
+
+def test_another_address_need_not_rest_for_the_one_before(lite: Post) -> None:
+    webhook = lite.webhook(url=f"http://localhost:{lite.receiver.port}/old")
+    lite.happen(PATIENCE)
+    lite.receiver.mood = 500
+    for _ in range(PATIENCE):
+        lite.work()
+    assert lite.now(webhook).resting_until is not None
+    lite.receiver.mood = 200
+    lite.change(webhook, url=CheckedUrl(lite.receiver.url))
+    lite.clock.pass_(seconds=10)
+    lite.work()
+    assert set(lite.states()) == {"delivered"}
 
 
 # When somebody dies, or changes their mind
