@@ -36,8 +36,8 @@ from schema.services.submission import Submissions
 
 T = TypeVar("T")
 
-LOOKUPS_AT_ONCE = 4
-"""Hosts looked up at the same time, each in a thread: a name server may take its time."""
+LOOKUPS_AT_ONCE = 16
+"""Requests that may wait for a name server at the same time, each in a thread: further ones are refused."""
 WAIT_AT_ONCE = 8
 """Requests that may wait for a language model at the same time, each in a thread: further ones queue."""
 

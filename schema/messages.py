@@ -109,6 +109,7 @@ MESSAGES: dict[str, str] = {
     "already_contested": N_("You have contested this concept already."),
     "bad_webhook_url": N_("Give an https:// address, without a name or password in it."),
     "unusable_host": N_("This host cannot be reached from the internet, or is not on it."),
+    "lookups_busy": N_("Other addresses are still being looked up. Try again in a moment."),
     "too_many_webhooks": N_("At most {maximum} webhooks. Delete one first."),
     "event_not_yours": N_("Only administrators are told of events of the whole platform."),
     "webhook_paused": N_("This webhook is paused. Make it active first."),

@@ -55,6 +55,10 @@ class ApiToken(SQLModel, table=True):
     last_used_at: datetime | None = instant(default=None)
     revoked_at: datetime | None = instant(default=None)
 
+    def in_force(self, now: datetime) -> bool:
+        """Return whether it is neither revoked nor past its end."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
 
 class SignInThrottle(SQLModel, table=True):
     """Recent failures to sign in for one address or one account (as a keyed hash)."""

@@ -6,6 +6,7 @@ import strawberry
 from anyio import to_thread
 
 from schema.context import Info
+from schema.errors import ValidationFailedError
 from schema.models.webhooks import WebhookEvent
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
@@ -108,6 +109,7 @@ class WebhookMutations:
     async def create_webhook(self, info: Info, input: CreateWebhookInput) -> CreateWebhookResult:  # noqa: A002
         """Make it."""
         context, viewer, services = info.context, info.context.viewer, info.context.services
+        await context.read(lambda session: Webhooks(session, viewer, services.clock).check_room())
         url = await _checked(info, input.url)
         made = await context.write(
             lambda session: Webhooks(session, viewer, services.clock).create(url, input.events)
@@ -118,6 +120,7 @@ class WebhookMutations:
     async def update_webhook(self, info: Info, input: UpdateWebhookInput) -> UpdateWebhookResult:  # noqa: A002
         """Change it."""
         key, viewer, services = local_key(input.id, "Webhook"), info.context.viewer, info.context.services
+        await info.context.read(lambda session: Webhooks(session, viewer, services.clock).get(key))
         url = None if input.url is None else await _checked(info, input.url)
         row = await info.context.write(
             lambda session: Webhooks(session, viewer, services.clock).update(
@@ -168,8 +171,10 @@ class WebhookMutations:
 
 
 async def _checked(info: Info, url: str) -> CheckedUrl:
-    services = info.context.services
-    return await to_thread.run_sync(services.outbound.check, url, limiter=services.lookups)
+    services, account_id = info.context.services, info.context.viewer.account_id
+    if services.lookups.available_tokens < 1:
+        raise ValidationFailedError.of("url", "lookups_busy")
+    return await to_thread.run_sync(services.outbound.check, url, account_id, limiter=services.lookups)
 
 
 def _shown(info: Info, made: NewSecret) -> WebhookSecret:

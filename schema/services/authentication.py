@@ -235,12 +235,28 @@ def actor_now(session: Session, clock: Clock, account_id: int, token_id: int | N
     token = None if token_id is None else session.get(ApiToken, token_id)
     if account is None or account.disabled_at is not None or (token_id is not None and token is None):
         raise AuthenticationRequiredError
-    if token is not None and (
-        token.revoked_at is not None or (token.expires_at is not None and token.expires_at <= clock())
-    ):
+    if token is not None and not token.in_force(clock()):
         raise AuthenticationRequiredError
     scopes = None if token is None else frozenset(token.scopes)
     return Actor(account_id, Role(account.role), account.display_name, account.language, scopes, token_id)
+
+
+def asking_token(session: Session, clock: Clock, actor: Actor | None) -> ApiToken | None:
+    """Return the token that asks, which nobody revokes until the transaction ends; None for a browser.
+
+    Ask before anything else is locked.
+
+    Raises
+    ------
+    AuthenticationRequiredError
+        When it has ended meanwhile.
+    """
+    if actor is None or actor.token_id is None:
+        return None
+    token = session.get(ApiToken, actor.token_id, with_for_update={"read": True})
+    if token is not None and not token.in_force(clock()):
+        raise AuthenticationRequiredError
+    return token
 
 
 _ACTOR: tuple[Any, ...] = (Account.id, Account.role, Account.display_name, Account.language)

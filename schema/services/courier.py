@@ -1,8 +1,11 @@
 """Carrying webhooks' messages out: one at a time to an address, later and later to one that fails."""
 
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -11,7 +14,6 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from schema.database import Database
-from schema.models.accounts import Account
 from schema.models.webhooks import (
     DeliveryFault,
     DeliveryState,
@@ -25,7 +27,7 @@ from schema.services.jobs import NEVER, Again, Claim
 from schema.services.outbound import Outbound, OutboundError
 from schema.services.passwords import Passwords
 from schema.services.signing import signed_headers
-from schema.services.webhooks import deliverable
+from schema.services.webhooks import deliverable, with_what_it_hangs_on
 
 MOST_TRIES = 10
 FIRST_DELAY = timedelta(seconds=5)
@@ -37,6 +39,10 @@ FIRST_REST = timedelta(minutes=1)
 LONGEST_REST = timedelta(hours=1)
 AT_ONCE = 20
 """Messages carried out before others' addresses have their turn."""
+OF_ONE_ACCOUNT = 2
+"""Couriers that serve one account's addresses at the same time, so that others have some left."""
+TURN = timedelta(seconds=2)
+"""How long an address waits whose account is served already."""
 GONE = 410
 USER_AGENT = "Chevet"
 
@@ -81,21 +87,46 @@ class Courier:
         self._passwords = passwords
         self._outbound = outbound
         self._chance = chance
+        self._lock = threading.Lock()
+        self._served = Counter[int]()
 
     def deliver(self, claim: Claim, _progress: Callable[[float], None]) -> Again:
         """Do the standing job of one address: send what is due, in order, until one fails."""
-        webhook_id = claim.payload["webhook_id"]
+        webhook_id, soonest = claim.payload["webhook_id"], self._clock()
+        letter = self._next(webhook_id)
+        if letter is not None:
+            with self._serving(letter.webhook.account_id) as has_turn:
+                if has_turn:
+                    self._carry_all(letter)
+                else:
+                    soonest += TURN
+        return Again(lambda session: max(soonest, _due(session, webhook_id, self._clock())))
+
+    @contextmanager
+    def _serving(self, account_id: int) -> Iterator[bool]:
+        """Yield whether an account's address may be told now, and count it meanwhile."""
+        with self._lock:
+            has_turn = self._served[account_id] < OF_ONE_ACCOUNT
+            self._served[account_id] += has_turn
+        try:
+            yield has_turn
+        finally:
+            with self._lock:
+                self._served[account_id] -= has_turn
+                self._served += Counter()  # forgets whom nobody serves
+
+    def _carry_all(self, letter: _Letter) -> None:
         for _ in range(AT_ONCE):
-            letter = self._next(webhook_id)
-            if letter is None or not self._carry(letter):
-                break
-        return Again(lambda session: _due(session, webhook_id))
+            following = self._next(letter.delivery.webhook_id) if self._carry(letter) else None
+            if following is None:
+                return
+            letter = following
 
     def _next(self, webhook_id: int) -> _Letter | None:
         """Return the oldest message that is due at an address that may be told."""
         with self._database.read() as session:
-            webhook = _open(session, webhook_id)
             now = self._clock()
+            webhook = _open(session, webhook_id, now)
             if webhook is None or (webhook.resting_until is not None and webhook.resting_until > now):
                 return None
             due = _waiting(webhook_id).where(col(WebhookDelivery.due_at) <= now)
@@ -164,9 +195,9 @@ class Courier:
         return now + rest if rest else None
 
 
-def _due(session: Session, webhook_id: int) -> datetime:
+def _due(session: Session, webhook_id: int, now: datetime) -> datetime:
     """Return when an address has something to be told next."""
-    webhook = _open(session, webhook_id)
+    webhook = _open(session, webhook_id, now)
     first = _waiting(webhook_id).order_by(col(WebhookDelivery.due_at)).limit(1)
     delivery = session.exec(first).first() if webhook is not None else None
     if webhook is None or delivery is None:
@@ -174,11 +205,10 @@ def _due(session: Session, webhook_id: int) -> datetime:
     return max(delivery.due_at, webhook.resting_until or delivery.due_at)
 
 
-def _open(session: Session, webhook_id: int) -> Webhook | None:
+def _open(session: Session, webhook_id: int, now: datetime) -> Webhook | None:
     """Return a webhook that may be told, else None."""
-    row = select(Webhook, Account).join(Account, col(Account.id) == Webhook.account_id)
-    found = session.exec(row.where(Webhook.id == webhook_id)).first()
-    return found[0] if found is not None and deliverable(*found) else None
+    found = session.exec(with_what_it_hangs_on().where(Webhook.id == webhook_id)).first()
+    return found[0] if found is not None and deliverable(*found, now) else None
 
 
 def _waiting(webhook_id: int) -> SelectOfScalar[WebhookDelivery]:
@@ -201,10 +231,9 @@ def _asked(retry_after: str, now: datetime) -> timedelta:
         return timedelta(seconds=min(int(retry_after[:9]), 10**6))
     try:
         until = parsedate_to_datetime(retry_after)
-    except ValueError:
+        return max(timedelta(), (until if until.tzinfo else until.replace(tzinfo=UTC)) - now)
+    except (ValueError, OverflowError, TypeError):
         return timedelta()
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(timedelta(), until - now)
 
 
 def _since(started: float) -> int:

@@ -69,6 +69,7 @@ def wake(session: Session, clock: Clock, kind: str, payload: dict[str, Any], uni
     """
     given_up = col(Job.state) == JobState.FAILED.value
     fresh = {
+        "payload": payload,  # one that was given up has lost it
         "run_after": clock(),
         "state": case((given_up, JobState.QUEUED.value), else_=col(Job.state)),
         "attempts": case((given_up, 0), else_=col(Job.attempts)),

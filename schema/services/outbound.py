@@ -3,10 +3,12 @@
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,6 +21,10 @@ from schema.models.webhooks import DeliveryFault
 LONGEST_URL = 2_000
 SECONDS = 10.0
 """How long one post may take in all, from the connection to the answer's headers."""
+LOOKUP_SECONDS = 3.0
+"""How long a host's addresses are waited for."""
+LOOKUPS = 64
+"""Hosts looked up at the same time, those included that nobody waits for any more."""
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 NOT_PUBLIC = [
     ipaddress.ip_network(each) for each in ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24", "fec0::/10")
@@ -39,6 +45,10 @@ class OutboundError(Exception):
         self.fault = fault
 
 
+class LookupsBusyError(Exception):
+    """As many hosts are being looked up as may be, or another one for whoever asks."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedUrl:
     """An address someone gave, looked up before any transaction starts; or what is wrong with it."""
@@ -57,7 +67,59 @@ class Reply:
 
 def resolve(host: str, port: int) -> Iterable[str]:
     """Ask the system for a host's addresses."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except UnicodeError as error:  # an empty or long label
+        raise OSError(str(error)) from None
+
+
+class Lookups:
+    """Looks hosts up, each in a thread of its own: the system's call may take half a minute and has no end.
+
+    A thread that nobody waits for any more still counts until it ends.
+    """
+
+    def __init__(self, resolve: Resolve, seconds: float) -> None:
+        self._resolve = resolve
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._running: list[int | None] = []
+
+    def __call__(self, host: str, port: int, account_id: int | None = None) -> list[str]:
+        """Return a host's addresses.
+
+        Parameters
+        ----------
+        account_id
+            Who asks, for one host at a time; None for a message that is carried out.
+
+        Raises
+        ------
+        OSError
+            When it has none, or they are not told in time.
+        LookupsBusyError
+            At once, instead of waiting for other lookups.
+        """
+        with self._lock:
+            busy = account_id is not None and account_id in self._running
+            if busy or len(self._running) >= LOOKUPS:
+                raise LookupsBusyError
+            self._running.append(account_id)
+        found: Future[list[str]] = Future()
+        asking = (host, port, account_id, found)
+        threading.Thread(target=self._ask, args=asking, name="lookup", daemon=True).start()
+        return found.result(self._seconds)
+
+    def _ask(self, host: str, port: int, account_id: int | None, found: Future[list[str]]) -> None:
+        try:
+            addresses = list(self._resolve(host, port))
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            answer: Callable[[], None] = partial(found.set_exception, error)
+        else:
+            answer = partial(found.set_result, addresses)
+        with self._lock:
+            self._running.remove(account_id)
+        answer()
 
 
 class Outbound:
@@ -72,13 +134,20 @@ class Outbound:
         Whether this very machine may be posted to, over http as well: while developing only.
     """
 
-    def __init__(self, *, local: bool = False, resolve: Resolve = resolve, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        local: bool = False,
+        resolve: Resolve = resolve,
+        seconds: float = SECONDS,
+        lookup_seconds: float = LOOKUP_SECONDS,
+    ) -> None:
         self._local = local
-        self._resolve = resolve
+        self._lookups = Lookups(resolve, lookup_seconds)
         self._seconds = seconds
 
-    def check(self, url: str, path: str = "url") -> CheckedUrl:
-        """Look an address up; never inside a transaction.
+    def check(self, url: str, account_id: int, path: str = "url") -> CheckedUrl:
+        """Look an address up for an account; never inside a transaction.
 
         One that may not be posted to answers like one that there is not: who asks learns nothing of the
         names of our network.
@@ -92,7 +161,9 @@ class Outbound:
         if parts is None:
             return _wrong(tidy, path, "bad_webhook_url")
         try:
-            self._addresses(_host(parts), _port(parts))
+            self._addresses(_host(parts), _port(parts), account_id)
+        except LookupsBusyError:
+            return _wrong(tidy, path, "lookups_busy")
         except (OSError, OutboundError):
             return _wrong(tidy, path, "unusable_host")
         return CheckedUrl(tidy)
@@ -110,7 +181,7 @@ class Outbound:
             raise OutboundError(DeliveryFault.ADDRESS_REFUSED)
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         where = httpcore.URL(scheme=parts.scheme, host=_host(parts), port=_port(parts), target=target)
-        backend = _Backend(self._addresses, time.monotonic() + self._seconds)
+        backend = _Backend(self._to_post_to, time.monotonic() + self._seconds)
         sent = [("Host", parts.netloc), ("Content-Length", str(len(body))), *headers.items()]
         try:
             with (
@@ -139,9 +210,18 @@ class Outbound:
         bare = not parts.fragment and parts.username is None and parts.password is None
         return parts if secure and bare and _host(parts) else None
 
-    def _addresses(self, host: str, port: int) -> list[str]:
+    def _to_post_to(self, host: str, port: int) -> list[str]:
+        """Return a host's addresses; one that may not be posted to fails like a host that there is not."""
+        try:
+            return self._addresses(host, port)
+        except OSError:
+            raise OutboundError(DeliveryFault.ADDRESS_REFUSED) from None
+        except LookupsBusyError:
+            raise OutboundError(DeliveryFault.TIMED_OUT) from None
+
+    def _addresses(self, host: str, port: int, account_id: int | None = None) -> list[str]:
         """Return a host's addresses; one that may not be posted to spoils all."""
-        found = list(self._resolve(host, port))
+        found = self._lookups(host, port, account_id)
         here = self._local and host in HERE
         if not found or not all(_may_be_posted_to(each, here=here) for each in found):
             raise OutboundError(DeliveryFault.ADDRESS_REFUSED)

@@ -9,6 +9,7 @@ from schema.models.disagreements import Disagreement
 from schema.models.webhooks import WebhookDelivery
 from schema.models.work import Event, Job
 from schema.services.clock import Clock
+from schema.services.webhooks import pause_made_through_expired
 
 KEPT = timedelta(days=30)
 """How long a finished job, an event and a webhook's message are kept; docs/operating.md says so too."""
@@ -23,7 +24,7 @@ def prune(database: Database, clock: Clock) -> int:
 
     A job that is not finished stays however old it is; a message goes even if it never arrived. A sequence is
     never given out again: whoever resumes from before the events that are gone gets those that are left. A
-    disagreement stays without its sentence.
+    disagreement stays without its sentence. Webhooks whose token has expired show as paused from then on.
     """
     before = clock() - KEPT
     finished = select(Job.id).where(col(Job.finished_at) < before).limit(AT_ONCE)
@@ -36,6 +37,8 @@ def prune(database: Database, clock: Clock) -> int:
             col(Disagreement.created_at) < clock() - SENTENCES_KEPT,
         ),
     )
+    with database.write() as session:
+        pause_made_through_expired(session, clock)
     with database.write() as session:
         jobs = delete(Job).where(col(Job.id).in_(finished.with_for_update(skip_locked=True)))
         events = delete(Event).where(col(Event.sequence).in_(past.with_for_update(skip_locked=True)))

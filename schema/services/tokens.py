@@ -7,10 +7,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
 
-from schema.errors import AuthenticationRequiredError, FieldProblem, NotFoundError, ValidationFailedError
+from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account, ApiToken
 from schema.policy import ROLE_SCOPES, Actor, Role, Scope
 from schema.services.audit import Audit
+from schema.services.authentication import asking_token
 from schema.services.clock import Clock
 from schema.services.passwords import digest, new_secret
 from schema.services.text import line
@@ -69,9 +70,9 @@ class Tokens:
         ValidationFailedError
             For an empty or long name, no scope or one too many, an expiry that has passed.
         AuthenticationRequiredError
-            When the token that asks was revoked meanwhile.
+            When the token that asks has ended meanwhile.
         """
-        account, asking = self._account(account_id), self._asking()
+        account, asking = self._account(account_id), asking_token(self.session, self.clock, self.actor)
         if asking is not None and asking.expires_at is not None:
             expires_at = min(expires_at or asking.expires_at, asking.expires_at)
         label, problems = line(name, "name", MAX_NAME)
@@ -142,15 +143,6 @@ class Tokens:
     def _concerns(self, account_id: int) -> bool:
         actor = self.actor
         return actor is None or actor.account_id == account_id or actor.may(Scope.ACCOUNTS)
-
-    def _asking(self) -> ApiToken | None:
-        """Return the token that asks, which nobody revokes until the transaction ends; None for a browser."""
-        if self.actor is None or self.actor.token_id is None:
-            return None
-        token = self.session.get(ApiToken, self.actor.token_id, with_for_update={"read": True})
-        if token is not None and token.revoked_at is not None:
-            raise AuthenticationRequiredError
-        return token
 
     def _end(self, which: ColumnElement[bool]) -> Sequence[ApiToken]:
         """Revoke those in force; who makes a token through one of them has done so or will be refused."""

@@ -3,15 +3,16 @@
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import orjson
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, func, or_, select, update
+from sqlmodel.sql.expression import Select
 
 from schema.errors import ConflictError, FieldProblem, NotFoundError, ValidationFailedError
-from schema.models.accounts import Account
+from schema.models.accounts import Account, ApiToken
 from schema.models.webhooks import DeliveryState, Webhook, WebhookDelivery, WebhookEvent, WebhookState
 from schema.models.work import Job
 from schema.pagination import Page, PageRequest
@@ -19,6 +20,7 @@ from schema.policy import ROLE_SCOPES, Actor, Role, Scope
 from schema.scalars import global_id
 from schema.services import jobs
 from schema.services.audit import Audit
+from schema.services.authentication import asking_token
 from schema.services.clock import Clock
 from schema.services.outbound import CheckedUrl
 from schema.services.paging import Sort, page_of
@@ -26,6 +28,8 @@ from schema.services.paging import Sort, page_of
 DELIVER_JOB = "deliver_webhook"
 MAX_WEBHOOKS = 20
 """Addresses an account may have."""
+ROUSED_EVERY = timedelta(minutes=1)
+"""An address tried less long ago goes on resting whatever its owner asks; docs/api.md says so too."""
 BOTH_SECRETS = timedelta(hours=24)
 """How long a replaced secret signs as well; docs/api.md says so too."""
 OWNERS = sorted(role.value for role in Role if Scope.WEBHOOKS in ROLE_SCOPES[role])
@@ -64,17 +68,29 @@ def emit(
     more
         Words of a closed set. Never anything that people wrote or are called by.
     """
-    told = _told(session, event, holder_id)
+    told = _told(session, clock, event, holder_id)
     if not told:
         return
     ids = {f"{kind[0].lower()}{kind[1:]}Id": global_id(kind, key or 0) for kind, key in objects.items()}
     _write(session, clock, told, event, {**ids, **more})
 
 
-def deliverable(webhook: Webhook, owner: Account) -> bool:
-    """Return whether a webhook is told anything now."""
-    in_force = owner.disabled_at is None and owner.role in OWNERS
-    return in_force and webhook.state == WebhookState.ACTIVE.value
+def with_what_it_hangs_on() -> "Select[Webhook, Account, ApiToken]":
+    """Return the query of webhooks with what `deliverable` asks for."""
+    owned = select(Webhook, Account, ApiToken).join(Account, col(Account.id) == Webhook.account_id)
+    return owned.join(ApiToken, col(ApiToken.id) == Webhook.made_through, isouter=True)
+
+
+def deliverable(webhook: Webhook, owner: Account, token: ApiToken | None, now: datetime) -> bool:
+    """Return whether a webhook is told anything now.
+
+    Parameters
+    ----------
+    token
+        What it was made through; None for a browser.
+    """
+    may = owner.disabled_at is None and owner.role in OWNERS and (token is None or token.in_force(now))
+    return may and webhook.state == WebhookState.ACTIVE.value
 
 
 def pause_made_through(session: Session, token_ids: Sequence[int | None]) -> list[int]:
@@ -88,6 +104,16 @@ def pause_made_through(session: Session, token_ids: Sequence[int | None]) -> lis
         webhook.revision += 1
     session.flush()
     return [webhook.id or 0 for webhook in paused]
+
+
+def pause_made_through_expired(session: Session, clock: Clock) -> None:
+    """Pause what tokens made that have ended by themselves: it is told nothing already."""
+    expired = select(Webhook.made_through).join(ApiToken, col(ApiToken.id) == Webhook.made_through)
+    ended = expired.where(
+        Webhook.state == WebhookState.ACTIVE.value, col(ApiToken.expires_at) <= clock()
+    ).distinct()
+    for webhook_id in pause_made_through(session, session.exec(ended).all()):
+        Audit(session, clock, None).record("webhook.updated", "Webhook", webhook_id, state="paused")
 
 
 class Webhooks:
@@ -124,6 +150,11 @@ class Webhooks:
         self.get(delivery.webhook_id)
         return delivery
 
+    def check_room(self) -> None:
+        """Refuse with ValidationFailedError when the actor has as many webhooks as may be."""
+        if problems := self._no_room():
+            raise ValidationFailedError(problems)
+
     def create(self, url: CheckedUrl, events: Iterable[WebhookEvent]) -> NewSecret:
         """Have an address told of events.
 
@@ -131,12 +162,13 @@ class Webhooks:
         ------
         ValidationFailedError
             For an address that cannot be posted to, events that are none or not the actor's to know of.
+        AuthenticationRequiredError
+            When the token that asks has ended meanwhile; so do all that follow.
         """
+        asking_token(self._session, self._clock, self._actor)
         chosen, problems = self._chosen(events)
         problems += url.problems
-        owned = select(func.count()).where(Webhook.account_id == self._actor.account_id)
-        if self._session.exec(owned).one() >= MAX_WEBHOOKS:
-            problems.append(FieldProblem(("url",), "too_many_webhooks", (("maximum", str(MAX_WEBHOOKS)),)))
+        problems += self._no_room()
         if problems:
             raise ValidationFailedError(problems)
         webhook = Webhook(
@@ -163,6 +195,9 @@ class Webhooks:
     ) -> Webhook:
         """Change what is given; what waited while it was paused goes out once it is active.
 
+        Whoever gives it another address or makes it active answers for it from then on: it ends with the
+        token that did, and with none when a browser did.
+
         Raises
         ------
         ConflictError
@@ -179,11 +214,14 @@ class Webhooks:
             problems += wrong
         if problems:
             raise ValidationFailedError(problems)
+        moved = url is not None and url.url != webhook.url
+        if active or moved:
+            webhook.made_through = self._actor.token_id
         if url is not None:
             webhook.url = url.url
         if active is not None:
             webhook.state = (WebhookState.ACTIVE if active else WebhookState.PAUSED).value
-        webhook.failures, webhook.resting_until = 0, None
+        self._rouse(webhook, moved=moved)
         webhook.revision += 1
         self._session.flush()
         _wake(self._session, self._clock, webhook)
@@ -191,8 +229,13 @@ class Webhooks:
         return webhook
 
     def rotate(self, webhook_id: int) -> NewSecret:
-        """Replace the secret; the one before signs as well for a day, the one before that no more."""
+        """Replace the secret; the one before signs as well for a day, the one before that no more.
+
+        The webhook ends with the token that did; a browser, which leaves the address as it was given, does
+        not free it from one.
+        """
         webhook = self._to_change(webhook_id)
+        webhook.made_through = self._actor.token_id or webhook.made_through
         webhook.previous_salt, webhook.salt = webhook.salt, _salt()
         webhook.previous_until = self._clock() + BOTH_SECRETS
         webhook.revision += 1
@@ -202,6 +245,7 @@ class Webhooks:
 
     def delete(self, webhook_id: int) -> None:
         """Forget an address with all that it was or was to be told."""
+        asking_token(self._session, self._clock, self._actor)
         locked = select(Webhook).where(Webhook.id == webhook_id).with_for_update()
         webhook = self._mine(self._session.exec(locked).first())
         mine = col(WebhookDelivery.webhook_id) == webhook.id
@@ -250,10 +294,17 @@ class Webhooks:
             .execution_options(synchronize_session=False)
         )
         sent = self._session.exec(again).rowcount
-        webhook.failures, webhook.resting_until = 0, None
+        self._rouse(webhook)
         self._session.flush()
         _wake(self._session, self._clock, webhook)
         return sent
+
+    def _rouse(self, webhook: Webhook, *, moved: bool = False) -> None:
+        """End an address's rest, unless this very one was tried a moment ago: it would keep the couriers."""
+        tried = select(func.max(WebhookDelivery.tried_at)).where(WebhookDelivery.webhook_id == webhook.id)
+        last = self._session.exec(tried).one()
+        if moved or last is None or last <= self._clock() - ROUSED_EVERY:
+            webhook.failures, webhook.resting_until = 0, None
 
     def _mine(self, webhook: Webhook | None) -> Webhook:
         if webhook is None or webhook.account_id != self._actor.account_id:
@@ -261,14 +312,22 @@ class Webhooks:
         return webhook
 
     def _to_change(self, webhook_id: int) -> Webhook:
+        asking_token(self._session, self._clock, self._actor)
         locked = select(Webhook).where(Webhook.id == webhook_id).with_for_update(key_share=True)
         return self._mine(self._session.exec(locked).first())
 
     def _to_send(self, webhook_id: int) -> Webhook:
         webhook = self._to_change(webhook_id)
-        if webhook.state != WebhookState.ACTIVE.value:
+        made = webhook.made_through and self._session.get(ApiToken, webhook.made_through)
+        if webhook.state != WebhookState.ACTIVE.value or (made and not made.in_force(self._clock())):
             raise ConflictError("webhook_paused", webhook.revision)
         return webhook
+
+    def _no_room(self) -> list[FieldProblem]:
+        owned = select(func.count()).where(Webhook.account_id == self._actor.account_id)
+        if self._session.exec(owned).one() < MAX_WEBHOOKS:
+            return []
+        return [FieldProblem(("url",), "too_many_webhooks", (("maximum", str(MAX_WEBHOOKS)),))]
 
     def _chosen(self, events: Iterable[WebhookEvent]) -> tuple[list[str], list[FieldProblem]]:
         chosen = frozenset(events)
@@ -285,21 +344,21 @@ class Webhooks:
         Audit(self._session, self._clock, self._actor).record(action, "Webhook", webhook.id, **detail)
 
 
-def _told(session: Session, event: WebhookEvent, holder_id: int | None) -> list[Webhook]:
+def _told(session: Session, clock: Clock, event: WebhookEvent, holder_id: int | None) -> list[Webhook]:
     administers = col(Account.role) == Role.ADMIN.value
     concerned = administers if event in OF_PLATFORM else or_(administers, col(Account.id) == holder_id)
     rows = (
-        select(Webhook, Account)
-        .join(Account, col(Account.id) == Webhook.account_id)
+        with_what_it_hangs_on()
         .where(col(Webhook.state) == WebhookState.ACTIVE.value, concerned)
         .order_by(col(Webhook.id))
         .with_for_update(read=True, key_share=True, of=Webhook)  # nobody deletes one meanwhile
     )
-    return [webhook for webhook, owner in session.exec(rows) if _hears(webhook, owner, event)]
-
-
-def _hears(webhook: Webhook, owner: Account, event: WebhookEvent) -> bool:
-    return event.value in webhook.events and deliverable(webhook, owner)
+    now = clock()
+    return [
+        webhook
+        for webhook, owner, token in session.exec(rows)
+        if event.value in webhook.events and deliverable(webhook, owner, token, now)
+    ]
 
 
 def _write(

@@ -29,7 +29,8 @@ describe_enum(
     "WebhookState",
     "Whether an address is told anything.",
     "It is told.",
-    "Its owner paused it: what happens meanwhile is not kept for it, what waited goes out afterwards.",
+    "Its owner paused it, or its token has ended: what happens meanwhile is not kept for it, what waited "
+    "goes out afterwards.",
     "It answered 410: as paused, until its owner makes it active again.",
 )
 describe_enum(
@@ -44,7 +45,7 @@ describe_enum(
     DeliveryFault,
     "DeliveryFault",
     "Why a message did not arrive.",
-    "The name stands for an address that may not be posted to.",
+    "The host's name stands for no address, or for one that may not be posted to.",
     "There was no connection, or no sound answer.",
     "There was no answer within 10 seconds.",
     "A 3xx status was answered: redirects are not followed.",

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import standardwebhooks
+from anyio import CapacityLimiter
 
 from schema.policy import Actor, Role, Scope
 from schema.services.jobs import run_due
 from schema.services.outbound import Outbound
-from schema.services.webhooks import DELIVER_JOB
+from schema.services.webhooks import DELIVER_JOB, MAX_WEBHOOKS
 from schema.types.base import global_id
 from tests.schema.conftest import World
 from tests.support.receiver import Receiver, receiving
@@ -152,3 +153,30 @@ def test_a_token_without_the_scope_makes_none(world: World) -> None:
     narrow = Actor(owner.account_id, owner.role, scopes=frozenset(Scope) - {Scope.WEBHOOKS}, token_id=1)
     given = {"url": "http://localhost/", "events": EVENTS}
     assert world.ask(CREATE, narrow, input=given)["code"] == "missing_scope"
+
+
+def test_no_host_is_looked_up_for_who_has_no_such_webhook_or_too_many(world: World) -> None:
+    owner, asked = world.person(), list[str]()
+    webhook = made(world, owner)["webhook"]["id"]
+    for _ in range(MAX_WEBHOOKS - 1):
+        made(world, owner)
+
+    def noted(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return []
+
+    world.services.outbound = Outbound(resolve=noted)
+    given = {"url": "https://hooks.example.org/"}
+    assert world.ask(CREATE, owner, input={**given, "events": EVENTS})["fields"][0]["code"] == (
+        "too_many_webhooks"
+    )
+    other = {**given, "id": webhook, "revision": 1}
+    assert world.ask(UPDATE, world.person(), input=other)["__typename"] == "NotFound"
+    assert asked == []
+
+
+def test_a_lookup_does_not_wait_for_others(world: World) -> None:
+    owner = world.person()
+    world.services.lookups = CapacityLimiter(0)
+    given = {"url": "http://localhost/", "events": EVENTS}
+    assert world.ask(CREATE, owner, input=given)["fields"][0]["code"] == "lookups_busy"

@@ -1,13 +1,15 @@
 """What may be posted to, and for how long: never this machine's own network, whatever a name stands for."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from schema.models.webhooks import DeliveryFault
-from schema.services.outbound import Outbound, OutboundError
+from schema.services.outbound import LOOKUPS, Outbound, OutboundError
 from tests.support.receiver import Receiver, receiving
 
+ACCOUNT = 1
 PUBLIC = "93.184.215.14"
 INSIDE = [
     "127.0.0.1",
@@ -71,7 +73,7 @@ def outbound(*addresses: str, local: bool = False, seconds: float = 10.0) -> Out
 
 
 def refusal(url: str, posting: Outbound) -> str:
-    return posting.check(url).problems[0].code
+    return posting.check(url, ACCOUNT).problems[0].code
 
 
 def fault_of(posting: Outbound, url: str) -> DeliveryFault:
@@ -89,7 +91,7 @@ def test_a_name_for_an_address_inside_is_refused_when_given_and_when_posted_to(a
 
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_a_name_for_a_public_address_is_taken(address: str) -> None:
-    assert outbound(address).check(" https://hooks.example.org/a?b=c ").problems == ()
+    assert outbound(address).check(" https://hooks.example.org/a?b=c ", ACCOUNT).problems == ()
 
 
 def test_one_address_inside_spoils_all() -> None:
@@ -108,7 +110,58 @@ def test_a_name_that_does_not_exist_answers_like_one_inside() -> None:
         raise OSError
 
     assert refusal("https://nowhere.example/", Outbound(resolve=nowhere)) == "unusable_host"
-    assert fault_of(Outbound(resolve=nowhere), "https://nowhere.example/") is DeliveryFault.UNREACHABLE
+    assert fault_of(Outbound(resolve=nowhere), "https://nowhere.example/") is DeliveryFault.ADDRESS_REFUSED
+
+
+@pytest.mark.parametrize("url", ["https://a..b/", f"https://{'a' * 64}.example/"])
+def test_a_name_that_cannot_be_one_answers_like_one_that_does_not_exist(url: str) -> None:
+    assert refusal(url, Outbound()) == "unusable_host"
+    assert fault_of(Outbound(), url) is DeliveryFault.ADDRESS_REFUSED
+
+
+class Tarpit:
+    """A name server that does not answer for names in `.tarpit` until it is told to."""
+
+    def __init__(self) -> None:
+        self.answering = threading.Event()
+
+    def __call__(self, host: str, _port: int) -> list[str]:
+        if host.endswith(".tarpit"):
+            self.answering.wait(30)
+        return [PUBLIC]
+
+
+@pytest.fixture
+def tarpit() -> Iterator[Tarpit]:
+    made = Tarpit()
+    yield made
+    made.answering.set()
+
+
+def test_a_name_server_that_does_not_answer_is_not_waited_for(tarpit: Tarpit) -> None:
+    posting = Outbound(resolve=tarpit, lookup_seconds=0.05)
+    assert refusal("https://a.tarpit/", posting) == "unusable_host"
+    assert fault_of(posting, "https://a.tarpit/") is DeliveryFault.ADDRESS_REFUSED
+
+
+def test_an_account_has_one_host_looked_up_at_a_time(tarpit: Tarpit) -> None:
+    posting = Outbound(resolve=tarpit, lookup_seconds=0.05)
+    assert refusal("https://a.tarpit/", posting) == "unusable_host"
+    assert refusal("https://example.org/", posting) == "lookups_busy"
+    assert posting.check("https://example.org/", ACCOUNT + 1).problems == ()
+    tarpit.answering.set()
+    for thread in threading.enumerate():
+        if thread.name == "lookup":
+            thread.join(30)
+    assert posting.check("https://example.org/", ACCOUNT).problems == ()
+
+
+def test_so_many_hosts_are_looked_up_at_a_time_and_further_ones_refused(tarpit: Tarpit) -> None:
+    posting = Outbound(resolve=tarpit, lookup_seconds=0)
+    for account_id in range(LOOKUPS):
+        posting.check("https://a.tarpit/", account_id)
+    assert posting.check("https://example.org/", LOOKUPS).problems[0].code == "lookups_busy"
+    assert fault_of(posting, "https://example.org/") is DeliveryFault.TIMED_OUT
 
 
 @pytest.mark.parametrize("url", BAD)
@@ -126,7 +179,7 @@ def test_an_address_is_required_and_not_endless() -> None:
 
 def test_http_to_this_machine_is_for_developing_only(receiver: Receiver) -> None:
     assert refusal(receiver.url, Outbound()) == "bad_webhook_url"
-    assert Outbound(local=True).check(receiver.url).problems == ()
+    assert Outbound(local=True).check(receiver.url, ACCOUNT).problems == ()
     other = outbound("127.0.0.1", local=True)
     assert refusal("http://hooks.example.org/", other) == "bad_webhook_url"
     assert refusal("https://hooks.example.org/", other) == "unusable_host"
@@ -137,7 +190,7 @@ def test_a_name_that_moves_inside_between_two_looks_is_not_followed(receiver: Re
     looks = iter([[PUBLIC], ["127.0.0.1"]])
     posting = Outbound(resolve=lambda _host, _port: next(looks))
     url = f"https://rebound.example.org:{receiver.port}/"
-    assert posting.check(url).problems == ()
+    assert posting.check(url, ACCOUNT).problems == ()
     assert fault_of(posting, url) is DeliveryFault.ADDRESS_REFUSED
     assert receiver.received == []
 

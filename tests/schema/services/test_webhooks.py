@@ -15,15 +15,15 @@ from sqlmodel import Session, col, select
 
 from ml.language.ruling import RuledVerdict
 from schema.database import Database
-from schema.errors import ConflictError, NotFoundError, ValidationFailedError
+from schema.errors import AuthenticationRequiredError, ConflictError, NotFoundError, ValidationFailedError
 from schema.models.accounts import Account, AuditEvent
 from schema.models.training import Attempt, TrainingSession
 from schema.models.webhooks import DeliveryFault, DeliveryState, Webhook, WebhookDelivery, WebhookEvent
-from schema.models.work import Job, JobState
+from schema.models.work import Job
 from schema.pagination import PageRequest
 from schema.policy import Actor, Role, Scope
 from schema.services.contests import Contests, Ruling
-from schema.services.courier import MOST_TRIES, PATIENCE, Courier
+from schema.services.courier import MOST_TRIES, OF_ONE_ACCOUNT, PATIENCE, TURN, Courier
 from schema.services.jobs import LEASE, Jobs, run_due
 from schema.services.outbound import CheckedUrl, Outbound, Reply
 from schema.services.pruning import KEPT, prune
@@ -69,6 +69,19 @@ class Post:
         with self.database.write() as session:
             webhooks = Webhooks(session, owner or self.hospital.teacher, self.clock)
             return webhooks.create(CheckedUrl(url or self.receiver.url), events).webhook
+
+    def system(self, lasting: timedelta | None = None) -> Actor:
+        """Return an outside system with a token of the teacher's."""
+        teacher, end = self.hospital.teacher, self.clock() + lasting if lasting else None
+        with self.database.write() as session:
+            made = Tokens(session, self.clock, teacher).create(
+                teacher.account_id, "LMS", frozenset({Scope.WEBHOOKS}), end
+            )
+        return Actor(teacher.account_id, Role.TEACHER, token_id=made.token.id)
+
+    def revoke(self, system: Actor) -> None:
+        with self.database.write() as session:
+            Tokens(session, self.clock, self.hospital.teacher).revoke(system.token_id or 0)
 
     def work(self, *, chance: float = 0.5) -> int:
         """Work off what is due."""
@@ -207,16 +220,84 @@ def test_an_account_that_is_shut_is_told_nothing_more(lite: Post) -> None:
 
 
 def test_revoking_a_token_pauses_the_webhooks_it_made(lite: Post) -> None:
-    teacher = lite.hospital.teacher
-    with lite.database.write() as session:
-        token = Tokens(session, lite.clock, teacher).create(
-            teacher.account_id, "LMS", frozenset({Scope.WEBHOOKS})
-        )
-    system = Actor(teacher.account_id, Role.TEACHER, token_id=token.token.id)
+    system = lite.system()
     theirs, own = lite.webhook(system), lite.webhook()
-    with lite.database.write() as session:
-        Tokens(session, lite.clock, teacher).revoke(token.token.id or 0)
+    lite.revoke(system)
     assert [lite.now(each).state for each in (theirs, own)] == ["paused", "active"]
+
+
+def test_a_token_that_was_revoked_meanwhile_changes_nothing(post: Post) -> None:
+    system = post.system()
+    webhook = post.webhook()
+    post.happen()
+    [delivery] = post.deliveries()
+    key = webhook.id or 0
+    post.revoke(system)
+    with pytest.raises(AuthenticationRequiredError):
+        post.webhook(system)
+    with post.database.write() as session:
+        theirs = Webhooks(session, system, post.clock)
+        for refused in (
+            lambda: theirs.update(key, 1, active=True),
+            lambda: theirs.rotate(key),
+            lambda: theirs.delete(key),
+            lambda: theirs.test(key),
+            lambda: theirs.redeliver(delivery.id or 0),
+            lambda: theirs.redeliver_dead(key),
+        ):
+            with pytest.raises(AuthenticationRequiredError):
+                refused()
+    assert post.now(webhook).revision == 1
+
+
+@pytest.mark.parametrize("change", [{"url": URL}, {"active": True}, None])
+def test_a_webhook_ends_with_the_token_that_gave_it_another_address_or_secret(
+    lite: Post, change: dict[str, Any] | None
+) -> None:
+    webhook, system = lite.webhook(), lite.system()
+    with lite.database.write() as session:
+        theirs = Webhooks(session, system, lite.clock)
+        if change is None:
+            theirs.rotate(webhook.id or 0)
+        else:
+            theirs.update(webhook.id or 0, 1, **change)
+    lite.revoke(system)
+    assert lite.now(webhook).state == "paused"
+
+
+def test_a_browser_that_makes_a_webhook_active_frees_it_from_its_token(lite: Post) -> None:
+    system = lite.system(lasting=timedelta(hours=1))
+    webhook = lite.webhook(system)
+    lite.clock.pass_(hours=1)
+    with lite.database.write() as session:
+        Webhooks(session, lite.hospital.teacher, lite.clock).rotate(webhook.id or 0)
+    lite.happen()
+    assert lite.deliveries() == []
+    lite.change(webhook, active=True)
+    lite.happen()
+    lite.work()
+    assert lite.states() == ["delivered"]
+
+
+def test_a_webhook_is_told_nothing_once_its_token_has_expired(post: Post) -> None:
+    webhook = post.webhook(post.system(lasting=timedelta(hours=1)))
+    post.happen()
+    post.clock.pass_(hours=1)
+    post.happen()
+    post.work()
+    assert (post.states(), post.receiver.received) == (["waiting"], [])
+    with post.database.write() as session, pytest.raises(ConflictError, match="webhook_paused"):
+        Webhooks(session, post.hospital.teacher, post.clock).test(webhook.id or 0)
+
+
+def test_a_webhook_whose_token_has_expired_shows_as_paused_within_the_hour(post: Post) -> None:
+    theirs, own = post.webhook(post.system(lasting=timedelta(hours=1))), post.webhook()
+    lasting = post.webhook(post.system())
+    prune(post.database, post.clock)
+    assert post.now(theirs).state == "active"
+    post.clock.pass_(hours=1)
+    prune(post.database, post.clock)
+    assert [post.now(each).state for each in (theirs, own, lasting)] == ["paused", "active", "active"]
 
 
 # What is told
@@ -370,7 +451,17 @@ def test_an_address_that_asks_for_time_has_it(lite: Post, asked: str) -> None:
     assert (len(lite.receiver.received), set(lite.states())) == (4, {"delivered"})
 
 
-@pytest.mark.parametrize("asked", ["", "soon", "-5", "99999999999999999999", "Mon, 02 Mar 1026 10:00:00 GMT"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "soon",
+        "-5",
+        "99999999999999999999",
+        "Mon, 02 Mar 1026 10:00:00 GMT",
+        "01 Jan 2024 00:00:00 -99999999999999999999999",
+    ],
+)
 def test_an_address_asks_for_a_few_hours_at_most(lite: Post, asked: str) -> None:
     webhook = lite.webhook()
     lite.receiver.mood, lite.receiver.headers = 503, {"Retry-After": asked}
@@ -378,6 +469,7 @@ def test_an_address_asks_for_a_few_hours_at_most(lite: Post, asked: str) -> None
     lite.work()
     resting = lite.now(webhook).resting_until
     assert resting is None or resting <= lite.clock() + timedelta(hours=6)
+    assert lite.deliveries()[0].tries == 1
 
 
 def test_an_address_that_is_gone_is_told_nothing_more(post: Post) -> None:
@@ -454,6 +546,85 @@ def test_an_address_that_fails_again_and_again_rests_and_holds_no_other_up(lite:
     assert lite.now(failing).failures == 0
 
 
+def test_one_accounts_addresses_leave_couriers_to_others(lite: Post) -> None:
+    held, begun = threading.Event(), threading.Semaphore(0)
+
+    class Slow(Outbound):
+        def post(self, url: str, *_arguments: object) -> Reply:
+            if "slow" in url:
+                begun.release()
+                held.wait(30)
+            sent.append(url)
+            return Reply(200, {})
+
+    def deliver(count: int = 1) -> int:
+        return run_due(lite.database, {DELIVER_JOB: courier.deliver}, lite.clock, count)
+
+    sent: list[str] = []
+    courier = Courier(lite.database, lite.clock, PASSWORDS, Slow())
+    for number in range(3):
+        lite.webhook(url=f"https://slow{number}.example.org/")
+    lite.happen()
+    couriers = [threading.Thread(target=deliver) for _ in range(OF_ONE_ACCOUNT)]
+    try:
+        for each in couriers:
+            each.start()
+            assert begun.acquire(timeout=30)
+        colleague = lite.hospital.actor(Role.TEACHER)
+        lite.webhook(colleague, url="https://colleague.example.org/")
+        lite.happen(holder=colleague)
+        assert (deliver(9), sent) == (2, ["https://colleague.example.org/"])
+    finally:
+        held.set()
+        for each in couriers:
+            each.join()
+    lite.clock.pass_(seconds=TURN.total_seconds())
+    assert (deliver(), sent[-1]) == (1, "https://slow2.example.org/")
+
+
+@pytest.mark.parametrize("asks", ["redeliver", "update"])
+def test_an_address_that_was_tried_a_moment_ago_rests_whatever_its_owner_asks(lite: Post, asks: str) -> None:
+    webhook = lite.webhook()
+    lite.happen(PATIENCE + 1)
+    lite.receiver.mood = 500
+    lite.work()
+    delivery = lite.deliveries()[0]
+
+    def ask() -> None:
+        if asks == "update":
+            lite.change(webhook, active=True)
+            return
+        with lite.database.write() as session:
+            Webhooks(session, lite.hospital.teacher, lite.clock).redeliver(delivery.id or 0)
+
+    for _ in range(PATIENCE):
+        ask()
+        lite.work()
+    resting = lite.now(webhook).resting_until
+    assert resting == lite.clock() + timedelta(minutes=1)
+    ask()
+    assert (lite.now(webhook).resting_until, lite.work()) == (resting, 1)
+    lite.receiver.mood = 200
+    lite.clock.pass_(minutes=1)
+    ask()
+    lite.work()
+    assert lite.now(webhook).failures == 0
+
+
+def test_another_address_need_not_rest_for_the_one_before(lite: Post) -> None:
+    webhook = lite.webhook(url=f"http://localhost:{lite.receiver.port}/old")
+    lite.happen(PATIENCE)
+    lite.receiver.mood = 500
+    for _ in range(PATIENCE):
+        lite.work()
+    assert lite.now(webhook).resting_until is not None
+    lite.receiver.mood = 200
+    lite.change(webhook, url=CheckedUrl(lite.receiver.url))
+    lite.clock.pass_(seconds=10)
+    lite.work()
+    assert set(lite.states()) == {"delivered"}
+
+
 # When somebody dies, or changes their mind
 
 
@@ -491,9 +662,10 @@ def test_a_worker_killed_between_answer_and_note_has_the_message_sent_again(lite
 def test_an_address_whose_job_was_given_up_is_told_at_the_next_event(lite: Post) -> None:
     lite.webhook()
     lite.happen()
-    with lite.database.write() as session:
-        job = session.exec(select(Job).where(Job.kind == DELIVER_JOB)).one()
-        job.state, job.attempts, job.finished_at = JobState.FAILED.value, 5, lite.clock()
+    worker = Jobs(lite.database, lite.clock, "doomed")
+    claim = worker.claim(frozenset({DELIVER_JOB}))
+    assert claim is not None
+    worker.give_up(claim, "its workers stopped without an answer")
     lite.happen()
     lite.work()
     assert lite.states() == ["delivered"] * 2

@@ -124,5 +124,5 @@ def test_in_production_this_machine_is_posted_to_by_nobody(tmp_path: Path, env: 
     strict = {"secret_key": "k" * 32, "public_url": "https://chevet.example.org"}
     services = wire_services(load_settings(None, data_dir=tmp_path, env=env, **strict), Signer(b"k"))
     for url in ("http://localhost/", "https://127.0.0.1/"):
-        assert (services.outbound.check(url).problems == ()) is taken
+        assert (services.outbound.check(url, 1).problems == ()) is taken
     close_services(services)
