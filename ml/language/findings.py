@@ -188,13 +188,30 @@ class Findings:
         return stated and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
 
     def _are_rivals(self, one: Claim, other: Claim) -> bool:
-        """Say whether two claims compete; a normal rhythm, or a pacemaker, only with what it excludes."""
+        """Say whether two claims compete.
+
+        A normal rhythm, a pacemaker, or one firmly stated that is part of the other's picture (`tachycardie
+        sinusale, EP possible`) competes only with what it excludes.
+        """
         if self._ontology.related(one.concept, other.concept):
             return False
+        if self._ontology.exclude_each_other(one.concept, other.concept):
+            return True
         entries = [self._ontology.concept(each.concept) for each in (one, other)]
-        return self._ontology.exclude_each_other(one.concept, other.concept) or all(
+        alike = all(
             each.kind is not Kind.NORMALITY and each.category is not Category.PACING for each in entries
         )
+        return alike and not (self._is_ground(one, other) or self._is_ground(other, one))
+
+    def _is_ground(self, sign: Claim, conclusion: Claim) -> bool:
+        """Say whether a firmly stated claim belongs to the picture of a conclusion."""
+        picture = {
+            each
+            for member in self._family(self._ontology.concept(conclusion.concept))
+            for each in signs_of(member)
+        }
+        asserted = sign.certainty is Certainty.ASSERTED
+        return asserted and not picture.isdisjoint(self._ontology.lineage(sign.concept))
 
     def _rivals(self, weighed: Sequence[Claim], doubted: Sequence[Claim]) -> list[Claim]:
         """Return the claims that stand against another, where at least one of the two is doubted."""

@@ -1,6 +1,6 @@
 """Marking what a student stated against the key a teacher set, with the reason for every point.
 
-The rules, version 2
+The rules, version 3
 --------------------
 A key item's credit runs from 0 to 1. It is the best that any one affirmed claim earns:
 
@@ -14,13 +14,14 @@ A key item's credit runs from 0 to 1. It is the best that any one affirmed claim
 - a concept stated as merely possible earns half of that (`CERTAINTY_CREDIT`); probable counts in full.
 
 An item is *contradicted*, and earns nothing, when the answer denies the expected concept or one more general
-than it, or affirms, at least as firmly as it affirms the expected one, a concept that the ontology says
-excludes it. What a number alone says never outweighs the expected concept in words: « bradycardie à
-55/min » states bradycardia. A concept that serves some key item never contradicts another: two items of a
-key may exclude each other in general and still both be true of one tracing.
+than it, or affirms, at least as firmly as it affirms the expected one or one more specific, a concept that
+the ontology says excludes it. What a number alone says never outweighs the expected concept in words:
+« bradycardie à 55/min » states bradycardia. A concept that serves some key item never contradicts another:
+two items of a key may exclude each other in general and still both be true of one tracing.
 
 An affirmed claim that excludes a key item, or that states the finding of a key item in another territory,
-is *wrong* and listed with where it was said. Anything else beyond the key is supplementary: listed, and
+is *wrong* and listed with where it was said; an alternative that is merely possible beside the expected
+concept is neither wrong nor supplementary. Anything else beyond the key is supplementary: listed, and
 without effect on the mark. Concepts picked from the list count as asserted.
 
 The mark is 100 times the sum of coefficient times credit over the sum of coefficients, over scored items;
@@ -46,7 +47,7 @@ from ml.language.grades import (
 from ml.language.implying import covered
 from ml.language.judging import judge
 from ml.language.ontology import Ontology
-from ml.language.types import Certainty, Claim, Expression, Polarity, Reading, Span
+from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Polarity, Reading, Span
 
 __all__ = [
     "CERTAINTY_CREDIT",
@@ -72,7 +73,7 @@ GENERALITY_CREDIT = {1: 0.5, 2: 0.25}
 CERTAINTY_CREDIT = {Certainty.ASSERTED: 1.0, Certainty.PROBABLE: 1.0, Certainty.POSSIBLE: 0.5}
 IMPLIED_CREDIT = 0.75
 COUNTED_CONFIDENCE = 70.0
-_FIRMNESS = {Certainty.POSSIBLE: 1, Certainty.PROBABLE: 2, Certainty.ASSERTED: 3}
+_DEFENDS = frozenset({Reason.EXACT, Reason.MORE_SPECIFIC, Reason.HEDGED})
 
 
 def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontology: Ontology) -> Grade:
@@ -172,7 +173,7 @@ class _Answer:
         for claim in self._affirmed:
             for expected in self._expected:
                 reason = self._conflict(claim.concept, expected)
-                if reason is None or claim.concept in found:
+                if reason is None or claim.concept in found or self._is_alternative(claim, expected):
                     continue
                 if not _only_a_number(claim, self._support(expected)):
                     found[claim.concept] = WrongClaim(claim.concept, claim.spans, Because(reason, expected))
@@ -181,13 +182,26 @@ class _Answer:
     def supplementary(self) -> tuple[str, ...]:
         """Return what was affirmed beyond the key and does not go against it."""
         wrong = {claim.concept for claim in self.wrong()}
-        beyond = [claim.concept for claim in self._affirmed]
+        beyond = [
+            claim.concept
+            for claim in self._affirmed
+            if not any(
+                self._conflict(claim.concept, each) and self._is_alternative(claim, each)
+                for each in self._expected
+            )
+        ]
         return tuple(
             concept
             for concept in dict.fromkeys(beyond)
             if concept not in wrong
             and concept not in self._serving
             and not any(concept in self._ontology.ancestors(expected) for expected in self._expected)
+        )
+
+    def _is_alternative(self, claim: Claim, expected: str) -> bool:
+        """Say whether a claim is a mere possibility left beside what is expected: `FA, flutter possible`."""
+        return claim.certainty is Certainty.POSSIBLE and any(
+            self._ontology.within(each.concept, expected) for each in self._affirmed
         )
 
     def _serves(self, concept: str) -> bool:
@@ -233,11 +247,12 @@ class _Answer:
         for claim in self._denied:
             if self._ontology.within(expected, claim.concept):
                 return Reason.DENIED, claim
-        held = _FIRMNESS[support.claim.certainty] if support else 0
+        stated = support is not None and support.reason in _DEFENDS
+        held = FIRMNESS[support.claim.certainty] if support and stated else 0
         for claim in self._affirmed:
             if (
                 self._conflict(claim.concept, expected) is Reason.EXCLUDED
-                and _FIRMNESS[claim.certainty] >= held
+                and FIRMNESS[claim.certainty] >= held
             ):
                 hedged_both = support is not None and claim.certainty is Certainty.POSSIBLE
                 if not hedged_both and not _only_a_number(claim, support):

@@ -126,3 +126,21 @@ def test_what_signs_amount_to_is_implied(matcher: EmbeddedMatcher, text: str, im
 
     assert {each.concept for each in claims if each.expression is Expression.IMPLIED} == implied
     assert all(each.confidence < 70 for each in claims if each.expression is Expression.IMPLIED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tachycardie sinusale, BBD incomplet, EP possible",
+        "Torsades de pointes probables sur hypokaliémie",
+        "SCA ST+ inférieur, extension VD possible",
+    ],
+)
+def test_what_belongs_to_the_picture_of_a_diagnosis_is_no_rival_of_it(
+    matcher: EmbeddedMatcher, text: str
+) -> None:
+    assert FindingKind.HEDGED_DIFFERENTIAL not in kinds(matcher.match(text))
+
+
+def test_what_belongs_to_the_picture_but_is_doubted_as_well_is_a_rival(matcher: EmbeddedMatcher) -> None:
+    assert FindingKind.HEDGED_DIFFERENTIAL in kinds(matcher.match("Hypokaliémie ou torsades de pointes"))

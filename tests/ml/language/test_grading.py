@@ -286,3 +286,24 @@ def test_feedback_names_the_expected_territory() -> None:
     said = feedback(marked("STEMI inférieur", KeyItem("STEMI_ANTERIOR")), ONTOLOGY, "en")
 
     assert said.wrong == ("The expected territory is that of “Anterior STEMI”.",)
+
+
+@pytest.mark.parametrize("text", ["FA, flutter possible", "FA ou flutter", "FA plutôt qu'un flutter"])
+def test_an_alternative_left_possible_is_neither_wrong_nor_supplementary(text: str) -> None:
+    result = marked(text, KeyItem("ATRIAL_FIBRILLATION"))
+
+    assert (result.wrong, result.supplementary) == ((), ())
+
+
+def test_a_possibility_instead_of_the_expected_is_wrong() -> None:
+    (wrong,) = marked("Flutter possible", KeyItem("ATRIAL_FIBRILLATION")).wrong
+
+    assert wrong.concept == "ATRIAL_FLUTTER"
+
+
+def test_a_wider_name_does_not_make_up_for_another_diagnosis_held_likelier() -> None:
+    result = marked(
+        "Wide complex tachycardia, VT cannot be excluded, most likely SVT", KeyItem("VENTRICULAR_TACHYCARDIA")
+    )
+
+    assert result.items[0].verdict is Verdict.CONTRADICTED
