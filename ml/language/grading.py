@@ -10,7 +10,8 @@ A key item's credit runs from 0 to 1. It is the best that any one affirmed claim
 - more general concepts that between them state both parts of the expected one (« SCA ST+ » and « sus-décalage
   inférieur » for « SCA ST+ inférieur ») earn 1 together;
 - a concept that the signs stated amount to, without its name, earns three quarters (`IMPLIED_CREDIT`) of
-  what stating it would; what is implied is never held against an answer;
+  what stating it would, or 1 where a wider diagnosis is named beside the sign that makes it the expected one
+  (« BBD, QRS 140 ms » for a complete block); what is implied is never held against an answer;
 - a concept stated as merely possible earns half of that (`CERTAINTY_CREDIT`); probable counts in full.
 
 An item is *contradicted*, and earns nothing, when the answer denies the expected concept or one more general
@@ -44,7 +45,7 @@ from ml.language.grades import (
     Verdict,
     WrongClaim,
 )
-from ml.language.implying import covered
+from ml.language.implying import covered, is_named
 from ml.language.judging import judge
 from ml.language.ontology import Ontology
 from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Polarity, Reading, Span
@@ -147,6 +148,7 @@ class _Answer:
         self._expected = tuple(dict.fromkeys(expected))
         self._affirmed = [claim for claim in claims if claim.polarity is Polarity.PRESENT]
         self._denied = [claim for claim in claims if claim.polarity is Polarity.ABSENT]
+        self._firm = [claim for claim in self._affirmed if CERTAINTY_CREDIT.get(claim.certainty) == 1.0]
         self._implied = [
             claim
             for claim in reading.claims
@@ -235,6 +237,8 @@ class _Answer:
             distance = self._ontology.ancestors(expected).get(claim.concept, 0)
             credit, reason = GENERALITY_CREDIT.get(distance, 0.0), Reason.MORE_GENERAL
         if claim.expression is Expression.IMPLIED:
+            if credit == 1.0 and is_named(self._ontology.concept(claim.concept), self._firm, self._ontology):
+                return _Support(credit, reason, claim)
             return _Support(credit * IMPLIED_CREDIT, Reason.IMPLIED, claim) if credit else None
         firmness = CERTAINTY_CREDIT.get(claim.certainty, 0.0)
         if not credit * firmness:

@@ -32,7 +32,7 @@ from enum import StrEnum
 
 from ml.language.concepts import Category, Kind
 from ml.language.findings import is_conclusion, is_ectopy
-from ml.language.implying import FIRM_CONFIDENCE, covered, firm, signs_of
+from ml.language.implying import FIRM_CONFIDENCE, covered, firm, is_named, signs_of
 from ml.language.ontology import Ontology
 from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Finding, FindingKind, Polarity, Reading
 
@@ -203,6 +203,9 @@ class _Answer:
         """Judge signs that amount to an expected diagnosis."""
         for claim in self._reading.claims:
             if claim.expression is Expression.IMPLIED and self._names(claim.concept):
+                if is_named(self._ontology.concept(claim.concept), self._affirmed, self._ontology):
+                    erring = FindingKind.INTERNAL_ERROR in self._kinds
+                    return Judgment.INTERNAL_ERROR if erring else Judgment.EXPLICIT_CORRECT
                 grounds = [each for each in self._affirmed if set(each.spans) & set(claim.spans)]
                 unsure = any(each.certainty is Certainty.PROBABLE for each in grounds)
                 if unsure and self._kinds & _DIFFERENTIALS:

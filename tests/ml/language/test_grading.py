@@ -307,3 +307,23 @@ def test_a_wider_name_does_not_make_up_for_another_diagnosis_held_likelier() -> 
     )
 
     assert result.items[0].verdict is Verdict.CONTRADICTED
+
+
+@pytest.mark.parametrize(
+    "text, expected, credit",
+    [
+        # complete: 120 ms or more (AHA/ACCF/HRS 2009)
+        ("BBD, QRS 140 ms", "RBBB_COMPLETE", 1.0),
+        ("BBG, QRS larges", "LBBB_COMPLETE", 1.0),
+        ("BBD", "RBBB_COMPLETE", 0.5),
+        ("BBD incomplet, QRS 130 ms", "RBBB_COMPLETE", 0.0),
+        ("IDM inférieur, ST+ en DII DIII aVF", "STEMI_INFERIOR", 1.0),
+        ("IDM inférieur possible, ST+ en DII DIII aVF", "STEMI_INFERIOR", 0.5),
+        ("IDM inférieur, sus-décalage en V1-V4", "STEMI_INFERIOR", 0.5),
+        ("tachycardie à QRS larges, dissociation AV", "VENTRICULAR_TACHYCARDIA", 0.75),
+    ],
+)
+def test_a_wider_name_with_the_sign_that_narrows_it_earns_all(
+    text: str, expected: str, credit: float
+) -> None:
+    assert marked(text, KeyItem(expected)).items[0].credit == credit

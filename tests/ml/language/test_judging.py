@@ -133,3 +133,24 @@ def test_an_answer_that_denies_the_expected_diagnosis_is_wrong(
     matcher: EmbeddedMatcher, ontology: Ontology, expected: str, text: str
 ) -> None:
     assert judge(matcher.match(text), [expected], ontology) is Judgment.WRONG_DIAGNOSIS
+
+
+@pytest.mark.parametrize(
+    "expected, text, judgment",
+    [
+        ("RBBB_COMPLETE", "Bloc de branche droit, QRS à 150 ms", "explicit_correct"),
+        ("STEMI_ANTERIOR", "Infarctus antérieur, sus-décalage du ST de V1 à V4", "explicit_correct"),
+        ("STEMI_INFERIOR", "SCA ST+, sus-décalage en DII DIII aVF", "explicit_correct"),
+        # `tachycardie à QRS larges` sums up signs: the ventricular tachycardia is deduced
+        ("VENTRICULAR_TACHYCARDIA", "Tachycardie à QRS larges, dissociation AV", "implicit_complete"),
+        (
+            "LBBB_COMPLETE",
+            "Stimulation VVI, spike avant chaque QRS. BBG complet",
+            "correct_with_internal_error",
+        ),
+    ],
+)
+def test_a_wider_name_with_the_sign_that_narrows_it_names_the_diagnosis(
+    matcher: EmbeddedMatcher, ontology: Ontology, expected: str, text: str, judgment: str
+) -> None:
+    assert judge(matcher.match(text), [expected], ontology) == Judgment(judgment)
