@@ -215,11 +215,9 @@ class Findings:
 
     def _is_ground(self, sign: Claim, conclusion: Claim) -> bool:
         """Say whether a firm claim is in the picture of a conclusion: `tachycardie sinusale, EP possible`."""
-        picture = {
-            each
-            for member in self._family(self._ontology.concept(conclusion.concept))
-            for each in signs_of(member)
-        }
+        concept = self._ontology.concept(conclusion.concept)
+        picture = {each for member in self._family(concept) for each in signs_of(member)}
+        picture.difference_update(self._ontology.ancestors(concept.id))
         asserted = sign.certainty is Certainty.ASSERTED
         return asserted and not picture.isdisjoint(self._ontology.lineage(sign.concept))
 

@@ -16,9 +16,10 @@ A key item's credit runs from 0 to 1. It is the best that any one affirmed claim
 
 An item is *contradicted*, and earns nothing, when the answer denies the expected concept or one more general
 than it, or affirms, at least as firmly as it affirms the expected one or one more specific, a concept that
-the ontology says excludes it. What a number alone says never outweighs the expected concept in words:
-« bradycardie à 55/min » states bradycardia. A concept that serves some key item never contradicts another:
-two items of a key may exclude each other in general and still both be true of one tracing.
+the ontology says excludes it, or prefers such a one (`ml.language.judging`). What a number alone says never
+outweighs the expected concept in words: « bradycardie à 55/min » states bradycardia. A concept that serves
+some key item never contradicts another: two items of a key may exclude each other in general and still both
+be true of one tracing.
 
 An affirmed claim that excludes a key item, or that states the finding of a key item in another territory,
 is *wrong* and listed with where it was said; an alternative that is merely possible beside the expected
@@ -46,7 +47,7 @@ from ml.language.grades import (
     WrongClaim,
 )
 from ml.language.implying import covered, is_named
-from ml.language.judging import judge
+from ml.language.judging import judge, preferred_to
 from ml.language.ontology import Ontology
 from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Polarity, Reading, Span
 
@@ -144,6 +145,7 @@ class _Answer:
             if claim.confidence >= COUNTED_CONFIDENCE and claim.concept in ontology
         ]
         claims += [_picked(each) for each in dict.fromkeys(picked) if each in ontology]
+        self._reading = reading
         self._ontology = ontology
         self._expected = tuple(dict.fromkeys(expected))
         self._affirmed = [claim for claim in claims if claim.polarity is Polarity.PRESENT]
@@ -261,7 +263,11 @@ class _Answer:
                 hedged_both = support is not None and claim.certainty is Certainty.POSSIBLE
                 if not hedged_both and not _only_a_number(claim, support):
                     return Reason.EXCLUDED, claim
-        return None
+        rival = preferred_to(self._reading, expected, self._ontology)
+        if rival is None or rival.certainty is Certainty.POSSIBLE:
+            return None
+        excluded = self._conflict(rival.concept, expected) is Reason.EXCLUDED
+        return (Reason.EXCLUDED, rival) if excluded else None
 
     def _conflict(self, concept: str, expected: str) -> Reason | None:
         if concept in self._serving:

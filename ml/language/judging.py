@@ -84,7 +84,7 @@ def judge(reading: Reading, expected: Sequence[str], ontology: Ontology) -> Judg
     if not targets:
         return None
     answer = _Answer(reading, targets, ontology)
-    if answer.prefers_another():
+    if answer.preferred() is not None:
         return answer.grave() or Judgment.WRONG_DIAGNOSIS
     return (
         answer.weighed()
@@ -94,6 +94,11 @@ def judge(reading: Reading, expected: Sequence[str], ontology: Ontology) -> Judg
         or answer.implied()
         or answer.rest()
     )
+
+
+def preferred_to(reading: Reading, expected: str, ontology: Ontology) -> Claim | None:
+    """Return the diagnosis that a text names beside one concept and holds likelier, if any."""
+    return _Answer(reading, [expected], ontology).preferred()
 
 
 def _targets(expected: Sequence[str], ontology: Ontology) -> list[str]:
@@ -113,8 +118,10 @@ class _Answer:
         self._named = [claim for claim in reading.claims if self._names_target(claim)]
         self._weighed = self._named or self._named_more_widely()
 
-    def prefers_another(self) -> bool:
-        """Say whether the answer names what is expected and holds another diagnosis likelier."""
+    def preferred(self) -> Claim | None:
+        """Return a diagnosis held likelier than what is expected, where the answer names both."""
+        if not self._weighed:
+            return None
         rivals = [
             claim
             for claim in self._reading.claims
@@ -124,7 +131,7 @@ class _Answer:
             and self._concludes(claim.concept)
             and self._is_foreign(claim.concept)
         ]
-        return bool(self._weighed) and any(map(self._is_preferred, rivals))
+        return next(filter(self._is_preferred, rivals), None)
 
     def _is_preferred(self, rival: Claim) -> bool:
         for finding in self._reading.findings:

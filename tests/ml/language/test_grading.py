@@ -327,3 +327,15 @@ def test_a_wider_name_with_the_sign_that_narrows_it_earns_all(
     text: str, expected: str, credit: float
 ) -> None:
     assert marked(text, KeyItem(expected)).items[0].credit == credit
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("AVNRT favoured over AVRT", "AVRT"),
+        ("Le plus probable : TSV aberrante ; TV en diagnostic différentiel", "VENTRICULAR_TACHYCARDIA"),
+        ("1) FA 2) flutter", "ATRIAL_FLUTTER"),
+    ],
+)
+def test_what_is_ranked_below_another_diagnosis_earns_nothing(text: str, expected: str) -> None:
+    assert marked(text, KeyItem(expected)).items[0].verdict is Verdict.CONTRADICTED

@@ -96,6 +96,7 @@ def test_the_diagnoses_of_a_key_decide_not_its_signs(matcher: EmbeddedMatcher, o
         ("PERICARDITIS", "Takotsubo probable, une péricardite n'est pas exclue"),
         ("AV_BLOCK_2_MOBITZ_2", "La pause s'explique mieux par une ESA bloquée que par un Mobitz II"),
         ("ATRIAL_FIBRILLATION", "FA possible. Tachycardie sinusale."),
+        ("ATRIAL_PREMATURE_COMPLEX", "ESV plutôt que ESA avec aberration"),
         ("ATRIAL_TACHYCARDIA", "Flutter en premier, tachycardie atriale seulement en second"),
     ],
 )
