@@ -108,7 +108,7 @@ _RATHER = re.compile(
     r"(?:[^.;\n]{3,60}\bqu'une?\b|[^,.;\n]{2,60}(?<!\bparce)(?<!puis)(?<!\balors) que\b)"
     r"|\bmore (?:like|of)\b[^.;\n]{3,60}\bthan\b|[a-z)]\s?(?<![=-])>+\s?[a-z]"
 )
-_CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b")
+_CHANGES = re.compile(rf"\b(?:{'|'.join(CHANGES)})\b(?! (?:chaque|each|every)\b)")
 _ALTERNATIONS = re.compile(r"\b(?:en )?(?:altern(?!ance electri|ans)\w*|tantot)\b[^.;\n]*")
 _NUMBERED = tuple(
     (re.compile(first), least, re.compile(second))

@@ -112,7 +112,7 @@ class Findings:
                 yield _finding(kind, one, other)
             elif self._argues(first, second) or self._argues(second, first):
                 conclusions = is_conclusion(first) and is_conclusion(second)
-                if not conclusions:
+                if not conclusions or Category.PACING in {first.category, second.category}:
                     yield _finding(FindingKind.INTERNAL_ERROR, one, other)
                 elif not any(
                     self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_RHYTHMS
@@ -146,17 +146,28 @@ class Findings:
         for claim in affirmed:
             concept = self._ontology.concept(claim.concept)
             if concept.severity is Severity.URGENT and self._needs_signs(concept):
-                signs = {sign for member in self._family(concept) for sign in signs_of(member)}
+                wider = {each for each in self._ontology.ancestors(concept.id) if self._is_named_so(each)}
+                signs = {sign for member in self._family(concept) for sign in signs_of(member)} - wider
                 held = covered([each for each in affirmed if each is not claim], self._ontology)
                 if held.keys().isdisjoint(signs):
                     yield Finding(FindingKind.UNSUPPORTED_DIAGNOSIS, (concept.id,), claim.spans)
 
     def _needs_signs(self, concept: Concept) -> bool:
-        """Say whether a diagnosis stands on signs its name does not state, as `tachycardie à QRS larges`."""
+        """Say whether a diagnosis stands on signs its name does not state, as `tachycardie à QRS larges`.
+
+        A fault of a pacemaker is itself what one sees: `spike non suivi de QRS`.
+        """
         general = self._ontology.ancestors(concept.id)
         recognisable = any(member.requires or member.supports for member in self._family(concept))
-        says_itself = any(all(sign in general for sign in signs) for signs in concept.requires)
-        return is_conclusion(concept) and recognisable and not says_itself
+        says_itself = any(
+            all(sign in general and not self._is_named_so(sign) for sign in signs)
+            for signs in concept.requires
+        )
+        told = says_itself or concept.category is Category.PACING
+        return is_conclusion(concept) and recognisable and not told
+
+    def _is_named_so(self, concept: str) -> bool:
+        return self._ontology.concept(concept).kind is Kind.DIAGNOSIS
 
     def _family(self, concept: Concept) -> list[Concept]:
         return [self._ontology.concept(each) for each in self._ontology.lineage(concept.id)]
@@ -166,7 +177,7 @@ class Findings:
         compares = weighing.ranked or weighing.chosen or weighing.left_open
         weighed = [claim for claim in claims if self._is_weighed(claim, signs=compares)]
         doubted = [claim for claim in weighed if claim.certainty in _DOUBTED]
-        rivals = self._rivals(weighed, weighed if weighing.chosen else doubted)
+        rivals = self._rivals(weighed, doubted, numbered=weighing.chosen)
         if len(rivals) < 2 and not (doubted and weighing.left_open):
             return
         ranked = weighing.ranked or weighing.chosen
@@ -188,7 +199,13 @@ class Findings:
         return stated and (claim.polarity is Polarity.PRESENT or claim.certainty is Certainty.REJECTED)
 
     def _are_rivals(self, one: Claim, other: Claim) -> bool:
-        """Say whether two claims compete; a normal rhythm, or a pacemaker, only with what it excludes."""
+        """Say whether two claims compete; part of the other's picture only with what it excludes."""
+        grounds = self._is_ground(one, other) or self._is_ground(other, one)
+        excluded = self._ontology.exclude_each_other(one.concept, other.concept)
+        return self._are_alike(one, other) and (excluded or not grounds)
+
+    def _are_alike(self, one: Claim, other: Claim) -> bool:
+        """Say whether two claims can compete; a normal rhythm, or a pacemaker, only with what it excludes."""
         if self._ontology.related(one.concept, other.concept):
             return False
         entries = [self._ontology.concept(each.concept) for each in (one, other)]
@@ -196,8 +213,18 @@ class Findings:
             each.kind is not Kind.NORMALITY and each.category is not Category.PACING for each in entries
         )
 
-    def _rivals(self, weighed: Sequence[Claim], doubted: Sequence[Claim]) -> list[Claim]:
-        """Return the claims that stand against another, where at least one of the two is doubted."""
+    def _is_ground(self, sign: Claim, conclusion: Claim) -> bool:
+        """Say whether a firm claim is in the picture of a conclusion: `tachycardie sinusale, EP possible`."""
+        concept = self._ontology.concept(conclusion.concept)
+        picture = {each for member in self._family(concept) for each in signs_of(member)}
+        picture.difference_update(self._ontology.ancestors(concept.id))
+        asserted = sign.certainty is Certainty.ASSERTED
+        return asserted and not picture.isdisjoint(self._ontology.lineage(sign.concept))
+
+    def _rivals(self, weighed: Sequence[Claim], doubted: Sequence[Claim], *, numbered: bool) -> list[Claim]:
+        """Return the claims that stand against another: one of two is doubted, or all are given a rank."""
+        if numbered:
+            return [one for one in weighed if any(self._are_alike(one, other) for other in weighed)]
         return [
             one
             for one in weighed

@@ -6,7 +6,7 @@ from enum import StrEnum
 from ml.language.judging import Judgment
 from ml.language.types import Finding, Span
 
-GRADER_VERSION = "2"
+GRADER_VERSION = "3"
 
 
 class Role(StrEnum):

@@ -1,6 +1,6 @@
 """Marking what a student stated against the key a teacher set, with the reason for every point.
 
-The rules, version 2
+The rules, version 3
 --------------------
 A key item's credit runs from 0 to 1. It is the best that any one affirmed claim earns:
 
@@ -10,17 +10,20 @@ A key item's credit runs from 0 to 1. It is the best that any one affirmed claim
 - more general concepts that between them state both parts of the expected one (« SCA ST+ » and « sus-décalage
   inférieur » for « SCA ST+ inférieur ») earn 1 together;
 - a concept that the signs stated amount to, without its name, earns three quarters (`IMPLIED_CREDIT`) of
-  what stating it would; what is implied is never held against an answer;
+  what stating it would, or 1 where a wider diagnosis is named beside the sign that makes it the expected one
+  (« BBD, QRS 140 ms » for a complete block); what is implied is never held against an answer;
 - a concept stated as merely possible earns half of that (`CERTAINTY_CREDIT`); probable counts in full.
 
 An item is *contradicted*, and earns nothing, when the answer denies the expected concept or one more general
-than it, or affirms, at least as firmly as it affirms the expected one, a concept that the ontology says
-excludes it. What a number alone says never outweighs the expected concept in words: « bradycardie à
-55/min » states bradycardia. A concept that serves some key item never contradicts another: two items of a
-key may exclude each other in general and still both be true of one tracing.
+than it, or affirms, at least as firmly as it affirms the expected one or one more specific, a concept that
+the ontology says excludes it, or prefers such a one (`ml.language.judging`). What a number alone says never
+outweighs the expected concept in words: « bradycardie à 55/min » states bradycardia. A concept that serves
+some key item never contradicts another: two items of a key may exclude each other in general and still both
+be true of one tracing.
 
 An affirmed claim that excludes a key item, or that states the finding of a key item in another territory,
-is *wrong* and listed with where it was said. Anything else beyond the key is supplementary: listed, and
+is *wrong* and listed with where it was said; an alternative that is merely possible beside the expected
+concept is neither wrong nor supplementary. Anything else beyond the key is supplementary: listed, and
 without effect on the mark. Concepts picked from the list count as asserted.
 
 The mark is 100 times the sum of coefficient times credit over the sum of coefficients, over scored items;
@@ -43,10 +46,10 @@ from ml.language.grades import (
     Verdict,
     WrongClaim,
 )
-from ml.language.implying import covered
-from ml.language.judging import judge
+from ml.language.implying import covered, is_named
+from ml.language.judging import judge, preferred_to
 from ml.language.ontology import Ontology
-from ml.language.types import Certainty, Claim, Expression, Polarity, Reading, Span
+from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Polarity, Reading, Span
 
 __all__ = [
     "CERTAINTY_CREDIT",
@@ -72,7 +75,7 @@ GENERALITY_CREDIT = {1: 0.5, 2: 0.25}
 CERTAINTY_CREDIT = {Certainty.ASSERTED: 1.0, Certainty.PROBABLE: 1.0, Certainty.POSSIBLE: 0.5}
 IMPLIED_CREDIT = 0.75
 COUNTED_CONFIDENCE = 70.0
-_FIRMNESS = {Certainty.POSSIBLE: 1, Certainty.PROBABLE: 2, Certainty.ASSERTED: 3}
+_DEFENDS = frozenset({Reason.EXACT, Reason.MORE_SPECIFIC, Reason.HEDGED})
 
 
 def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontology: Ontology) -> Grade:
@@ -142,10 +145,12 @@ class _Answer:
             if claim.confidence >= COUNTED_CONFIDENCE and claim.concept in ontology
         ]
         claims += [_picked(each) for each in dict.fromkeys(picked) if each in ontology]
+        self._reading = reading
         self._ontology = ontology
         self._expected = tuple(dict.fromkeys(expected))
         self._affirmed = [claim for claim in claims if claim.polarity is Polarity.PRESENT]
         self._denied = [claim for claim in claims if claim.polarity is Polarity.ABSENT]
+        self._firm = [claim for claim in self._affirmed if CERTAINTY_CREDIT.get(claim.certainty) == 1.0]
         self._implied = [
             claim
             for claim in reading.claims
@@ -172,7 +177,7 @@ class _Answer:
         for claim in self._affirmed:
             for expected in self._expected:
                 reason = self._conflict(claim.concept, expected)
-                if reason is None or claim.concept in found:
+                if reason is None or claim.concept in found or self._is_alternative(claim, expected):
                     continue
                 if not _only_a_number(claim, self._support(expected)):
                     found[claim.concept] = WrongClaim(claim.concept, claim.spans, Because(reason, expected))
@@ -181,13 +186,26 @@ class _Answer:
     def supplementary(self) -> tuple[str, ...]:
         """Return what was affirmed beyond the key and does not go against it."""
         wrong = {claim.concept for claim in self.wrong()}
-        beyond = [claim.concept for claim in self._affirmed]
+        beyond = [
+            claim.concept
+            for claim in self._affirmed
+            if not any(
+                self._conflict(claim.concept, each) and self._is_alternative(claim, each)
+                for each in self._expected
+            )
+        ]
         return tuple(
             concept
             for concept in dict.fromkeys(beyond)
             if concept not in wrong
             and concept not in self._serving
             and not any(concept in self._ontology.ancestors(expected) for expected in self._expected)
+        )
+
+    def _is_alternative(self, claim: Claim, expected: str) -> bool:
+        """Say whether a claim is a mere possibility left beside what is expected: `FA, flutter possible`."""
+        return claim.certainty is Certainty.POSSIBLE and any(
+            self._ontology.within(each.concept, expected) for each in self._affirmed
         )
 
     def _serves(self, concept: str) -> bool:
@@ -221,6 +239,8 @@ class _Answer:
             distance = self._ontology.ancestors(expected).get(claim.concept, 0)
             credit, reason = GENERALITY_CREDIT.get(distance, 0.0), Reason.MORE_GENERAL
         if claim.expression is Expression.IMPLIED:
+            if credit == 1.0 and is_named(self._ontology.concept(claim.concept), self._firm, self._ontology):
+                return _Support(credit, reason, claim)
             return _Support(credit * IMPLIED_CREDIT, Reason.IMPLIED, claim) if credit else None
         firmness = CERTAINTY_CREDIT.get(claim.certainty, 0.0)
         if not credit * firmness:
@@ -233,16 +253,21 @@ class _Answer:
         for claim in self._denied:
             if self._ontology.within(expected, claim.concept):
                 return Reason.DENIED, claim
-        held = _FIRMNESS[support.claim.certainty] if support else 0
+        stated = support is not None and support.reason in _DEFENDS
+        held = FIRMNESS[support.claim.certainty] if support and stated else 0
         for claim in self._affirmed:
             if (
                 self._conflict(claim.concept, expected) is Reason.EXCLUDED
-                and _FIRMNESS[claim.certainty] >= held
+                and FIRMNESS[claim.certainty] >= held
             ):
                 hedged_both = support is not None and claim.certainty is Certainty.POSSIBLE
                 if not hedged_both and not _only_a_number(claim, support):
                     return Reason.EXCLUDED, claim
-        return None
+        rival = preferred_to(self._reading, expected, self._ontology)
+        if rival is None or rival.certainty is Certainty.POSSIBLE:
+            return None
+        excluded = self._conflict(rival.concept, expected) is Reason.EXCLUDED
+        return (Reason.EXCLUDED, rival) if excluded else None
 
     def _conflict(self, concept: str, expected: str) -> Reason | None:
         if concept in self._serving:

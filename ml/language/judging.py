@@ -1,22 +1,28 @@
 """The overall judgement of an answer, in the words of the teachers who described how answers go wrong.
 
-The rules, version 3, the first that applies:
+The rules, version 4, the first that applies:
 
 1. one thing affirmed and denied: `same_concept_polarity_conflict`;
 2. a number called what it is not: `measurement_semantic_conflict`;
 3. two conclusions that exclude each other: `global_contradiction`;
-4. the expected diagnosis weighed against others: `ranked_differential_correct` when the text says which is
+4. another diagnosis preferred to the expected one: as rule 7 or `wrong_diagnosis`;
+5. the expected diagnosis weighed against others: `ranked_differential_correct` when the text says which is
    likelier, `appropriate_uncertainty` when it is held likelier without saying so, `hedged_correct` when it is
    only one possibility;
-5. the expected diagnosis stated: `correct_with_internal_error` beside a sign that argues against it, else
+6. the expected diagnosis stated: `correct_with_internal_error` beside a sign that argues against it, else
    `explicit_correct`, or `paraphrased_or_implicit_correct` when it is put in other words;
-6. another grave diagnosis without any sign for it: `critical_unsupported_wrong_diagnosis`;
-7. the expected diagnosis not named, its signs all there: `implicit_complete`, or
+7. another grave diagnosis without any sign for it: `critical_unsupported_wrong_diagnosis`;
+8. the expected diagnosis denied: `wrong_diagnosis`;
+9. the expected diagnosis not named, its signs all there: `implicit_complete`, or
    `paraphrased_or_implicit_correct` when the signs are put in other words;
-8. a wider name of what is expected, not stated through something else: `implicit_partial`;
-9. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
-10. some sign of what is expected: `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else
+10. what cannot be beside it concluded (`ECG normal`): `wrong_diagnosis`;
+11. a wider name of what is expected, not stated through something else: `implicit_partial`;
+12. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
+13. some sign of what is expected: `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else
     `insufficient`.
+
+A diagnosis is preferred when it is held more firmly than the expected one and cannot be true beside it; or
+when the text weighs the two and holds it likelier, or names it first of those it ranks.
 
 Without anything expected only the first three can be said.
 """
@@ -26,9 +32,9 @@ from enum import StrEnum
 
 from ml.language.concepts import Category, Kind
 from ml.language.findings import is_conclusion, is_ectopy
-from ml.language.implying import covered, firm, signs_of
+from ml.language.implying import FIRM_CONFIDENCE, covered, firm, is_named, signs_of
 from ml.language.ontology import Ontology
-from ml.language.types import Certainty, Claim, Expression, FindingKind, Polarity, Reading
+from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Finding, FindingKind, Polarity, Reading
 
 
 class Judgment(StrEnum):
@@ -78,7 +84,21 @@ def judge(reading: Reading, expected: Sequence[str], ontology: Ontology) -> Judg
     if not targets:
         return None
     answer = _Answer(reading, targets, ontology)
-    return answer.weighed() or answer.stated() or answer.grave() or answer.implied() or answer.rest()
+    if answer.preferred() is not None:
+        return answer.grave() or Judgment.WRONG_DIAGNOSIS
+    return (
+        answer.weighed()
+        or answer.stated()
+        or answer.grave()
+        or answer.denied()
+        or answer.implied()
+        or answer.rest()
+    )
+
+
+def preferred_to(reading: Reading, expected: str, ontology: Ontology) -> Claim | None:
+    """Return the diagnosis that a text names beside one concept and holds likelier, if any."""
+    return _Answer(reading, [expected], ontology).preferred()
 
 
 def _targets(expected: Sequence[str], ontology: Ontology) -> list[str]:
@@ -96,11 +116,56 @@ class _Answer:
         self._kinds = {finding.kind for finding in reading.findings}
         self._affirmed = firm(reading.claims)
         self._named = [claim for claim in reading.claims if self._names_target(claim)]
+        self._weighed = self._named or self._named_more_widely()
+
+    def preferred(self) -> Claim | None:
+        """Return a diagnosis held likelier than what is expected, where the answer names both."""
+        if not self._weighed:
+            return None
+        rivals = [
+            claim
+            for claim in self._reading.claims
+            if claim.polarity is Polarity.PRESENT
+            and claim.expression is not Expression.IMPLIED
+            and claim.confidence >= FIRM_CONFIDENCE
+            and self._concludes(claim.concept)
+            and self._is_foreign(claim.concept)
+        ]
+        return next(filter(self._is_preferred, rivals), None)
+
+    def _is_preferred(self, rival: Claim) -> bool:
+        for finding in self._reading.findings:
+            told = set(finding.concepts)
+            expected = [claim for claim in self._weighed if claim.concept in told]
+            if finding.kind in _DIFFERENTIALS and expected and rival.concept in told:
+                return self._is_weighed_higher(rival, _firmest(expected), finding)
+        return self._excludes(rival) and _is_firmer(rival, _firmest(self._weighed))
+
+    def _is_weighed_higher(self, rival: Claim, expected: Claim, finding: Finding) -> bool:
+        """Say whether a differential sets a claim above another."""
+        firmer = _is_firmer(rival, expected)
+        if finding.kind is FindingKind.HEDGED_DIFFERENTIAL:
+            return firmer and (rival.certainty is Certainty.PROBABLE or self._excludes(rival))
+        held = {rival.certainty, expected.certainty}
+        if Certainty.POSSIBLE in held and len(held) > 1:
+            return firmer
+        if held == {Certainty.ASSERTED} and not self._excludes(rival) and self._is_doubting(finding):
+            return False  # what is doubted is a third: both hold
+        return finding.concepts.index(rival.concept) < finding.concepts.index(expected.concept)
+
+    def _is_doubting(self, finding: Finding) -> bool:
+        return any(
+            claim.concept in finding.concepts and claim.certainty is not Certainty.ASSERTED
+            for claim in self._reading.claims
+        )
+
+    def _concludes(self, concept: str) -> bool:
+        entry = self._ontology.concept(concept)
+        return is_conclusion(entry) or is_ectopy(entry)
 
     def weighed(self) -> Judgment | None:
         """Judge an expected diagnosis that is one of several, or one possibility."""
-        weighed = self._named or self._named_more_widely()
-        held = {claim.certainty for claim in weighed}
+        held = {claim.certainty for claim in self._weighed}
         if not held:
             return None
         if held <= {Certainty.POSSIBLE}:
@@ -131,10 +196,23 @@ class _Answer:
         )
         return Judgment.UNSUPPORTED_CRITICAL if any(map(self._is_foreign, unsupported)) else None
 
+    def denied(self) -> Judgment | None:
+        """Judge an answer that denies what is expected."""
+        sure = (claim for claim in self._reading.claims if claim.confidence >= FIRM_CONFIDENCE)
+        return Judgment.WRONG_DIAGNOSIS if any(map(self._denies, sure)) else None
+
+    def _denies(self, claim: Claim) -> bool:
+        absent = claim.polarity is Polarity.ABSENT
+        denied = claim.concept if absent else self._ontology.denied_by(claim.concept)
+        return denied is not None and any(self._ontology.within(target, denied) for target in self._targets)
+
     def implied(self) -> Judgment | None:
         """Judge signs that amount to an expected diagnosis."""
         for claim in self._reading.claims:
             if claim.expression is Expression.IMPLIED and self._names(claim.concept):
+                if is_named(self._ontology.concept(claim.concept), self._affirmed, self._ontology):
+                    erring = FindingKind.INTERNAL_ERROR in self._kinds
+                    return Judgment.INTERNAL_ERROR if erring else Judgment.EXPLICIT_CORRECT
                 grounds = [each for each in self._affirmed if set(each.spans) & set(claim.spans)]
                 unsure = any(each.certainty is Certainty.PROBABLE for each in grounds)
                 if unsure and self._kinds & _DIFFERENTIALS:
@@ -172,6 +250,8 @@ class _Answer:
     def rest(self) -> Judgment:
         """Judge an answer that neither names nor amounts to what is expected."""
         fitting = [claim for claim in self._affirmed if not self._excludes(claim)]
+        if any(self._is_conclusion(claim) for claim in self._affirmed if claim not in fitting):
+            return Judgment.WRONG_DIAGNOSIS
         if any(self._is_wider(claim.concept) for claim in fitting):
             return Judgment.IMPLICIT_PARTIAL
         if any(self._is_another(claim.concept) for claim in self._affirmed):
@@ -181,6 +261,9 @@ class _Answer:
             return Judgment.IMPLICIT_PARTIAL
         other = any(is_ectopy(self._ontology.concept(claim.concept)) for claim in self._affirmed)
         return Judgment.WRONG_DIAGNOSIS if other else Judgment.INSUFFICIENT
+
+    def _is_conclusion(self, claim: Claim) -> bool:
+        return is_conclusion(self._ontology.concept(claim.concept))
 
     def _excludes(self, claim: Claim) -> bool:
         """Say whether a claim is another thing than what is expected: `flutter` is no part of `FA`."""
@@ -246,3 +329,11 @@ class _Answer:
         yield from self._ontology.ancestors(target)
         for member in self._ontology.lineage(target):
             yield from signs_of(self._ontology.concept(member))
+
+
+def _firmest(claims: Sequence[Claim]) -> Claim:
+    return max(claims, key=lambda claim: FIRMNESS[claim.certainty])
+
+
+def _is_firmer(one: Claim, other: Claim) -> bool:
+    return FIRMNESS[one.certainty] > FIRMNESS[other.certainty]

@@ -38,6 +38,7 @@ _LONE_QUALIFIER_PENALTY = 12.0
 _LEAST_CONFIDENCE = 5.0
 _PARAPHRASED = frozenset({"measured", "paraphrase"})
 _ADDED = frozenset({",", "(", ":", "de", "d", "typ"})
+_PACED_SENSE = {"CAPTURE_BEAT": "PACING_CAPTURE"}
 _WORDS_WIN = frozenset({"axis", "qrs"})
 
 
@@ -109,7 +110,7 @@ class EmbeddedMatcher:
         claims = self._claims(tokens, mentions)
         measurements = self._meanings.of(folded, measured, claims, sex)
         return Reading(
-            claims=(*claims, *self._implications.of(claims)),
+            claims=(*claims, *self._implications.of(claims, measurements)),
             measurements=measurements,
             findings=self._findings.of(claims, measurements, weighing_of(folded)),
             unresolved=_unresolved(tokens, mentions, measured),
@@ -137,7 +138,17 @@ class EmbeddedMatcher:
         mentions = [each for each in mentions if each.concept not in said_better] + meant
         mentions += self._led(folded, tokens)
         mentions += self._otherwise(folded, tokens, mentions)
-        return self._locator.located(tokens, mentions)
+        return self._locator.located(tokens, self._of_pacemakers(mentions))
+
+    def _of_pacemakers(self, mentions: Sequence[Mention]) -> list[Mention]:
+        """Take the bare word `capture` beside a pacemaker as the pacemaker's, not as a capture beat."""
+        paced = any(self._ontology.concept(each.concept).category is Category.PACING for each in mentions)
+        return [
+            replace(each, concept=_PACED_SENSE[each.concept])
+            if paced and each.concept in _PACED_SENSE and len(each.tokens) == 1
+            else each
+            for each in mentions
+        ]
 
     def _listed(self, tokens: Sequence[Token], hits: Sequence[Hit]) -> list[Mention]:
         """Return what is named, and what lists name with the words of a neighbour.

@@ -31,7 +31,8 @@ _PATTERN = re.compile(
   | (?P<normal>\b(?:within|in|inside)\s(?:the\s)?normal\s(?:limits?|range)\b
       |\bdans\sl(?:es|a)\s(?:limites?\sde\sla\snormale|normes?)\b)
   | (?P<after>\bpost\b(?=[\s-]*(?!ant|inf|lat|et\b|and\b)[a-z]))
-  | (?P<special>(?<![a-z0-9])(?:st\s?\+|st\s?-(?=\s*(?:[,.;:)\n]|$)|\s+(?:ant|inf|lat|sep|post|apic|circ))
+  | (?P<special>(?<![a-z0-9])(?:st\s?\+|(?<=(?:sca|idm)\s)st\s?-(?!\s?[a-z]*elev)
+      |st\s?-(?=\s*(?:[,.;:)\n]|$)|\s+(?:ant|inf|lat|sep|post|apic|circ))
       |rsr'?|r'|r/t|rs(?=\s?(?:[<>]|en\sv|v[1-9]|\d+\s?ms))|ac/fa|s1\s?q3(?:\s?t3)?))
   | (?P<vf>(?<=en\s)vf(?![a-z])|(?<=et\s)vf(?![a-z])|(?<=and\s)vf(?![a-z])
       |(?<=d3)vf(?![a-z])|(?<=iii[\s,/-])\s?vf(?![a-z])|(?<=[d\s]3[\s,/-])\s?vf(?![a-z]))

@@ -25,6 +25,15 @@ class Certainty(StrEnum):
     REJECTED = "rejected"
 
 
+FIRMNESS = {
+    Certainty.REJECTED: 0,
+    Certainty.POSSIBLE: 1,
+    Certainty.PROBABLE: 2,
+    Certainty.ASSERTED: 3,
+}
+"""How firmly each is held, in order."""
+
+
 class Expression(StrEnum):
     """How the claim was put: by its name, in other words, or only through its signs."""
 

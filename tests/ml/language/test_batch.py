@@ -181,3 +181,28 @@ def test_the_judgement_is_against_the_scored_items_as_the_mark_is() -> None:
 
     assert line["judgment"] == "explicit_correct"
     assert line["grade"]["score"] == 100.0
+
+
+@pytest.mark.parametrize(
+    "anchor, concepts",
+    [
+        (
+            "SCA ST- avec sous-décalage diffus et sus-décalage en aVR",
+            ["NSTEMI", "ST_DEPRESSION", "ST_ELEVATION_AVR"],
+        ),
+        ("SCA ST- avec miroir", ["NSTEMI", "RECIPROCAL_CHANGES"]),
+        ("Tachycardie jonctionnelle par réentrée", ["PAROXYSMAL_SVT"]),
+        ("SCA ST+ inférieur étendu au VD", ["STEMI_INFERIOR", "RIGHT_VENTRICULAR_INFARCTION"]),
+    ],
+)
+def test_a_key_in_words_is_read_no_wider_than_it_is_meant(anchor: str, concepts: list[str]) -> None:
+    line = answer_reader().line({"id": "1", "text": "", "anchor": anchor})
+
+    assert [item["concept"] for item in line["grade"]["items"]] == concepts
+
+
+@pytest.mark.parametrize("text", ["Bouveret", "Réentrée intranodale", "Tachycardie orthodromique"])
+def test_each_sort_of_junctional_reentry_answers_its_wider_name(text: str) -> None:
+    line = answer_reader().line({"id": "1", "text": text, "anchor": "Tachycardie jonctionnelle réentrante"})
+
+    assert line["grade"]["score"] == 100.0

@@ -96,7 +96,7 @@ PLACED = [
     ("Préexcitation nette en V1-V4", "Obvious pre-excitation in V1-V4", {"PREEXCITATION"}),
     ("T négatives en DIII, VF", "T wave inversion in III, VF", {"T_INVERSION_INFERIOR"}),
     ("Transition tardive", "Late transition", {"DELAYED_TRANSITION"}),
-    ("qR en aVL, rS en DIII", "qR in aVL, rS in III", set()),
+    ("qR en aVL, rS en DIII", "qR in aVL, rS in III", {"Q1S3_PATTERN"}),
 ]
 
 

@@ -126,3 +126,76 @@ def test_what_signs_amount_to_is_implied(matcher: EmbeddedMatcher, text: str, im
 
     assert {each.concept for each in claims if each.expression is Expression.IMPLIED} == implied
     assert all(each.confidence < 70 for each in claims if each.expression is Expression.IMPLIED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tachycardie sinusale, BBD incomplet, EP possible",
+        "Torsades de pointes probables sur hypokaliémie",
+        "SCA ST+ inférieur, extension VD possible",
+    ],
+)
+def test_what_belongs_to_the_picture_of_a_diagnosis_is_no_rival_of_it(
+    matcher: EmbeddedMatcher, text: str
+) -> None:
+    assert FindingKind.HEDGED_DIFFERENTIAL not in kinds(matcher.match(text))
+
+
+def test_what_belongs_to_the_picture_but_is_doubted_as_well_is_a_rival(matcher: EmbeddedMatcher) -> None:
+    assert FindingKind.HEDGED_DIFFERENTIAL in kinds(matcher.match("Hypokaliémie ou torsades de pointes"))
+
+
+@pytest.mark.parametrize(
+    "text, not_implied",
+    [
+        # from -45°, with qR in aVL and rS below: AHA/ACCF/HRS 2009
+        ("Axe gauche, QRS fins", "LAFB"),
+        ("Axe gauche à -20°, qR en aVL", "LAFB"),
+        ("PR allongé à 190 ms", "AV_BLOCK_1"),
+        # no two conducted beats follow each other: ACC/AHA/HRS 2018
+        ("BAV 2/1, une P sur deux bloquée, PR constant", "AV_BLOCK_2_MOBITZ_2"),
+        ("Une onde P sur deux est bloquée, PR fixe", "AV_BLOCK_2_MOBITZ_2"),
+        ("Pacemaker : capture correcte. Tachycardie à QRS larges", "VENTRICULAR_TACHYCARDIA"),
+        ("Stimulateur VVI avec capture, tachycardie à QRS larges", "VENTRICULAR_TACHYCARDIA"),
+    ],
+)
+def test_what_signs_do_not_amount_to_is_not_implied(
+    matcher: EmbeddedMatcher, text: str, not_implied: str
+) -> None:
+    assert not_implied not in {each.concept for each in matcher.match(text).claims}
+
+
+@pytest.mark.parametrize(
+    "text, implied",
+    [
+        ("Axe gauche, qR en aVL, rS en DII DIII aVF", "LAFB"),
+        ("Axe à -60°, BBD complet", "LAFB"),
+        ("Onde P bloquée, PR constant avant et après", "AV_BLOCK_2_MOBITZ_2"),
+        ("Tachycardie à QRS larges, capture", "VENTRICULAR_TACHYCARDIA"),
+    ],
+)
+def test_what_signs_do_amount_to_is_still_implied(matcher: EmbeddedMatcher, text: str, implied: str) -> None:
+    assert implied in {each.concept for each in matcher.match(text).claims}
+
+
+def test_capture_beside_a_pacemaker_is_no_capture_beat(matcher: EmbeddedMatcher) -> None:
+    concepts = {each.concept for each in matcher.match("Stimulation ventriculaire avec capture").claims}
+
+    assert "PACING_CAPTURE" in concepts
+    assert "CAPTURE_BEAT" not in concepts
+
+
+def test_a_bundle_branch_block_in_paced_beats_is_an_error_of_reasoning(matcher: EmbeddedMatcher) -> None:
+    assert FindingKind.INTERNAL_ERROR in kinds(matcher.match("Spike avant chaque QRS, stimulation VVI. BBG"))
+
+
+@pytest.mark.parametrize(
+    "text, told", [("Spike non suivi de QRS : défaut de capture", False), ("SCA ST+ inférieur, IDM", True)]
+)
+def test_a_fault_of_a_pacemaker_needs_no_other_sign_and_a_wider_name_is_none(
+    matcher: EmbeddedMatcher,
+    text: str,
+    told: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert (FindingKind.UNSUPPORTED_DIAGNOSIS in kinds(matcher.match(text))) is told

@@ -286,3 +286,56 @@ def test_feedback_names_the_expected_territory() -> None:
     said = feedback(marked("STEMI inférieur", KeyItem("STEMI_ANTERIOR")), ONTOLOGY, "en")
 
     assert said.wrong == ("The expected territory is that of “Anterior STEMI”.",)
+
+
+@pytest.mark.parametrize("text", ["FA, flutter possible", "FA ou flutter", "FA plutôt qu'un flutter"])
+def test_an_alternative_left_possible_is_neither_wrong_nor_supplementary(text: str) -> None:
+    result = marked(text, KeyItem("ATRIAL_FIBRILLATION"))
+
+    assert (result.wrong, result.supplementary) == ((), ())
+
+
+def test_a_possibility_instead_of_the_expected_is_wrong() -> None:
+    (wrong,) = marked("Flutter possible", KeyItem("ATRIAL_FIBRILLATION")).wrong
+
+    assert wrong.concept == "ATRIAL_FLUTTER"
+
+
+def test_a_wider_name_does_not_make_up_for_another_diagnosis_held_likelier() -> None:
+    result = marked(
+        "Wide complex tachycardia, VT cannot be excluded, most likely SVT", KeyItem("VENTRICULAR_TACHYCARDIA")
+    )
+
+    assert result.items[0].verdict is Verdict.CONTRADICTED
+
+
+@pytest.mark.parametrize(
+    "text, expected, credit",
+    [
+        # complete: 120 ms or more (AHA/ACCF/HRS 2009)
+        ("BBD, QRS 140 ms", "RBBB_COMPLETE", 1.0),
+        ("BBG, QRS larges", "LBBB_COMPLETE", 1.0),
+        ("BBD", "RBBB_COMPLETE", 0.5),
+        ("BBD incomplet, QRS 130 ms", "RBBB_COMPLETE", 0.0),
+        ("IDM inférieur, ST+ en DII DIII aVF", "STEMI_INFERIOR", 1.0),
+        ("IDM inférieur possible, ST+ en DII DIII aVF", "STEMI_INFERIOR", 0.5),
+        ("IDM inférieur, sus-décalage en V1-V4", "STEMI_INFERIOR", 0.5),
+        ("tachycardie à QRS larges, dissociation AV", "VENTRICULAR_TACHYCARDIA", 0.75),
+    ],
+)
+def test_a_wider_name_with_the_sign_that_narrows_it_earns_all(
+    text: str, expected: str, credit: float
+) -> None:
+    assert marked(text, KeyItem(expected)).items[0].credit == credit
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("AVNRT favoured over AVRT", "AVRT"),
+        ("Le plus probable : TSV aberrante ; TV en diagnostic différentiel", "VENTRICULAR_TACHYCARDIA"),
+        ("1) FA 2) flutter", "ATRIAL_FLUTTER"),
+    ],
+)
+def test_what_is_ranked_below_another_diagnosis_earns_nothing(text: str, expected: str) -> None:
+    assert marked(text, KeyItem(expected)).items[0].verdict is Verdict.CONTRADICTED

@@ -81,3 +81,77 @@ def test_the_diagnoses_of_a_key_decide_not_its_signs(matcher: EmbeddedMatcher, o
 
     assert judge(matcher.match("rythme sinusal"), key, ontology) is not Judgment.EXPLICIT_CORRECT
     assert judge(matcher.match("BBG complet"), key, ontology) is Judgment.EXPLICIT_CORRECT
+
+
+@pytest.mark.parametrize(
+    "expected, text",
+    [
+        ("VENTRICULAR_TACHYCARDIA", "Tachycardie supraventriculaire. Une TV est moins vraisemblable."),
+        ("VENTRICULAR_TACHYCARDIA", "SVT with RBBB, VT less likely"),
+        ("ATRIAL_FLUTTER", "Plutôt une FA qu'un flutter"),
+        ("STEMI_ANTERIOR", "Repolarisation précoce plus probable qu'un SCA ST+ antérieur"),
+        ("STEMI_ANTERIOR", "Péricardite plutôt qu'un SCA ST+"),  # only the wider name is weighed
+        ("AV_BLOCK_2_MOBITZ_2", "On hésite entre Mobitz 1 et Mobitz 2 ; je retiens Mobitz 1"),
+        ("ATRIAL_FLUTTER", "1) FA 2) flutter"),
+        ("PERICARDITIS", "Takotsubo probable, une péricardite n'est pas exclue"),
+        ("AV_BLOCK_2_MOBITZ_2", "La pause s'explique mieux par une ESA bloquée que par un Mobitz II"),
+        ("ATRIAL_FIBRILLATION", "FA possible. Tachycardie sinusale."),
+        ("ATRIAL_PREMATURE_COMPLEX", "ESV plutôt que ESA avec aberration"),
+        ("ATRIAL_TACHYCARDIA", "Flutter en premier, tachycardie atriale seulement en second"),
+    ],
+)
+def test_an_answer_that_prefers_another_diagnosis_is_wrong(
+    matcher: EmbeddedMatcher, ontology: Ontology, expected: str, text: str
+) -> None:
+    assert judge(matcher.match(text), [expected], ontology) is Judgment.WRONG_DIAGNOSIS
+
+
+@pytest.mark.parametrize(
+    "expected, text, judgment",
+    [
+        ("PERICARDITIS", "BBG, péricardite plutôt qu'un SCA", "ranked_differential_correct"),
+        ("AV_BLOCK_2_MOBITZ_2", "Entre Mobitz 1 et Mobitz 2, je retiens Mobitz 2", "explicit_correct"),
+        ("PULMONARY_EMBOLISM", "Tachycardie sinusale, EP possible", "hedged_correct"),
+    ],
+)
+def test_what_stands_beside_the_expected_diagnosis_is_not_preferred_to_it(
+    matcher: EmbeddedMatcher, ontology: Ontology, expected: str, text: str, judgment: str
+) -> None:
+    assert judge(matcher.match(text), [expected], ontology) == Judgment(judgment)
+
+
+@pytest.mark.parametrize(
+    "expected, text",
+    [
+        ("ATRIAL_FIBRILLATION", "ESA nombreuses, QRS irréguliers, mais ce n'est pas une FA"),
+        ("PULMONARY_EMBOLISM", "Tachycardie sinusale, pas d'EP"),
+        ("LVH", "Pas d'hypertrophie. Tracé normal"),
+        ("STEMI_INFERIOR", "ECG normal"),
+        ("LBBB", "Pas de trouble de la conduction"),
+    ],
+)
+def test_an_answer_that_denies_the_expected_diagnosis_is_wrong(
+    matcher: EmbeddedMatcher, ontology: Ontology, expected: str, text: str
+) -> None:
+    assert judge(matcher.match(text), [expected], ontology) is Judgment.WRONG_DIAGNOSIS
+
+
+@pytest.mark.parametrize(
+    "expected, text, judgment",
+    [
+        ("RBBB_COMPLETE", "Bloc de branche droit, QRS à 150 ms", "explicit_correct"),
+        ("STEMI_ANTERIOR", "Infarctus antérieur, sus-décalage du ST de V1 à V4", "explicit_correct"),
+        ("STEMI_INFERIOR", "SCA ST+, sus-décalage en DII DIII aVF", "explicit_correct"),
+        # `tachycardie à QRS larges` sums up signs: the ventricular tachycardia is deduced
+        ("VENTRICULAR_TACHYCARDIA", "Tachycardie à QRS larges, dissociation AV", "implicit_complete"),
+        (
+            "LBBB_COMPLETE",
+            "Stimulation VVI, spike avant chaque QRS. BBG complet",
+            "correct_with_internal_error",
+        ),
+    ],
+)
+def test_a_wider_name_with_the_sign_that_narrows_it_names_the_diagnosis(
+    matcher: EmbeddedMatcher, ontology: Ontology, expected: str, text: str, judgment: str
+) -> None:
+    assert judge(matcher.match(text), [expected], ontology) == Judgment(judgment)
