@@ -79,6 +79,29 @@ class _Path:
         return _Path(self.used, self.skipped + cost, denied=True, affirmed=len(self.used) if named else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """Places a name that begins at `start` may pass over: values, and a comma after one begun before."""
+
+    keys: Sequence[str]
+    values: Mapping[int, int]
+    start: int
+    begins: int
+
+    def __contains__(self, index: object) -> bool:
+        if not isinstance(index, int):
+            return False
+        if index in self.values:
+            return True
+        value = self.values.get(index - 1)
+        return (
+            value is not None
+            and index > self.start
+            and value <= self.begins
+            and self.keys[index : index + 1] in ([","], ["("])
+        )
+
+
 class Lexicon:
     """The names of an ontology's concepts; short foreign abbreviations apart, both languages at once.
 
@@ -179,12 +202,7 @@ class Lexicon:
         self, tokens: Sequence[Token], keys: list[str], typos: frozenset[int], values: Mapping[int, int]
     ) -> Iterator[Hit]:
         for start, token in enumerate(tokens):
-            commas = {
-                index + 1
-                for index, begins in values.items()
-                if index >= start and begins <= token.start and keys[index + 1 : index + 2] in ([","], ["("])
-            }
-            yield from self._walk(keys, typos, start, commas.union(values))
+            yield from self._walk(keys, typos, start, _Passed(keys, values, start, token.start))
 
     def _walk(
         self, keys: list[str], typos: frozenset[int], start: int, values: Container[int]

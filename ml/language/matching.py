@@ -6,6 +6,7 @@ lists (`lists`), interpret numbers (`measuring`), join findings to their territo
 (`implying`) and what does not hold together (`findings`). The conventions are those of READING.md.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -125,11 +126,14 @@ class EmbeddedMatcher:
         language: LanguageHint,
         sex: Sex | None,
     ) -> list[Mention]:
+        starts = [token.start for token in tokens]
         values = {
             index: each.measurement.span.start
             for each in measured
-            for index, token in enumerate(tokens)
-            if each.number.start <= token.start and token.end <= each.measurement.span.end
+            for index in range(
+                bisect_left(starts, each.number.start), bisect_left(starts, each.measurement.span.end)
+            )
+            if tokens[index].end <= each.measurement.span.end
         }
         hits = self._lexicon.hits(tokens, language, values)
         mentions = self._listed(tokens, hits)

@@ -302,7 +302,20 @@ def test_any_text_gives_a_reading(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "a-", ".1", "1) ", "first ", "d'abord ", "likeliest ", "plutot ", "more like ", "altern ", "\n"],
+    [
+        "a",
+        "a-",
+        ".1",
+        "1) ",
+        "first ",
+        "d'abord ",
+        "likeliest ",
+        "plutot ",
+        "more like ",
+        "altern ",
+        "\n",
+        "fc 75 ",
+    ],
 )
 def test_reading_takes_as_long_as_the_text_is_whatever_its_shape(piece: str) -> None:
     def read(size: int) -> None:
