@@ -77,7 +77,7 @@ class Findings:
         known = covered(named, self._ontology)
         found: dict[tuple[str, ...], set[Span]] = {}
         for each in measurements:
-            if each.meaning is not None and each.meaning in known:
+            if each.meaning in known and each.agrees is not False:
                 continue
             for claim in named:
                 if self._miscalls(claim, each):

@@ -30,6 +30,12 @@ def _gap(most: int) -> str:
     return rf"(?:{_OTHER_NAME}[^\d;.,\n<>]){{0,{most}}}?"
 
 
+_BRIDGE = (
+    r"(?:, ?(?:je |on |i )?(?:l[ea] |l')?(?:mesuree?|estimee?|chiffree?|measured?|measuring)\b"
+    r"[^\d;.,\n<>]{0,20}?)?"
+)
+"""`PR normal, mesuré à 280 ms`: after a comma a number still is of what was named."""
+
 _NAMED = {
     "axis": (
         rf"\b(?:axe|axis|normoaxee?s?)\b(?: (?:electrique|frontal|cardiaque|moyen|du|des|de|qrs|of|the))*"
@@ -37,16 +43,20 @@ _NAMED = {
         r"\s?(?P<unit>°|deg(?:re|ree)?s?\b)?(?!\s?(?:bpm|/|%|ms|mm|s\b|\d|,\d))"
     ),
     "pr": (
-        rf"\b(?:(?:pr|pq)\b{_gap(45)}|bav ?(?:1(?:er degre)?|i)(?: (?:a|de))? +(?=[2-9]\d\d|0[.,][2-9]))"
+        rf"\b(?:(?:pr|pq)\b{_gap(45)}{_BRIDGE}"
+        r"|bav ?(?:1(?:er degre)?|i)(?: (?:a|de))? +(?=[2-9]\d\d|0[.,][2-9]))"
         rf"{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
     ),
     "qrs": (
-        rf"\b(?:qrs\b{_gap(45)}"
+        rf"\b(?:qrs\b{_gap(45)}{_BRIDGE}"
         r"|(?:bbg|bbd|lbbb|rbbb|biv|ivcd|bloc intraventriculaire|bloc de branche (?:gauche|droite?))"
         rf"(?: complete?| incomplete?| a| de)*\s(?=\d+\s?ms)){_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
     ),
-    "qtc": rf"\b(?:qt\s?/\s?qtc|qtc|qt corrige|corrected qt)\b{_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
-    "qt": rf"(?<!/)\bqt\b(?!\s?/|\s?corrige){_gap(45)}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
+    "qtc": (
+        rf"\b(?:qt\s?/\s?qtc|qtc|qt corrige|corrected qt)\b{_gap(45)}{_BRIDGE}"
+        rf"{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}"
+    ),
+    "qt": rf"(?<!/)\bqt\b(?!\s?/|\s?corrige){_gap(45)}{_BRIDGE}{_NUMBER}{_UPTO}{_TIME}{_NOT_OTHER}",
     "p_duration": rf"\bondes? p\b{_gap(30)}{_NUMBER}{_UPTO}\s?(?P<unit>ms\b)",
     "sokolow": (
         rf"(?:\bsokolow\b|\bs\s?v1\s?\+\s?r\s?v[56](?:\s?(?:ou|or)\s?v6)?){_gap(40)}{_NUMBER}"

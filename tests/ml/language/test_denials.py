@@ -256,3 +256,49 @@ def test_wordings_that_come_near_are_not_taken_for_them(
     matcher: EmbeddedMatcher, text: str, concept: str
 ) -> None:
     assert concept not in stances(matcher, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Le tracé ne permet pas de trancher entre FA et flutter.",
+        "Impossible de départager la FA et le flutter",
+        "On ne peut pas distinguer FA et flutter sur cette bande",
+        "FA ou flutter, sans pouvoir trancher",
+        "Cannot differentiate between AF and flutter here",
+        "Unable to decide between atrial flutter and AF",
+    ],
+)
+def test_what_cannot_be_told_apart_is_possible_and_not_denied(matcher: EmbeddedMatcher, text: str) -> None:
+    read = stances(matcher, text)
+    assert {read["ATRIAL_FIBRILLATION"], read["ATRIAL_FLUTTER"]} == {"possible"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "En premier lieu une EP, en deuxième une péricardite",
+        "Hypothèse n°1 EP, n°2 péricardite",
+        "EP en premier lieu, en second lieu une péricardite",
+    ],
+)
+def test_what_is_named_second_in_a_ranking_is_only_possible(matcher: EmbeddedMatcher, text: str) -> None:
+    assert stances(matcher, text)["PERICARDITIS"] == "possible"
+
+
+def test_a_degree_is_no_rank(matcher: EmbeddedMatcher) -> None:
+    assert stances(matcher, "BAV du deuxième degré, FA en second tracé")["AV_BLOCK_2"] == "present"
+
+
+@pytest.mark.parametrize("text", ["PR normal, mesuré à 280 ms", "PR normal, je le mesure à 0,28 s"])
+def test_a_number_after_a_comma_is_of_what_was_named(matcher: EmbeddedMatcher, text: str) -> None:
+    reading = matcher.match(text)
+    assert [(each.name, each.value, each.agrees) for each in reading.measurements] == [("pr", 280.0, False)]
+    assert "measurement_conflict" in {finding.kind.value for finding in reading.findings}
+
+
+def test_a_wrong_word_for_a_number_is_told_even_where_the_diagnosis_is_right(
+    matcher: EmbeddedMatcher,
+) -> None:
+    findings = matcher.match("BAV du premier degré. PR normal, mesuré à 260 ms.").findings
+    assert "measurement_conflict" in {finding.kind.value for finding in findings}
