@@ -11,7 +11,7 @@ from ml.language.ontology import Concept as OntologyConcept
 from ml.language.ontology import Ontology
 from ml.language.types import Language
 from schema.context import Context, Info
-from schema.errors import NotAllowedError, NotFoundError, ValidationFailedError
+from schema.errors import NotFoundError, ValidationFailedError
 from schema.loaders.training import items_of_attempts
 from schema.pagination import Page, PageRequest, encode_cursor
 from schema.permissions import query_field
@@ -110,9 +110,9 @@ class ConceptQueries:
 
 async def _marked_with(info: Info, place: AnswerPlace) -> Ontology:
     """Return the ontology that an answer of an attempt the viewer may see is marked with."""
-    if not info.context.viewer.may(Scope.ATTEMPTS_READ):
-        raise NotAllowedError("missing_scope")
     try:
+        if not info.context.viewer.may(Scope.ATTEMPTS_READ):
+            raise NotFoundError
         attempt = await attempt_of(info, local_key(place.attempt_id, "Attempt"))
     except NotFoundError:
         raise ValidationFailedError.of("answering", "not_found") from None
