@@ -110,17 +110,18 @@ class ConceptQueries:
 
 async def _marked_with(info: Info, place: AnswerPlace) -> Ontology:
     """Return the ontology that an answer of an attempt the viewer may see is marked with."""
+    missing = ValidationFailedError.of("answering", "not_found")
+    if not info.context.viewer.may(Scope.ATTEMPTS_READ):
+        raise missing
     try:
-        if not info.context.viewer.may(Scope.ATTEMPTS_READ):
-            raise NotFoundError
         attempt = await attempt_of(info, local_key(place.attempt_id, "Attempt"))
     except NotFoundError:
-        raise ValidationFailedError.of("answering", "not_found") from None
+        raise missing from None
     items = await info.context.loaders.of(items_of_attempts).load(attempt.row.id or 0)
     for item in items:
         if item.answer.position == place.position:
             return info.context.services.shelf.of(item.snapshot["ontology_version"]).ontology
-    raise ValidationFailedError.of("answering", "not_found")
+    raise missing
 
 
 def _found(context: Context, ontology: Ontology, search: str) -> list[OntologyConcept]:
