@@ -53,7 +53,7 @@ from server.i18n import speaking
 from server.lanes import Lane, OverloadedError
 from server.masking import as_errors, masked
 from server.places import NoPlaceError, Places
-from server.saving import document_saves_only
+from server.saving import operation_saves_only
 from server.settings import Settings
 from server.site import site_of
 from server.stays import Stay
@@ -207,14 +207,15 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
 
     def _lane_of(self, operation: Operation[Context, None]) -> Lane | None:
         """Return where a query or a mutation waits; None for what is followed, or refused without work."""
-        lanes, text, name = site_of(self._connection).lanes, operation.query, operation.operation_name
+        lanes = site_of(self._connection).lanes
         try:
-            asked = get_operation_ast(self._view.documents.parsed(text), name)
-            if asked is None or asked.operation is OperationKind.SUBSCRIPTION:
-                return None
-            return lanes.writing if document_saves_only(text, name) else lanes.general
+            document = self._view.documents.parsed(operation.query)
         except GraphQLError:
             return None
+        asked = get_operation_ast(document, operation.operation_name)
+        if asked is None or asked.operation is OperationKind.SUBSCRIPTION:
+            return None
+        return lanes.writing if operation_saves_only(asked) else lanes.general
 
     async def _send_result_stream(
         self, operation: Operation[Context, None], result_source: AsyncGenerator[Any, None]

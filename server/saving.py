@@ -3,7 +3,14 @@
 from functools import lru_cache
 
 import orjson
-from graphql import FieldNode, GraphQLError, OperationType, get_operation_ast, parse
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    get_operation_ast,
+    parse,
+)
 
 from schema.documents import LONGEST_DOCUMENT, MOST_TOKENS
 
@@ -19,22 +26,22 @@ def saves_only(body: bytes) -> bool:
         return False
     try:
         asked = orjson.loads(body)
-        return document_saves_only(asked["query"], asked.get("operationName"))
+        return _document_saves_only(asked["query"], asked.get("operationName"))
     except (AttributeError, GraphQLError, LookupError, RecursionError, TypeError, ValueError):
         return False
 
 
 @lru_cache(REMEMBERED)
-def document_saves_only(text: str, operation_name: str | None) -> bool:
-    """Return the same of a document; raises GraphQLError for one that cannot be parsed."""
+def _document_saves_only(text: str, operation_name: str | None) -> bool:
     if len(text) > LONGEST_DOCUMENT:
         return False
     operation = get_operation_ast(parse(text, max_tokens=MOST_TOKENS), operation_name)
-    return (
-        operation is not None
-        and operation.operation is OperationType.MUTATION
-        and all(
-            isinstance(each, FieldNode) and each.name.value.encode() in WRITING
-            for each in operation.selection_set.selections
-        )
+    return operation is not None and operation_saves_only(operation)
+
+
+def operation_saves_only(operation: OperationDefinitionNode) -> bool:
+    """Return the same of an operation."""
+    return operation.operation is OperationType.MUTATION and all(
+        isinstance(each, FieldNode) and each.name.value.encode() in WRITING
+        for each in operation.selection_set.selections
     )
