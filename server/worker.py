@@ -27,23 +27,23 @@ PRUNE_S = 3600.0
 """What is old is removed at the start and then every hour."""
 
 
-class Lane(NamedTuple):
+class Queue(NamedTuple):
     """Jobs that wait for one another, and no others for them.
 
     Parameters
     ----------
     at_once
-        How many are done before the lane looks whether it is to stop.
+        How many are done before the queue looks whether it is to stop.
     """
 
     handlers: Mapping[str, Handler]
     at_once: int = BATCH
 
 
-async def work(services: Services, lane: Lane) -> None:
+async def work(services: Services, queue: Queue) -> None:
     """Work off due jobs for as long as the task lives; a database that is away for a while is no end."""
     while True:
-        if await to_thread.run_sync(_batch, services, lane):
+        if await to_thread.run_sync(_batch, services, queue):
             await services.doorbell.ring()
         else:
             await services.doorbell.wait(POLL_S)
@@ -59,7 +59,7 @@ async def tidy(services: Services) -> None:
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
     """Work off jobs, and remove old ones, beside what happens within the block."""
-    tasks = [asyncio.create_task(work(services, each)) for each in lanes_of(services)]
+    tasks = [asyncio.create_task(work(services, each)) for each in queues_of(services)]
     tasks.append(asyncio.create_task(tidy(services)))
     try:
         yield
@@ -71,8 +71,8 @@ async def working(services: Services) -> AsyncIterator[None]:
                 await task
 
 
-def lanes_of(services: Services) -> Sequence[Lane]:
-    """Return what does each kind of job, in lanes that do not wait for one another.
+def queues_of(services: Services) -> Sequence[Queue]:
+    """Return what does each kind of job, in queues that do not wait for one another.
 
     A deadline never waits for an export or an address that does not answer, nor one such address for another.
     """
@@ -82,13 +82,13 @@ def lanes_of(services: Services) -> Sequence[Lane]:
     }
     couriers: dict[str, Handler] = {DELIVER_JOB: services.courier.deliver}
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
-    return [Lane(prompt), Lane(bulky, at_once=1), *[Lane(couriers)] * COURIERS]
+    return [Queue(prompt), Queue(bulky, at_once=1), *[Queue(couriers)] * COURIERS]
 
 
-def _batch(services: Services, lane: Lane) -> int:
+def _batch(services: Services, queue: Queue) -> int:
     services.shelf.refresh()
     try:
-        return run_due(services.database, lane.handlers, services.clock, lane.at_once)
+        return run_due(services.database, queue.handlers, services.clock, queue.at_once)
     except SQLAlchemyError as error:
         log_fault(error, "none", "looking for due jobs")
         return 0

@@ -18,7 +18,7 @@ from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Claim, enqueue
 from schema.services.pruning import KEPT
 from server.app import Application
-from server.worker import COURIERS, Lane, lanes_of, tidy, work, working
+from server.worker import COURIERS, Queue, queues_of, tidy, work, working
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def until(services: Services, job_id: int, state: JobState) -> None:
 
 def run_until(services: Services, job_id: int, handlers: dict[str, Any]) -> None:
     async def scenario() -> None:
-        task = asyncio.create_task(work(services, Lane(handlers)))
+        task = asyncio.create_task(work(services, Queue(handlers)))
         await asyncio.wait_for(until(services, job_id, JobState.SUCCEEDED), 20)
         task.cancel()
 
@@ -81,7 +81,7 @@ def test_a_database_that_cannot_be_used_for_a_while_is_no_end(
     (tmp_path / "own.db").mkdir()
 
     async def scenario() -> None:
-        task = asyncio.create_task(work(services, Lane({"greet": lambda _claim, _progress: {}})))
+        task = asyncio.create_task(work(services, Queue({"greet": lambda _claim, _progress: {}})))
         while "looking for due jobs" not in caplog.text:
             await services.doorbell.wait(0.01)
         (tmp_path / "own.db").rmdir()
@@ -171,11 +171,11 @@ def test_files_that_will_not_go_stop_neither_the_task_nor_what_else_is_old(
 
 
 def test_deadlines_have_a_handler(services: Services) -> None:
-    assert SUBMIT_JOB in lanes_of(services)[0].handlers
+    assert SUBMIT_JOB in queues_of(services)[0].handlers
 
 
 def test_a_deadline_waits_for_no_export_and_no_address(services: Services) -> None:
-    prompt, bulky, *couriers = (frozenset(lane.handlers) for lane in lanes_of(services))
+    prompt, bulky, *couriers = (frozenset(queue.handlers) for queue in queues_of(services))
     assert (SUBMIT_JOB in prompt, len(couriers)) == (True, COURIERS)
     assert not prompt & bulky
     assert not prompt & frozenset[str]().union(*couriers)

@@ -11,14 +11,14 @@ from schema.services.jobs import run_due
 from schema.services.tokens import Tokens
 from server.app import Application
 from server.pages.live import DONE
-from server.worker import lanes_of
+from server.worker import queues_of
 from tests.server.pages.conftest import Meet, School, Visitor
 
 
 def worked_off(app: Application) -> None:
     """Do all imports and exports."""
     services = app.site.services
-    [lane] = [each for each in lanes_of(services) if {IMPORT_JOB, EXPORT_JOB} <= set(each.handlers)]
+    [lane] = [each for each in queues_of(services) if {IMPORT_JOB, EXPORT_JOB} <= set(each.handlers)]
     run_due(services.database, lane.handlers, services.clock, 100)
 
 

@@ -11,7 +11,7 @@ from schema.services.webhooks import DELIVER_JOB
 from server.app import Application, close_services, wire_services
 from server.settings import load_settings
 from server.signing import Signer
-from server.worker import lanes_of
+from server.worker import queues_of
 from tests.server.pages.conftest import Meet, School, Visitor
 from tests.support.receiver import Receiver, receiving
 
@@ -35,7 +35,7 @@ def made(visitor: Visitor, url: str = "http://localhost:9/hook") -> str:
 def carried(app: Application) -> None:
     """Have messages carried out."""
     services = app.site.services
-    lane = next(each for each in lanes_of(services) if DELIVER_JOB in each.handlers)
+    lane = next(each for each in queues_of(services) if DELIVER_JOB in each.handlers)
     run_due(services.database, lane.handlers, services.clock, 100)
 
 
