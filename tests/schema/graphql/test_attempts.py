@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ml.language.importing import Imported
 from ml.language.ontology import Ontology
 from schema.context import WAIT_AT_ONCE
 from schema.models.training import Attempt, TrainingSession
-from schema.policy import Actor, Role
+from schema.policy import Actor, Role, Scope
 from schema.services.editions import shipped_line
 from schema.services.matching import CachedReading
 from schema.services.ontologies import Ontologies
@@ -103,6 +104,16 @@ def test_concepts_are_looked_for_in_the_ontology_that_the_case_is_marked_with(
 
     assert world.ask(SEARCH, student, **asked)["edges"][0]["node"]["code"] == "LBBB"
     assert world.ask(SEARCH, student, search="bloc de branche gauche")["edges"] == []
+
+
+def test_a_token_that_may_not_read_attempts_learns_nothing_of_one_by_its_concepts(
+    world: World, hospital: Hospital
+) -> None:
+    _, student, _, key = begun(hospital)
+    token = replace(student, scopes=frozenset({Scope.CONCEPTS_READ}), token_id=1)
+
+    assert world.codes(SEARCH, token, answering={"attemptId": key, "position": 1}) == ["BAD_REQUEST"]
+    assert world.ask(SEARCH, token, search="flutter")["edges"]
 
 
 @pytest.mark.parametrize("place", [{"position": 2}, {"attemptId": global_id("Attempt", 999)}])
