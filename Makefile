@@ -84,7 +84,7 @@ $(BASE): .venv/.uv-$(UV_VERSION) pyproject.toml uv.lock
 	touch $@
 
 $(TESTING): $(BASE)
-	$(SYNC) --group test
+	$(SYNC) --group test --extra train --extra cluster
 	touch $@
 
 $(PEERS): $(wildcard tests/bench/peers/*.json) tests/bench/peers/uv.lock uv.lock tools/peers | $(BASE)
