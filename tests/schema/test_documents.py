@@ -2,9 +2,8 @@
 
 import asyncio
 from dataclasses import replace
-from typing import cast
 
-from schema.build import Schema, build_schema
+from schema.build import build_schema
 from schema.documents import OWN_REMEMBERED, REMEMBERED, Documents
 from schema.services.cache import Bucket
 from schema.services.metering import Meter
@@ -35,7 +34,7 @@ def test_a_client_that_sends_different_documents_fills_no_memory() -> None:
 
 
 def test_all_our_pages_operations_are_remembered_whatever_clients_send(world: World) -> None:
-    schema = cast("Schema", build_schema())  # its own: another test may have filled the shared one's
+    schema = build_schema()  # its own: another test may have filled the shared one's
     assert len(Operations(schema, TEMPLATES)) <= OWN_REMEMBERED
     context = world.context(None)
     paying = replace(context, meter=Meter(context.services.purse, [Bucket("client", 1_000_000, 60)]))
