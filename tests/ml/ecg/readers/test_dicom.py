@@ -9,22 +9,11 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
-from ml.ecg.decoded import DecodeError, DecodeFailure
+from ml.ecg.decoded import DecodeFailure
 from ml.ecg.readers import read
 from ml.ecg.signal import STANDARD_LEADS, Signal
+from tests.ml.ecg.reading import failure_of, signal_of
 from tests.ml.ecg.waveforms import SHIPPED, channel, group, ramp, write
-
-
-def signal_of(path: Path) -> Signal:
-    content = read(path).content
-    assert isinstance(content, Signal)
-    return content
-
-
-def failure_of(path: Path) -> DecodeFailure:
-    with pytest.raises(DecodeError) as caught:
-        read(path)
-    return caught.value.code
 
 
 def test_the_shipped_ecg_reads_as_pydicom_reads_it() -> None:
