@@ -1,6 +1,7 @@
 """Tables of voltages, for the command line: CSV and MATLAB's .mat, whose rate and unit have to be told."""
 
 import csv
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,15 +68,12 @@ def _text(path: Path) -> tuple[list[str], Table]:
         cells = next(csv.reader([first], delimiter=separator or " ", skipinitialspace=True))
         names = [cell.strip(" '") for cell in cells]
         named = not all(_is_number(name) for name in names)
-        table = np.loadtxt(
-            text.splitlines()[named:], np.float64, delimiter=separator, ndmin=2, converters=_number
-        )
-    except (ValueError, StopIteration, csv.Error, UnicodeDecodeError):
+        with warnings.catch_warnings(action="error"):  # that there is no data is a warning
+            table = np.loadtxt(text.splitlines()[named:], delimiter=separator, ndmin=2, converters=_number)
+        kept = [index for index, name in enumerate(names) if not (named and _is_time(name))]
+        return [names[index] for index in kept] if named else [], table[:, kept]
+    except (ValueError, LookupError, StopIteration, csv.Error, UserWarning):
         raise DecodeError(DecodeFailure.DAMAGED) from None
-    if not named:
-        return [], table
-    kept = [index for index, name in enumerate(names) if not _is_time(name)]
-    return [names[index] for index in kept], table[:, kept]
 
 
 def _number(text: str) -> float:

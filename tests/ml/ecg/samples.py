@@ -270,7 +270,7 @@ def scp(
     text = planted.encode("latin-1") + b"\0"
     sections[1] = b"".join(struct.pack("<BH", tag, len(text)) + text for tag in (0, 1, 2, 14, 20, 21, 30))
     sections[1] += struct.pack("<BH", 255, 0)
-    sections[8] = text
+    sections[8] = struct.pack("<BHBBBBBBBH", 1, 1950, 1, 1, 12, 0, 0, 1, 1, len(text)) + text
     return _scp_record(sections)
 
 
