@@ -9,12 +9,27 @@ import pytest
 from PIL import Image
 
 from ml.ecg.decoding import Decoded, DecodeError, DecodeFailure, DecoderPool
-from tests.ml.ecg.samples import aecg, beats, edf, muse, scp, sierra, twelve, wfdb_zip
+from tests.ml.ecg.samples import (
+    aecg,
+    beats,
+    edf,
+    muse,
+    scp,
+    sealed,
+    sierra,
+    twelve,
+    wfdb_files,
+    wfdb_zip,
+    zipped,
+)
 from tests.ml.ecg.waveforms import SHIPPED
 
-FORMATS = ("png", "jpeg", "dicom", "muse", "sierra", "aecg", "wfdb", "edf", "scp")
+FORMATS = (
+    *("png", "jpeg", "dicom", "muse", "sierra", "aecg", "edf"),
+    *("wfdb", "wfdb header", "scp", "scp sections"),
+)
 MUTANTS = 250 if os.environ.get("CHEVET_SOAK") == "1" else 25
-"""Of each format: 2,250 in all, and a seeded tenth of them ordinarily."""
+"""Of each format: 2,750 in all, and a seeded tenth of them ordinarily."""
 
 HANG_SECONDS = 90
 """The longest honest mutant takes 3 s of one core; a busy machine may be ten times slower."""
@@ -29,16 +44,17 @@ def pool() -> Iterator[DecoderPool]:
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("originals")
-    counts = twelve(600)
+    counts, two = twelve(400), ("I", "II")
     signals = {
         "dicom": SHIPPED.read_bytes(),
-        "muse": muse(beats(8, 600)),
+        "muse": muse(beats(2, 400), two),
         "sierra": sierra(counts),
-        "aecg": aecg(counts),
-        "wfdb": wfdb_zip(counts),
-        "edf": edf(tmp_path_factory.mktemp("edf"), counts),
-        "scp": scp(counts, beats_at=(150, 350)),
+        "aecg": aecg(counts, two),
+        "wfdb": wfdb_zip(counts[:, :2], two),
+        "edf": edf(tmp_path_factory.mktemp("edf"), counts, two),
+        "scp": scp(counts[:, :2], two, beats_at=(150, 300)),
     }
+    signals |= {"scp sections": signals["scp"], "wfdb header": wfdb_files(counts[:, :2], two)["r1.hea"]}
     image = Image.effect_noise((320, 200), 60).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -65,6 +81,13 @@ def mutant(data: bytes, donor: bytes, dice: random.Random) -> bytes:
     return bytes(changed)
 
 
+def wrapped(name: str, data: bytes) -> bytes:
+    """Return what a checksum would otherwise keep from being read: a zip's member, a record's sections."""
+    if name == "wfdb header":
+        return zipped(wfdb_files(twelve(400)[:, :2], ("I", "II")) | {"r1.hea": data})
+    return sealed(data) if name == "scp sections" else data
+
+
 def outcome(pool: DecoderPool, path: Path) -> str:
     try:
         decoded = pool.decode(path)
@@ -88,10 +111,11 @@ def test_every_mutant_is_an_ecg_or_one_error_and_the_pool_still_answers(
     outcomes: dict[str, int] = {}
     for seed in range(MUTANTS):
         dice = random.Random(f"{name} {seed}")  # noqa: S311 - mutations are to be repeatable
-        path.write_bytes(mutant(originals[name], originals[dice.choice(sorted(originals))], dice))
+        data = mutant(originals[name], originals[dice.choice(sorted(originals))], dice)
+        path.write_bytes(wrapped(name, data))
         result = outcome(pool, path)
         outcomes[result] = outcomes.get(result, 0) + 1
-    path.write_bytes(originals[name])
+    path.write_bytes(wrapped(name, originals[name]))
     assert outcome(pool, path) == "decoded"
     assert sum(outcomes.values()) == MUTANTS
     assert outcomes.keys() <= {"decoded", *(code.value for code in DecodeFailure)}
@@ -103,7 +127,7 @@ def test_every_mutant_is_an_ecg_or_one_error_and_the_pool_still_answers(
 def test_the_files_that_are_mutated_decode(
     pool: DecoderPool, originals: dict[str, bytes], tmp_path: Path, name: str
 ) -> None:
-    (tmp_path / "x").write_bytes(originals[name])
+    (tmp_path / "x").write_bytes(wrapped(name, originals[name]))
     assert outcome(pool, tmp_path / "x") == "decoded"
 
 
@@ -111,5 +135,6 @@ def test_the_files_that_are_mutated_decode(
 def test_a_file_without_its_second_half_is_damaged(
     pool: DecoderPool, originals: dict[str, bytes], tmp_path: Path, name: str
 ) -> None:
-    (tmp_path / "x").write_bytes(originals[name][: len(originals[name]) // 2])
+    half = originals[name][: len(originals[name]) // 2]
+    (tmp_path / "x").write_bytes(wrapped(name, half))
     assert outcome(pool, tmp_path / "x") == "damaged"

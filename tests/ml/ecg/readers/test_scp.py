@@ -1,4 +1,3 @@
-import binascii
 import struct
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from ml.ecg.decoded import DecodeFailure
 from ml.ecg.readers.scp import _default_table
 from ml.ecg.signal import STANDARD_LEADS
 from tests.ml.ecg.reading import failure_of, put, signal_of
-from tests.ml.ecg.samples import EIGHT, STEP_UV, Counts, beats, scp, twelve
+from tests.ml.ecg.samples import EIGHT, STEP_UV, Counts, beats, scp, sealed, twelve
 
 
 def ludb(shared_data: Path, record: str, samples: int = 5000) -> Counts:
@@ -69,14 +68,9 @@ def test_the_default_table_is_the_standards() -> None:
 def changed(number: int, at: int, layout: str, value: int) -> bytes:
     """Return a record with one number of a section changed, and checksums that fit."""
     data = bytearray(scp(twelve()))
-    for entry in range(12):
-        section, length, start = struct.unpack_from("<HII", data, 22 + 10 * entry)
-        if section == number:
-            struct.pack_into(layout, data, start - 1 + 16 + at, value)
-            body = data[start + 1 : start - 1 + length]
-            struct.pack_into("<H", data, start - 1, binascii.crc_hqx(bytes(body), 0xFFFF))
-    struct.pack_into("<H", data, 0, binascii.crc_hqx(bytes(data[2:]), 0xFFFF))
-    return bytes(data)
+    (start,) = struct.unpack_from("<I", data, 22 + 10 * number + 6)
+    struct.pack_into(layout, data, start - 1 + 16 + at, value)
+    return sealed(bytes(data))
 
 
 @pytest.mark.parametrize(
