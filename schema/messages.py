@@ -70,7 +70,10 @@ MESSAGES: dict[str, str] = {
         "This format is known, but not this version of it or its compression. "
         "Export the ECG in another format, or add a picture of it."
     ),
-    "file_unsafe": N_("This file holds what no ECG needs (links, entities, nesting) and was not opened."),
+    "file_unsafe": N_(
+        "This file holds things no ECG needs (links, entities, endless nesting) and was not opened. "
+        "Export the ECG again, or add a picture of it."
+    ),
     "file_incomplete": N_(
         "This zip lacks a file that its header names. "
         "Put the header (.hea) and its signal files (.dat) into one zip."
