@@ -23,7 +23,7 @@ from ml.ecg.signal import Signal
 
 _HEADER = 16
 _DEFAULT_TABLE = 19999
-_MOST_CODED_SAMPLES = 8_000_000
+_MOST_CODED_SAMPLES = 5_000_000
 _LONGEST_PREFIX = 16
 _BIMODAL_UNTIL = 30
 """The protocol's version, in tenths, since which the flag of bimodal compression means nothing."""

@@ -22,6 +22,7 @@ _VERSIONS = frozenset({"1.03", "1.04", "1.04.01", "1.04.02"})
 _CODE_BITS = 10
 _END_CODE = 2**_CODE_BITS - 1
 _MARGIN_BYTES = 4096
+_MOST_COMPRESSED = 3_000_000
 _STANDARD_ACQUISITIONS = frozenset({"STD-12", "10-WIRE"})
 
 Counts = npt.NDArray[np.int64]
@@ -38,7 +39,8 @@ def read(path: Path) -> Signal:
     Raises
     ------
     DecodeError
-        UNSUPPORTED_VARIANT for another kind, version, encoding or compression, NO_WAVEFORM without a rhythm.
+        UNSUPPORTED_VARIANT for another kind, version, encoding or compression, NO_WAVEFORM without a rhythm,
+        TOO_LONG for more compressed samples than can be expanded in time.
     """
     root = parse(path)
     if text_of(root, "documenttype") not in _TYPES or text_of(root, "documentversion") not in _VERSIONS:
@@ -89,6 +91,8 @@ def _counts(waveforms: Element, leads: list[str], samples: int) -> dict[str, Cou
     if method == "Uncompressed":
         table = np.frombuffer(data, "<i2", samples * len(leads)).reshape(len(leads), samples)
         return dict(zip(leads, table.astype(np.int64), strict=True))
+    if samples * len(leads) > _MOST_COMPRESSED:
+        raise DecodeError(DecodeFailure.TOO_LONG)
     counts = dict(zip(leads, _chunks(data, len(leads), samples), strict=True))
     _restore_frontal(counts)
     return counts

@@ -113,3 +113,8 @@ def test_leads_of_different_times_lie_where_they_were_recorded(tmp_path: Path) -
     assert np.isnan(signal.lead("I")[:2]).all()
     assert not np.isnan(signal.lead("II")).any()
     assert signal.samples_mv.shape == (1000, 12)
+
+
+def test_more_coded_samples_than_can_be_decoded_in_time_are_too_long(tmp_path: Path) -> None:
+    """Twelve leads of half a million samples; as words they would be read."""
+    assert failure_of(put(tmp_path / "x", changed(3, 6, "<I", 5_000_000))) is DecodeFailure.TOO_LONG

@@ -7,6 +7,7 @@ import pytest
 import wfdb
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
+from ml.ecg.decoder import decode_file
 from ml.ecg.readers import read_signal
 from ml.ecg.signal import STANDARD_LEADS
 from tests.ml.ecg.reading import failure_of, put, signal_of
@@ -201,3 +202,8 @@ def test_a_picture_is_no_signal_for_the_command_line(shared_data: Path) -> None:
     with pytest.raises(DecodeError) as caught:
         read_signal(shared_data / "ecg-formats" / "image" / "ecg00003.png")
     assert caught.value.code is DecodeFailure.NO_WAVEFORM
+
+
+def test_very_many_leads_are_drawn_at_half_the_size(tmp_path: Path) -> None:
+    decoded = decode_file(put(tmp_path / "x", wfdb_zip(beats(17, 100), ["x"] * 17)))
+    assert (len(decoded.leads), decoded.pixels_per_mm) == (17, 6)

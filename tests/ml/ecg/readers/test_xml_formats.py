@@ -205,3 +205,8 @@ def test_compressed_samples_expand_no_further_than_announced() -> None:
 )
 def test_other_documents_are_none_of_these(tmp_path: Path, text: bytes) -> None:
     assert failure_of(put(tmp_path / "x", text or b"<")) is DecodeFailure.UNSUPPORTED_TYPE
+
+
+def test_more_compressed_samples_than_can_be_expanded_in_time_are_too_long(tmp_path: Path) -> None:
+    data = DOCUMENTS["sierra"]().replace(b'durationperchannel="2000"', b'durationperchannel="600000"')
+    assert failure_of(put(tmp_path / "x", data)) is DecodeFailure.TOO_LONG
