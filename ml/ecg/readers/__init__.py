@@ -58,14 +58,15 @@ def read_kept(original: bytes) -> Signal:
 
 
 def read_signal(path: Path) -> Signal:
-    """Read voltages, for the command line: a file of any format, or a WFDB record by its header's path.
+    """Read voltages, for the command line: a file of any format, a WFDB record by its header or its folder.
 
     Raises
     ------
     DecodeError
         As `read`, and NO_WAVEFORM for a picture.
     """
-    content = _guarded(lambda: wfdb.read_record(path)) if path.suffix == ".hea" else _content(path)
+    folder_or_header = path.is_dir() or path.suffix == ".hea"
+    content = _guarded(lambda: wfdb.read_record(path)) if folder_or_header else _content(path)
     if isinstance(content, Reading):
         raise DecodeError(DecodeFailure.NO_WAVEFORM)
     return content

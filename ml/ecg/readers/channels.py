@@ -113,6 +113,13 @@ def calibrated(
     return Channel(lead, values, abs(gain_mv) * 1e3)
 
 
+def placed(channel: Channel, at: int, length: int) -> Channel:
+    """Return a lead on the time that all leads share, NaN where it was not recorded."""
+    values = np.full(length, np.nan, np.float32)
+    values[at : at + len(channel.millivolts)] = channel.millivolts
+    return Channel(channel.lead, values, channel.resolution_uv)
+
+
 def assemble(channels: Sequence[Channel], sampling_rate_hz: float) -> Signal:
     """Put channels of one length together; raise ValueError when they are not the voltages of a heart."""
     check_size(len(channels[0].millivolts), len(channels))

@@ -17,7 +17,7 @@ from pydicom.uid import (
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from ml.ecg.leads import lead_from_code, lead_from_text
-from ml.ecg.readers.channels import Channel, assemble, calibrated, check_size, unit_mv
+from ml.ecg.readers.channels import Channel, assemble, calibrated, check_size, placed, unit_mv
 from ml.ecg.signal import Signal
 
 SOP_CLASSES = frozenset(
@@ -49,7 +49,7 @@ def read(path: Path) -> Signal:
 
 
 def signal_of(source: IO[bytes]) -> Signal:
-    """Read the rhythm of an ECG waveform object.
+    """Read the rhythm of an ECG waveform object, leads recorded one after another included.
 
     Raises
     ------
@@ -60,22 +60,66 @@ def signal_of(source: IO[bytes]) -> Signal:
     sop_class = UID(str(dataset.get("SOPClassUID", "")))
     if sop_class not in SOP_CLASSES or not dataset.get("WaveformSequence"):
         raise DecodeError(DecodeFailure.NO_WAVEFORM)
-    group = max(dataset.WaveformSequence, key=_preference)
-    counts = _counts(group, dataset.original_encoding[1] is not False)
-    padding = _padding(group, counts)
-    definitions = group.ChannelDefinitionSequence
-    if len(definitions) != counts.shape[1]:
-        raise ValueError("a channel is not defined")
-    channels = [_channel(item, counts[:, index], padding) for index, item in enumerate(definitions)]
-    return assemble(channels, float(group.SamplingFrequency))
+    groups = sorted(dataset.WaveformSequence, key=_preference, reverse=True)
+    little_endian = dataset.original_encoding[1] is not False
+    chosen = [_Group(groups[0], little_endian)]
+    for group in groups[1:]:
+        if not _is_derived(group) and chosen[0].goes_with(group):
+            found = _Group(group, little_endian)
+            if not found.names & set[str | None]().union(*(other.names for other in chosen)):
+                chosen.append(found)
+    return _together(chosen)
+
+
+class _Group:
+    """A multiplex group: leads recorded at once, from a time on."""
+
+    def __init__(self, group: Dataset, little_endian: bool) -> None:  # noqa: FBT001 - the encoding's own flag
+        self.rate_hz = float(group.SamplingFrequency)
+        self.start_s = _number(group, "MultiplexGroupTimeOffset", 0.0) / 1000
+        counts = _counts(group, little_endian)
+        padding = _padding(group, counts)
+        definitions = group.ChannelDefinitionSequence
+        if len(definitions) != counts.shape[1]:
+            raise ValueError("a channel is not defined")
+        self.channels = [_channel(item, counts[:, index], padding) for index, item in enumerate(definitions)]
+        self.names = {channel.lead for channel in self.channels}
+
+    def goes_with(self, group: Dataset) -> bool:
+        """Say whether a group may be put beside this one: of one rate, both of leads that have names."""
+        named = all(map(_lead, group.get("ChannelDefinitionSequence") or []))
+        return None not in self.names and named and _number(group, "SamplingFrequency", 0) == self.rate_hz
+
+
+def _together(groups: list[_Group]) -> Signal:
+    """Put groups on one time: a cart that records three leads at once writes four of them, one by one."""
+    rate = groups[0].rate_hz
+    if len(groups) == 1:
+        return assemble(groups[0].channels, rate)
+    first = min(group.start_s for group in groups)
+    starts = [round((group.start_s - first) * rate) for group in groups]
+    length = max(at + len(group.channels[0].millivolts) for at, group in zip(starts, groups, strict=True))
+    check_size(length, sum(len(group.channels) for group in groups))
+    return assemble(
+        [
+            placed(channel, at, length)
+            for at, group in zip(starts, groups, strict=True)
+            for channel in group.channels
+        ],
+        rate,
+    )
 
 
 def _preference(group: Dataset) -> tuple[bool, bool, float]:
     """Order groups: a median beat last, a rhythm first, then the one holding most lead-seconds."""
     label = str(group.get("MultiplexGroupLabel", "")).upper()
-    derived = "MEDIAN" in label or group.get("WaveformOriginality") == "DERIVED"
     samples, channels, rate = (float(group.get(keyword) or 1) for keyword in _SIZE)
-    return not derived, "RHYTHM" in label, samples * channels / rate
+    return not _is_derived(group), "RHYTHM" in label, samples * channels / rate
+
+
+def _is_derived(group: Dataset) -> bool:
+    label = str(group.get("MultiplexGroupLabel", "")).upper()
+    return "MEDIAN" in label or group.get("WaveformOriginality") == "DERIVED"
 
 
 def _channel(item: Dataset, counts: Counts, padding: int | None) -> Channel:

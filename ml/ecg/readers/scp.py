@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from ml.ecg.leads import lead_from_code
-from ml.ecg.readers.channels import Channel, StoredLead, assemble, check_size, with_frontal
+from ml.ecg.readers.channels import StoredLead, assemble, check_size, placed, with_frontal
 from ml.ecg.signal import Signal
 
 _HEADER = 16
@@ -68,19 +68,12 @@ def read(path: Path) -> Signal:
         channels = [lead.channel() for lead in with_frontal(stored)]
     else:
         channels = [
-            _placed(
+            placed(
                 StoredLead(span.lead, lead, rhythm.gain_mv).channel(), span.start - first, last - first + 1
             )
             for span, lead in zip(spans, counts, strict=True)
         ]
     return assemble(channels, 1e6 / rhythm.interval_us)
-
-
-def _placed(channel: Channel, at: int, length: int) -> Channel:
-    """Return a lead on the time all leads share, NaN where it was not recorded."""
-    values = np.full(length, np.nan, np.float32)
-    values[at : at + len(channel.millivolts)] = channel.millivolts
-    return Channel(channel.lead, values, channel.resolution_uv)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ reads from paths only, which it takes from the header, while uploads are decoded
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ _GAIN = re.compile(r"([-+.\deE]+)(?:\((-?\d+)\))?(?:/(\S+))?")
 _FILE_NAME = re.compile(r"[\w.-]+")
 
 Counts = npt.NDArray[np.integer[Any]]
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 def recognises(head: bytes) -> bool:
@@ -43,16 +44,13 @@ def read(path: Path) -> Signal:
         NO_WAVEFORM without a header, SEVERAL_RECORDS with more than one, and what `Archive` raises.
     """
     with Archive(path) as archive:
-        headers = [name for name in archive.members if name.suffix == ".hea"]
-        if not headers:
-            raise DecodeError(DecodeFailure.NO_WAVEFORM)
-        if len(headers) > 1:
-            raise DecodeError(DecodeFailure.SEVERAL_RECORDS)
-        return _record(archive.read(headers[0]), lambda name: archive.read(headers[0].with_name(name)))
+        header = _only_header(archive.members)
+        return _record(archive.read(header), lambda name: archive.read(header.with_name(name)))
 
 
-def read_record(header: Path) -> Signal:
-    """Read the record of a header (``.hea``) whose signal files lie beside it."""
+def read_record(path: Path) -> Signal:
+    """Read the record of a header (``.hea``), its signal files beside it, or the one record of a folder."""
+    header = _only_header(path.iterdir()) if path.is_dir() else path
 
     def beside(name: str) -> bytes:
         file = header.with_name(name)
@@ -63,6 +61,13 @@ def read_record(header: Path) -> Signal:
         return file.read_bytes()
 
     return _record(header.read_bytes(), beside)
+
+
+def _only_header(found: Iterable[AnyPath]) -> AnyPath:
+    headers = [name for name in found if name.suffix == ".hea"]
+    if len(headers) != 1:
+        raise DecodeError(DecodeFailure.SEVERAL_RECORDS if headers else DecodeFailure.NO_WAVEFORM)
+    return headers[0]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
 
-MAX_XML_BYTES = 64_000_000
+MAX_XML_BYTES = 40_000_000
 _DEEPEST = 100
-_MOST_ELEMENTS = 500_000
+_MOST_ELEMENTS = 200_000
+_PIECE = 1 << 16
+_LONGEST_TAG = 1 << 20
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _FIRST_TAG = re.compile(rb"<(?:[A-Za-z][\w.-]*:)?([A-Za-z][\w.-]*)")
 
@@ -34,7 +36,7 @@ def parse(path: Path) -> Element:
     Raises
     ------
     DecodeError
-        UNSAFE when it declares an entity or is nested or split beyond reason, TOO_LARGE beyond
+        UNSAFE when it declares an entity, or is nested, split or extended beyond reason, TOO_LARGE beyond
         `MAX_XML_BYTES`, DAMAGED when it is not well-formed.
     """
     if path.stat().st_size > MAX_XML_BYTES:
@@ -47,10 +49,22 @@ def parse(path: Path) -> Element:
     parser.CharacterDataHandler = tree.builder.data
     parser.EntityDeclHandler = _refuse
     try:
-        parser.Parse(path.read_bytes(), True)  # noqa: FBT003 - expat takes no keywords
+        _feed(parser, path)
     except expat.ExpatError:
         raise DecodeError(DecodeFailure.DAMAGED) from None
     return tree.builder.close()
+
+
+def _feed(parser: expat.XMLParserType, path: Path) -> None:
+    """Parse piece by piece, and no tag or comment so long that it alone costs seconds."""
+    fed = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            parser.Parse(piece)
+            fed += len(piece)
+            if fed - parser.CurrentByteIndex > _LONGEST_TAG:
+                raise DecodeError(DecodeFailure.UNSAFE)
+    parser.Parse(b"", True)  # noqa: FBT003 - expat takes no keywords
 
 
 def text_of(element: Element, name: str) -> str:

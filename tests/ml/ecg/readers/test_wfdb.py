@@ -44,6 +44,9 @@ def test_a_record_in_a_folder_reads_as_its_zip(tmp_path: Path) -> None:
     for name, data in wfdb_files(twelve()).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         put(tmp_path / name, data)
+    np.testing.assert_array_equal(
+        read_signal(tmp_path).samples_mv, read_signal(tmp_path / "r1.hea").samples_mv
+    )
     lone = read_signal(tmp_path / "r1.hea")
     packed_up = signal_of(put(tmp_path / "x.zip", wfdb_zip(twelve())))
     np.testing.assert_array_equal(lone.samples_mv, packed_up.samples_mv)

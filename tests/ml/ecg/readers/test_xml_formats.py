@@ -144,13 +144,18 @@ def test_muse_whose_samples_were_changed_is_damaged(tmp_path: Path) -> None:
     assert failure_of(put(tmp_path / "x", bytes(data))) is DecodeFailure.DAMAGED
 
 
-def test_a_hundred_thousand_leads_are_too_many(tmp_path: Path) -> None:
-    lead = """<component><sequence><code code="MDC_ECG_LEAD_I"/><value><scale value="1" unit="uV"/>
-        <digits>1 2</digits></value></sequence></component>"""
-    text = f"<AnnotatedECG><series><sequenceSet>{lead * 50_000}</sequenceSet></series></AnnotatedECG>"
-    assert failure_of(put(tmp_path / "x", text.encode())) is DecodeFailure.TOO_LARGE
-    text = f"<AnnotatedECG><series><sequenceSet>{lead * 100_000}</sequenceSet></series></AnnotatedECG>"
-    assert failure_of(put(tmp_path / "y", text.encode())) is DecodeFailure.UNSAFE
+def test_leads_and_elements_without_number_are_not_gathered(tmp_path: Path) -> None:
+    lead = """<sequence><code code="MDC_ECG_LEAD_I"/><value><scale value="1" unit="uV"/>
+        <digits>1 2</digits></value></sequence>"""
+    text = "<AnnotatedECG><series><sequenceSet>{}</sequenceSet></series></AnnotatedECG>"
+    assert failure_of(put(tmp_path / "x", text.format(lead * 10_000).encode())) is DecodeFailure.TOO_LARGE
+    assert failure_of(put(tmp_path / "y", text.format("<a/>" * 200_000).encode())) is DecodeFailure.UNSAFE
+
+
+def test_a_tag_without_end_is_not_waited_for(tmp_path: Path) -> None:
+    attributes = " ".join(f'a{number}="1"' for number in range(200_000))
+    data = f"<RestingECG {attributes}></RestingECG>".encode()
+    assert failure_of(put(tmp_path / "x", data)) is DecodeFailure.UNSAFE
 
 
 def bomb(prolog: str, name: str) -> bytes:
