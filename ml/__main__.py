@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
         required=True, metavar="MODEL"
     )
     _add_language(evaluate)
+    _add_readers(evaluate)
     _add_rpeaks(evaluate)
     return top
 
@@ -62,6 +63,14 @@ def _add_language(commands: Commands) -> None:
         action="store_true",
         help="also measure with the language model of OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL",
     )
+
+
+def _add_readers(commands: Commands) -> None:
+    readers = _add(commands, "readers", "the reading of ECG files", "readers:evaluate")
+    readers.add_argument(
+        "--data", type=Path, required=True, help="folder of recordings, read with those below it"
+    )
+    _add_json(readers)
 
 
 def _add_rpeaks(commands: Commands) -> None:

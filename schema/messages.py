@@ -54,12 +54,31 @@ MESSAGES: dict[str, str] = {
     "too_many_recordings": N_("At most {maximum} recordings in a case. Remove one first."),
     "too_many_annotations": N_("At most {maximum} annotations in a case. Remove some first."),
     "unknown_concept": N_("This concept is not in the ontology. Choose one from the list."),
-    "file_unsupported_type": N_("This is no ECG we can read. Choose a PNG, a JPEG or a DICOM waveform."),
+    "file_unsupported_type": N_(
+        "This is no ECG we can read. Choose a picture (PNG, JPEG) or a recording: "
+        "DICOM, GE MUSE, Philips or HL7 XML, SCP-ECG, EDF, or a WFDB record as a zip."
+    ),
     "file_empty": N_("This file is empty. Export it again, then add it."),
     "file_too_large": N_("This file is too large. Choose one of at most {megabytes} MB."),
     "file_too_many_pixels": N_("This picture has too many pixels. Scan it at 300 dpi or less, then add it."),
     "file_damaged": N_("This file is damaged. Export it again, then add it."),
-    "file_no_waveform": N_("This DICOM file holds no ECG waveform. Export the waveform or a picture of it."),
+    "file_too_long": N_(
+        "This recording is too long: up to 24 hours of 3 leads are read. Export the part that matters."
+    ),
+    "file_no_waveform": N_("This file holds no ECG waveform. Export the waveform or a picture of it."),
+    "file_unsupported_variant": N_(
+        "This format is known, but not this version of it or its compression. "
+        "Export the ECG in another format, or add a picture of it."
+    ),
+    "file_unsafe": N_(
+        "This file holds things no ECG needs (links, entities, endless nesting) and was not opened. "
+        "Export the ECG again, or add a picture of it."
+    ),
+    "file_incomplete": N_(
+        "This zip lacks a file that its header names. "
+        "Put the header (.hea) and its signal files (.dat) into one zip."
+    ),
+    "file_several_records": N_("This zip holds several records. Make a zip of each."),
     "file_timed_out": N_("This file takes too long to read. Export it again, or add a picture of it."),
     "file_crashed": N_("This file could not be read. Export it again, or add a picture of it."),
     "missing_scope": N_("Your access does not cover this."),

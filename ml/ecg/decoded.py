@@ -7,6 +7,8 @@ from typing import Literal
 MAX_FILE_BYTES = 200_000_000
 MAX_PIXELS = 100_000_000
 MAX_LEADS = 32
+MAX_VALUES = 60_000_000
+"""Samples of all leads together: 24 hours of 3 leads at 200 Hz are 51.8 million."""
 
 
 class DecodeFailure(Enum):
@@ -16,8 +18,13 @@ class DecodeFailure(Enum):
     EMPTY = "empty"
     TOO_LARGE = "too_large"
     TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_LONG = "too_long"
     DAMAGED = "damaged"
     NO_WAVEFORM = "no_waveform"
+    UNSUPPORTED_VARIANT = "unsupported_variant"
+    UNSAFE = "unsafe"
+    INCOMPLETE = "incomplete"
+    SEVERAL_RECORDS = "several_records"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
 
@@ -41,8 +48,9 @@ class Decoded:
     media_type : str
         Of `original`.
     original : bytes
-        The file without anything identifying: for a signal the waveform alone in its own format,
-        for a picture the re-encoded pixels. Names printed *in* the picture are still there.
+        What is kept, without anything identifying: a signal as a DICOM waveform object written anew from
+        its voltages, whatever format it came in (`ml.ecg.readers.kept`), a picture as its re-encoded pixels.
+        Names printed *in* a picture are still there.
     rendering, rendering_media_type
         What the browser shows; the same bytes as `original` for a picture of ordinary size.
     thumbnail_webp : bytes

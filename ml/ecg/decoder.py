@@ -15,6 +15,7 @@ from ml.ecg.signal import Signal
 LONGEST_SIDE_PX = 4000
 THUMBNAIL_WIDTH_PX = 480
 _TALLEST_THUMBNAIL_PX = 960
+_MANY_LEADS = 16
 
 
 def decode_file(path: Path) -> Decoded:
@@ -35,7 +36,7 @@ def thumbnail(picture: Image.Image) -> bytes:
 
 
 def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:
-    drawing = render(signal)
+    drawing = render(signal, pixels_per_mm=6 if len(signal.leads) > _MANY_LEADS else 12)
     with Image.open(io.BytesIO(drawing.png)) as page:
         bold = page.convert("RGB").reduce(3).filter(ImageFilter.MinFilter(3))
     return Decoded(

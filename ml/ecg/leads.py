@@ -5,6 +5,7 @@ A name outside this list is never passed on: a channel label is free text and ma
 """
 
 import re
+from collections.abc import Iterable
 
 CODE_NUMBERS = {
     "I": 1,
@@ -36,7 +37,7 @@ _BY_NUMBER = {number: lead for lead, number in CODE_NUMBERS.items()}
 _UNCODED = ("MLI", "MLII", "MLIII", "MCL1", "MCL6", "CM5", "CS5", "CC5", "ES", "AS", "AI")
 _BY_SPELLING = {lead.upper(): lead for lead in (*CODE_NUMBERS, *_UNCODED)}
 _CODE = re.compile(r"(?:5\.6\.3-9-|2:)(\d{1,3})")
-_DECORATION = re.compile(r"\(.*?\)|\bLEAD\b|MDC_ECG_LEAD_|\bECG\b|[\s_]")
+_DECORATION = re.compile(r"\(.*?\)|\bLEAD\b|MDC_ECG_LEAD_|\bE[CK]G\b|[\s_]")
 
 
 def lead_from_text(text: str) -> str | None:
@@ -48,3 +49,11 @@ def lead_from_code(code: str) -> str | None:
     """Return the lead an SCP-ECG or 11073 code names (``5.6.3-9-61``, ``2:61``), if any."""
     match = _CODE.fullmatch(code.strip())
     return _BY_NUMBER.get(int(match[1])) if match else None
+
+
+def unique_leads(named: Iterable[str | None]) -> tuple[str, ...]:
+    """Name channels in order; one with no known name, or one already taken, goes by its number."""
+    leads: list[str] = []
+    for number, lead in enumerate(named, 1):
+        leads.append(lead if lead and lead not in leads else str(number))
+    return tuple(leads)

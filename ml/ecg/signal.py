@@ -18,6 +18,8 @@ class Signal:
         Millivolts; NaN where the machine recorded nothing. Made read-only.
     sampling_rate_hz : float
         Samples per second and lead.
+    resolution_uv : tuple of float, optional
+        Microvolts between neighbouring values, per lead; None where the source does not tell.
 
     Raises
     ------
@@ -28,6 +30,7 @@ class Signal:
     leads: tuple[str, ...]
     samples_mv: npt.NDArray[np.float32]
     sampling_rate_hz: float
+    resolution_uv: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.samples_mv.ndim != 2 or self.samples_mv.shape[1] != len(self.leads) or not self.leads:
@@ -36,6 +39,9 @@ class Signal:
             raise ValueError("lead names must be unique")
         if len(self.samples_mv) < 2 or not 0 < self.sampling_rate_hz < float("inf"):
             raise ValueError("a signal needs two samples and a sampling rate")
+        resolution = self.resolution_uv or (1.0,) * len(self.leads)
+        if len(resolution) != len(self.leads) or not all(0 < step < float("inf") for step in resolution):
+            raise ValueError("a resolution is a number of microvolts for each lead")
         self.samples_mv.setflags(write=False)
 
     @property

@@ -1,33 +1,39 @@
 """Readers of ECG files: one module per format, chosen by content and never by name.
 
-A format is a module with ``MEDIA_TYPE``, ``recognises(head)`` and ``read(path)``, and a line in `FORMATS`.
+A format is a module with ``recognises(head)`` and ``read(path)``, and a line in `FORMATS`. A reader of
+voltages returns a `Signal`, kept in one form whatever it came in; one of pictures says what is kept of them.
 """
 
+import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ml.ecg.decoded import MAX_FILE_BYTES, DecodeError, DecodeFailure
-from ml.ecg.readers import dicom, jpeg, png
+from ml.ecg.readers import aecg, dicom, edf, jpeg, kept, muse, png, scp, sierra, wfdb
 from ml.ecg.readers.reading import Reading
+from ml.ecg.signal import Signal
 
-HEAD_BYTES = 4096
+__all__ = ["FORMATS", "Format", "Reading", "read", "read_kept", "read_signal", "sniff"]
+
+HEAD_BYTES = 16_384
+
+Content = TypeVar("Content", bound=Signal | Reading)
 
 
 class Format(Protocol):
     """What a reader module offers."""
 
-    MEDIA_TYPE: str
-
     def recognises(self, head: bytes, /) -> bool:
         """Say whether a file starting with these bytes is of this format."""
         ...
 
-    def read(self, path: Path, /) -> Reading:
-        """Read and de-identify the file; raise `DecodeError` when it cannot be."""
+    def read(self, path: Path, /) -> Signal | Reading:
+        """Read the file without anything identifying; whatever is raised but `DecodeError` means damage."""
         ...
 
 
-FORMATS: tuple[Format, ...] = (png, jpeg, dicom)
+FORMATS: tuple[Format, ...] = (png, jpeg, dicom, muse, sierra, aecg, wfdb, edf, scp)
 
 
 def sniff(head: bytes) -> Format:
@@ -40,6 +46,33 @@ def sniff(head: bytes) -> Format:
 
 def read(path: Path) -> Reading:
     """Read an ECG file of any known format, refusing by size before anything is decoded."""
+    content = _content(path)
+    if isinstance(content, Reading):
+        return content
+    return Reading(kept.MEDIA_TYPE, kept.write(content), content)
+
+
+def read_kept(original: bytes) -> Signal:
+    """Read the signal of a recording that is kept; raise `DecodeError` when it is something else."""
+    return _guarded(lambda: dicom.signal_of(io.BytesIO(original)))
+
+
+def read_signal(path: Path) -> Signal:
+    """Read voltages, for the command line: a file of any format, a WFDB record by its header or its folder.
+
+    Raises
+    ------
+    DecodeError
+        As `read`, and NO_WAVEFORM for a picture.
+    """
+    folder_or_header = path.is_dir() or path.suffix == ".hea"
+    content = _guarded(lambda: wfdb.read_record(path)) if folder_or_header else _content(path)
+    if isinstance(content, Reading):
+        raise DecodeError(DecodeFailure.NO_WAVEFORM)
+    return content
+
+
+def _content(path: Path) -> Signal | Reading:
     size = path.stat().st_size
     if size == 0:
         raise DecodeError(DecodeFailure.EMPTY)
@@ -47,4 +80,15 @@ def read(path: Path) -> Reading:
         raise DecodeError(DecodeFailure.TOO_LARGE)
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    return sniff(head).read(path)
+    found = sniff(head)
+    return _guarded(lambda: found.read(path))
+
+
+def _guarded(reader: Callable[[], Content]) -> Content:
+    """Name whatever a damaged file provokes in a reader."""
+    try:
+        return reader()
+    except (DecodeError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - parsers of hostile bytes fail in every way there is
+        raise DecodeError(DecodeFailure.DAMAGED) from None

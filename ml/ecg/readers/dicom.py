@@ -1,31 +1,25 @@
 """DICOM waveforms (PS3.3 C.10.9): the rhythm, in millivolts, and nothing about the patient."""
 
-import io
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
     AmbulatoryECGWaveformStorage,
-    ExplicitVRLittleEndian,
     General32bitECGWaveformStorage,
     GeneralECGWaveformStorage,
     TwelveLeadECGWaveformStorage,
-    generate_uid,
 )
-from pydicom.valuerep import format_number_as_ds
 
-from ml.ecg.decoded import MAX_LEADS, DecodeError, DecodeFailure
-from ml.ecg.leads import CODE_NUMBERS, lead_from_code, lead_from_text
-from ml.ecg.readers.reading import Reading
+from ml.ecg.decoded import DecodeError, DecodeFailure
+from ml.ecg.leads import lead_from_code, lead_from_text
+from ml.ecg.readers.channels import Channel, assemble, calibrated, check_size, placed, unit_mv
 from ml.ecg.signal import Signal
 
-MEDIA_TYPE = "application/dicom"
 SOP_CLASSES = frozenset(
     {
         TwelveLeadECGWaveformStorage,
@@ -38,9 +32,7 @@ _SAMPLE_TYPES = {(8, "SB"): "i1", (8, "UB"): "u1", (16, "SS"): "i2", (16, "US"):
     (32, "SL"): "i4",
     (32, "UL"): "u4",
 }
-_MILLIVOLTS = {"UV": ("uV", 1e-3), "MV": ("mV", 1.0), "V": ("V", 1e3)}
 _SIZE = ("NumberOfWaveformSamples", "NumberOfWaveformChannels", "SamplingFrequency")
-_IMPLAUSIBLE_MV = 1e6
 
 Counts = npt.NDArray[np.integer[Any]]
 
@@ -50,69 +42,97 @@ def recognises(head: bytes) -> bool:
     return head[128:132] == b"DICM"
 
 
-def read(path: Path) -> Reading:
-    """Read the rhythm of an ECG waveform object and write it again with its waveform elements only.
+def read(path: Path) -> Signal:
+    """Read the rhythm of an ECG waveform object."""
+    with path.open("rb") as file:
+        return signal_of(file)
+
+
+def signal_of(source: IO[bytes]) -> Signal:
+    """Read the rhythm of an ECG waveform object, leads recorded one after another included.
 
     Raises
     ------
     DecodeError
-        NO_WAVEFORM when it is another kind of object or holds no ECG, TOO_LARGE beyond `MAX_LEADS` channels,
-        DAMAGED when the waveform cannot be read to calibrated millivolts.
+        NO_WAVEFORM when it is another kind of object or holds no ECG; what `check_size` raises.
     """
-    dataset = pydicom.dcmread(path)
+    dataset = pydicom.dcmread(source)
     sop_class = UID(str(dataset.get("SOPClassUID", "")))
     if sop_class not in SOP_CLASSES or not dataset.get("WaveformSequence"):
         raise DecodeError(DecodeFailure.NO_WAVEFORM)
-    group = max(dataset.WaveformSequence, key=_preference)
-    try:
-        counts = _counts(group, dataset.original_encoding[1] is not False)
-        channels = _channels(group)
-        signal = _signal(group, counts, channels)
-        original = _rewritten(sop_class, group, counts, channels)
-    except (AttributeError, IndexError, TypeError, ValueError, OverflowError):
-        raise DecodeError(DecodeFailure.DAMAGED) from None
-    return Reading(MEDIA_TYPE, original, signal)
+    groups = sorted(dataset.WaveformSequence, key=_preference, reverse=True)
+    little_endian = dataset.original_encoding[1] is not False
+    chosen = [_Group(groups[0], little_endian)]
+    for group in groups[1:]:
+        if not _is_derived(group) and chosen[0].goes_with(group):
+            found = _Group(group, little_endian)
+            if not found.names & set[str | None]().union(*(other.names for other in chosen)):
+                chosen.append(found)
+    return _together(chosen)
+
+
+class _Group:
+    """A multiplex group: leads recorded at once, from a time on."""
+
+    def __init__(self, group: Dataset, little_endian: bool) -> None:  # noqa: FBT001 - the encoding's own flag
+        self.rate_hz = float(group.SamplingFrequency)
+        self.start_s = _number(group, "MultiplexGroupTimeOffset", 0.0) / 1000
+        counts = _counts(group, little_endian)
+        padding = _padding(group, counts)
+        definitions = group.ChannelDefinitionSequence
+        if len(definitions) != counts.shape[1]:
+            raise ValueError("a channel is not defined")
+        self.channels = [_channel(item, counts[:, index], padding) for index, item in enumerate(definitions)]
+        self.names = {channel.lead for channel in self.channels}
+
+    def goes_with(self, group: Dataset) -> bool:
+        """Say whether a group may be put beside this one: of one rate, both of leads that have names."""
+        named = all(map(_lead, group.get("ChannelDefinitionSequence") or []))
+        return None not in self.names and named and _number(group, "SamplingFrequency", 0) == self.rate_hz
+
+
+def _together(groups: list[_Group]) -> Signal:
+    """Put groups on one time: a cart that records three leads at once writes four of them, one by one."""
+    rate = groups[0].rate_hz
+    if len(groups) == 1:
+        return assemble(groups[0].channels, rate)
+    first = min(group.start_s for group in groups)
+    starts = [round((group.start_s - first) * rate) for group in groups]
+    length = max(at + len(group.channels[0].millivolts) for at, group in zip(starts, groups, strict=True))
+    check_size(length, sum(len(group.channels) for group in groups))
+    return assemble(
+        [
+            placed(channel, at, length)
+            for at, group in zip(starts, groups, strict=True)
+            for channel in group.channels
+        ],
+        rate,
+    )
 
 
 def _preference(group: Dataset) -> tuple[bool, bool, float]:
     """Order groups: a median beat last, a rhythm first, then the one holding most lead-seconds."""
     label = str(group.get("MultiplexGroupLabel", "")).upper()
-    derived = "MEDIAN" in label or group.get("WaveformOriginality") == "DERIVED"
     samples, channels, rate = (float(group.get(keyword) or 1) for keyword in _SIZE)
-    return not derived, "RHYTHM" in label, samples * channels / rate
+    return not _is_derived(group), "RHYTHM" in label, samples * channels / rate
 
 
-class _Channel:
-    """One channel's lead and calibration; raises ValueError when it has no unit of voltage."""
-
-    def __init__(self, item: Dataset, lead: str) -> None:
-        self.lead = lead
-        self.sensitivity = float(item.ChannelSensitivity)
-        unit = str(item.ChannelSensitivityUnitsSequence[0].CodeValue).strip().replace("µ", "u").upper()
-        if unit not in _MILLIVOLTS:
-            raise ValueError("not a voltage")
-        self.unit, self.unit_mv = _MILLIVOLTS[unit]
-        self.correction = _number(item, "ChannelSensitivityCorrectionFactor", 1.0)
-        self.baseline = _number(item, "ChannelBaseline", 0.0)
-        self.bits_stored = int(item.get("WaveformBitsStored") or 0)
-        if not np.isfinite([self.sensitivity, self.correction, self.baseline]).all():
-            raise ValueError("not a calibration")
-
-    def millivolts(self, counts: Counts, padding: int | None) -> npt.NDArray[np.float64]:
-        """Return counts × sensitivity × correction + baseline (PS3.3 C.10.9.1.4), NaN where padded."""
-        gain = self.sensitivity * self.correction
-        values = (_sign_extended(counts, self.bits_stored) * gain + self.baseline) * self.unit_mv
-        return values if padding is None else np.where(counts == padding, np.nan, values)
+def _is_derived(group: Dataset) -> bool:
+    label = str(group.get("MultiplexGroupLabel", "")).upper()
+    return "MEDIAN" in label or group.get("WaveformOriginality") == "DERIVED"
 
 
-def _channels(group: Dataset) -> list[_Channel]:
-    """Return the channels in order; one with no known name, or one already taken, goes by its number."""
-    channels: dict[str, _Channel] = {}
-    for number, item in enumerate(group.ChannelDefinitionSequence, 1):
-        named = _lead(item)
-        lead = named if named and named not in channels else str(number)
-        channels[lead] = _Channel(item, lead)
-    return list(channels.values())
+def _channel(item: Dataset, counts: Counts, padding: int | None) -> Channel:
+    """Return counts × sensitivity × correction + baseline (PS3.3 C.10.9.1.4)."""
+    unit = unit_mv(str(item.ChannelSensitivityUnitsSequence[0].CodeValue))
+    gain = float(item.ChannelSensitivity) * _number(item, "ChannelSensitivityCorrectionFactor", 1.0)
+    return calibrated(
+        _lead(item),
+        _sign_extended(counts, int(item.get("WaveformBitsStored") or 0)),
+        gain_mv=gain * unit,
+        offset_mv=_number(item, "ChannelBaseline", 0.0) * unit,
+        missing=None if padding is None else counts == padding,
+    )
 
 
 def _number(item: Dataset, keyword: str, default: float) -> float:
@@ -128,25 +148,22 @@ def _lead(item: Dataset) -> str | None:
 
 
 def _counts(group: Dataset, little_endian: bool) -> Counts:  # noqa: FBT001 - the encoding's own flag
-    """Return the stored integers, shape (n_samples, n_channels), in native order."""
+    """Return the stored integers, shape (n_samples, n_channels)."""
     samples, channels = int(group.NumberOfWaveformSamples), int(group.NumberOfWaveformChannels)
-    if channels > MAX_LEADS:
-        raise DecodeError(DecodeFailure.TOO_LARGE)
+    check_size(samples, channels)
     kind = _SAMPLE_TYPES.get((int(group.WaveformBitsAllocated), str(group.WaveformSampleInterpretation)))
-    if kind is None or samples < 2 or channels < 1:
+    if kind is None:
         raise ValueError("no samples")
     stored = np.dtype(kind).newbyteorder("<" if little_endian else ">")
-    counts = np.frombuffer(group.WaveformData, stored, samples * channels)
-    return counts.astype(kind).reshape(samples, channels)
+    return np.frombuffer(group.WaveformData, stored, samples * channels).reshape(samples, channels)
 
 
-def _sign_extended(counts: Counts, bits: int) -> npt.NDArray[np.float64]:
+def _sign_extended(counts: Counts, bits: int) -> Counts:
     """Read signed samples of fewer bits than their storage when the writer left the high bits at zero."""
-    values = counts.astype(np.float64)
     zero_filled = np.issubdtype(counts.dtype, np.signedinteger) and 0 < bits < counts.itemsize * 8
-    if zero_filled and values.min() >= 0 and 2 ** (bits - 1) <= values.max() < 2**bits:
-        values[values >= 2 ** (bits - 1)] -= 2**bits
-    return values
+    if zero_filled and counts.min() >= 0 and 2 ** (bits - 1) <= counts.max() < 2**bits:
+        return np.where(counts >= 2 ** (bits - 1), counts - 2**bits, counts)
+    return counts
 
 
 def _padding(group: Dataset, counts: Counts) -> int | None:
@@ -154,73 +171,3 @@ def _padding(group: Dataset, counts: Counts) -> int | None:
     if not isinstance(value, bytes) or len(value) < counts.itemsize:
         return None
     return int(np.frombuffer(value, counts.dtype, 1)[0])
-
-
-def _signal(group: Dataset, counts: Counts, channels: Sequence[_Channel]) -> Signal:
-    if len(channels) != counts.shape[1]:
-        raise ValueError("a channel is not defined")
-    padding = _padding(group, counts)
-    columns = [channel.millivolts(counts[:, index], padding) for index, channel in enumerate(channels)]
-    millivolts = np.stack(columns, axis=1)
-    recorded = millivolts[~np.isnan(millivolts)]
-    if not recorded.size or np.abs(recorded).max() > _IMPLAUSIBLE_MV:
-        raise ValueError("not the voltage of a heart")
-    return Signal(
-        tuple(channel.lead for channel in channels),
-        millivolts.astype(np.float32),
-        float(group.SamplingFrequency),
-    )
-
-
-def _rewritten(sop_class: UID, group: Dataset, counts: Counts, channels: Sequence[_Channel]) -> bytes:
-    """Write a fresh object with the elements `read` needs; its identifier is a digest of its samples."""
-    data = counts.astype(counts.dtype.newbyteorder("<")).tobytes()
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[data.hex()])
-    dataset = FileDataset(io.BytesIO(), {}, preamble=b"\0" * 128, file_meta=meta)
-    dataset.SOPClassUID = sop_class
-    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    dataset.Modality = "ECG"
-    dataset.WaveformSequence = [_group(group, data, counts, channels)]
-    output = io.BytesIO()
-    dataset.save_as(output, enforce_file_format=True)
-    return output.getvalue()
-
-
-def _group(group: Dataset, data: bytes, counts: Counts, channels: Sequence[_Channel]) -> Dataset:
-    item = Dataset()
-    item.WaveformOriginality = "ORIGINAL"
-    item.NumberOfWaveformSamples, item.NumberOfWaveformChannels = counts.shape
-    item.SamplingFrequency = format_number_as_ds(float(group.SamplingFrequency))
-    item.MultiplexGroupLabel = "RHYTHM"
-    item.ChannelDefinitionSequence = [_definition(channel) for channel in channels]
-    item.WaveformBitsAllocated = counts.itemsize * 8
-    item.WaveformSampleInterpretation = str(group.WaveformSampleInterpretation)
-    storage = "OB" if counts.itemsize == 1 else "OW"
-    padding = _padding(group, counts)
-    if padding is not None:
-        value = np.array([padding], counts.dtype).tobytes()
-        item.add_new("WaveformPaddingValue", storage, value + b"\0" * (len(value) % 2))
-    item.add_new("WaveformData", storage, data + b"\0" * (len(data) % 2))
-    return item
-
-
-def _definition(channel: _Channel) -> Dataset:
-    item = Dataset()
-    number = CODE_NUMBERS.get(channel.lead)
-    code = f"5.6.3-9-{number}" if number else "5.6.3-9-0"
-    item.ChannelSourceSequence = [_code(code, "SCPECG", f"Lead {channel.lead}")]
-    item.ChannelSensitivity = format_number_as_ds(channel.sensitivity)
-    item.ChannelSensitivityUnitsSequence = [_code(channel.unit, "UCUM", channel.unit)]
-    item.ChannelSensitivityCorrectionFactor = format_number_as_ds(channel.correction)
-    item.ChannelBaseline = format_number_as_ds(channel.baseline)
-    item.WaveformBitsStored = channel.bits_stored
-    return item
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
-    return item

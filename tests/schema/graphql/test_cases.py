@@ -4,13 +4,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 from sqlalchemy import event
 
+from ml.ecg.readers import read_kept
+from ml.ecg.signal import STANDARD_LEADS
 from schema.messages import MESSAGES
 from schema.policy import Actor, Role, Scope
+from tests.ml.ecg.samples import (
+    STEP_UV,
+    aecg,
+    beats,
+    muse,
+    twelve,
+    wfdb_files,
+    wfdb_zip,
+    zipped,
+)
 from tests.schema.authors import Author
 from tests.schema.conftest import World
 
@@ -250,6 +263,39 @@ def test_a_dicom_waveform_is_added_as_calibrated_paper(world: World) -> None:
     for address in ("renderingUrl", "thumbnailUrl", "originalUrl"):
         key = recording[address].removeprefix("/blobs/").partition("?")[0]
         assert world.services.blobs.exists(key)
+
+
+def test_recordings_of_other_machines_are_added_with_their_leads(world: World, tmp_path: Path) -> None:
+    teacher = world.person()
+    case = change(world, teacher, "createCase")
+    counts = twelve(200)
+    for data in (
+        wfdb_zip(counts[:, :2], ("MLII", "V5"), "DUPONT"),
+        muse(beats(8, 200), planted="DUPONT"),
+        aecg(counts, STANDARD_LEADS[:3], "DUPONT"),
+    ):
+        case = change(world, teacher, "addRecording", caseId=case["id"], file=io.BytesIO(data))
+    recordings = case["recordings"]
+    assert [recording["leads"] for recording in recordings] == [
+        ["MLII", "V5"],
+        list(STANDARD_LEADS),
+        ["I", "II", "III"],
+    ]
+    assert {recording["samplingRateHz"] for recording in recordings} == {500.0}
+    assert {recording["mediaType"] for recording in recordings} == {"application/dicom"}
+    key = recordings[2]["originalUrl"].removeprefix("/blobs/").partition("?")[0]
+    kept = read_kept(world.services.blobs.get(key))
+    np.testing.assert_allclose(kept.samples_mv, counts[:, :3] * STEP_UV / 1000, rtol=1e-6)
+    for path in (each for each in tmp_path.rglob("*") if each.is_file()):
+        assert b"DUPONT" not in path.read_bytes()
+
+
+def test_a_zip_that_lacks_its_signal_is_refused_with_what_to_do(world: World) -> None:
+    teacher = world.person()
+    case = change(world, teacher, "createCase")
+    zipped_header = zipped({"r1.hea": wfdb_files(twelve(500))["r1.hea"]})
+    answer = change(world, teacher, "addRecording", caseId=case["id"], file=io.BytesIO(zipped_header))
+    assert [field["code"] for field in answer["fields"]] == ["file_incomplete"]
 
 
 def test_an_import_sent_again_under_its_key_adds_nothing(world: World) -> None:

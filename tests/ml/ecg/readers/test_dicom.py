@@ -9,22 +9,11 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
-from ml.ecg.decoded import DecodeError, DecodeFailure
+from ml.ecg.decoded import DecodeFailure
 from ml.ecg.readers import read
 from ml.ecg.signal import STANDARD_LEADS, Signal
+from tests.ml.ecg.reading import failure_of, signal_of
 from tests.ml.ecg.waveforms import SHIPPED, channel, group, ramp, write
-
-
-def signal_of(path: Path) -> Signal:
-    content = read(path).content
-    assert isinstance(content, Signal)
-    return content
-
-
-def failure_of(path: Path) -> DecodeFailure:
-    with pytest.raises(DecodeError) as caught:
-        read(path)
-    return caught.value.code
 
 
 def test_the_shipped_ecg_reads_as_pydicom_reads_it() -> None:
@@ -125,6 +114,44 @@ def test_of_unnamed_groups_the_original_and_then_the_longest_is_taken(tmp_path: 
     derived = group(ramp(4000), [channel()], WaveformOriginality="DERIVED")
     short, long = group(ramp(500), [channel()]), group(ramp(700), [channel()])
     assert len(signal_of(write(tmp_path / "x", [derived, short, long])).samples_mv) == 700
+
+
+def sequential(lead: str, offset_ms: int, value: int, **elements: Any) -> Dataset:
+    counts = np.full((100, 1), value, "<i2")
+    return group(counts, [channel(lead)], MultiplexGroupTimeOffset=offset_ms, **elements)
+
+
+def test_leads_recorded_one_after_another_lie_where_they_were_recorded(tmp_path: Path) -> None:
+    """Two groups of 0.2 s, 0.2 s apart, and a strip of lead II over both of them."""
+    strip = group(np.full((200, 1), 3, "<i2"), [channel("Lead II")], MultiplexGroupLabel="RHYTHM")
+    path = write(tmp_path / "x", [sequential("Lead V1", 0, 1), sequential("Lead V2", 200, 2), strip])
+    signal = signal_of(path)
+    assert signal.leads == ("II", "V1", "V2")
+    assert not np.isnan(signal.lead("II")).any()
+    np.testing.assert_allclose(signal.lead("V1"), [0.001] * 100 + [np.nan] * 100)
+    np.testing.assert_allclose(signal.lead("V2"), [np.nan] * 100 + [0.002] * 100)
+    (tmp_path / "kept").write_bytes(read(path).original)
+    np.testing.assert_array_equal(signal_of(tmp_path / "kept").samples_mv, signal.samples_mv)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        sequential("Lead II", 200, 2),
+        sequential("DUPONT", 200, 2),
+        sequential("Lead V2", 200, 2, SamplingFrequency=250),
+        sequential("Lead V2", 200, 2, WaveformOriginality="DERIVED"),
+    ],
+    ids=["the same lead", "no lead", "another rate", "derived"],
+)
+def test_groups_that_do_not_go_together_are_left_out(tmp_path: Path, other: Dataset) -> None:
+    strip = group(np.full((200, 1), 3, "<i2"), [channel("Lead II")], MultiplexGroupLabel="RHYTHM")
+    assert signal_of(write(tmp_path / "x", [other, strip])).leads == ("II",)
+
+
+def test_groups_far_apart_are_too_long(tmp_path: Path) -> None:
+    path = write(tmp_path / "x", [sequential("Lead V1", 0, 1), sequential("Lead V2", 4_000_000_000, 2)])
+    assert failure_of(path) is DecodeFailure.TOO_LONG
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from ml.ecg.decoded import DecodeError, DecodeFailure
+from ml.ecg.decoded import DecodeFailure
 from ml.ecg.decoder import decode_file
 from ml.ecg.readers import read
+from tests.ml.ecg.reading import failure_of
 
 SECRET = b"DUPONT"
 
@@ -23,12 +24,6 @@ def picture_of(path: Path) -> Image.Image:
 def saved(path: Path, image: Image.Image, format_name: str = "PNG", **options: object) -> Path:
     image.save(path, format_name, **options)
     return path
-
-
-def failure_of(path: Path) -> DecodeFailure:
-    with pytest.raises(DecodeError) as caught:
-        read(path)
-    return caught.value.code
 
 
 def sixteen_bit_png(red: int, green: int, blue: int) -> bytes:
