@@ -15,7 +15,18 @@ _PREPOSITIONS = frozenset({"de", "d", "des", "du", "any", "of", "ni"})
 _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
 _DETERMINED = frozenset({"le", "la", "les", "l", "the", "un", "une", "des", "an", "a"})
 _EITHER = frozenset({"ou", "or", "vs", "versu", "voir", "/"})
-_BETWEEN = frozenset({"entr", "between", "distinguer", "distinguish"})
+_BETWEEN = frozenset({"entr", "between"}) | {
+    "distinguer",
+    "distinguish",
+    "departager",
+    "differencier",
+    "differentiat",
+    "discriminer",
+    "discriminat",
+    "tell",
+}
+# What stands between two that are set `between X and Y`; `d'un` is made of small words.
+_APART = ([], ["et"], ["and"], ["from"], ["avec"])
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
 _ADDED = frozenset({"associ", "associated", "surajout", "concomitant", "sousjacent", "underlying"})
 _PASSED = SKIPPED | _AUXILIARIES | _ADDED
@@ -80,6 +91,8 @@ class Mentioned:
         What sort of thing it is: a negation passes over a bare `et` only between things of one sort.
     overall
         Whether it calls something normal, which `par ailleurs` limits; anything else it only adds.
+    concludes
+        Whether it is a diagnosis, which a lone `négatif` after it denies.
     """
 
     first: int
@@ -90,6 +103,7 @@ class Mentioned:
     shared: bool = False
     shelf: str = ""
     overall: bool = False
+    concludes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +149,9 @@ class Attitudes:
         self._after = {cue.first: cue for cue in AFTER.find(self._keys, self._owner)}
         self._before.update((cue.last, cue) for cue in self._compared())
         self._before = {last: cue for last, cue in self._before.items() if not self._speaks_of_last(cue)}
+        self._openings = {
+            index for cue in self._before.values() for index in range(cue.first, cue.last)
+        }  # `impossible de | départager`
         self._lists = self._negated_lists()
 
     def towards(self, mention: Mentioned) -> Attitude:
@@ -156,7 +173,7 @@ class Attitudes:
             between = [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
             opened = _BETWEEN.intersection(self._keys[max(0, one.first - 2) : one.first])
             either = len(between) == 1 and between[0] in _EITHER
-            if either or (opened and between in ([], ["et"], ["and"])):
+            if either or (opened and between in _APART):
                 yield position, position + 1
 
     def ranked(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int]]:
@@ -348,14 +365,19 @@ class Attitudes:
         return None
 
     def _goes_on_after(self, cue: Cue) -> bool:
-        """Say whether a short answer (`FA : non`) is the beginning of a phrase (`FA : aucun doute`)."""
+        """Say whether what may answer (`FA : non`) begins a phrase (`FA : aucun doute`, `impossible de …`)."""
         following = self._keys[cue.last + 1] if cue.last + 1 < len(self._keys) else "."
+        if self._keys[cue.last] == "impossibl" and following in {"de", "d", "to"}:
+            return True
         return self._keys[cue.first] in _SHORT and following not in _STRONG and following != ","
 
     def _tells_polarity(self, mention: Mentioned, cue: Cue) -> bool:
         """Say whether a minus, a nought or `négatif` stands after what it cannot deny: a wave, a number."""
         if self._keys[cue.last] not in _SIGNS:
             return False
+        if self._keys[cue.last] == "negativ" and cue.first == cue.last:  # `EP nég`, but `ESV négatives en DII`
+            following = self._keys[cue.last + 1] if cue.last + 1 < len(self._keys) else "."
+            return not mention.concludes or (following not in _STRONG and following != ",")
         adjoins = self._keys[cue.first] == ":" or (cue.first == mention.last + 1 and not mention.closely)
         return not adjoins or all(self._keys[index] in _WAVES for index in mention.used)
 
@@ -369,7 +391,9 @@ class Attitudes:
         return self._keys[index] == "," or wordy or gainsaid
 
     def _speaks_of_next(self, cue: Cue) -> bool:
-        """Say whether a cue that can stand on either side governs the name after it instead."""
+        """Say whether a cue that can stand on either side, or opens a longer one, governs the name after it."""
+        if cue.last in self._openings:
+            return True
         if cue.last in self._before and self._next_word(cue.last + 1) in self._owner:
             return True
         doubts = cue.stance in {Stance.PROBABLE, Stance.POSSIBLE} and self._keys[cue.first - 1] == ","

@@ -1,6 +1,6 @@
 """What does not hold together in a text, and how it weighs its diagnoses against each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import combinations
 
 from ml.language.concepts import Category, Concept, Kind, Severity
@@ -22,7 +22,11 @@ class Findings:
         self._ontology = ontology
 
     def of(
-        self, claims: Sequence[Claim], measurements: Sequence[Measurement], weighing: Weighing
+        self,
+        claims: Sequence[Claim],
+        measurements: Sequence[Measurement],
+        weighing: Weighing,
+        shown: Container[str] = (),
     ) -> tuple[Finding, ...]:
         """Return what is found, each once.
 
@@ -30,6 +34,8 @@ class Findings:
         ----------
         weighing
             How the text sets what it names against each other.
+        shown
+            Diagnoses whose name in the text spells a sign out.
         """
         affirmed = firm(claims)
         of_one_moment = [
@@ -39,7 +45,7 @@ class Findings:
         found = [
             *self._polarity_conflicts(claims, affirmed),
             *(each for each in of_one_moment if not weighing.parts(each)),
-            *self._unsupported(affirmed),
+            *(each for each in self._unsupported(affirmed) if each.concepts[0] not in shown),
             *self._differential(claims, weighing),
         ]
         kept = [finding for finding in dict.fromkeys(found) if not _told_otherwise(finding, found)]

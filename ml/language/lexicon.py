@@ -4,17 +4,19 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations
 from types import MappingProxyType
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from ml.language.ontology import Concept, Ontology
+from ml.language.ontology import Concept, Kind, Ontology
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
 from ml.language.vocabulary import CAPITALS, COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS, TRANSPARENT
 
 WAVES = frozenset({"p", "t", "q", "r", "s", "st", "qrs", "ondep", "ondet", "ondeq", "onder", "ondes"})
+_WITH = frozenset({"avec", "with"})
 _NEGATIVE_OPENINGS = frozenset({"pas", "san", "absenc", "aucun", "no", "without", "non"})
 _MOST_SKIPPED = 5
 _SKIP_PENALTY = 1.5
@@ -71,9 +73,9 @@ class _Path:
     denied: bool = False
     affirmed: int = 0
 
-    def over(self, key: str, *, named: bool) -> "_Path":
+    def over(self, key: str, *, named: bool, free: bool = False) -> "_Path":
         """Return the path that passes over one more word, `named` if a name ends before it."""
-        cost = 0 if key in SMALL_WORDS else 1
+        cost = 0 if free or key in SMALL_WORDS else 1
         if self.denied or key not in INNER_NEGATIONS:
             return replace(self, skipped=self.skipped + cost)
         return _Path(self.used, self.skipped + cost, denied=True, affirmed=len(self.used) if named else 0)
@@ -112,6 +114,7 @@ class Lexicon:
     def __init__(self, ontology: Ontology) -> None:
         self.collisions: list[Collision] = []
         self._names: dict[tuple[str, ...], tuple[str, Language | None]] = {}
+        self._kinds = {concept.id: concept.kind for concept in ontology.concepts}
         absences = {concept.absence for concept in ontology.concepts}
         for concept in ontology.concepts:
             for keys, language in _patterns(concept, stated_by_denial=concept.id in absences):
@@ -134,6 +137,19 @@ class Lexicon:
         """Return the concept having exactly this name, if any."""
         found = self._names.get(tuple(keys))
         return found[0] if found else None
+
+    def shows(self, hit: Hit) -> bool:
+        """Say whether a diagnosis's name spells a sign out: after `avec`, or as no more than a wave's shape."""
+        after = next((at for at, key in enumerate(hit.keys) if key in _WITH), None)
+        if after is not None:
+            return self._says(hit.keys[after + 1 :], Kind.SIGN)
+        parts = combinations(range(len(hit.keys) + 1), 2)
+        others = (hit.keys[first:last] for first, last in parts if WAVES.isdisjoint(hit.keys[first:last]))
+        return not WAVES.isdisjoint(hit.keys) and not any(self._says(each, Kind.DIAGNOSIS) for each in others)
+
+    def _says(self, keys: Sequence[str], kind: Kind) -> bool:
+        found = self.named(keys)
+        return found is not None and self._kinds[found] is kind
 
     def _corrected(self, key: str) -> str | None:
         """Return the one known key a misspelt word must be, or nothing when it is known or unclear."""
@@ -223,7 +239,8 @@ class Lexicon:
             passed = key in SKIPPED or index in values or key == ":" or _joins_skipped(keys, index)
             passed = passed or (key == "," and _goes_on(keys, index))
             if path.used and path.skipped < _MOST_SKIPPED and passed:
-                stack.append((node, index + 1, path.over(key, named=node.name is not None)))
+                beyond = path.over(key, named=node.name is not None, free=index in values)
+                stack.append((node, index + 1, beyond))
 
     def _windows(self, keys: list[str], typos: frozenset[int]) -> Iterator[Hit]:
         """Find names whose words stand together in another order."""

@@ -113,7 +113,12 @@ class EmbeddedMatcher:
         return Reading(
             claims=(*claims, *self._implications.of(claims, measurements)),
             measurements=measurements,
-            findings=self._findings.of(claims, measurements, weighing_of(folded)),
+            findings=self._findings.of(
+                claims,
+                measurements,
+                weighing_of(folded),
+                {mention.concept for mention in mentions if mention.shows},
+            ),
             unresolved=_unresolved(tokens, mentions, measured),
             source=self.version,
         )
@@ -184,10 +189,12 @@ class EmbeddedMatcher:
 
     def _named(self, tokens: Sequence[Token], hit: Hit) -> Mention:
         confidence = _NAMED_CONFIDENCE - hit.penalty
-        if self._ontology.concept(hit.concept).kind is Kind.QUALIFIER and len(hit.used) == 1:
+        kind = self._ontology.concept(hit.concept).kind
+        if kind is Kind.QUALIFIER and len(hit.used) == 1:
             confidence -= _LONE_QUALIFIER_PENALTY
         span = Span(tokens[hit.used[0]].start, tokens[hit.used[-1]].end)
-        return Mention(hit.concept, hit.used, (span,), hit.method, confidence, denied=hit.denied)
+        shows = kind is Kind.DIAGNOSIS and self._lexicon.shows(hit)
+        return Mention(hit.concept, hit.used, (span,), hit.method, confidence, denied=hit.denied, shows=shows)
 
     def _interpreted(
         self, tokens: Sequence[Token], measured: Sequence[Measured], named: set[str], sex: Sex | None
@@ -316,6 +323,7 @@ class EmbeddedMatcher:
             shared=mention.like is not None,
             shelf=shelf,
             overall=kind is Kind.NORMALITY and shelf is Category.NORMAL,
+            concludes=kind is Kind.DIAGNOSIS,
         )
 
     def _hedge(self, one: Mention, other: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:
