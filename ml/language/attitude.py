@@ -27,6 +27,27 @@ _BETWEEN = frozenset({"entr", "between"}) | {
 }
 # What stands between two that are set `between X and Y`; `d'un` is made of small words.
 _APART = ([], ["et"], ["and"], ["from"], ["avec"])
+# May stand beside an `or`, or a `rather`, without changing what it does.
+_FILLING = frozenset({"bien", "alor", "encor", "plutot", "peut", "etre", "els", "possibly", "perhap", "mayb"})
+_ABOVE = frozenset(
+    {
+        ("devant",),
+        ("plutot", "que"),
+        ("plutot", "qu"),
+        ("plu", "que"),
+        ("plu", "qu"),
+        ("rather", "than"),
+        ("more", "than"),
+        ("ahead",),
+        ("over",),
+        ("abov",),
+        ("emport", "sur"),
+        ("prim", "sur"),
+        ("pass", "avant"),
+        ("pass", "devant"),
+    }
+)
+"""What sets the diagnosis before it above the one after it, small words left out."""
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
 _ADDED = frozenset({"associ", "associated", "surajout", "concomitant", "sousjacent", "underlying"})
 _PASSED = SKIPPED | _AUXILIARIES | _ADDED
@@ -148,7 +169,11 @@ class Attitudes:
         self._before = {cue.last: cue for cue in BEFORE.find(self._keys, self._owner)}
         self._after = {cue.first: cue for cue in AFTER.find(self._keys, self._owner)}
         self._before.update((cue.last, cue) for cue in self._compared())
-        self._before = {last: cue for last, cue in self._before.items() if not self._speaks_of_last(cue)}
+        self._before = {
+            last: cue
+            for last, cue in self._before.items()
+            if not self._speaks_of_last(cue) and not self._restates(cue)
+        }
         self._openings = {
             index for cue in self._before.values() for index in range(cue.first, cue.last)
         }  # `impossible de | départager`
@@ -168,19 +193,31 @@ class Attitudes:
         return _attitude(stances)
 
     def alternatives(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int]]:
-        """Yield positions of neighbouring mentions with an `or` between them, or set `between X and Y`."""
+        """Yield positions of mentions that an `or` sets side by side, or a `between X and Y`.
+
+        Those before, of one sort with these and parted by commas only, belong to the same list.
+        """
         for position, (one, other) in enumerate(pairwise(mentions)):
-            between = [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
+            between = self._between(one, other)
             opened = _BETWEEN.intersection(self._keys[max(0, one.first - 2) : one.first])
-            either = len(between) == 1 and between[0] in _EITHER
-            if either or (opened and between in _APART):
-                yield position, position + 1
+            either = [key for key in between if key != "," and key not in _FILLING]
+            if not ((len(either) == 1 and either[0] in _EITHER) or (opened and between in _APART)):
+                continue
+            yield position, position + 1
+            first = position
+            while first and self._between(mentions[first - 1], mentions[first]) == [","]:
+                first -= 1
+                if mentions[first].shelf in {one.shelf, other.shelf}:
+                    yield first, position + 1
+
+    def _between(self, one: Mentioned, other: Mentioned) -> list[str]:
+        return [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
 
     def ranked(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int]]:
         """Yield positions of neighbouring mentions of which the first is set above the other: `TV > TSV`."""
         for position, (one, other) in enumerate(pairwise(mentions)):
-            between = [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
-            if between and set(between) == {">"}:
+            between = self._between(one, other)
+            if (between and set(between) == {">"}) or tuple(between) in _ABOVE:
                 yield position, position + 1
 
     def _opened_by_questions(self) -> Iterator[int]:
@@ -279,6 +316,18 @@ class Attitudes:
             and self._last_word(cue.first - 1) in self._owner
             and self._keys[cue.first - 1] != ","
         )
+
+    def _restates(self, cue: Cue) -> bool:
+        """Say whether a lone `soit` only says again what stands before it: `axe à -70°, soit un axe gauche`."""
+        if self._keys[cue.first : cue.last + 1] != ["soit"]:
+            return False
+        first, last = cue.first, cue.last
+        while first > 0 and self._keys[first - 1] not in _STRONG:
+            first -= 1
+        while last < len(self._keys) and self._keys[last] not in _STRONG:
+            last += 1
+        sentence = self._keys[first:last]
+        return sentence.count("soit") == 1 and _EITHER.isdisjoint(sentence)
 
     def _taken_back(self, mention: Mentioned) -> bool:
         """Say whether what seemed so is taken back: `on croirait une FA, mais`."""

@@ -15,6 +15,7 @@ from ml.language.vocabulary import (
     COMPARISONS,
     CUES_AFTER,
     CUES_BEFORE,
+    FOREMOST,
     INSERTED,
     LEFT_OPEN,
     PREFERENCES,
@@ -76,6 +77,8 @@ class CueTable:
                 if not any(i in taken for i in range(index, cue.last + 1))
             )
             cue = next(free, None)
+            if cue is not None and cue.stance is Stance.POSSIBLE:
+                cue = _put_first(cue, keys)
             if cue is not None:
                 found.append(cue)
             index = cue.last + 1 if cue is not None else index + 1
@@ -97,6 +100,18 @@ def _reached(phrase: Sequence[str], keys: Sequence[str], index: int) -> int | No
             return None
         index += 1
     return index - 1
+
+
+_FOREMOST = tuple(tuple(token.key for token in tokenise(phrase)) for phrase in FOREMOST)
+
+
+def _put_first(cue: Cue, keys: Sequence[str]) -> Cue:
+    """Take what is possible `above all` as likely: `évoque avant tout`."""
+    for phrase in _FOREMOST:
+        last = cue.last + len(phrase)
+        if tuple(keys[cue.last + 1 : last + 1]) == phrase:
+            return Cue(Stance.PROBABLE, cue.first, last)
+    return cue
 
 
 BEFORE = CueTable(CUES_BEFORE)

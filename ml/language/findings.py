@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Sequence
 from itertools import combinations
 
-from ml.language.concepts import Category, Concept, Kind, Severity
+from ml.language.concepts import Category, Concept, Kind, Measure, Severity
 from ml.language.cues import Weighing
 from ml.language.implying import FIRM_CONFIDENCE, covered, firm, signs_of
 from ml.language.ontology import Ontology
@@ -12,6 +12,8 @@ from ml.language.types import Certainty, Claim, Expression, Finding, FindingKind
 _GRAVEST = tuple(FindingKind)
 # With one of these, two conclusions about the rhythm are both true: of another chamber, or of its turn.
 _TWO_RHYTHMS = ("AV_BLOCK", "AV_DISSOCIATION", "ESCAPE_RHYTHM", "PAUSE", "SINUS_NODE_DYSFUNCTION")
+# With one of these there are two sorts of beats, narrow ones and wide ones.
+_TWO_BEATS = ("PREMATURE_COMPLEX", "EVERY_OTHER_BEAT", "CAPTURE_BEAT", "FUSION_BEAT", "ESCAPE_RHYTHM", "PACED_RHYTHM")
 _DOUBTED = frozenset({Certainty.POSSIBLE, Certainty.PROBABLE})
 
 
@@ -104,11 +106,12 @@ class Findings:
 
     def _incompatible(self, affirmed: Sequence[Claim]) -> Iterator[Finding]:
         """Yield pairs that cannot both be true, and conclusions beside what argues against them."""
+        two_beats = any(self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_BEATS)
         for one, other in combinations(affirmed, 2):
             if "measured" in {one.method, other.method} and not self._is_diagnosis(one, other):
                 continue
             first, second = (self._ontology.concept(each.concept) for each in (one, other))
-            if self._are_denials(first, second):
+            if self._are_denials(first, second) or (two_beats and self._are_of_the_qrs(first, second)):
                 continue
             overall = _is_overall(first, second) or _is_overall(second, first)
             if overall or self._ontology.exclude_each_other(first.id, second.id):
@@ -124,6 +127,10 @@ class Findings:
                     self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_RHYTHMS
                 ):
                     yield _finding(FindingKind.CONTRADICTION, one, other)
+
+    def _are_of_the_qrs(self, *concepts: Concept) -> bool:
+        """Say whether all tell how wide the QRS is, and no more."""
+        return all(each.range is not None and each.range.measure == Measure.QRS for each in concepts)
 
     def _is_diagnosis(self, *claims: Claim) -> bool:
         return any(is_conclusion(self._ontology.concept(claim.concept)) for claim in claims)

@@ -18,7 +18,7 @@ The rules, version 4, the first that applies:
 10. what cannot be beside it concluded (`ECG normal`): `wrong_diagnosis`;
 11. a wider name of what is expected, not stated through something else: `implicit_partial`;
 12. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
-13. some sign of what is expected: `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else
+13. some sign of what is expected, stated or implied: `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else
     `insufficient`.
 
 A diagnosis is preferred when it is held more firmly than the expected one and cannot be true beside it; or
@@ -115,6 +115,7 @@ class _Answer:
         self._ontology = ontology
         self._kinds = {finding.kind for finding in reading.findings}
         self._affirmed = firm(reading.claims)
+        self._implied = [claim for claim in reading.claims if claim.expression is Expression.IMPLIED]
         self._named = [claim for claim in reading.claims if self._names_target(claim)]
         self._weighed = self._named or self._named_more_widely()
 
@@ -256,7 +257,7 @@ class _Answer:
             return Judgment.IMPLICIT_PARTIAL
         if any(self._is_another(claim.concept) for claim in self._affirmed):
             return Judgment.WRONG_DIAGNOSIS
-        held = covered(fitting, self._ontology)
+        held = covered([*fitting, *self._implied], self._ontology)
         if any(each in held for target in self._targets for each in self._picture(target)):
             return Judgment.IMPLICIT_PARTIAL
         other = any(is_ectopy(self._ontology.concept(claim.concept)) for claim in self._affirmed)

@@ -196,7 +196,17 @@ class Lexicon:
             if len(each.used) > 2 and taken.isdisjoint(each.used[1:])
         ]
         more = _longest(self._allowed(again, tokens, hint))
+        kept = [self._of_its_wave(hit, keys, taken) for hit in kept]
         return sorted([*kept, *more], key=lambda hit: hit.used)
+
+    def _of_its_wave(self, hit: Hit, keys: Sequence[str], taken: Container[int]) -> Hit:
+        """Give a lone adjective the wave before it that another name has: `précédé d'une onde P | sinusale`."""
+        before = hit.used[0] - 1
+        if len(hit.used) > 1 or before not in taken or keys[before] not in WAVES:
+            return hit
+        both = (keys[before], *hit.keys)
+        concept = self.named(both)
+        return hit if concept is None else replace(hit, concept=concept, keys=both)
 
     def _allowed(self, found: Iterable[Hit], tokens: Sequence[Token], hint: LanguageHint) -> list[Hit]:
         return [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
@@ -299,9 +309,10 @@ def _in_small(hit: Hit, tokens: Sequence[Token]) -> bool:
     return hit.keys[0] in CAPITALS and len(hit.keys) == 1 and not tokens[hit.used[0]].capital
 
 
-def name_keys(name: str) -> tuple[str, ...]:
+def name_keys(name: str, *, summed_up: bool = True) -> tuple[str, ...]:
     """Return what a name is looked up by: its words' keys without the small ones."""
-    return tuple(token.key for token in tokenise(name) if not token.mark and token.key not in SMALL_WORDS)
+    tokens = tokenise(name, summed_up=summed_up)
+    return tuple(token.key for token in tokens if not token.mark and token.key not in SMALL_WORDS)
 
 
 class _Node:
@@ -349,6 +360,9 @@ def _patterns(
         if not keys or (stated_by_denial and keys[0] in _NEGATIVE_OPENINGS):
             continue
         yield keys, language
+        apart = name_keys(name, summed_up=False)
+        if len(apart) > 1 and apart != keys:
+            yield apart, language  # `ECG normal`, which is one word where it is a sentence
         bare = tuple(key[4:] if key.startswith("onde") and len(key) == 5 else key for key in keys)
         if len(keys) > 1 and bare != keys:
             yield bare, language

@@ -39,6 +39,7 @@ _LONE_QUALIFIER_PENALTY = 12.0
 _LEAST_CONFIDENCE = 5.0
 _PARAPHRASED = frozenset({"measured", "paraphrase"})
 _ADDED = frozenset({",", "(", ":", "de", "d", "typ"})
+_PREMATURE = "PREMATURE_COMPLEX"
 _PACED_SENSE = {"CAPTURE_BEAT": "PACING_CAPTURE"}
 _WORDS_WIN = frozenset({"axis", "qrs"})
 
@@ -108,7 +109,8 @@ class EmbeddedMatcher:
         measured = measure(folded)
         sex = sex or sex_told(folded)
         mentions = self._mentions(folded, tokens, measured, language, sex)
-        claims = self._claims(tokens, mentions)
+        claims, ranked = self._claims(tokens, mentions)
+        weighing = weighing_of(folded)
         measurements = self._meanings.of(folded, measured, claims, sex)
         return Reading(
             claims=(*claims, *self._implications.of(claims, measurements)),
@@ -116,7 +118,7 @@ class EmbeddedMatcher:
             findings=self._findings.of(
                 claims,
                 measurements,
-                weighing_of(folded),
+                replace(weighing, ranked=weighing.ranked or ranked),
                 {mention.concept for mention in mentions if mention.shows},
             ),
             unresolved=_unresolved(tokens, mentions, measured),
@@ -231,7 +233,10 @@ class EmbeddedMatcher:
                 if territory in self._ontology and within:
                     yield Mention(territory, within, (group.span,), "exact", _LEADS_CONFIDENCE, leads=True)
 
-    def _claims(self, tokens: Sequence[Token], mentions: Sequence[Mention]) -> tuple[Claim, ...]:
+    def _claims(
+        self, tokens: Sequence[Token], mentions: Sequence[Mention]
+    ) -> tuple[tuple[Claim, ...], bool]:
+        """Return what the text says of each mention, and whether it sets one above another."""
         ordered = list(
             self._once(tokens, sorted(mentions, key=lambda mention: (mention.tokens, mention.concept)))
         )
@@ -245,10 +250,16 @@ class EmbeddedMatcher:
                 stated[mention.tokens] = stated[mention.like]
         for one, other in attitudes.alternatives(places):
             self._hedge(ordered[one], ordered[other], stated)
-        for one, other in attitudes.ranked(places):
-            self._rank(ordered[one], ordered[other], stated)
+        ranked = [
+            (ordered[one], ordered[other])
+            for one, other in attitudes.ranked(places)
+            if self._compete(ordered[one].concept, ordered[other].concept)
+        ]
+        for first, second in ranked:
+            self._rank(first, second, stated)
         unqualified = self._unqualified(tokens, mentions, ordered, stated)
-        return merged([*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)])
+        claims = merged([*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)])
+        return claims, bool(ranked)
 
     def _unqualified(
         self,
@@ -337,16 +348,22 @@ class EmbeddedMatcher:
 
     def _rank(self, first: Mention, second: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:
         """Take `TV > TSV aberrante` as the likelier and the possible."""
-        if not self._are_rivals(first.concept, second.concept):
-            return
         for mention, certainty in ((first, Certainty.PROBABLE), (second, Certainty.POSSIBLE)):
             if stated[mention.tokens].polarity is Polarity.PRESENT:
                 stated[mention.tokens] = replace(stated[mention.tokens], certainty=certainty)
 
     def _are_rivals(self, one: str, other: str) -> bool:
         entries = [self._ontology.concept(each) for each in (one, other)]
-        conclude = all(is_conclusion(each) and each.kind is not Kind.NORMALITY for each in entries)
-        return conclude and not self._ontology.related(one, other)
+        concluded = (is_conclusion(each) and each.kind is not Kind.NORMALITY for each in entries)
+        early = (self._ontology.within(each, _PREMATURE) for each in (one, other))
+        competing = all(map(any, zip(concluded, early, strict=True)))
+        return competing and not self._ontology.related(one, other)
+
+    def _compete(self, one: str, other: str) -> bool:
+        """Say whether two diagnoses are of one sort or exclude each other: not `BBG devant QRS larges`."""
+        shelves = {self._ontology.concept(each).category for each in (one, other)}
+        alike = len(shelves) == 1 or self._ontology.exclude_each_other(one, other)
+        return alike and self._are_rivals(one, other)
 
     def _claim(self, mention: Mention, attitude: Attitude) -> Claim:
         concept = self._ontology.concept(mention.concept)
