@@ -186,6 +186,8 @@ class Attitudes:
         if after is not None:
             kept = {} if after.negative else stances  # `hypothèse de FA, écartée`: the last word counts
             stances = {**kept, after: 0.0}
+        if stances.pop(Stance.HARMLESS, None) is not None and not mention.closely:
+            stances[Stance.LIMITED] = 0.0
         if stances.pop(Stance.SEEMING, None) is not None:
             stances[Stance.REJECTED if self._taken_back(mention) else Stance.POSSIBLE] = 0.0
         if self._questioned(mention):
@@ -213,12 +215,15 @@ class Attitudes:
     def _between(self, one: Mentioned, other: Mentioned) -> list[str]:
         return [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
 
-    def ranked(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int]]:
-        """Yield positions of neighbouring mentions of which the first is set above the other: `TV > TSV`."""
+    def ranked(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int, bool]]:
+        """Yield positions of neighbouring mentions of which the first is set above the other: `TV > TSV`.
+
+        With each, whether it is put in words, which may mean something else: `BBG devant QRS larges`.
+        """
         for position, (one, other) in enumerate(pairwise(mentions)):
             between = self._between(one, other)
             if (between and set(between) == {">"}) or tuple(between) in _ABOVE:
-                yield position, position + 1
+                yield position, position + 1, ">" not in between
 
     def _opened_by_questions(self) -> Iterator[int]:
         """Yield the words after a question mark that opens a phrase: `? péricardite`."""

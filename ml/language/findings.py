@@ -253,6 +253,11 @@ def _without_agreed(affirmed: Sequence[Claim], measurements: Sequence[Measuremen
 
 def _told_otherwise(finding: Finding, found: Sequence[Finding]) -> bool:
     """Say whether another finding tells the same better: rivals do not contradict, a wrong number is one."""
+    if finding.kind is FindingKind.POLARITY_CONFLICT:
+        return any(
+            each.kind is FindingKind.MEASUREMENT_CONFLICT and not set(finding.concepts).isdisjoint(each.concepts)
+            for each in found
+        )
     better = {
         FindingKind.CONTRADICTION: FindingKind.RANKED_DIFFERENTIAL,
         FindingKind.INTERNAL_ERROR: FindingKind.MEASUREMENT_CONFLICT,

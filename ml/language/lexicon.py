@@ -249,7 +249,8 @@ class Lexicon:
             passed = key in SKIPPED or index in values or key == ":" or _joins_skipped(keys, index)
             passed = passed or (key == "," and _goes_on(keys, index))
             if path.used and path.skipped < _MOST_SKIPPED and passed:
-                beyond = path.over(key, named=node.name is not None, free=index in values)
+                valued = index in values and key.isalnum()
+                beyond = path.over(key, named=node.name is not None, free=valued)
                 stack.append((node, index + 1, beyond))
 
     def _windows(self, keys: list[str], typos: frozenset[int]) -> Iterator[Hit]:

@@ -147,6 +147,7 @@ class EmbeddedMatcher:
         meant = list(self._interpreted(tokens, measured, {each.concept for each in mentions}, sex))
         said_better = {up for each in meant for up in self._meanings.wider(each.concept)}
         mentions = [each for each in mentions if each.concept not in said_better] + meant
+        mentions += self._miscalled(folded, tokens, measured)
         mentions += self._led(folded, tokens)
         mentions += self._otherwise(folded, tokens, mentions)
         return self._locator.located(tokens, self._of_pacemakers(mentions))
@@ -209,6 +210,15 @@ class EmbeddedMatcher:
                 span = each.measurement.span
                 yield Mention(concept, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE)
 
+    def _miscalled(
+        self, folded: Folded, tokens: Sequence[Token], measured: Sequence[Measured]
+    ) -> Iterator[Mention]:
+        """Yield what the words right after a number wrongly state of it."""
+        for each in measured:
+            if (told := self._meanings.miscalled(folded, each)) and (words := tokens_within(tokens, told[1])):
+                concept, span = told
+                yield Mention(concept, words, (each.measurement.span, span), "exact", _MEASURED_CONFIDENCE)
+
     def _gainsaid(self, concept: str, named: set[str]) -> bool:
         return any(self._ontology.exclude_each_other(concept, each) for each in named)
 
@@ -252,8 +262,8 @@ class EmbeddedMatcher:
             self._hedge(ordered[one], ordered[other], stated)
         ranked = [
             (ordered[one], ordered[other])
-            for one, other in attitudes.ranked(places)
-            if self._compete(ordered[one].concept, ordered[other].concept)
+            for one, other, worded in attitudes.ranked(places)
+            if self._compete(ordered[one].concept, ordered[other].concept, alike=worded)
         ]
         for first, second in ranked:
             self._rank(first, second, stated)
@@ -359,11 +369,11 @@ class EmbeddedMatcher:
         competing = all(map(any, zip(concluded, early, strict=True)))
         return competing and not self._ontology.related(one, other)
 
-    def _compete(self, one: str, other: str) -> bool:
-        """Say whether two diagnoses are of one sort or exclude each other: not `BBG devant QRS larges`."""
+    def _compete(self, one: str, other: str, *, alike: bool) -> bool:
+        """Say whether two diagnoses are rivals, and if need be of one sort or excluding each other."""
         shelves = {self._ontology.concept(each).category for each in (one, other)}
-        alike = len(shelves) == 1 or self._ontology.exclude_each_other(one, other)
-        return alike and self._are_rivals(one, other)
+        akin = len(shelves) == 1 or self._ontology.exclude_each_other(one, other)
+        return (akin or not alike) and self._are_rivals(one, other)
 
     def _claim(self, mention: Mention, attitude: Attitude) -> Claim:
         concept = self._ontology.concept(mention.concept)

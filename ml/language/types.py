@@ -101,7 +101,8 @@ class Measurement:
     Attributes
     ----------
     name
-        `rate` (ventricular), `atrial_rate`, `pr`, `qrs`, `qt`, `qtc`, `axis`, `sokolow` or `p_duration`.
+        `rate` (ventricular), `atrial_rate`, `pr`, `qrs`, `qt`, `qtc`, `axis`, `sokolow`, `p_duration`,
+        `cornell`, `pause` or `st` (how far the segment is shifted).
     value
         In `unit`; the nearer bound when the text gives a bound or a range.
     unit
