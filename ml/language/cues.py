@@ -79,7 +79,7 @@ class CueTable:
             )
             cue = next(free, None)
             if cue is not None and cue.stance is Stance.POSSIBLE:
-                cue = _put_first(cue, keys)
+                cue = _put_first(cue, keys, taken)
             if cue is not None:
                 found.append(cue)
             index = cue.last + 1 if cue is not None else index + 1
@@ -106,11 +106,11 @@ def _reached(phrase: Sequence[str], keys: Sequence[str], index: int) -> int | No
 _FOREMOST = tuple(tuple(token.key for token in tokenise(phrase)) for phrase in FOREMOST)
 
 
-def _put_first(cue: Cue, keys: Sequence[str]) -> Cue:
-    """Take what is possible `above all` as likely: `évoque avant tout`."""
+def _put_first(cue: Cue, keys: Sequence[str], taken: Mapping[int, object]) -> Cue:
+    """Take what is possible `above all` as likely, where a name follows: `évoque avant tout une FA`."""
     for phrase in _FOREMOST:
         last = cue.last + len(phrase)
-        if tuple(keys[cue.last + 1 : last + 1]) == phrase:
+        if tuple(keys[cue.last + 1 : last + 1]) == phrase and any(last + step in taken for step in (1, 2, 3)):
             return Cue(Stance.PROBABLE, cue.first, last)
     return cue
 
@@ -130,6 +130,7 @@ _NUMBERED = tuple(
     (re.compile(first), least, re.compile(second))
     for first, least, second in (
         (r"(?:^|[,;:.\n])\s*1\s?[).:-]", 3, r"\b2\s?[).:-]"),
+        (r"\bn[°o] ?1\b", 1, r"\bn[°o] ?2\b"),
         (r"\bfirst(?!\W?(?:-|\s)degree)\b", 3, r"\b(?:second|then)\b(?!\W?degree)"),
         (r"\b(?:d'abord|en premier)\b", 1, r"\b(?:puis|ensuite|en second)\b"),
         (

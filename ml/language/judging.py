@@ -14,7 +14,8 @@ The rules, version 4, the first that applies:
 7. another grave diagnosis without any sign for it: `critical_unsupported_wrong_diagnosis`;
 8. the expected diagnosis denied: `wrong_diagnosis`;
 9. the expected diagnosis not named, its signs all there: `implicit_complete`, or
-   `paraphrased_or_implicit_correct` when the signs are put in other words;
+   `paraphrased_or_implicit_correct` when the signs are put in other words, or `hedged_correct` beside a wider
+   name of it that is only one possibility;
 10. what cannot be beside it concluded (`ECG normal`): `wrong_diagnosis`;
 11. a wider name of what is expected, not stated through something else: `implicit_partial`;
 12. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
@@ -209,8 +210,10 @@ class _Answer:
 
     def implied(self) -> Judgment | None:
         """Judge signs that amount to an expected diagnosis."""
-        for claim in self._reading.claims:
-            if claim.expression is Expression.IMPLIED and self._names(claim.concept):
+        for claim in self._implied:
+            if self._names(claim.concept):
+                if any(map(self._is_doubted_widely, self._reading.claims)):
+                    return Judgment.HEDGED_CORRECT
                 if is_named(self._ontology.concept(claim.concept), self._affirmed, self._ontology):
                     erring = FindingKind.INTERNAL_ERROR in self._kinds
                     return Judgment.INTERNAL_ERROR if erring else Judgment.EXPLICIT_CORRECT
@@ -221,6 +224,11 @@ class _Answer:
                 return self._described(grounds)
         tales = [claim for claim in self._affirmed if claim.method == "paraphrase"]
         return Judgment.PARAPHRASED if any(map(self._is_one_wider, tales)) else None
+
+    def _is_doubted_widely(self, claim: Claim) -> bool:
+        """Say whether a claim is a wider name of what is expected, and only a possibility."""
+        possible = claim.polarity is Polarity.PRESENT and claim.certainty is Certainty.POSSIBLE
+        return possible and self._is_one_wider(claim)
 
     def _described(self, grounds: Sequence[Claim]) -> Judgment:
         """Judge a description: a tale, unless most of what it stands on is named as the field names it."""

@@ -261,12 +261,12 @@ class EmbeddedMatcher:
         for one, other in attitudes.alternatives(places):
             self._hedge(ordered[one], ordered[other], stated)
         ranked = [
-            (ordered[one], ordered[other])
+            (ordered[one], ordered[other], worded)
             for one, other, worded in attitudes.ranked(places)
             if self._compete(ordered[one].concept, ordered[other].concept, alike=worded)
         ]
-        for first, second in ranked:
-            self._rank(first, second, stated)
+        for first, second, worded in ranked:
+            self._rank(first, second, stated, worded=worded)
         unqualified = self._unqualified(tokens, mentions, ordered, stated)
         claims = merged([*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)])
         return claims, bool(ranked)
@@ -356,9 +356,13 @@ class EmbeddedMatcher:
             if attitude.polarity is Polarity.PRESENT:
                 stated[mention.tokens] = replace(attitude, certainty=Certainty.POSSIBLE)
 
-    def _rank(self, first: Mention, second: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:
-        """Take `TV > TSV aberrante` as the likelier and the possible."""
+    def _rank(
+        self, first: Mention, second: Mention, stated: dict[tuple[int, ...], Attitude], *, worded: bool
+    ) -> None:
+        """Take `TV > TSV aberrante` as the likelier and the possible, `TV plutôt que TSV` as TV held."""
         for mention, certainty in ((first, Certainty.PROBABLE), (second, Certainty.POSSIBLE)):
+            if worded and mention is first:
+                continue
             if stated[mention.tokens].polarity is Polarity.PRESENT:
                 stated[mention.tokens] = replace(stated[mention.tokens], certainty=certainty)
 

@@ -77,14 +77,19 @@ class Meanings:
         self, measured: Measured, claims: Sequence[Claim], ends: Sequence[int], sex: Sex | None
     ) -> Measurement:
         meaning = next(iter(self.meant(measured, sex)), None)
-        verdicts = [
-            self._called(claim.concept, meaning, measured)
+        whole = measured.measurement.span
+        verdicts = {
+            (self._called(claim.concept, meaning, measured), _overlap(span, whole))
             for claim in claims
-            if claim.method != "measured"
-            and claim.polarity is Polarity.PRESENT
-            and any(_same_sentence(span, measured.measurement.span, ends) for span in claim.spans)
-        ]
-        agrees = True if True in verdicts else False if False in verdicts else None
+            if claim.method != "measured" and claim.polarity is Polarity.PRESENT
+            for span in claim.spans
+            if _same_sentence(span, whole, ends)
+        }
+        if (False, True) in verdicts and (True, True) not in verdicts:
+            agrees: bool | None = False  # the word in the number's own phrase: `FC rapide à 42/min, bradycardie`
+        else:
+            told = {verdict for verdict, _ in verdicts}
+            agrees = True if True in told else False if False in told else None
         return replace(measured.measurement, meaning=meaning, agrees=agrees)
 
     def _called(self, concept: str, meaning: str | None, measured: Measured) -> bool | None:
@@ -113,6 +118,10 @@ def _verdict(concept: Concept, interval: MeasuredRange) -> Verdict:
     if concept.kind is Kind.NORMALITY:
         return Verdict.NORMAL
     return Verdict.LOW if interval.above is None and interval.at_least is None else Verdict.HIGH
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _same_sentence(one: Span, other: Span, ends: Sequence[int]) -> bool:
