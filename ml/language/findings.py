@@ -47,6 +47,7 @@ class Findings:
         found = [
             *self._polarity_conflicts(claims, affirmed),
             *(each for each in of_one_moment if not weighing.parts(each)),
+            *self._denied_grounds(claims, affirmed),
             *(each for each in self._unsupported(affirmed) if each.concepts[0] not in shown),
             *self._differential(claims, weighing),
         ]
@@ -70,6 +71,24 @@ class Findings:
         """Say whether what an absence denies is the thing itself; a flat ST denies no STEMI, it errs."""
         conclusion = is_conclusion(self._ontology.concept(claimed))
         return not (conclusion and self._ontology.concept(denied).kind is Kind.SIGN)
+
+    def _denied_grounds(self, claims: Sequence[Claim], affirmed: Sequence[Claim]) -> Iterator[Finding]:
+        """Yield conclusions beside the denial of a sign that every picture of them has: `WPW sans onde delta`."""
+        denied = [
+            each for each in claims if each.polarity is Polarity.ABSENT and each.confidence >= FIRM_CONFIDENCE
+        ]
+        for claim in affirmed:
+            needed = self._needed(self._ontology.concept(claim.concept))
+            for other in denied:
+                if any(self._ontology.within(sign, other.concept) for sign in needed):
+                    yield _finding(FindingKind.INTERNAL_ERROR, claim, other)
+
+    def _needed(self, concept: Concept) -> set[str]:
+        """Return the signs in every picture of a conclusion; a pacemaker's spike may be too small to see."""
+        if not concept.requires or concept.category is Category.PACING or not is_conclusion(concept):
+            return set()
+        shared = set.intersection(*map(set, concept.requires))
+        return {sign for sign in shared if self._ontology.concept(sign).kind is Kind.SIGN}
 
     def _denied(self, claim: Claim) -> str | None:
         """Return what a claim denies, be it by stating the concept of its absence."""
@@ -119,7 +138,7 @@ class Findings:
                 alike = not is_conclusion(first) and not is_conclusion(second)
                 kind = FindingKind.CONTRADICTION if conclusions or alike else FindingKind.INTERNAL_ERROR
                 yield _finding(kind, one, other)
-            elif self._argues(first, second) or self._argues(second, first):
+            elif self._argues(first, second, affirmed) or self._argues(second, first, affirmed):
                 conclusions = is_conclusion(first) and is_conclusion(second)
                 if not conclusions or Category.PACING in {first.category, second.category}:
                     yield _finding(FindingKind.INTERNAL_ERROR, one, other)
@@ -147,12 +166,30 @@ class Findings:
             )
         )
 
-    def _argues(self, sign: Concept, conclusion: Concept) -> bool:
-        return any(
+    def _argues(self, sign: Concept, conclusion: Concept, affirmed: Sequence[Claim]) -> bool:
+        """Say whether a sign speaks against a conclusion, and no other conclusion beside it accounts for it.
+
+        `FA et BAV complet, RR réguliers`: the block makes them so.
+        """
+        speaks = any(
             self._ontology.within(sign.id, each)
             for member in self._ontology.lineage(conclusion.id)
             for each in self._ontology.concept(member).against
         )
+        return speaks and not any(
+            self._accounts_for(each.concept, sign.id)
+            for each in affirmed
+            if each.concept not in {sign.id, conclusion.id}
+            and not self._ontology.related(each.concept, conclusion.id)
+            and not self._ontology.exclude_each_other(each.concept, conclusion.id)
+        )
+
+    def _accounts_for(self, other: str, sign: str) -> bool:
+        concept = self._ontology.concept(other)
+        if not is_conclusion(concept) or concept.kind is not Kind.DIAGNOSIS:
+            return False
+        picture = {each for member in self._family(concept) for each in signs_of(member)}
+        return not picture.isdisjoint(self._ontology.lineage(sign))
 
     def _unsupported(self, affirmed: Sequence[Claim]) -> Iterator[Finding]:
         """Yield grave diagnoses for which no sign of their picture is given."""

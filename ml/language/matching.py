@@ -227,12 +227,14 @@ class EmbeddedMatcher:
     ) -> Iterator[Mention]:
         """Yield what is put in other words, where no name has them."""
         named = {mention.concept for mention in mentions}
+        wholes = [set(mention.tokens) for mention in mentions]
         for mention in (
             *self._shapes.found(tokens),
             *self._described.found(folded, tokens),
             *self._paraphrases.found(folded, tokens),
         ):
-            if not any(self._ontology.within(concept, mention.concept) for concept in named):
+            within = mention.method == "paraphrase" and any(set(mention.tokens) <= whole for whole in wholes)
+            if not within and not any(self._ontology.within(concept, mention.concept) for concept in named):
                 named.add(mention.concept)
                 yield mention
 
