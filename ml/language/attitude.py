@@ -29,9 +29,12 @@ _BETWEEN = frozenset({"entr", "between"}) | {
 _APART = ([], ["et"], ["and"], ["from"], ["avec"])
 # May stand beside an `or`, or a `rather`, without changing what it does.
 _FILLING = frozenset({"bien", "alor", "encor", "plutot", "peut", "etre", "els", "possibly", "perhap", "mayb"})
+_BY_FAR = frozenset({"bien", "beaucoup", "nettement", "loin", "largement", "much", "far", "well", "clearly"})
 _ABOVE = frozenset(
     {
         ("devant",),
+        ("avant",),
+        ("befor",),
         ("plutot", "que"),
         ("plutot", "qu"),
         ("plu", "que"),
@@ -48,6 +51,7 @@ _ABOVE = frozenset(
     }
 )
 """What sets the diagnosis before it above the one after it, small words left out."""
+_DOUBLED = frozenset({"aucun", "any"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
 _ADDED = frozenset({"associ", "associated", "surajout", "concomitant", "sousjacent", "underlying"})
 _PASSED = SKIPPED | _AUXILIARIES | _ADDED
@@ -222,7 +226,8 @@ class Attitudes:
         """
         for position, (one, other) in enumerate(pairwise(mentions)):
             between = self._between(one, other)
-            if (between and set(between) == {">"}) or tuple(between) in _ABOVE:
+            above = tuple(key for key in between if key not in _BY_FAR) in _ABOVE
+            if (between and set(between) == {">"}) or above:
                 yield position, position + 1, ">" not in between
 
     def _opened_by_questions(self) -> Iterator[int]:
@@ -261,7 +266,8 @@ class Attitudes:
                 return
             added = cue.stance is Stance.LIMITED and not mention.overall
             apart = self._keys[cue.first] in ADJOINING and (walk.plain or walk.crossed)
-            if not added and not apart and _takes(walk, cue):
+            doubled = index == mention.first - 1 and self._keys[mention.first] in _DOUBLED  # `sans | aucun QRS`
+            if not added and not apart and not doubled and _takes(walk, cue):
                 yield cue.stance, walk.soft
             index = cue.first - 1
 

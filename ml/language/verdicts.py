@@ -35,11 +35,11 @@ _ENDS = r"(?=\s*(?:$|[.,;:)\n!]|et\b|and\b|donc\b|so\b|mais\b|but\b|pour\b|for\b
 _WORDS = {
     Verdict.NORMAL: (
         r"normale?s?(?: basse| haute)?|physiologiques?|(?:non|pas) (?:pathologiques?|significati(?:f|ve)s?|allonges?"
-        r"|elargis?|prolonges?)|non-significati(?:f|ve)|insignifiante?|banale?|acceptable|correcte?|sans anomalie"
+        r"|elargis?|prolonges?)|non-significati(?:f|ve)|insignifiante?|sans (?:aucune? )?(?:signification|valeur pathologique|gravite)|benigne?|banale?|acceptable|correcte?|sans anomalie"
         r"|(?:inferieure?s?|sous|en dessous|au-dessous|en deca) (?:au|du|le|a la|de la) (?:seuil|limite|normale)"
         r"(?: superieure| pathologique| de significativite| de la normale)?"
         r"|dans (?:les normes|les limites(?: de la normale)?|la norme)"
-        r"|physiological|(?:not|non|non-) ?(?:significant|pathological|prolonged)|insignificant"
+        r"|of no significance|physiological|(?:not|non|non-) ?(?:significant|pathological|prolonged)|insignificant"
         r"|(?:below|under|within) (?:the )?(?:threshold|cut-?off|limits?|normal limits|normal range)"
     ),
     Verdict.HIGH: (
