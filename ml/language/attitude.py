@@ -26,7 +26,7 @@ _BETWEEN = frozenset({"entr", "between"}) | {
     "tell",
 }
 # What stands between two that are set `between X and Y`; `d'un` is made of small words.
-_APART = ([], ["et"], ["and"], ["from"], ["avec"])
+_APART: tuple[list[str], ...] = ([], ["et"], ["and"], ["from"], ["avec"])
 # May stand beside an `or`, or a `rather`, without changing what it does.
 _FILLING = frozenset({"bien", "alor", "encor", "plutot", "peut", "etre", "els", "possibly", "perhap", "mayb"})
 _BY_FAR = frozenset({"bien", "beaucoup", "nettement", "loin", "largement", "much", "far", "well", "clearly"})
@@ -266,7 +266,9 @@ class Attitudes:
                 return
             added = cue.stance is Stance.LIMITED and not mention.overall
             apart = self._keys[cue.first] in ADJOINING and (walk.plain or walk.crossed)
-            doubled = index == mention.first - 1 and self._keys[mention.first] in _DOUBLED  # `sans | aucun QRS`
+            doubled = (
+                index == mention.first - 1 and self._keys[mention.first] in _DOUBLED
+            )  # `sans | aucun QRS`
             if not added and not apart and not doubled and _takes(walk, cue):
                 yield cue.stance, walk.soft
             index = cue.first - 1
@@ -329,7 +331,7 @@ class Attitudes:
         )
 
     def _restates(self, cue: Cue) -> bool:
-        """Say whether a lone `soit` only says again what stands before it: `axe à -70°, soit un axe gauche`."""
+        """Say whether a lone `soit` says again what stands before it: `axe à -70°, soit un axe gauche`."""
         if self._keys[cue.first : cue.last + 1] != ["soit"]:
             return False
         first, last = cue.first, cue.last
@@ -425,7 +427,7 @@ class Attitudes:
         return None
 
     def _goes_on_after(self, cue: Cue) -> bool:
-        """Say whether what may answer (`FA : non`) begins a phrase (`FA : aucun doute`, `impossible de …`)."""
+        """Say whether an answer (`FA : non`) begins a phrase (`FA : aucun doute`, `impossible de …`)."""
         following = self._keys[cue.last + 1] if cue.last + 1 < len(self._keys) else "."
         if self._keys[cue.last] == "impossibl" and following in {"de", "d", "to"}:
             return True
@@ -435,7 +437,9 @@ class Attitudes:
         """Say whether a minus, a nought or `négatif` stands after what it cannot deny: a wave, a number."""
         if self._keys[cue.last] not in _SIGNS:
             return False
-        if self._keys[cue.last] == "negativ" and cue.first == cue.last:  # `EP nég`, but `ESV négatives en DII`
+        if (
+            self._keys[cue.last] == "negativ" and cue.first == cue.last
+        ):  # `EP nég`, but `ESV négatives en DII`
             following = self._keys[cue.last + 1] if cue.last + 1 < len(self._keys) else "."
             return not mention.concludes or (following not in _STRONG and following != ",")
         adjoins = self._keys[cue.first] == ":" or (cue.first == mention.last + 1 and not mention.closely)
@@ -451,7 +455,7 @@ class Attitudes:
         return self._keys[index] == "," or wordy or gainsaid
 
     def _speaks_of_next(self, cue: Cue) -> bool:
-        """Say whether a cue that can stand on either side, or opens a longer one, governs the name after it."""
+        """Say whether a cue that stands on either side, or opens a longer one, governs the name after it."""
         if cue.last in self._openings:
             return True
         if cue.last in self._before and self._next_word(cue.last + 1) in self._owner:

@@ -26,8 +26,9 @@ class Stance(StrEnum):
     """What a cue makes of the name it governs.
 
     `seeming` takes it for what it looks like, which a `mais` right after it takes back;
-    `limited` states it with exceptions (`hormis`), `harmless` as of no consequence (`physiologique`), `remote`
-    speaks of a risk or an indication rather than of the tracing, and `neutral` looks like a negation and is none (`pas seulement`).
+    `limited` states it with exceptions (`hormis`), `harmless` as of no consequence (`physiologique`);
+    `remote` speaks of a risk or an indication rather than of the tracing; `neutral` looks like a negation
+    and is none (`pas seulement`).
     """
 
     DENIED = "denied"

@@ -13,7 +13,14 @@ _GRAVEST = tuple(FindingKind)
 # With one of these, two conclusions about the rhythm are both true: of another chamber, or of its turn.
 _TWO_RHYTHMS = ("AV_BLOCK", "AV_DISSOCIATION", "ESCAPE_RHYTHM", "PAUSE", "SINUS_NODE_DYSFUNCTION")
 # With one of these there are two sorts of beats, narrow ones and wide ones.
-_TWO_BEATS = ("PREMATURE_COMPLEX", "EVERY_OTHER_BEAT", "CAPTURE_BEAT", "FUSION_BEAT", "ESCAPE_RHYTHM", "PACED_RHYTHM")
+_TWO_BEATS = (
+    "PREMATURE_COMPLEX",
+    "EVERY_OTHER_BEAT",
+    "CAPTURE_BEAT",
+    "FUSION_BEAT",
+    "ESCAPE_RHYTHM",
+    "PACED_RHYTHM",
+)
 _DOUBTED = frozenset({Certainty.POSSIBLE, Certainty.PROBABLE})
 
 
@@ -73,7 +80,7 @@ class Findings:
         return not (conclusion and self._ontology.concept(denied).kind is Kind.SIGN)
 
     def _denied_grounds(self, claims: Sequence[Claim], affirmed: Sequence[Claim]) -> Iterator[Finding]:
-        """Yield conclusions beside the denial of a sign that every picture of them has: `WPW sans onde delta`."""
+        """Yield conclusions beside the denial of a sign in each of their pictures: `WPW sans onde delta`."""
         denied = [
             each for each in claims if each.polarity is Polarity.ABSENT and each.confidence >= FIRM_CONFIDENCE
         ]
@@ -292,7 +299,8 @@ def _told_otherwise(finding: Finding, found: Sequence[Finding]) -> bool:
     """Say whether another finding tells the same better: rivals do not contradict, a wrong number is one."""
     if finding.kind is FindingKind.POLARITY_CONFLICT:
         return any(
-            each.kind is FindingKind.MEASUREMENT_CONFLICT and not set(finding.concepts).isdisjoint(each.concepts)
+            each.kind is FindingKind.MEASUREMENT_CONFLICT
+            and not set(finding.concepts).isdisjoint(each.concepts)
             for each in found
         )
     better = {

@@ -1,6 +1,6 @@
 """Marking what a student stated against the key a teacher set, with the reason for every point.
 
-The rules, version 3
+The rules, version 4
 --------------------
 A key item's credit runs from 0 to 1. It is the best that any one affirmed claim earns:
 
@@ -27,8 +27,9 @@ concept is neither wrong nor supplementary. Anything else beyond the key is supp
 without effect on the mark. Concepts picked from the list count as asserted.
 
 The mark is 100 times the sum of coefficient times credit over the sum of coefficients, over scored items;
-descriptive items are marked the same way and do not count. A key with no scored item gives 100. What does not
-hold together in the answer by itself, and the judgement of it as a whole, go with the mark without moving it.
+descriptive items are marked the same way and do not count. A key with no scored item gives no mark. What does
+not hold together in the answer by itself, and the judgement of it as a whole, go with the mark without moving
+it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -115,12 +116,12 @@ def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontol
     )
 
 
-def score_of(items: Iterable[GradedItem]) -> float:
-    """Return the mark out of 100 that items earn together."""
+def score_of(items: Iterable[GradedItem]) -> float | None:
+    """Return the mark out of 100 that items earn together; None where none of them is scored."""
     scored = [item for item in items if item.role is Role.SCORED]
     weight = sum(item.coefficient for item in scored)
     if not weight:
-        return 100.0
+        return None
     return round(100 * sum(item.coefficient * item.credit for item in scored) / weight, 1)
 
 

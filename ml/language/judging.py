@@ -1,6 +1,6 @@
 """The overall judgement of an answer, in the words of the teachers who described how answers go wrong.
 
-The rules, version 4, the first that applies:
+The rules, version 5, the first that applies:
 
 1. one thing affirmed and denied: `same_concept_polarity_conflict`;
 2. a number called what it is not: `measurement_semantic_conflict`;
@@ -19,8 +19,8 @@ The rules, version 4, the first that applies:
 10. what cannot be beside it concluded (`ECG normal`): `wrong_diagnosis`;
 11. a wider name of what is expected, not stated through something else: `implicit_partial`;
 12. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
-13. some sign of what is expected, stated or implied: `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else
-    `insufficient`.
+13. some sign of what is expected, stated or implied: `implicit_partial`; else extrasystoles:
+    `wrong_diagnosis`; else `insufficient`.
 
 A diagnosis is preferred when it is held more firmly than the expected one and cannot be true beside it; or
 when the text weighs the two and holds it likelier, or names it first of those it ranks.

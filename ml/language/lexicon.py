@@ -139,7 +139,7 @@ class Lexicon:
         return found[0] if found else None
 
     def shows(self, hit: Hit) -> bool:
-        """Say whether a diagnosis's name spells a sign out: after `avec`, or as no more than a wave's shape."""
+        """Say whether a diagnosis's name spells a sign out: after `avec`, or as a mere wave's shape."""
         after = next((at for at, key in enumerate(hit.keys) if key in _WITH), None)
         if after is not None:
             return self._says(hit.keys[after + 1 :], Kind.SIGN)
@@ -200,7 +200,7 @@ class Lexicon:
         return sorted([*kept, *more], key=lambda hit: hit.used)
 
     def _of_its_wave(self, hit: Hit, keys: Sequence[str], taken: Container[int]) -> Hit:
-        """Give a lone adjective the wave before it that another name has: `précédé d'une onde P | sinusale`."""
+        """Give a lone adjective the wave of the name before it: `précédé d'une onde P | sinusale`."""
         before = hit.used[0] - 1
         if len(hit.used) > 1 or before not in taken or keys[before] not in WAVES:
             return hit

@@ -30,7 +30,7 @@ from ml.language.tokens import Token, tokenise
 from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Sex, Span
 from ml.language.vocabulary import SKIPPED
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
@@ -245,9 +245,7 @@ class EmbeddedMatcher:
                 if territory in self._ontology and within:
                     yield Mention(territory, within, (group.span,), "exact", _LEADS_CONFIDENCE, leads=True)
 
-    def _claims(
-        self, tokens: Sequence[Token], mentions: Sequence[Mention]
-    ) -> tuple[tuple[Claim, ...], bool]:
+    def _claims(self, tokens: Sequence[Token], mentions: Sequence[Mention]) -> tuple[tuple[Claim, ...], bool]:
         """Return what the text says of each mention, and whether it sets one above another."""
         ordered = list(
             self._once(tokens, sorted(mentions, key=lambda mention: (mention.tokens, mention.concept)))
@@ -270,7 +268,9 @@ class EmbeddedMatcher:
         for first, second, worded in ranked:
             self._rank(first, second, stated, worded=worded)
         unqualified = self._unqualified(tokens, mentions, ordered, stated)
-        claims = merged([*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)])
+        claims = merged(
+            [*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)]
+        )
         return claims, bool(ranked)
 
     def _unqualified(

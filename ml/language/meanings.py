@@ -86,7 +86,9 @@ class Meanings:
             if _same_sentence(span, whole, ends)
         }
         if (False, True) in verdicts and (True, True) not in verdicts:
-            agrees: bool | None = False  # the word in the number's own phrase: `FC rapide à 42/min, bradycardie`
+            agrees: bool | None = (
+                False  # the word in the number's own phrase: `FC rapide à 42/min, bradycardie`
+            )
         else:
             told = {verdict for verdict, _ in verdicts}
             agrees = True if True in told else False if False in told else None

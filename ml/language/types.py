@@ -131,10 +131,14 @@ class Finding:
 
 
 class Fallback(StrEnum):
-    """Why a language model had no part in a reading it was to help with."""
+    """Why a language model had no part in a reading it was to help with.
+
+    It is `not_asked` where the reading could not wait for it, as within a transaction.
+    """
 
     UNREACHABLE = "unreachable"
     SLOW = "slow"
+    NOT_ASKED = "not_asked"
     OVER_BUDGET = "over_budget"
     MALFORMED = "malformed"
 

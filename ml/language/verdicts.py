@@ -1,4 +1,4 @@
-"""What the words right after a number call it: `pause de 4,2 s, durée courte`, `520 ms, inférieur au seuil`."""
+"""What the words right after a number call it: `4,2 s, durée courte`, `520 ms, inférieur au seuil`."""
 
 import re
 from dataclasses import dataclass
@@ -31,29 +31,61 @@ _LEADING = re.compile(
     r"|that is|i\.e\.|an?|the|value|duration|quite|well|perfectly|still|completely|considered|deemed)\b"
     r"){0,24}"
 )
-_ENDS = r"(?=\s*(?:$|[.,;:)\n!]|et\b|and\b|donc\b|so\b|mais\b|but\b|pour\b|for\b|chez\b|en\b|in\b|au repos\b|here\b|ici\b))"
+"""What may stand between a number and its verdict: leads, and words that lead to the verdict."""
+_ENDS = (
+    r"(?=\s*(?:$|[.,;:)\n!]"
+    r"|(?:et|and|donc|so|mais|but|pour|for|chez|en|in|au repos|here|ici)\b))"
+)
+_LIMIT = (
+    r"(?:au|du|le|a la|de la) (?:seuil|limite|normale)"
+    r"(?: superieure| pathologique| de significativite| de la normale)?"
+)
 _WORDS = {
     Verdict.NORMAL: (
-        r"normale?s?(?: basse| haute)?|physiologiques?|(?:non|pas) (?:pathologiques?|significati(?:f|ve)s?|allonges?"
-        r"|elargis?|prolonges?)|non-significati(?:f|ve)|insignifiante?|sans (?:aucune? )?(?:signification|valeur pathologique|gravite)|benigne?|banale?|acceptable|correcte?|sans anomalie"
-        r"|(?:inferieure?s?|sous|en dessous|au-dessous|en deca) (?:au|du|le|a la|de la) (?:seuil|limite|normale)"
-        r"(?: superieure| pathologique| de significativite| de la normale)?"
-        r"|dans (?:les normes|les limites(?: de la normale)?|la norme)"
-        r"|of no significance|physiological|(?:not|non|non-) ?(?:significant|pathological|prolonged)|insignificant"
-        r"|(?:below|under|within) (?:the )?(?:threshold|cut-?off|limits?|normal limits|normal range)"
+        "normale?s?(?: basse| haute)?",
+        "physiologiques?",
+        "(?:non|pas) (?:pathologiques?|significati(?:f|ve)s?|allonges?|elargis?|prolonges?)",
+        "non-significati(?:f|ve)",
+        "insignifiante?",
+        "sans (?:aucune? )?(?:signification|valeur pathologique|gravite|anomalie)",
+        "benigne?",
+        "banale?",
+        "acceptable",
+        "correcte?",
+        f"(?:inferieure?s?|sous|en dessous|au-dessous|en deca) {_LIMIT}",
+        "dans (?:les normes|les limites(?: de la normale)?|la norme)",
+        "of no significance",
+        "physiological",
+        "(?:not|non|non-) ?(?:significant|pathological|prolonged)",
+        "insignificant",
+        "(?:below|under|within) (?:the )?(?:threshold|cut-?off|limits?|normal limits|normal range)",
     ),
     Verdict.HIGH: (
-        r"allonge[es]*|prolonge[es]*|longue?s?|augmente[es]*|elevee?s?|rapides?|tachycarde|trop (?:longue?|rapide)s?"
-        r"|superieure?s? a la normale|au-dessus de la normale|prolonged|long|lengthened|fast|rapid|high|raised"
-        r"|above (?:the )?normal(?: limits?| range)?"
+        "(?:allonge|prolonge|augmente)[es]*",
+        "longue?s?",
+        "elevee?s?",
+        "rapides?",
+        "tachycarde",
+        "trop (?:longue?|rapide)s?",
+        "superieure?s? a la normale",
+        "au-dessus de la normale",
+        "prolonged|long|lengthened|fast|rapid|high|raised",
+        "above (?:the )?normal(?: limits?| range)?",
     ),
     Verdict.LOW: (
-        r"courte?s?|raccourcie?s?|breve?s?|bref|lente?s?|bradycarde|basse?s?|abaissee?s?|diminuee?s?"
-        r"|trop (?:court|lent)e?s?|inferieure?s? a la normale|short|shortened|brief|slow|low"
-        r"|below (?:the )?normal(?: limits?| range)?"
+        "courte?s?",
+        "(?:raccourci|abaisse|diminue)e?s?",
+        "breve?s?|bref",
+        "lente?s?",
+        "bradycarde",
+        "basse?s?",
+        "trop (?:court|lent)e?s?",
+        "inferieure?s? a la normale",
+        "short|shortened|brief|slow|low",
+        "below (?:the )?normal(?: limits?| range)?",
     ),
 }
-_CALLS = {verdict: re.compile(rf"(?:{words}){_ENDS}") for verdict, words in _WORDS.items()}
+_CALLS = {verdict: re.compile(rf"(?:{'|'.join(words)}){_ENDS}") for verdict, words in _WORDS.items()}
 
 
 def called(text: str, number_end: int) -> Called | None:
