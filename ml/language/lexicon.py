@@ -115,9 +115,10 @@ class Lexicon:
         self.collisions: list[Collision] = []
         self._names: dict[tuple[str, ...], tuple[str, Language | None]] = {}
         self._kinds = {concept.id: concept.kind for concept in ontology.concepts}
-        absences = {concept.absence for concept in ontology.concepts}
         for concept in ontology.concepts:
-            for keys, language in _patterns(concept, stated_by_denial=concept.id in absences):
+            denied = ontology.denied_by(concept.id)
+            names = ontology.concept(denied).every_name if denied else ()
+            for keys, language in _patterns(concept, frozenset(map(name_keys, names))):
                 self._add(keys, concept.id, language)
         self._trie = _trie(self._names)
         self._unordered = _unordered(self._names)
@@ -348,7 +349,7 @@ def _unordered(
 
 
 def _patterns(
-    concept: Concept, *, stated_by_denial: bool
+    concept: Concept, denied: Container[tuple[str, ...]]
 ) -> Iterator[tuple[tuple[str, ...], Language | None]]:
     french, english = concept.names("fr"), concept.names("en")
     for name in dict.fromkeys((*french, *english)):
@@ -358,7 +359,7 @@ def _patterns(
         elif name not in french:
             language = "en"
         keys = name_keys(name)
-        if not keys or (stated_by_denial and keys[0] in _NEGATIVE_OPENINGS):
+        if not keys or (keys[0] in _NEGATIVE_OPENINGS and keys[1:] in denied):
             continue
         yield keys, language
         apart = name_keys(name, summed_up=False)
