@@ -31,6 +31,13 @@ from ml.language.ontology import Ontology
             "appropriate_uncertainty",
         ),
         ("RATE_NORMAL", "FC 70/min", "implicit_complete"),
+        ("ATRIAL_FLUTTER_TYPICAL", "Peut-être un flutter, dents de scie en inférieur", "hedged_correct"),
+        ("BRUGADA_TYPE_1", "r' en V1", "implicit_partial"),
+        (
+            "VENTRICULAR_TACHYCARDIA",
+            "TV, chaque QRS précédé d'une onde P sinusale",
+            "correct_with_internal_error",
+        ),
         ("ATRIAL_PREMATURE_COMPLEX", "ESV isolées", "wrong_diagnosis"),
         ("VENTRICULAR_PREMATURE_COMPLEX", "ESA", "wrong_diagnosis"),
         ("ATRIAL_PREMATURE_COMPLEX", "extrasystoles", "implicit_partial"),
