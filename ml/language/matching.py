@@ -227,16 +227,28 @@ class EmbeddedMatcher:
     ) -> Iterator[Mention]:
         """Yield what is put in other words, where no name has them."""
         named = {mention.concept for mention in mentions}
+        tales: list[Mention] = []
         wholes = [set(mention.tokens) for mention in mentions]
         for mention in (
             *self._shapes.found(tokens),
             *self._described.found(folded, tokens),
             *self._paraphrases.found(folded, tokens),
         ):
-            within = mention.method == "paraphrase" and any(set(mention.tokens) <= whole for whole in wholes)
-            if not within and not any(self._ontology.within(concept, mention.concept) for concept in named):
+            if mention.method == "paraphrase":
+                if any(set(mention.tokens) <= whole for whole in wholes) or self._is_retold(mention, tales):
+                    continue
+                tales.append(mention)
+            if not any(self._ontology.within(concept, mention.concept) for concept in named):
                 named.add(mention.concept)
                 yield mention
+
+    def _is_retold(self, tale: Mention, tales: Sequence[Mention]) -> bool:
+        """Say whether a tale takes a word of another that it cannot be true beside: that is chance."""
+        return any(
+            not set(tale.tokens).isdisjoint(other.tokens)
+            and self._ontology.exclude_each_other(tale.concept, other.concept)
+            for other in tales
+        )
 
     def _led(self, folded: Folded, tokens: Sequence[Token]) -> Iterator[Mention]:
         for group in lead_groups(folded):
