@@ -132,6 +132,11 @@ _NUMBERED = tuple(
     for first, least, second in (
         (r"(?:^|[,;:.\n])\s*1\s?[).:-]", 3, r"\b2\s?[).:-]"),
         (r"\bn[°o] ?1\b", 1, r"\bn[°o] ?2\b"),
+        (
+            r"\b(?:diagnostic principal|main diagnosis)\b",
+            1,
+            r"\bdiagnostics? (?:secondaire|differentiel|alternatif)|\b(?:second|alternative|differential) diagnos",
+        ),
         (r"\bfirst(?!\W?(?:-|\s)degree)\b", 3, r"\b(?:second|then)\b(?!\W?degree)"),
         (r"\b(?:d'abord|en premier)\b", 1, r"\b(?:puis|ensuite|en second)\b"),
         (

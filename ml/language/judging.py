@@ -19,8 +19,8 @@ The rules, version 5, the first that applies:
 10. what cannot be beside it concluded (`ECG normal`): `wrong_diagnosis`;
 11. a wider name of what is expected, not stated through something else: `implicit_partial`;
 12. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
-13. some sign of what is expected, stated or implied: `implicit_partial`; else extrasystoles:
-    `wrong_diagnosis`; else `insufficient`.
+13. some sign of what is expected, stated or implied, or a wider name of it that is only a possibility:
+    `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else `insufficient`.
 
 A diagnosis is preferred when it is held more firmly than the expected one and cannot be true beside it; or
 when the text weighs the two and holds it likelier, or names it first of those it ranks.
@@ -267,6 +267,8 @@ class _Answer:
             return Judgment.WRONG_DIAGNOSIS
         held = covered([*fitting, *self._implied], self._ontology)
         if any(each in held for target in self._targets for each in self._picture(target)):
+            return Judgment.IMPLICIT_PARTIAL
+        if any(map(self._is_doubted_widely, self._reading.claims)):
             return Judgment.IMPLICIT_PARTIAL
         other = any(is_ectopy(self._ontology.concept(claim.concept)) for claim in self._affirmed)
         return Judgment.WRONG_DIAGNOSIS if other else Judgment.INSUFFICIENT

@@ -201,11 +201,16 @@ class Lexicon:
         return sorted([*kept, *more], key=lambda hit: hit.used)
 
     def _of_its_wave(self, hit: Hit, keys: Sequence[str], taken: Container[int]) -> Hit:
-        """Give a lone adjective the wave of the name before it: `précédé d'une onde P | sinusale`."""
-        before = hit.used[0] - 1
-        if len(hit.used) > 1 or before not in taken or keys[before] not in WAVES:
+        """Give a lone adjective the wave of the name beside it: `précédé d'une onde P | sinusale`."""
+        if len(hit.used) > 1:
             return hit
-        both = (keys[before], *hit.keys)
+        before, after = hit.used[0] - 1, hit.used[0] + 1
+        if before in taken and keys[before] in WAVES:
+            both = (keys[before], *hit.keys)
+        elif after in taken and keys[after] in WAVES:
+            both = (*hit.keys, keys[after])
+        else:
+            return hit
         concept = self.named(both)
         return hit if concept is None else replace(hit, concept=concept, keys=both)
 

@@ -11,7 +11,7 @@ from ml.language.ontology import Ontology
 from ml.language.types import Claim, Measurement, Polarity, Sex, Span
 from ml.language.verdicts import Verdict, called
 
-_SENTENCE_END = re.compile(r"[.;\n](?!\d)")
+_SENTENCE_END = re.compile(r"(?<!\bi\.e)[.;\n](?!\d|e\.)")
 # How far beyond its range a value may lie and still be called abnormal: many teach 60/min as the lower limit
 # of the normal rate, and no one reads an interval off paper to the millisecond.
 _TOLERANCE = {"rate": 10.0, "pr": 20.0, "qrs": 10.0, "qtc": 10.0, "qt": 10.0, "axis": 15.0}
