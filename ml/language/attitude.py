@@ -12,6 +12,7 @@ from ml.language.vocabulary import ADJOINING, DOUBTFUL, JOINTS, OPENING, SKIPPED
 _STRONG = frozenset({".", ";", "\n", "(", ")", ":", ">", "=>", "!", "?"})
 _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
 _PREPOSITIONS = frozenset({"de", "d", "des", "du", "any", "of", "ni"})
+_GENITIVES = frozenset({"d", "de", "du", "of"})
 _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
 _DETERMINED = frozenset({"le", "la", "les", "l", "the", "un", "une", "des", "an", "a"})
 _EITHER = frozenset({"ou", "or", "vs", "versu", "voir", "/"})
@@ -88,6 +89,7 @@ _GOING_ON = (SKIPPED | JOINTS | TURNS | _PREPOSITIONS) - _ARTICLES - {"the"} | {
 }
 _REACH = 6
 _FARTHEST = 80
+_LONGEST_UNKNOWN = 5
 _REACH_AFTER = 4
 LIMITED_DOUBT = 40.0
 _REMOTE_DOUBT = 45.0
@@ -118,6 +120,8 @@ class Mentioned:
         Whether it calls something normal, which `par ailleurs` limits; anything else it only adds.
     concludes
         Whether it is a diagnosis, which a lone `négatif` after it denies.
+    told
+        Whether it is put in a tale, of which `on dirait` is a part.
     """
 
     first: int
@@ -129,6 +133,7 @@ class Mentioned:
     shelf: str = ""
     overall: bool = False
     concludes: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,8 @@ class Attitudes:
             stances[Stance.LIMITED] = 0.0
         if stances.pop(Stance.SEEMING, None) is not None:
             stances[Stance.REJECTED if self._taken_back(mention) else Stance.POSSIBLE] = 0.0
+        if stances.pop(Stance.LIKENESS, None) is not None and not mention.told:
+            stances[Stance.POSSIBLE] = 0.0
         if self._questioned(mention):
             stances[Stance.POSSIBLE] = 0.0
         return _attitude(stances)
@@ -207,7 +214,8 @@ class Attitudes:
             between = self._between(one, other)
             opened = _BETWEEN.intersection(self._keys[max(0, one.first - 2) : one.first])
             either = [key for key in between if key != "," and key not in _FILLING]
-            if not ((len(either) == 1 and either[0] in _EITHER) or (opened and between in _APART)):
+            set_apart = (len(either) == 1 and either[0] in _EITHER) or (opened and between in _APART)
+            if not set_apart and not (between == [","] and self._trails_off(mentions[position + 1 :])):
                 continue
             yield position, position + 1
             first = position
@@ -215,6 +223,16 @@ class Attitudes:
                 first -= 1
                 if mentions[first].shelf in {one.shelf, other.shelf}:
                     yield first, position + 1
+
+    def _trails_off(self, mentions: Sequence[Mentioned]) -> bool:
+        """Say whether a list of names ends in dots: `péricardite, EP, SCA...`."""
+        last = mentions[0]
+        for following in mentions[1:]:
+            between = self._between(last, following)
+            if len(between) > _LONGEST_UNKNOWN or {between[:1] == [","], between[-1:] == [","]} != {True}:
+                break  # an item nobody knows may stand between
+            last = following
+        return self._keys[last.last + 1 : last.last + 4] == [".", ".", "."]
 
     def _between(self, one: Mentioned, other: Mentioned) -> list[str]:
         return [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
@@ -266,9 +284,8 @@ class Attitudes:
                 return
             added = cue.stance is Stance.LIMITED and not mention.overall
             apart = self._keys[cue.first] in ADJOINING and (walk.plain or walk.crossed)
-            doubled = (
-                index == mention.first - 1 and self._keys[mention.first] in _DOUBLED
-            )  # `sans | aucun QRS`
+            # `sans | aucun QRS`
+            doubled = index == mention.first - 1 and self._keys[mention.first] in _DOUBLED
             if not added and not apart and not doubled and _takes(walk, cue):
                 yield cue.stance, walk.soft
             index = cue.first - 1
@@ -280,12 +297,7 @@ class Attitudes:
             return None
         other = self._owner.get(index)
         if other is not None and other is not walk.mention:
-            if not (walk.joined or walk.mention.attached or other.attached):
-                return None
-            if walk.soft and other.shelf != walk.mention.shelf:
-                walk.denial_open = False
-            walk.crossed, walk.joined = True, False
-            return min(other.used) - 1
+            return self._crossed(walk, index, other)
         if key in JOINTS:
             walk.joined = True
             if key in {"et", "and"} and self._keys[index + 1] in _DETERMINED:
@@ -297,6 +309,16 @@ class Attitudes:
             if index == walk.mention.first - 2 and self._keys[index + 1] in _ARTICLES:
                 walk.denial_open = key in TURNS  # only a held one gets here: `compatible avec un`
         return index - 1
+
+    def _crossed(self, walk: _Walk, index: int, other: Mentioned) -> int | None:
+        """Pass another mention that the same words may govern."""
+        belongs = index == walk.mention.first - 2 and self._keys[index + 1] in _GENITIVES
+        if not (walk.joined or walk.mention.attached or other.attached or belongs):
+            return None
+        if belongs or (walk.soft and other.shelf != walk.mention.shelf):
+            walk.denial_open = False  # `possibles T amples d'ischémie`: only a doubt goes through
+        walk.crossed, walk.joined = True, False
+        return min(other.used) - 1
 
     def _ends(self, index: int) -> bool:
         key = self._keys[index]

@@ -25,7 +25,8 @@ from ml.language.vocabulary import (
 class Stance(StrEnum):
     """What a cue makes of the name it governs.
 
-    `seeming` takes it for what it looks like, which a `mais` right after it takes back;
+    `seeming` takes it for what it looks like, which a `mais` right after it takes back; `likeness` compares,
+    which is doubt unless what follows is a tale (`on dirait`);
     `limited` states it with exceptions (`hormis`), `harmless` as of no consequence (`physiologique`);
     `remote` speaks of a risk or an indication rather than of the tracing; `neutral` looks like a negation
     and is none (`pas seulement`).
@@ -36,6 +37,7 @@ class Stance(StrEnum):
     PROBABLE = "probable"
     POSSIBLE = "possible"
     SEEMING = "seeming"
+    LIKENESS = "likeness"
     REMOTE = "remote"
     LIMITED = "limited"
     HARMLESS = "harmless"
@@ -135,7 +137,7 @@ _NUMBERED = tuple(
         (
             r"\b(?:diagnostic principal|main diagnosis)\b",
             1,
-            r"\bdiagnostics? (?:secondaire|differentiel|alternatif)|\b(?:second|alternative|differential) diagnos",
+            r"\bdiagnostics? (?:secondaire|differentiel|alternatif)|\b(?:second|alternative) diagnos",
         ),
         (r"\bfirst(?!\W?(?:-|\s)degree)\b", 3, r"\b(?:second|then)\b(?!\W?degree)"),
         (r"\b(?:d'abord|en premier)\b", 1, r"\b(?:puis|ensuite|en second)\b"),

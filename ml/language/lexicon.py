@@ -13,10 +13,25 @@ from rapidfuzz.distance import OSA
 from ml.language.ontology import Concept, Kind, Ontology
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
-from ml.language.vocabulary import CAPITALS, COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS, TRANSPARENT
+from ml.language.vocabulary import (
+    CAPITALS,
+    COMMON,
+    INNER_NEGATIONS,
+    JOINTS,
+    SKIPPED,
+    SMALL_WORDS,
+    TRANSPARENT,
+    TURNS,
+)
 
 WAVES = frozenset({"p", "t", "q", "r", "s", "st", "qrs", "ondep", "ondet", "ondeq", "onder", "ondes"})
 _WITH = frozenset({"avec", "with"})
+_FUNCTION_WORDS = (
+    SKIPPED
+    | JOINTS
+    | TURNS
+    | {"dan", "for", "chez", "compar", "lor", "aux", "ici", "here", "throughout", "ecg", "but"}
+)
 _NEGATIVE_OPENINGS = frozenset({"pas", "san", "absenc", "aucun", "no", "without", "non"})
 _MOST_SKIPPED = 5
 _SKIP_PENALTY = 1.5
@@ -72,13 +87,15 @@ class _Path:
     skipped: int = 0
     denied: bool = False
     affirmed: int = 0
+    parted: bool = False
 
     def over(self, key: str, *, named: bool, free: bool = False) -> "_Path":
         """Return the path that passes over one more word, `named` if a name ends before it."""
         cost = 0 if free or key in SMALL_WORDS else 1
         if self.denied or key not in INNER_NEGATIONS:
             return replace(self, skipped=self.skipped + cost)
-        return _Path(self.used, self.skipped + cost, denied=True, affirmed=len(self.used) if named else 0)
+        affirmed = len(self.used) if named else 0
+        return _Path(self.used, self.skipped + cost, denied=True, affirmed=affirmed, parted=self.parted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +266,12 @@ class Lexicon:
             following = node.next.get(key)
             if following is not None and not (key == "s" and index in values):  # seconds, no pronoun
                 taken = replace(path, used=(*path.used, index))
-                if following.name and not self._only_qualifies(following.name, taken.affirmed):
+                borrowed = path.parted and _begins_noun(keys, index + 1)
+                if (
+                    following.name
+                    and not borrowed
+                    and not self._only_qualifies(following.name, taken.affirmed)
+                ):
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
             passed = key in SKIPPED or index in values or key == ":" or _joins_skipped(keys, index)
@@ -257,6 +279,8 @@ class Lexicon:
             if path.used and path.skipped < _MOST_SKIPPED and passed:
                 valued = index in values and key.isalnum()
                 beyond = path.over(key, named=node.name is not None, free=valued)
+                if key == "," and index in values:
+                    beyond = replace(beyond, parted=True)
                 stack.append((node, index + 1, beyond))
 
     def _windows(self, keys: list[str], typos: frozenset[int]) -> Iterator[Hit]:
@@ -294,6 +318,11 @@ class Lexicon:
     def _only_qualifies(self, name: tuple[str, ...], affirmed: int) -> bool:
         """Say whether the words after a negation add nothing to the concept that those before it name."""
         return affirmed > 0 and self._names[name][0] == self._names[name[:affirmed]][0]
+
+
+def _begins_noun(keys: Sequence[str], index: int) -> bool:
+    """Say whether a word is a noun of its own: `QT 560 ms, normal | potassium` tells nothing of the QT."""
+    return index < len(keys) and keys[index].isalpha() and keys[index] not in _FUNCTION_WORDS
 
 
 def _joins_skipped(keys: Sequence[str], index: int) -> bool:

@@ -19,7 +19,7 @@ from ml.language.lexicon import Hit, Lexicon
 from ml.language.lists import Shared, shared_names
 from ml.language.locating import Locator
 from ml.language.meanings import Meanings, sex_told
-from ml.language.measuring import Measured, measure
+from ml.language.measuring import Measured, growing, measure
 from ml.language.mentions import Mention, tokens_within
 from ml.language.normalising import Folded, fold
 from ml.language.ontology import Category, Kind, Ontology
@@ -40,6 +40,7 @@ _LEAST_CONFIDENCE = 5.0
 _PARAPHRASED = frozenset({"measured", "paraphrase"})
 _ADDED = frozenset({",", "(", ":", "de", "d", "typ"})
 _PREMATURE = "PREMATURE_COMPLEX"
+_GROWING = "PROGRESSIVE_PR_PROLONGATION"
 _PACED_SENSE = {"CAPTURE_BEAT": "PACING_CAPTURE"}
 _WORDS_WIN = frozenset({"axis", "qrs"})
 
@@ -106,9 +107,10 @@ class EmbeddedMatcher:
         """
         folded = fold(text[:LONGEST_TEXT])
         tokens = tokenise(folded)
-        measured = measure(folded)
+        grown = growing(folded)
+        measured = [each for each in measure(folded) if not any(_within(each, span) for span in grown)]
         sex = sex or sex_told(folded)
-        mentions = self._mentions(folded, tokens, measured, language, sex)
+        mentions = [*self._mentions(folded, tokens, measured, language, sex), *self._grown(tokens, grown)]
         claims, ranked = self._claims(tokens, mentions)
         weighing = weighing_of(folded)
         measurements = self._meanings.of(folded, measured, claims, sex)
@@ -210,6 +212,13 @@ class EmbeddedMatcher:
                 span = each.measurement.span
                 yield Mention(concept, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE)
 
+    def _grown(self, tokens: Sequence[Token], spans: Sequence[Span]) -> Iterator[Mention]:
+        for span in spans:
+            if _GROWING in self._ontology:
+                yield Mention(
+                    _GROWING, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE
+                )
+
     def _miscalled(
         self, folded: Folded, tokens: Sequence[Token], measured: Sequence[Measured]
     ) -> Iterator[Mention]:
@@ -235,19 +244,20 @@ class EmbeddedMatcher:
             *self._paraphrases.found(folded, tokens),
         ):
             if mention.method == "paraphrase":
-                if any(set(mention.tokens) <= whole for whole in wholes) or self._is_retold(mention, tales):
+                within = any(set(mention.tokens) <= whole for whole in wholes)
+                if within or self._is_retold(mention, (*tales, *mentions)):
                     continue
                 tales.append(mention)
             if not any(self._ontology.within(concept, mention.concept) for concept in named):
                 named.add(mention.concept)
                 yield mention
 
-    def _is_retold(self, tale: Mention, tales: Sequence[Mention]) -> bool:
-        """Say whether a tale takes a word of another that it cannot be true beside: that is chance."""
+    def _is_retold(self, tale: Mention, others: Sequence[Mention]) -> bool:
+        """Say whether a tale takes a word of something that it cannot be true beside: that is chance."""
         return any(
             not set(tale.tokens).isdisjoint(other.tokens)
             and self._ontology.exclude_each_other(tale.concept, other.concept)
-            for other in tales
+            for other in others
         )
 
     def _led(self, folded: Folded, tokens: Sequence[Token]) -> Iterator[Mention]:
@@ -359,6 +369,7 @@ class EmbeddedMatcher:
             shelf=shelf,
             overall=kind is Kind.NORMALITY and shelf is Category.NORMAL,
             concludes=kind is Kind.DIAGNOSIS,
+            told=mention.method == "paraphrase",
         )
 
     def _hedge(self, one: Mention, other: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:
@@ -410,6 +421,10 @@ class EmbeddedMatcher:
             spans=mention.spans,
             method=mention.method,
         )
+
+
+def _within(measured: Measured, span: Span) -> bool:
+    return span.start <= measured.number.start < span.end
 
 
 def merged(claims: Iterable[Claim]) -> tuple[Claim, ...]:

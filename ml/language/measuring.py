@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ml.language.normalising import Folded
 from ml.language.types import Measurement, Span
@@ -111,8 +112,14 @@ _PLAUSIBLE = {
     "st": (0.2, 20),
     "rate": (15, 350),
 }
+# `PR 180 puis 240 puis 300`: one value after the other, each longer than the last.
+_IN_TURN = re.compile(
+    r"\b(?:pr|pq)\b[^\d;.\n]{0,20}"
+    r"(?P<values>[1-9]\d\d(?:\s?ms)?(?:\s?(?:,|-|/|=>|>|puis|then|ensuite)[\s,]*(?:puis|then|a)?\s?[1-9]\d\d(?:\s?ms)?)+)"
+)
 _SHORTEST_QRS = 60
 _LONGEST_FREE_QRS = 130
+_FEWEST_IN_TURN = 3
 _FAST = re.compile(
     r"tachy|\b(?:tsv|svt|tv|vt|trin|avnrt|flutter|bouveret|fa|af)\b|qrs (?:fin|etroit|narrow)|regul"
 )
@@ -138,6 +145,19 @@ class Measured:
     high: float
     number: Span
     end: int
+
+
+def growing(folded: Folded) -> tuple[Span, ...]:
+    """Return where the PR is told beat by beat, longer each time."""
+    return tuple(
+        _span(folded, found.start(), found.end())
+        for found in _IN_TURN.finditer(folded.text)
+        if _grows([int(value) for value in re.findall(r"\d+", found["values"])])
+    )
+
+
+def _grows(values: list[int]) -> bool:
+    return len(values) >= _FEWEST_IN_TURN and all(one < other for one, other in pairwise(values))
 
 
 def measure(folded: Folded) -> tuple[Measured, ...]:
