@@ -215,7 +215,8 @@ class Attitudes:
             opened = _BETWEEN.intersection(self._keys[max(0, one.first - 2) : one.first])
             either = [key for key in between if key != "," and key not in _FILLING]
             set_apart = (len(either) == 1 and either[0] in _EITHER) or (opened and between in _APART)
-            if not set_apart and not (between == [","] and self._trails_off(mentions[position + 1 :])):
+            trailing = _is_comma(between) and self._trails_off(mentions[position + 1 :])
+            if not set_apart and not trailing:
                 continue
             yield position, position + 1
             first = position
@@ -228,9 +229,8 @@ class Attitudes:
         """Say whether a list of names ends in dots: `péricardite, EP, SCA...`."""
         last = mentions[0]
         for following in mentions[1:]:
-            between = self._between(last, following)
-            if len(between) > _LONGEST_UNKNOWN or {between[:1] == [","], between[-1:] == [","]} != {True}:
-                break  # an item nobody knows may stand between
+            if not _is_comma(self._between(last, following)):
+                break
             last = following
         return self._keys[last.last + 1 : last.last + 4] == [".", ".", "."]
 
@@ -497,6 +497,11 @@ class Attitudes:
                 following = self._keys[index + 1] if index + 1 < len(self._keys) else ""
                 return key == "?" or (key == ")" and following == "?")
         return False
+
+
+def _is_comma(between: Sequence[str]) -> bool:
+    """Say whether a comma parts two items, or two with an item between that nobody knows."""
+    return len(between) <= _LONGEST_UNKNOWN and between[:1] == between[-1:] == [","]
 
 
 def _takes(walk: _Walk, cue: Cue) -> bool:

@@ -4,7 +4,8 @@ The rules, version 4
 --------------------
 A key item's credit runs from 0 to 1. It is the best that any one affirmed claim earns:
 
-- the expected concept, or a more specific one, earns 1;
+- the expected concept, or a more specific one, earns 1; so does what a tracing shows of it (« QT long » of a
+  long QT syndrome);
 - a more general concept earns `GENERALITY_CREDIT`: half for the next level up, a quarter for the one above
   that, nothing beyond;
 - more general concepts that between them state both parts of the expected one (« SCA ST+ » and « sus-décalage
@@ -47,7 +48,7 @@ from ml.language.grades import (
     Verdict,
     WrongClaim,
 )
-from ml.language.implying import covered, is_named
+from ml.language.implying import covered, is_named, shown_of
 from ml.language.judging import judge, preferred_to
 from ml.language.ontology import Ontology
 from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Polarity, Reading, Span
@@ -232,9 +233,10 @@ class _Answer:
         return bool(parts) and covered(firm, self._ontology).keys() >= set(parts)
 
     def _worth(self, claim: Claim, expected: str) -> _Support | None:
-        if claim.concept == expected:
+        shown = shown_of(expected, self._ontology)
+        if claim.concept in {expected, shown}:
             credit, reason = 1.0, Reason.EXACT
-        elif expected in self._ontology.ancestors(claim.concept):
+        elif not {expected, shown}.isdisjoint(self._ontology.ancestors(claim.concept)):
             credit, reason = 1.0, Reason.MORE_SPECIFIC
         else:
             distance = self._ontology.ancestors(expected).get(claim.concept, 0)

@@ -33,7 +33,7 @@ from enum import StrEnum
 
 from ml.language.concepts import Category, Kind
 from ml.language.findings import is_conclusion, is_ectopy
-from ml.language.implying import FIRM_CONFIDENCE, covered, firm, is_named, signs_of
+from ml.language.implying import FIRM_CONFIDENCE, covered, firm, is_named, shown_of, signs_of
 from ml.language.ontology import Ontology
 from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Finding, FindingKind, Polarity, Reading
 
@@ -103,10 +103,10 @@ def preferred_to(reading: Reading, expected: str, ontology: Ontology) -> Claim |
 
 
 def _targets(expected: Sequence[str], ontology: Ontology) -> list[str]:
-    """Return what the case is about: its most specific conclusions."""
+    """Return what the case is about: its most specific conclusions, as far as a tracing shows them."""
     conclusions = [each for each in expected if is_conclusion(ontology.concept(each))] or list(expected)
     diagnoses = [each for each in conclusions if ontology.concept(each).severity is not None] or conclusions
-    return ontology.most_specific(diagnoses)
+    return [shown_of(each, ontology) for each in ontology.most_specific(diagnoses)]
 
 
 class _Answer:

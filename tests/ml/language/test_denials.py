@@ -349,3 +349,9 @@ def test_a_word_is_taken_for_what_it_does_there(
     matcher: EmbeddedMatcher, text: str, concept: str, stance: str | None
 ) -> None:
     assert stances(matcher, text).get(concept) == stance
+
+
+def test_a_comparison_is_no_doubt_of_a_tale(matcher: EmbeddedMatcher) -> None:
+    told = stances(matcher, "On dirait que le coeur se balance dans une poche d'eau")
+    assert told["PERICARDIAL_EFFUSION"] == "present"
+    assert stances(matcher, "on dirait une péricardite")["PERICARDITIS"] == "possible"

@@ -60,6 +60,14 @@ def test_a_key_without_scored_items_gives_no_mark_and_says_so() -> None:
     assert feedback(unscored, ONTOLOGY, "en").summary == "No mark: the key has no scored concept left."
 
 
+def test_what_a_tracing_shows_of_a_disease_is_all_of_it() -> None:
+    assert verdict("QTc à 510 ms", "LONG_QT_SYNDROME") == (
+        Verdict.FOUND,
+        1.0,
+        Because(Reason.EXACT, "QT_PROLONGED"),
+    )
+
+
 def test_an_empty_answer_misses_everything() -> None:
     result = marked("", KeyItem("LBBB"), KeyItem("AXIS_LEFT"))
 

@@ -33,6 +33,9 @@ from ml.language.ontology import Ontology
         ("RATE_NORMAL", "FC 70/min", "implicit_complete"),
         ("ATRIAL_FLUTTER_TYPICAL", "Peut-être un flutter, dents de scie en inférieur", "hedged_correct"),
         ("BRUGADA_TYPE_1", "r' en V1", "implicit_partial"),
+        ("LONG_QT_SYNDROME", "QT long", "explicit_correct"),
+        ("WPW", "préexcitation possible", "implicit_partial"),
+        ("PERICARDITIS", "sus-décalage diffus : péricardite, EP, obésité, SCA...", "hedged_correct"),
         (
             "VENTRICULAR_TACHYCARDIA",
             "TV, chaque QRS précédé d'une onde P sinusale",
