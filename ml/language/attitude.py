@@ -12,10 +12,47 @@ from ml.language.vocabulary import ADJOINING, DOUBTFUL, JOINTS, OPENING, SKIPPED
 _STRONG = frozenset({".", ";", "\n", "(", ")", ":", ">", "=>", "!", "?"})
 _HELD_TURNS = frozenset({"compatibl", "consistent", "associ", "rapport"})
 _PREPOSITIONS = frozenset({"de", "d", "des", "du", "any", "of", "ni"})
+_GENITIVES = frozenset({"d", "de", "du", "of"})
 _ARTICLES = frozenset({"un", "une", "le", "la", "les", "l"})
 _DETERMINED = frozenset({"le", "la", "les", "l", "the", "un", "une", "des", "an", "a"})
 _EITHER = frozenset({"ou", "or", "vs", "versu", "voir", "/"})
-_BETWEEN = frozenset({"entr", "between", "distinguer", "distinguish"})
+_BETWEEN = frozenset({"entr", "between"}) | {
+    "distinguer",
+    "distinguish",
+    "departager",
+    "differencier",
+    "differentiat",
+    "discriminer",
+    "discriminat",
+    "tell",
+}
+# What stands between two that are set `between X and Y`; `d'un` is made of small words.
+_APART: tuple[list[str], ...] = ([], ["et"], ["and"], ["from"], ["avec"])
+# May stand beside an `or`, or a `rather`, without changing what it does.
+_FILLING = frozenset({"bien", "alor", "encor", "plutot", "peut", "etre", "els", "possibly", "perhap", "mayb"})
+_BY_FAR = frozenset({"bien", "beaucoup", "nettement", "loin", "largement", "much", "far", "well", "clearly"})
+_ABOVE = frozenset(
+    {
+        ("devant",),
+        ("avant",),
+        ("befor",),
+        ("plutot", "que"),
+        ("plutot", "qu"),
+        ("plu", "que"),
+        ("plu", "qu"),
+        ("rather", "than"),
+        ("more", "than"),
+        ("ahead",),
+        ("over",),
+        ("abov",),
+        ("emport", "sur"),
+        ("prim", "sur"),
+        ("pass", "avant"),
+        ("pass", "devant"),
+    }
+)
+"""What sets the diagnosis before it above the one after it, small words left out."""
+_DOUBLED = frozenset({"aucun", "any"})
 _AUXILIARIES = frozenset({"(", "a", "ete", "etre", "fait"})
 _ADDED = frozenset({"associ", "associated", "surajout", "concomitant", "sousjacent", "underlying"})
 _PASSED = SKIPPED | _AUXILIARIES | _ADDED
@@ -52,6 +89,7 @@ _GOING_ON = (SKIPPED | JOINTS | TURNS | _PREPOSITIONS) - _ARTICLES - {"the"} | {
 }
 _REACH = 6
 _FARTHEST = 80
+_LONGEST_UNKNOWN = 5
 _REACH_AFTER = 4
 LIMITED_DOUBT = 40.0
 _REMOTE_DOUBT = 45.0
@@ -80,6 +118,10 @@ class Mentioned:
         What sort of thing it is: a negation passes over a bare `et` only between things of one sort.
     overall
         Whether it calls something normal, which `par ailleurs` limits; anything else it only adds.
+    concludes
+        Whether it is a diagnosis, which a lone `négatif` after it denies.
+    told
+        Whether it is put in a tale, of which `on dirait` is a part.
     """
 
     first: int
@@ -90,6 +132,8 @@ class Mentioned:
     shared: bool = False
     shelf: str = ""
     overall: bool = False
+    concludes: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +178,14 @@ class Attitudes:
         self._before = {cue.last: cue for cue in BEFORE.find(self._keys, self._owner)}
         self._after = {cue.first: cue for cue in AFTER.find(self._keys, self._owner)}
         self._before.update((cue.last, cue) for cue in self._compared())
-        self._before = {last: cue for last, cue in self._before.items() if not self._speaks_of_last(cue)}
+        self._before = {
+            last: cue
+            for last, cue in self._before.items()
+            if not self._speaks_of_last(cue) and not self._restates(cue)
+        }
+        self._openings = {
+            index for cue in self._before.values() for index in range(cue.first, cue.last)
+        }  # `impossible de | départager`
         self._lists = self._negated_lists()
 
     def towards(self, mention: Mentioned) -> Attitude:
@@ -144,27 +195,58 @@ class Attitudes:
         if after is not None:
             kept = {} if after.negative else stances  # `hypothèse de FA, écartée`: the last word counts
             stances = {**kept, after: 0.0}
+        if stances.pop(Stance.HARMLESS, None) is not None and not mention.closely:
+            stances[Stance.LIMITED] = 0.0
         if stances.pop(Stance.SEEMING, None) is not None:
             stances[Stance.REJECTED if self._taken_back(mention) else Stance.POSSIBLE] = 0.0
+        if stances.pop(Stance.LIKENESS, None) is not None and not mention.told:
+            stances[Stance.POSSIBLE] = 0.0
         if self._questioned(mention):
             stances[Stance.POSSIBLE] = 0.0
         return _attitude(stances)
 
     def alternatives(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int]]:
-        """Yield positions of neighbouring mentions with an `or` between them, or set `between X and Y`."""
-        for position, (one, other) in enumerate(pairwise(mentions)):
-            between = [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
-            opened = _BETWEEN.intersection(self._keys[max(0, one.first - 2) : one.first])
-            either = len(between) == 1 and between[0] in _EITHER
-            if either or (opened and between in ([], ["et"], ["and"])):
-                yield position, position + 1
+        """Yield positions of mentions that an `or` sets side by side, or a `between X and Y`.
 
-    def ranked(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int]]:
-        """Yield positions of neighbouring mentions of which the first is set above the other: `TV > TSV`."""
+        Those before, of one sort with these and parted by commas only, belong to the same list.
+        """
         for position, (one, other) in enumerate(pairwise(mentions)):
-            between = [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
-            if between and set(between) == {">"}:
-                yield position, position + 1
+            between = self._between(one, other)
+            opened = _BETWEEN.intersection(self._keys[max(0, one.first - 2) : one.first])
+            either = [key for key in between if key != "," and key not in _FILLING]
+            set_apart = (len(either) == 1 and either[0] in _EITHER) or (opened and between in _APART)
+            trailing = _is_comma(between) and self._trails_off(mentions[position + 1 :])
+            if not set_apart and not trailing:
+                continue
+            yield position, position + 1
+            first = position
+            while first and self._between(mentions[first - 1], mentions[first]) == [","]:
+                first -= 1
+                if mentions[first].shelf in {one.shelf, other.shelf}:
+                    yield first, position + 1
+
+    def _trails_off(self, mentions: Sequence[Mentioned]) -> bool:
+        """Say whether a list of names ends in dots: `péricardite, EP, SCA...`."""
+        last = mentions[0]
+        for following in mentions[1:]:
+            if not _is_comma(self._between(last, following)):
+                break
+            last = following
+        return self._keys[last.last + 1 : last.last + 4] == [".", ".", "."]
+
+    def _between(self, one: Mentioned, other: Mentioned) -> list[str]:
+        return [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
+
+    def ranked(self, mentions: Sequence[Mentioned]) -> Iterator[tuple[int, int, bool]]:
+        """Yield positions of neighbouring mentions of which the first is set above the other: `TV > TSV`.
+
+        With each, whether it is put in words, which may mean something else: `BBG devant QRS larges`.
+        """
+        for position, (one, other) in enumerate(pairwise(mentions)):
+            between = self._between(one, other)
+            above = tuple(key for key in between if key not in _BY_FAR) in _ABOVE
+            if (between and set(between) == {">"}) or above:
+                yield position, position + 1, ">" not in between
 
     def _opened_by_questions(self) -> Iterator[int]:
         """Yield the words after a question mark that opens a phrase: `? péricardite`."""
@@ -202,7 +284,9 @@ class Attitudes:
                 return
             added = cue.stance is Stance.LIMITED and not mention.overall
             apart = self._keys[cue.first] in ADJOINING and (walk.plain or walk.crossed)
-            if not added and not apart and _takes(walk, cue):
+            # `sans | aucun QRS`
+            doubled = index == mention.first - 1 and self._keys[mention.first] in _DOUBLED
+            if not added and not apart and not doubled and _takes(walk, cue):
                 yield cue.stance, walk.soft
             index = cue.first - 1
 
@@ -213,12 +297,7 @@ class Attitudes:
             return None
         other = self._owner.get(index)
         if other is not None and other is not walk.mention:
-            if not (walk.joined or walk.mention.attached or other.attached):
-                return None
-            if walk.soft and other.shelf != walk.mention.shelf:
-                walk.denial_open = False
-            walk.crossed, walk.joined = True, False
-            return min(other.used) - 1
+            return self._crossed(walk, index, other)
         if key in JOINTS:
             walk.joined = True
             if key in {"et", "and"} and self._keys[index + 1] in _DETERMINED:
@@ -230,6 +309,16 @@ class Attitudes:
             if index == walk.mention.first - 2 and self._keys[index + 1] in _ARTICLES:
                 walk.denial_open = key in TURNS  # only a held one gets here: `compatible avec un`
         return index - 1
+
+    def _crossed(self, walk: _Walk, index: int, other: Mentioned) -> int | None:
+        """Pass another mention that the same words may govern."""
+        belongs = index == walk.mention.first - 2 and self._keys[index + 1] in _GENITIVES
+        if not (walk.joined or walk.mention.attached or other.attached or belongs):
+            return None
+        if belongs or (walk.soft and other.shelf != walk.mention.shelf):
+            walk.denial_open = False  # `possibles T amples d'ischémie`: only a doubt goes through
+        walk.crossed, walk.joined = True, False
+        return min(other.used) - 1
 
     def _ends(self, index: int) -> bool:
         key = self._keys[index]
@@ -262,6 +351,18 @@ class Attitudes:
             and self._last_word(cue.first - 1) in self._owner
             and self._keys[cue.first - 1] != ","
         )
+
+    def _restates(self, cue: Cue) -> bool:
+        """Say whether a lone `soit` says again what stands before it: `axe à -70°, soit un axe gauche`."""
+        if self._keys[cue.first : cue.last + 1] != ["soit"]:
+            return False
+        first, last = cue.first, cue.last
+        while first > 0 and self._keys[first - 1] not in _STRONG:
+            first -= 1
+        while last < len(self._keys) and self._keys[last] not in _STRONG:
+            last += 1
+        sentence = self._keys[first:last]
+        return sentence.count("soit") == 1 and _EITHER.isdisjoint(sentence)
 
     def _taken_back(self, mention: Mentioned) -> bool:
         """Say whether what seemed so is taken back: `on croirait une FA, mais`."""
@@ -348,14 +449,21 @@ class Attitudes:
         return None
 
     def _goes_on_after(self, cue: Cue) -> bool:
-        """Say whether a short answer (`FA : non`) is the beginning of a phrase (`FA : aucun doute`)."""
+        """Say whether an answer (`FA : non`) begins a phrase (`FA : aucun doute`, `impossible de …`)."""
         following = self._keys[cue.last + 1] if cue.last + 1 < len(self._keys) else "."
+        if self._keys[cue.last] == "impossibl" and following in {"de", "d", "to"}:
+            return True
         return self._keys[cue.first] in _SHORT and following not in _STRONG and following != ","
 
     def _tells_polarity(self, mention: Mentioned, cue: Cue) -> bool:
         """Say whether a minus, a nought or `négatif` stands after what it cannot deny: a wave, a number."""
         if self._keys[cue.last] not in _SIGNS:
             return False
+        if (
+            self._keys[cue.last] == "negativ" and cue.first == cue.last
+        ):  # `EP nég`, but `ESV négatives en DII`
+            following = self._keys[cue.last + 1] if cue.last + 1 < len(self._keys) else "."
+            return not mention.concludes or (following not in _STRONG and following != ",")
         adjoins = self._keys[cue.first] == ":" or (cue.first == mention.last + 1 and not mention.closely)
         return not adjoins or all(self._keys[index] in _WAVES for index in mention.used)
 
@@ -369,7 +477,9 @@ class Attitudes:
         return self._keys[index] == "," or wordy or gainsaid
 
     def _speaks_of_next(self, cue: Cue) -> bool:
-        """Say whether a cue that can stand on either side governs the name after it instead."""
+        """Say whether a cue that stands on either side, or opens a longer one, governs the name after it."""
+        if cue.last in self._openings:
+            return True
         if cue.last in self._before and self._next_word(cue.last + 1) in self._owner:
             return True
         doubts = cue.stance in {Stance.PROBABLE, Stance.POSSIBLE} and self._keys[cue.first - 1] == ","
@@ -387,6 +497,11 @@ class Attitudes:
                 following = self._keys[index + 1] if index + 1 < len(self._keys) else ""
                 return key == "?" or (key == ")" and following == "?")
         return False
+
+
+def _is_comma(between: Sequence[str]) -> bool:
+    """Say whether a comma parts two items, or two with an item between that nobody knows."""
+    return len(between) <= _LONGEST_UNKNOWN and between[:1] == between[-1:] == [","]
 
 
 def _takes(walk: _Walk, cue: Cue) -> bool:

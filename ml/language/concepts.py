@@ -83,6 +83,9 @@ class Measure(StrEnum):
     AXIS = "axis"
     SOKOLOW = "sokolow"
     P_DURATION = "p_duration"
+    CORNELL = "cornell"
+    PAUSE = "pause"
+    ST = "st"
 
 
 @dataclass(frozen=True, slots=True)

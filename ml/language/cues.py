@@ -15,6 +15,7 @@ from ml.language.vocabulary import (
     COMPARISONS,
     CUES_AFTER,
     CUES_BEFORE,
+    FOREMOST,
     INSERTED,
     LEFT_OPEN,
     PREFERENCES,
@@ -24,9 +25,11 @@ from ml.language.vocabulary import (
 class Stance(StrEnum):
     """What a cue makes of the name it governs.
 
-    `seeming` takes it for what it looks like, which a `mais` right after it takes back;
-    `limited` states it with exceptions (`hormis`), `remote` speaks of a risk or an indication rather than of
-    the tracing, and `neutral` looks like a negation and is none (`pas seulement`).
+    `seeming` takes it for what it looks like, which a `mais` right after it takes back; `likeness` compares,
+    which is doubt unless what follows is a tale (`on dirait`);
+    `limited` states it with exceptions (`hormis`), `harmless` as of no consequence (`physiologique`);
+    `remote` speaks of a risk or an indication rather than of the tracing; `neutral` looks like a negation
+    and is none (`pas seulement`).
     """
 
     DENIED = "denied"
@@ -34,8 +37,10 @@ class Stance(StrEnum):
     PROBABLE = "probable"
     POSSIBLE = "possible"
     SEEMING = "seeming"
+    LIKENESS = "likeness"
     REMOTE = "remote"
     LIMITED = "limited"
+    HARMLESS = "harmless"
     NEUTRAL = "neutral"
 
     @property
@@ -76,6 +81,8 @@ class CueTable:
                 if not any(i in taken for i in range(index, cue.last + 1))
             )
             cue = next(free, None)
+            if cue is not None and cue.stance is Stance.POSSIBLE:
+                cue = _put_first(cue, keys, taken)
             if cue is not None:
                 found.append(cue)
             index = cue.last + 1 if cue is not None else index + 1
@@ -99,6 +106,18 @@ def _reached(phrase: Sequence[str], keys: Sequence[str], index: int) -> int | No
     return index - 1
 
 
+_FOREMOST = tuple(tuple(token.key for token in tokenise(phrase)) for phrase in FOREMOST)
+
+
+def _put_first(cue: Cue, keys: Sequence[str], taken: Mapping[int, object]) -> Cue:
+    """Take what is possible `above all` as likely, where a name follows: `évoque avant tout une FA`."""
+    for phrase in _FOREMOST:
+        last = cue.last + len(phrase)
+        if tuple(keys[cue.last + 1 : last + 1]) == phrase and any(last + step in taken for step in (1, 2, 3)):
+            return Cue(Stance.PROBABLE, cue.first, last)
+    return cue
+
+
 BEFORE = CueTable(CUES_BEFORE)
 AFTER = CueTable(CUES_AFTER)
 
@@ -114,6 +133,12 @@ _NUMBERED = tuple(
     (re.compile(first), least, re.compile(second))
     for first, least, second in (
         (r"(?:^|[,;:.\n])\s*1\s?[).:-]", 3, r"\b2\s?[).:-]"),
+        (r"\bn[°o] ?1\b", 1, r"\bn[°o] ?2\b"),
+        (
+            r"\b(?:diagnostic principal|main diagnosis)\b",
+            1,
+            r"\bdiagnostics? (?:secondaire|differentiel|alternatif)|\b(?:second|alternative) diagnos",
+        ),
         (r"\bfirst(?!\W?(?:-|\s)degree)\b", 3, r"\b(?:second|then)\b(?!\W?degree)"),
         (r"\b(?:d'abord|en premier)\b", 1, r"\b(?:puis|ensuite|en second)\b"),
         (

@@ -153,16 +153,17 @@ def _judgements(path: Path, labels: Path, reader: AnswerReader) -> dict[str, flo
     """Return the share of answers judged as their authors meant them.
 
     Those of `path`, by stratum, were all looked at while the rules were made; so were, of the project's own,
-    written by people who did not know the rules, the first set and every other one of the second. The third
-    set is the rules' own maker's, who went on to make rules for what it showed.
+    written by people who did not know the rules, the first, fourth and fifth sets and every other one of the
+    second. The third set is the rules' own maker's, who went on to make rules for what it showed.
     """
     hits: dict[str, list[bool]] = defaultdict(list)
     for row in _rows(path):
         right = _judged(reader, row) == row["expected"]["judgment"]
         for name in (row["stratum_code"], "all"):
             hits[name].append(right)
-    for row in _rows(labels / "traps.jsonl"):
-        hits["own, seen"].append(_judged(reader, row) == row["judgment"])
+    for name in ("traps", "traps-fourth", "traps-fifth"):
+        for row in _rows(labels / f"{name}.jsonl"):
+            hits["own, seen"].append(_judged(reader, row) == row["judgment"])
     for number, row in enumerate(_rows(labels / "traps-second.jsonl")):
         name = "own, unseen" if number % 2 else "own, seen"
         hits[name].append(_judged(reader, row) == row["judgment"])

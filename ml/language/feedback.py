@@ -149,6 +149,12 @@ def _item(item: GradedItem, ontology: Ontology, language: Language) -> str:
     return _worded(_ITEMS[item.because.reason], language, claimed=claimed)
 
 
+_NO_MARK = (
+    "Pas de note : la clé n’a plus de concept noté.",
+    "No mark: the key has no scored concept left.",
+)
+
+
 def _wrong(claim: WrongClaim, ontology: Ontology, language: Language) -> str:
     expected = ontology.concept(claim.because.concept or claim.concept).label(language)
     return _worded(_WRONG[claim.because.reason], language, expected=expected)
@@ -163,6 +169,8 @@ def _finding(finding: Finding, ontology: Ontology, language: Language) -> str:
 
 
 def _summary(grade: Grade, language: Language) -> str:
+    if grade.score is None:
+        return _worded(_NO_MARK, language)
     scored = [item for item in grade.items if item.role is Role.SCORED]
     found = sum(item.verdict is Verdict.FOUND for item in scored)
     partial = sum(item.verdict is Verdict.PARTIAL for item in scored)

@@ -1,9 +1,9 @@
 """What does not hold together in a text, and how it weighs its diagnoses against each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import combinations
 
-from ml.language.concepts import Category, Concept, Kind, Severity
+from ml.language.concepts import Category, Concept, Kind, Measure, Severity
 from ml.language.cues import Weighing
 from ml.language.implying import FIRM_CONFIDENCE, covered, firm, signs_of
 from ml.language.ontology import Ontology
@@ -12,6 +12,15 @@ from ml.language.types import Certainty, Claim, Expression, Finding, FindingKind
 _GRAVEST = tuple(FindingKind)
 # With one of these, two conclusions about the rhythm are both true: of another chamber, or of its turn.
 _TWO_RHYTHMS = ("AV_BLOCK", "AV_DISSOCIATION", "ESCAPE_RHYTHM", "PAUSE", "SINUS_NODE_DYSFUNCTION")
+# With one of these there are two sorts of beats, narrow ones and wide ones.
+_TWO_BEATS = (
+    "PREMATURE_COMPLEX",
+    "EVERY_OTHER_BEAT",
+    "CAPTURE_BEAT",
+    "FUSION_BEAT",
+    "ESCAPE_RHYTHM",
+    "PACED_RHYTHM",
+)
 _DOUBTED = frozenset({Certainty.POSSIBLE, Certainty.PROBABLE})
 
 
@@ -22,7 +31,11 @@ class Findings:
         self._ontology = ontology
 
     def of(
-        self, claims: Sequence[Claim], measurements: Sequence[Measurement], weighing: Weighing
+        self,
+        claims: Sequence[Claim],
+        measurements: Sequence[Measurement],
+        weighing: Weighing,
+        shown: Container[str] = (),
     ) -> tuple[Finding, ...]:
         """Return what is found, each once.
 
@@ -30,6 +43,8 @@ class Findings:
         ----------
         weighing
             How the text sets what it names against each other.
+        shown
+            Diagnoses whose name in the text spells a sign out.
         """
         affirmed = firm(claims)
         of_one_moment = [
@@ -39,7 +54,8 @@ class Findings:
         found = [
             *self._polarity_conflicts(claims, affirmed),
             *(each for each in of_one_moment if not weighing.parts(each)),
-            *self._unsupported(affirmed),
+            *self._denied_grounds(claims, affirmed),
+            *(each for each in self._unsupported(affirmed) if each.concepts[0] not in shown),
             *self._differential(claims, weighing),
         ]
         kept = [finding for finding in dict.fromkeys(found) if not _told_otherwise(finding, found)]
@@ -62,6 +78,24 @@ class Findings:
         """Say whether what an absence denies is the thing itself; a flat ST denies no STEMI, it errs."""
         conclusion = is_conclusion(self._ontology.concept(claimed))
         return not (conclusion and self._ontology.concept(denied).kind is Kind.SIGN)
+
+    def _denied_grounds(self, claims: Sequence[Claim], affirmed: Sequence[Claim]) -> Iterator[Finding]:
+        """Yield conclusions beside the denial of a sign in each of their pictures: `WPW sans onde delta`."""
+        denied = [
+            each for each in claims if each.polarity is Polarity.ABSENT and each.confidence >= FIRM_CONFIDENCE
+        ]
+        for claim in affirmed:
+            needed = self._needed(self._ontology.concept(claim.concept))
+            for other in denied:
+                if any(self._ontology.within(sign, other.concept) for sign in needed):
+                    yield _finding(FindingKind.INTERNAL_ERROR, claim, other)
+
+    def _needed(self, concept: Concept) -> set[str]:
+        """Return the signs in every picture of a conclusion; a pacemaker's spike may be too small to see."""
+        if not concept.requires or concept.category is Category.PACING or not is_conclusion(concept):
+            return set()
+        shared = set.intersection(*map(set, concept.requires))
+        return {sign for sign in shared if self._ontology.concept(sign).kind is Kind.SIGN}
 
     def _denied(self, claim: Claim) -> str | None:
         """Return what a claim denies, be it by stating the concept of its absence."""
@@ -98,11 +132,12 @@ class Findings:
 
     def _incompatible(self, affirmed: Sequence[Claim]) -> Iterator[Finding]:
         """Yield pairs that cannot both be true, and conclusions beside what argues against them."""
+        two_beats = any(self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_BEATS)
         for one, other in combinations(affirmed, 2):
             if "measured" in {one.method, other.method} and not self._is_diagnosis(one, other):
                 continue
             first, second = (self._ontology.concept(each.concept) for each in (one, other))
-            if self._are_denials(first, second):
+            if self._are_denials(first, second) or (two_beats and self._are_of_the_qrs(first, second)):
                 continue
             overall = _is_overall(first, second) or _is_overall(second, first)
             if overall or self._ontology.exclude_each_other(first.id, second.id):
@@ -110,7 +145,7 @@ class Findings:
                 alike = not is_conclusion(first) and not is_conclusion(second)
                 kind = FindingKind.CONTRADICTION if conclusions or alike else FindingKind.INTERNAL_ERROR
                 yield _finding(kind, one, other)
-            elif self._argues(first, second) or self._argues(second, first):
+            elif self._argues(first, second, affirmed) or self._argues(second, first, affirmed):
                 conclusions = is_conclusion(first) and is_conclusion(second)
                 if not conclusions or Category.PACING in {first.category, second.category}:
                     yield _finding(FindingKind.INTERNAL_ERROR, one, other)
@@ -118,6 +153,10 @@ class Findings:
                     self._ontology.within(each.concept, two) for each in affirmed for two in _TWO_RHYTHMS
                 ):
                     yield _finding(FindingKind.CONTRADICTION, one, other)
+
+    def _are_of_the_qrs(self, *concepts: Concept) -> bool:
+        """Say whether all tell how wide the QRS is, and no more."""
+        return all(each.range is not None and each.range.measure == Measure.QRS for each in concepts)
 
     def _is_diagnosis(self, *claims: Claim) -> bool:
         return any(is_conclusion(self._ontology.concept(claim.concept)) for claim in claims)
@@ -134,12 +173,30 @@ class Findings:
             )
         )
 
-    def _argues(self, sign: Concept, conclusion: Concept) -> bool:
-        return any(
+    def _argues(self, sign: Concept, conclusion: Concept, affirmed: Sequence[Claim]) -> bool:
+        """Say whether a sign speaks against a conclusion, and no other conclusion beside it accounts for it.
+
+        `FA et BAV complet, RR réguliers`: the block makes them so.
+        """
+        speaks = any(
             self._ontology.within(sign.id, each)
             for member in self._ontology.lineage(conclusion.id)
             for each in self._ontology.concept(member).against
         )
+        return speaks and not any(
+            self._accounts_for(each.concept, sign.id)
+            for each in affirmed
+            if each.concept not in {sign.id, conclusion.id}
+            and not self._ontology.related(each.concept, conclusion.id)
+            and not self._ontology.exclude_each_other(each.concept, conclusion.id)
+        )
+
+    def _accounts_for(self, other: str, sign: str) -> bool:
+        concept = self._ontology.concept(other)
+        if not is_conclusion(concept) or concept.kind is not Kind.DIAGNOSIS:
+            return False
+        picture = {each for member in self._family(concept) for each in signs_of(member)}
+        return not picture.isdisjoint(self._ontology.lineage(sign))
 
     def _unsupported(self, affirmed: Sequence[Claim]) -> Iterator[Finding]:
         """Yield grave diagnoses for which no sign of their picture is given."""
@@ -240,6 +297,12 @@ def _without_agreed(affirmed: Sequence[Claim], measurements: Sequence[Measuremen
 
 def _told_otherwise(finding: Finding, found: Sequence[Finding]) -> bool:
     """Say whether another finding tells the same better: rivals do not contradict, a wrong number is one."""
+    if finding.kind is FindingKind.POLARITY_CONFLICT:
+        return any(
+            each.kind is FindingKind.MEASUREMENT_CONFLICT
+            and not set(finding.concepts).isdisjoint(each.concepts)
+            for each in found
+        )
     better = {
         FindingKind.CONTRADICTION: FindingKind.RANKED_DIFFERENTIAL,
         FindingKind.INTERNAL_ERROR: FindingKind.MEASUREMENT_CONFLICT,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from ml.language.judging import Judgment
 from ml.language.types import Finding, Span
 
-GRADER_VERSION = "3"
+GRADER_VERSION = "4"
 
 
 class Role(StrEnum):
@@ -98,7 +98,7 @@ class Grade:
     Attributes
     ----------
     score
-        0-100, rounded to one decimal.
+        0-100, rounded to one decimal; None where the key has no scored item.
     items
         One for each item of the key, in its order.
     supplementary
@@ -110,7 +110,7 @@ class Grade:
         What does not hold together in the answer by itself.
     """
 
-    score: float
+    score: float | None
     items: tuple[GradedItem, ...]
     wrong: tuple[WrongClaim, ...]
     supplementary: tuple[str, ...]

@@ -1,10 +1,11 @@
 """Marking what a student stated against the key a teacher set, with the reason for every point.
 
-The rules, version 3
+The rules, version 4
 --------------------
 A key item's credit runs from 0 to 1. It is the best that any one affirmed claim earns:
 
-- the expected concept, or a more specific one, earns 1;
+- the expected concept, or a more specific one, earns 1; so does what a tracing shows of it (« QT long » of a
+  long QT syndrome);
 - a more general concept earns `GENERALITY_CREDIT`: half for the next level up, a quarter for the one above
   that, nothing beyond;
 - more general concepts that between them state both parts of the expected one (« SCA ST+ » and « sus-décalage
@@ -27,8 +28,9 @@ concept is neither wrong nor supplementary. Anything else beyond the key is supp
 without effect on the mark. Concepts picked from the list count as asserted.
 
 The mark is 100 times the sum of coefficient times credit over the sum of coefficients, over scored items;
-descriptive items are marked the same way and do not count. A key with no scored item gives 100. What does not
-hold together in the answer by itself, and the judgement of it as a whole, go with the mark without moving it.
+descriptive items are marked the same way and do not count. A key with no scored item gives no mark. What does
+not hold together in the answer by itself, and the judgement of it as a whole, go with the mark without moving
+it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,7 +48,7 @@ from ml.language.grades import (
     Verdict,
     WrongClaim,
 )
-from ml.language.implying import covered, is_named
+from ml.language.implying import covered, is_named, shown_of
 from ml.language.judging import judge, preferred_to
 from ml.language.ontology import Ontology
 from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Polarity, Reading, Span
@@ -115,12 +117,12 @@ def grade(reading: Reading, picked: Sequence[str], key: Sequence[KeyItem], ontol
     )
 
 
-def score_of(items: Iterable[GradedItem]) -> float:
-    """Return the mark out of 100 that items earn together."""
+def score_of(items: Iterable[GradedItem]) -> float | None:
+    """Return the mark out of 100 that items earn together; None where none of them is scored."""
     scored = [item for item in items if item.role is Role.SCORED]
     weight = sum(item.coefficient for item in scored)
     if not weight:
-        return 100.0
+        return None
     return round(100 * sum(item.coefficient * item.credit for item in scored) / weight, 1)
 
 
@@ -231,9 +233,10 @@ class _Answer:
         return bool(parts) and covered(firm, self._ontology).keys() >= set(parts)
 
     def _worth(self, claim: Claim, expected: str) -> _Support | None:
-        if claim.concept == expected:
+        shown = shown_of(expected, self._ontology)
+        if claim.concept in {expected, shown}:
             credit, reason = 1.0, Reason.EXACT
-        elif expected in self._ontology.ancestors(claim.concept):
+        elif not {expected, shown}.isdisjoint(self._ontology.ancestors(claim.concept)):
             credit, reason = 1.0, Reason.MORE_SPECIFIC
         else:
             distance = self._ontology.ancestors(expected).get(claim.concept, 0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ml.language.concepts import Concept, Kind
+from ml.language.concepts import Category, Concept, Kind
 from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Claim, Expression, Measurement, Polarity
 
@@ -117,6 +117,17 @@ def signs_of(concept: Concept) -> Iterator[str]:
     for signs in concept.requires:
         yield from signs
     yield from concept.supports
+
+
+def shown_of(concept: str, ontology: Ontology) -> str:
+    """Return what a tracing can show of a diagnosis: of a disease that is one measured sign, the sign.
+
+    A long QT syndrome is on the tracing a long QT; the rest is the patient's history.
+    """
+    entry = ontology.concept(concept)
+    if entry.category is not Category.DISEASE:
+        return concept
+    return next((up for up in entry.parents if ontology.concept(up).range is not None), concept)
 
 
 def is_named(concept: Concept, claims: Sequence[Claim], ontology: Ontology) -> bool:

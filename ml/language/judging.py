@@ -1,6 +1,6 @@
 """The overall judgement of an answer, in the words of the teachers who described how answers go wrong.
 
-The rules, version 4, the first that applies:
+The rules, version 5, the first that applies:
 
 1. one thing affirmed and denied: `same_concept_polarity_conflict`;
 2. a number called what it is not: `measurement_semantic_conflict`;
@@ -14,12 +14,13 @@ The rules, version 4, the first that applies:
 7. another grave diagnosis without any sign for it: `critical_unsupported_wrong_diagnosis`;
 8. the expected diagnosis denied: `wrong_diagnosis`;
 9. the expected diagnosis not named, its signs all there: `implicit_complete`, or
-   `paraphrased_or_implicit_correct` when the signs are put in other words;
+   `paraphrased_or_implicit_correct` when the signs are put in other words, or `hedged_correct` beside a wider
+   name of it that is only one possibility;
 10. what cannot be beside it concluded (`ECG normal`): `wrong_diagnosis`;
 11. a wider name of what is expected, not stated through something else: `implicit_partial`;
 12. another diagnosis, or another sort of the disturbance expected: `wrong_diagnosis`;
-13. some sign of what is expected: `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else
-    `insufficient`.
+13. some sign of what is expected, stated or implied, or a wider name of it that is only a possibility:
+    `implicit_partial`; else extrasystoles: `wrong_diagnosis`; else `insufficient`.
 
 A diagnosis is preferred when it is held more firmly than the expected one and cannot be true beside it; or
 when the text weighs the two and holds it likelier, or names it first of those it ranks.
@@ -32,7 +33,7 @@ from enum import StrEnum
 
 from ml.language.concepts import Category, Kind
 from ml.language.findings import is_conclusion, is_ectopy
-from ml.language.implying import FIRM_CONFIDENCE, covered, firm, is_named, signs_of
+from ml.language.implying import FIRM_CONFIDENCE, covered, firm, is_named, shown_of, signs_of
 from ml.language.ontology import Ontology
 from ml.language.types import FIRMNESS, Certainty, Claim, Expression, Finding, FindingKind, Polarity, Reading
 
@@ -102,10 +103,10 @@ def preferred_to(reading: Reading, expected: str, ontology: Ontology) -> Claim |
 
 
 def _targets(expected: Sequence[str], ontology: Ontology) -> list[str]:
-    """Return what the case is about: its most specific conclusions."""
+    """Return what the case is about: its most specific conclusions, as far as a tracing shows them."""
     conclusions = [each for each in expected if is_conclusion(ontology.concept(each))] or list(expected)
     diagnoses = [each for each in conclusions if ontology.concept(each).severity is not None] or conclusions
-    return ontology.most_specific(diagnoses)
+    return [shown_of(each, ontology) for each in ontology.most_specific(diagnoses)]
 
 
 class _Answer:
@@ -115,6 +116,7 @@ class _Answer:
         self._ontology = ontology
         self._kinds = {finding.kind for finding in reading.findings}
         self._affirmed = firm(reading.claims)
+        self._implied = [claim for claim in reading.claims if claim.expression is Expression.IMPLIED]
         self._named = [claim for claim in reading.claims if self._names_target(claim)]
         self._weighed = self._named or self._named_more_widely()
 
@@ -208,8 +210,10 @@ class _Answer:
 
     def implied(self) -> Judgment | None:
         """Judge signs that amount to an expected diagnosis."""
-        for claim in self._reading.claims:
-            if claim.expression is Expression.IMPLIED and self._names(claim.concept):
+        for claim in self._implied:
+            if self._names(claim.concept):
+                if any(map(self._is_doubted_widely, self._reading.claims)):
+                    return Judgment.HEDGED_CORRECT
                 if is_named(self._ontology.concept(claim.concept), self._affirmed, self._ontology):
                     erring = FindingKind.INTERNAL_ERROR in self._kinds
                     return Judgment.INTERNAL_ERROR if erring else Judgment.EXPLICIT_CORRECT
@@ -220,6 +224,11 @@ class _Answer:
                 return self._described(grounds)
         tales = [claim for claim in self._affirmed if claim.method == "paraphrase"]
         return Judgment.PARAPHRASED if any(map(self._is_one_wider, tales)) else None
+
+    def _is_doubted_widely(self, claim: Claim) -> bool:
+        """Say whether a claim is a wider name of what is expected, and only a possibility."""
+        possible = claim.polarity is Polarity.PRESENT and claim.certainty is Certainty.POSSIBLE
+        return possible and self._is_one_wider(claim)
 
     def _described(self, grounds: Sequence[Claim]) -> Judgment:
         """Judge a description: a tale, unless most of what it stands on is named as the field names it."""
@@ -256,8 +265,10 @@ class _Answer:
             return Judgment.IMPLICIT_PARTIAL
         if any(self._is_another(claim.concept) for claim in self._affirmed):
             return Judgment.WRONG_DIAGNOSIS
-        held = covered(fitting, self._ontology)
+        held = covered([*fitting, *self._implied], self._ontology)
         if any(each in held for target in self._targets for each in self._picture(target)):
+            return Judgment.IMPLICIT_PARTIAL
+        if any(map(self._is_doubted_widely, self._reading.claims)):
             return Judgment.IMPLICIT_PARTIAL
         other = any(is_ectopy(self._ontology.concept(claim.concept)) for claim in self._affirmed)
         return Judgment.WRONG_DIAGNOSIS if other else Judgment.INSUFFICIENT

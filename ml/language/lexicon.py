@@ -4,17 +4,34 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations
 from types import MappingProxyType
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from ml.language.ontology import Concept, Ontology
+from ml.language.ontology import Concept, Kind, Ontology
 from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
-from ml.language.vocabulary import CAPITALS, COMMON, INNER_NEGATIONS, SKIPPED, SMALL_WORDS, TRANSPARENT
+from ml.language.vocabulary import (
+    CAPITALS,
+    COMMON,
+    INNER_NEGATIONS,
+    JOINTS,
+    SKIPPED,
+    SMALL_WORDS,
+    TRANSPARENT,
+    TURNS,
+)
 
 WAVES = frozenset({"p", "t", "q", "r", "s", "st", "qrs", "ondep", "ondet", "ondeq", "onder", "ondes"})
+_WITH = frozenset({"avec", "with"})
+_FUNCTION_WORDS = (
+    SKIPPED
+    | JOINTS
+    | TURNS
+    | {"dan", "for", "chez", "compar", "lor", "aux", "ici", "here", "throughout", "ecg", "but"}
+)
 _NEGATIVE_OPENINGS = frozenset({"pas", "san", "absenc", "aucun", "no", "without", "non"})
 _MOST_SKIPPED = 5
 _SKIP_PENALTY = 1.5
@@ -70,13 +87,15 @@ class _Path:
     skipped: int = 0
     denied: bool = False
     affirmed: int = 0
+    parted: bool = False
 
-    def over(self, key: str, *, named: bool) -> "_Path":
+    def over(self, key: str, *, named: bool, free: bool = False) -> "_Path":
         """Return the path that passes over one more word, `named` if a name ends before it."""
-        cost = 0 if key in SMALL_WORDS else 1
+        cost = 0 if free or key in SMALL_WORDS else 1
         if self.denied or key not in INNER_NEGATIONS:
             return replace(self, skipped=self.skipped + cost)
-        return _Path(self.used, self.skipped + cost, denied=True, affirmed=len(self.used) if named else 0)
+        affirmed = len(self.used) if named else 0
+        return _Path(self.used, self.skipped + cost, denied=True, affirmed=affirmed, parted=self.parted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +131,11 @@ class Lexicon:
     def __init__(self, ontology: Ontology) -> None:
         self.collisions: list[Collision] = []
         self._names: dict[tuple[str, ...], tuple[str, Language | None]] = {}
-        absences = {concept.absence for concept in ontology.concepts}
+        self._kinds = {concept.id: concept.kind for concept in ontology.concepts}
         for concept in ontology.concepts:
-            for keys, language in _patterns(concept, stated_by_denial=concept.id in absences):
+            denied = ontology.denied_by(concept.id)
+            names = ontology.concept(denied).every_name if denied else ()
+            for keys, language in _patterns(concept, frozenset(map(name_keys, names))):
                 self._add(keys, concept.id, language)
         self._trie = _trie(self._names)
         self._unordered = _unordered(self._names)
@@ -134,6 +155,19 @@ class Lexicon:
         """Return the concept having exactly this name, if any."""
         found = self._names.get(tuple(keys))
         return found[0] if found else None
+
+    def shows(self, hit: Hit) -> bool:
+        """Say whether a diagnosis's name spells a sign out: after `avec`, or as a mere wave's shape."""
+        after = next((at for at, key in enumerate(hit.keys) if key in _WITH), None)
+        if after is not None:
+            return self._says(hit.keys[after + 1 :], Kind.SIGN)
+        parts = combinations(range(len(hit.keys) + 1), 2)
+        others = (hit.keys[first:last] for first, last in parts if WAVES.isdisjoint(hit.keys[first:last]))
+        return not WAVES.isdisjoint(hit.keys) and not any(self._says(each, Kind.DIAGNOSIS) for each in others)
+
+    def _says(self, keys: Sequence[str], kind: Kind) -> bool:
+        found = self.named(keys)
+        return found is not None and self._kinds[found] is kind
 
     def _corrected(self, key: str) -> str | None:
         """Return the one known key a misspelt word must be, or nothing when it is known or unclear."""
@@ -180,7 +214,22 @@ class Lexicon:
             if len(each.used) > 2 and taken.isdisjoint(each.used[1:])
         ]
         more = _longest(self._allowed(again, tokens, hint))
+        kept = [self._of_its_wave(hit, keys, taken) for hit in kept]
         return sorted([*kept, *more], key=lambda hit: hit.used)
+
+    def _of_its_wave(self, hit: Hit, keys: Sequence[str], taken: Container[int]) -> Hit:
+        """Give a lone adjective the wave of the name beside it: `précédé d'une onde P | sinusale`."""
+        if len(hit.used) > 1:
+            return hit
+        before, after = hit.used[0] - 1, hit.used[0] + 1
+        if before in taken and keys[before] in WAVES:
+            both = (keys[before], *hit.keys)
+        elif after in taken and keys[after] in WAVES:
+            both = (*hit.keys, keys[after])
+        else:
+            return hit
+        concept = self.named(both)
+        return hit if concept is None else replace(hit, concept=concept, keys=both)
 
     def _allowed(self, found: Iterable[Hit], tokens: Sequence[Token], hint: LanguageHint) -> list[Hit]:
         return [hit for hit in found if self._speaks(hit.keys, hint) and not _in_small(hit, tokens)]
@@ -217,13 +266,22 @@ class Lexicon:
             following = node.next.get(key)
             if following is not None and not (key == "s" and index in values):  # seconds, no pronoun
                 taken = replace(path, used=(*path.used, index))
-                if following.name and not self._only_qualifies(following.name, taken.affirmed):
+                borrowed = path.parted and _begins_noun(keys, index + 1)
+                if (
+                    following.name
+                    and not borrowed
+                    and not self._only_qualifies(following.name, taken.affirmed)
+                ):
                     yield self._hit(following.name, taken, typos, "exact")
                 stack.append((following, index + 1, taken))
             passed = key in SKIPPED or index in values or key == ":" or _joins_skipped(keys, index)
             passed = passed or (key == "," and _goes_on(keys, index))
             if path.used and path.skipped < _MOST_SKIPPED and passed:
-                stack.append((node, index + 1, path.over(key, named=node.name is not None)))
+                valued = index in values and key.isalnum()
+                beyond = path.over(key, named=node.name is not None, free=valued)
+                if key == "," and index in values:
+                    beyond = replace(beyond, parted=True)
+                stack.append((node, index + 1, beyond))
 
     def _windows(self, keys: list[str], typos: frozenset[int]) -> Iterator[Hit]:
         """Find names whose words stand together in another order."""
@@ -262,6 +320,11 @@ class Lexicon:
         return affirmed > 0 and self._names[name][0] == self._names[name[:affirmed]][0]
 
 
+def _begins_noun(keys: Sequence[str], index: int) -> bool:
+    """Say whether a word is a noun of its own: `QT 560 ms, normal | potassium` tells nothing of the QT."""
+    return index < len(keys) and keys[index].isalpha() and keys[index] not in _FUNCTION_WORDS
+
+
 def _joins_skipped(keys: Sequence[str], index: int) -> bool:
     """Say whether an `and` or a stroke stands between two adjectives that may be passed over."""
     return (
@@ -282,9 +345,10 @@ def _in_small(hit: Hit, tokens: Sequence[Token]) -> bool:
     return hit.keys[0] in CAPITALS and len(hit.keys) == 1 and not tokens[hit.used[0]].capital
 
 
-def name_keys(name: str) -> tuple[str, ...]:
+def name_keys(name: str, *, summed_up: bool = True) -> tuple[str, ...]:
     """Return what a name is looked up by: its words' keys without the small ones."""
-    return tuple(token.key for token in tokenise(name) if not token.mark and token.key not in SMALL_WORDS)
+    tokens = tokenise(name, summed_up=summed_up)
+    return tuple(token.key for token in tokens if not token.mark and token.key not in SMALL_WORDS)
 
 
 class _Node:
@@ -319,7 +383,7 @@ def _unordered(
 
 
 def _patterns(
-    concept: Concept, *, stated_by_denial: bool
+    concept: Concept, denied: Container[tuple[str, ...]]
 ) -> Iterator[tuple[tuple[str, ...], Language | None]]:
     french, english = concept.names("fr"), concept.names("en")
     for name in dict.fromkeys((*french, *english)):
@@ -329,9 +393,12 @@ def _patterns(
         elif name not in french:
             language = "en"
         keys = name_keys(name)
-        if not keys or (stated_by_denial and keys[0] in _NEGATIVE_OPENINGS):
+        if not keys or (keys[0] in _NEGATIVE_OPENINGS and keys[1:] in denied):
             continue
         yield keys, language
+        apart = name_keys(name, summed_up=False)
+        if len(apart) > 1 and apart != keys:
+            yield apart, language  # `ECG normal`, which is one word where it is a sentence
         bare = tuple(key[4:] if key.startswith("onde") and len(key) == 5 else key for key in keys)
         if len(keys) > 1 and bare != keys:
             yield bare, language

@@ -13,7 +13,9 @@ _FARTHEST_AFTER = 2
 _FARTHEST_OPENED = 7
 _LEADING = frozenset({"en", "in", "au", "niveau", "dan", "the", "territoir", "paroi", "sur", "de", "la"})
 _SENTENCE_ENDS = frozenset({".", ";", "\n", "?", "!", ":"})
-_BARRIERS = frozenset({"avec", "with", "mais", "sans", "but", "without"})
+_BARRIERS = frozenset(
+    {"avec", "with", "mais", "sans", "but", "without", "alor", "tandi", "wherea", "while", "contrairement"}
+)
 
 
 class Locator:

@@ -19,7 +19,7 @@ from ml.language.lexicon import Hit, Lexicon
 from ml.language.lists import Shared, shared_names
 from ml.language.locating import Locator
 from ml.language.meanings import Meanings, sex_told
-from ml.language.measuring import Measured, measure
+from ml.language.measuring import Measured, growing, measure
 from ml.language.mentions import Mention, tokens_within
 from ml.language.normalising import Folded, fold
 from ml.language.ontology import Category, Kind, Ontology
@@ -30,7 +30,7 @@ from ml.language.tokens import Token, tokenise
 from ml.language.types import Certainty, Claim, Expression, LanguageHint, Polarity, Reading, Sex, Span
 from ml.language.vocabulary import SKIPPED
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 LONGEST_TEXT = 20_000
 _NAMED_CONFIDENCE = 97.0
 _MEASURED_CONFIDENCE = 95.0
@@ -39,6 +39,8 @@ _LONE_QUALIFIER_PENALTY = 12.0
 _LEAST_CONFIDENCE = 5.0
 _PARAPHRASED = frozenset({"measured", "paraphrase"})
 _ADDED = frozenset({",", "(", ":", "de", "d", "typ"})
+_PREMATURE = "PREMATURE_COMPLEX"
+_GROWING = "PROGRESSIVE_PR_PROLONGATION"
 _PACED_SENSE = {"CAPTURE_BEAT": "PACING_CAPTURE"}
 _WORDS_WIN = frozenset({"axis", "qrs"})
 
@@ -105,15 +107,22 @@ class EmbeddedMatcher:
         """
         folded = fold(text[:LONGEST_TEXT])
         tokens = tokenise(folded)
-        measured = measure(folded)
+        grown = growing(folded)
+        measured = [each for each in measure(folded) if not any(_within(each, span) for span in grown)]
         sex = sex or sex_told(folded)
-        mentions = self._mentions(folded, tokens, measured, language, sex)
-        claims = self._claims(tokens, mentions)
+        mentions = [*self._mentions(folded, tokens, measured, language, sex), *self._grown(tokens, grown)]
+        claims, ranked = self._claims(tokens, mentions)
+        weighing = weighing_of(folded)
         measurements = self._meanings.of(folded, measured, claims, sex)
         return Reading(
             claims=(*claims, *self._implications.of(claims, measurements)),
             measurements=measurements,
-            findings=self._findings.of(claims, measurements, weighing_of(folded)),
+            findings=self._findings.of(
+                claims,
+                measurements,
+                replace(weighing, ranked=weighing.ranked or ranked),
+                {mention.concept for mention in mentions if mention.shows},
+            ),
             unresolved=_unresolved(tokens, mentions, measured),
             source=self.version,
         )
@@ -140,6 +149,7 @@ class EmbeddedMatcher:
         meant = list(self._interpreted(tokens, measured, {each.concept for each in mentions}, sex))
         said_better = {up for each in meant for up in self._meanings.wider(each.concept)}
         mentions = [each for each in mentions if each.concept not in said_better] + meant
+        mentions += self._miscalled(folded, tokens, measured)
         mentions += self._led(folded, tokens)
         mentions += self._otherwise(folded, tokens, mentions)
         return self._locator.located(tokens, self._of_pacemakers(mentions))
@@ -184,10 +194,12 @@ class EmbeddedMatcher:
 
     def _named(self, tokens: Sequence[Token], hit: Hit) -> Mention:
         confidence = _NAMED_CONFIDENCE - hit.penalty
-        if self._ontology.concept(hit.concept).kind is Kind.QUALIFIER and len(hit.used) == 1:
+        kind = self._ontology.concept(hit.concept).kind
+        if kind is Kind.QUALIFIER and len(hit.used) == 1:
             confidence -= _LONE_QUALIFIER_PENALTY
         span = Span(tokens[hit.used[0]].start, tokens[hit.used[-1]].end)
-        return Mention(hit.concept, hit.used, (span,), hit.method, confidence, denied=hit.denied)
+        shows = kind is Kind.DIAGNOSIS and self._lexicon.shows(hit)
+        return Mention(hit.concept, hit.used, (span,), hit.method, confidence, denied=hit.denied, shows=shows)
 
     def _interpreted(
         self, tokens: Sequence[Token], measured: Sequence[Measured], named: set[str], sex: Sex | None
@@ -200,6 +212,22 @@ class EmbeddedMatcher:
                 span = each.measurement.span
                 yield Mention(concept, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE)
 
+    def _grown(self, tokens: Sequence[Token], spans: Sequence[Span]) -> Iterator[Mention]:
+        for span in spans:
+            if _GROWING in self._ontology:
+                yield Mention(
+                    _GROWING, tokens_within(tokens, span), (span,), "measured", _MEASURED_CONFIDENCE
+                )
+
+    def _miscalled(
+        self, folded: Folded, tokens: Sequence[Token], measured: Sequence[Measured]
+    ) -> Iterator[Mention]:
+        """Yield what the words right after a number wrongly state of it."""
+        for each in measured:
+            if (told := self._meanings.miscalled(folded, each)) and (words := tokens_within(tokens, told[1])):
+                concept, span = told
+                yield Mention(concept, words, (each.measurement.span, span), "exact", _MEASURED_CONFIDENCE)
+
     def _gainsaid(self, concept: str, named: set[str]) -> bool:
         return any(self._ontology.exclude_each_other(concept, each) for each in named)
 
@@ -208,14 +236,29 @@ class EmbeddedMatcher:
     ) -> Iterator[Mention]:
         """Yield what is put in other words, where no name has them."""
         named = {mention.concept for mention in mentions}
+        tales: list[Mention] = []
+        wholes = [set(mention.tokens) for mention in mentions]
         for mention in (
             *self._shapes.found(tokens),
             *self._described.found(folded, tokens),
             *self._paraphrases.found(folded, tokens),
         ):
+            if mention.method == "paraphrase":
+                within = any(set(mention.tokens) <= whole for whole in wholes)
+                if within or self._is_retold(mention, (*tales, *mentions)):
+                    continue
+                tales.append(mention)
             if not any(self._ontology.within(concept, mention.concept) for concept in named):
                 named.add(mention.concept)
                 yield mention
+
+    def _is_retold(self, tale: Mention, others: Sequence[Mention]) -> bool:
+        """Say whether a tale takes a word of something that it cannot be true beside: that is chance."""
+        return any(
+            not set(tale.tokens).isdisjoint(other.tokens)
+            and self._ontology.exclude_each_other(tale.concept, other.concept)
+            for other in others
+        )
 
     def _led(self, folded: Folded, tokens: Sequence[Token]) -> Iterator[Mention]:
         for group in lead_groups(folded):
@@ -224,7 +267,8 @@ class EmbeddedMatcher:
                 if territory in self._ontology and within:
                     yield Mention(territory, within, (group.span,), "exact", _LEADS_CONFIDENCE, leads=True)
 
-    def _claims(self, tokens: Sequence[Token], mentions: Sequence[Mention]) -> tuple[Claim, ...]:
+    def _claims(self, tokens: Sequence[Token], mentions: Sequence[Mention]) -> tuple[tuple[Claim, ...], bool]:
+        """Return what the text says of each mention, and whether it sets one above another."""
         ordered = list(
             self._once(tokens, sorted(mentions, key=lambda mention: (mention.tokens, mention.concept)))
         )
@@ -238,10 +282,18 @@ class EmbeddedMatcher:
                 stated[mention.tokens] = stated[mention.like]
         for one, other in attitudes.alternatives(places):
             self._hedge(ordered[one], ordered[other], stated)
-        for one, other in attitudes.ranked(places):
-            self._rank(ordered[one], ordered[other], stated)
+        ranked = [
+            (ordered[one], ordered[other], worded)
+            for one, other, worded in attitudes.ranked(places)
+            if self._compete(ordered[one].concept, ordered[other].concept, alike=worded)
+        ]
+        for first, second, worded in ranked:
+            self._rank(first, second, stated, worded=worded)
         unqualified = self._unqualified(tokens, mentions, ordered, stated)
-        return merged([*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)])
+        claims = merged(
+            [*unqualified, *(self._claim(mention, stated[mention.tokens]) for mention in ordered)]
+        )
+        return claims, bool(ranked)
 
     def _unqualified(
         self,
@@ -316,6 +368,8 @@ class EmbeddedMatcher:
             shared=mention.like is not None,
             shelf=shelf,
             overall=kind is Kind.NORMALITY and shelf is Category.NORMAL,
+            concludes=kind is Kind.DIAGNOSIS,
+            told=mention.method == "paraphrase",
         )
 
     def _hedge(self, one: Mention, other: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:
@@ -327,18 +381,28 @@ class EmbeddedMatcher:
             if attitude.polarity is Polarity.PRESENT:
                 stated[mention.tokens] = replace(attitude, certainty=Certainty.POSSIBLE)
 
-    def _rank(self, first: Mention, second: Mention, stated: dict[tuple[int, ...], Attitude]) -> None:
-        """Take `TV > TSV aberrante` as the likelier and the possible."""
-        if not self._are_rivals(first.concept, second.concept):
-            return
+    def _rank(
+        self, first: Mention, second: Mention, stated: dict[tuple[int, ...], Attitude], *, worded: bool
+    ) -> None:
+        """Take `TV > TSV aberrante` as the likelier and the possible, `TV plutôt que TSV` as TV held."""
         for mention, certainty in ((first, Certainty.PROBABLE), (second, Certainty.POSSIBLE)):
+            if worded and mention is first:
+                continue
             if stated[mention.tokens].polarity is Polarity.PRESENT:
                 stated[mention.tokens] = replace(stated[mention.tokens], certainty=certainty)
 
     def _are_rivals(self, one: str, other: str) -> bool:
         entries = [self._ontology.concept(each) for each in (one, other)]
-        conclude = all(is_conclusion(each) and each.kind is not Kind.NORMALITY for each in entries)
-        return conclude and not self._ontology.related(one, other)
+        concluded = (is_conclusion(each) and each.kind is not Kind.NORMALITY for each in entries)
+        early = (self._ontology.within(each, _PREMATURE) for each in (one, other))
+        competing = all(map(any, zip(concluded, early, strict=True)))
+        return competing and not self._ontology.related(one, other)
+
+    def _compete(self, one: str, other: str, *, alike: bool) -> bool:
+        """Say whether two diagnoses are rivals, and if need be of one sort or excluding each other."""
+        shelves = {self._ontology.concept(each).category for each in (one, other)}
+        akin = len(shelves) == 1 or self._ontology.exclude_each_other(one, other)
+        return (akin or not alike) and self._are_rivals(one, other)
 
     def _claim(self, mention: Mention, attitude: Attitude) -> Claim:
         concept = self._ontology.concept(mention.concept)
@@ -357,6 +421,10 @@ class EmbeddedMatcher:
             spans=mention.spans,
             method=mention.method,
         )
+
+
+def _within(measured: Measured, span: Span) -> bool:
+    return span.start <= measured.number.start < span.end
 
 
 def merged(claims: Iterable[Claim]) -> tuple[Claim, ...]:

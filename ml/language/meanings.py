@@ -4,16 +4,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ml.language.concepts import Kind, MeasuredRange
+from ml.language.concepts import Concept, Kind, MeasuredRange
 from ml.language.measuring import Measured
 from ml.language.normalising import Folded
 from ml.language.ontology import Ontology
 from ml.language.types import Claim, Measurement, Polarity, Sex, Span
+from ml.language.verdicts import Verdict, called
 
-_SENTENCE_END = re.compile(r"[.;\n](?!\d)")
+_SENTENCE_END = re.compile(r"(?<!\bi\.e)[.;\n](?!\d|e\.)")
 # How far beyond its range a value may lie and still be called abnormal: many teach 60/min as the lower limit
 # of the normal rate, and no one reads an interval off paper to the millisecond.
 _TOLERANCE = {"rate": 10.0, "pr": 20.0, "qrs": 10.0, "qtc": 10.0, "qt": 10.0, "axis": 15.0}
+_TOLERANCE |= {"cornell": 8.0}
+# What these mean depends on the leads, the patient and the hour; only a wrong word for them can be told.
+_MEANINGLESS = frozenset({"st", "pause"})
 
 
 class Meanings:
@@ -24,9 +28,16 @@ class Meanings:
         self._ranges: dict[str, MeasuredRange] = {
             each.id: each.range for each in ontology.concepts if each.range is not None
         }
+        self._called_by: dict[tuple[str, Verdict], str] = {}
+        for concept, interval in self._ranges.items():
+            if not any(up in self._ranges for up in ontology.ancestors(concept)):
+                verdict = _verdict(ontology.concept(concept), interval)
+                self._called_by.setdefault((interval.measure, verdict), concept)
 
     def meant(self, measured: Measured, sex: Sex | None) -> list[str]:
         """Return the most specific concepts that a number states."""
+        if measured.measurement.name in _MEANINGLESS:
+            return []
         within = [
             concept
             for concept, interval in self._ranges.items()
@@ -35,6 +46,19 @@ class Meanings:
             and interval.contains(measured.high, sex)
         ]
         return self._ontology.most_specific(within)
+
+    def miscalled(self, folded: Folded, measured: Measured) -> tuple[str, Span] | None:
+        """Return the concept that the words right after a number state of it, where the number is none such.
+
+        What they state rightly is the number's own meaning.
+        """
+        call = called(folded.text, measured.end)
+        if call is None:
+            return None
+        concept = self._called_by.get((measured.measurement.name, call.verdict))
+        if concept is None or self._called(concept, None, measured) is not False:
+            return None
+        return concept, Span(folded.origin[call.start], folded.origin[call.end - 1] + 1)
 
     def wider(self, concept: str) -> Iterator[str]:
         """Yield what a number says more precisely: `QRS larges à 150 ms` is `QRS > 120 ms` only (rule 6)."""
@@ -53,14 +77,21 @@ class Meanings:
         self, measured: Measured, claims: Sequence[Claim], ends: Sequence[int], sex: Sex | None
     ) -> Measurement:
         meaning = next(iter(self.meant(measured, sex)), None)
-        verdicts = [
-            self._called(claim.concept, meaning, measured)
+        whole = measured.measurement.span
+        verdicts = {
+            (self._called(claim.concept, meaning, measured), _overlap(span, whole))
             for claim in claims
-            if claim.method != "measured"
-            and claim.polarity is Polarity.PRESENT
-            and any(_same_sentence(span, measured.measurement.span, ends) for span in claim.spans)
-        ]
-        agrees = True if True in verdicts else False if False in verdicts else None
+            if claim.method != "measured" and claim.polarity is Polarity.PRESENT
+            for span in claim.spans
+            if _same_sentence(span, whole, ends)
+        }
+        if (False, True) in verdicts and (True, True) not in verdicts:
+            agrees: bool | None = (
+                False  # the word in the number's own phrase: `FC rapide à 42/min, bradycardie`
+            )
+        else:
+            told = {verdict for verdict, _ in verdicts}
+            agrees = True if True in told else False if False in told else None
         return replace(measured.measurement, meaning=meaning, agrees=agrees)
 
     def _called(self, concept: str, meaning: str | None, measured: Measured) -> bool | None:
@@ -83,6 +114,16 @@ class Meanings:
             if each in self._ranges and self._ranges[each].measure == name:
                 return self._ranges[each]
         return None
+
+
+def _verdict(concept: Concept, interval: MeasuredRange) -> Verdict:
+    if concept.kind is Kind.NORMALITY:
+        return Verdict.NORMAL
+    return Verdict.LOW if interval.above is None and interval.at_least is None else Verdict.HIGH
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _same_sentence(one: Span, other: Span, ends: Sequence[int]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ml.language.normalising import Folded
 from ml.language.types import Measurement, Span
@@ -62,6 +63,12 @@ _NAMED = {
         rf"(?:\bsokolow\b|\bs\s?v1\s?\+\s?r\s?v[56](?:\s?(?:ou|or)\s?v6)?){_gap(40)}{_NUMBER}"
         r"\s?(?P<unit>mm\b|mv\b)?"
     ),
+    "cornell": rf"\bcornell\b{_gap(40)}{_NUMBER}\s?(?P<unit>mm\b|mv\b)?",
+    "pause": (
+        rf"\bpauses?\b{_gap(30)}(?P<value>\d{{4}}|\d{{1,3}}(?:[.,]\d{{1,2}})?){_UPTO}\s?"
+        r"(?P<unit>ms\b|s\b|sec\b|secondes?\b|seconds?\b)"
+    ),
+    "st": rf"\b(?:sus|sous|st|elevation|depression|decalage)\b{_gap(40)}{_NUMBER}{_UPTO}\s?(?P<unit>mm\b)",
     "rate": (
         r"\b(?:fc|fv|frequence|reponse ventriculaire|ventricular response|heart rate|ventricular rate"
         r"|rate|hr|vr)\b"
@@ -71,7 +78,15 @@ _NAMED = {
         r"(?!\s?(?:ms|mm|°|%|s\b|[:/]\s?(?:\d|nombre|nb|number|carreaux)|\d))"
     ),
 }
-_PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMED.items()}
+_SECONDS = r"(?P<unit>ms\b|s\b|sec\b|seconde?s?\b)"
+_BEFORE_NAME = {
+    "pause": rf"(?P<value>\d{{1,2}}(?:[.,]\d{{1,2}})?)[\s-]?{_SECONDS} (?:sinus |ventricular |long )?pause\b",
+    "st": r"(?P<value>\d{1,2}(?:[.,]\d)?)[\s-]?(?P<unit>mm) (?:of )?(?:st )?(?:elevation|depression)\b",
+}
+"""`a 4-second pause`: English may put the number first."""
+_PATTERNS = tuple(
+    (name, re.compile(pattern)) for named in (_NAMED, _BEFORE_NAME) for name, pattern in named.items()
+)
 _BARE_RATE = re.compile(rf"{_NUMBER}{_UPTO}\s?{_PER_MINUTE}")
 _SPOKEN_RATE = re.compile(
     r"\b(?:sinusale?|(?:sinus )?tach(?:y|ycardi[ae])?|brady(?:cardi[ae])?|rvr|tsv|svt|avnrt|bouveret"
@@ -83,6 +98,7 @@ _SPOKEN_RATE = re.compile(
     rf"{_NUMBER}(?!\s?(?:ms|mm|mv|°|%|s\b|sec|ans|deg|complex|battem|beats?|h\b|jours|[:/]\s?\d|[.,]?\d))"
 )
 _UNITS = {"pr": "ms", "qrs": "ms", "qtc": "ms", "qt": "ms", "p_duration": "ms", "axis": "°", "sokolow": "mm"}
+_UNITS |= {"pause": "ms", "st": "mm", "cornell": "mm"}
 _PLAUSIBLE = {
     "pr": (60, 800),
     "qrs": (40, 300),
@@ -91,10 +107,19 @@ _PLAUSIBLE = {
     "p_duration": (40, 250),
     "axis": (-180, 180),
     "sokolow": (5, 90),
+    "cornell": (5, 90),
+    "pause": (500, 30_000),
+    "st": (0.2, 20),
     "rate": (15, 350),
 }
+# `PR 180 puis 240 puis 300`: one value after the other, each longer than the last.
+_IN_TURN = re.compile(
+    r"\b(?:pr|pq)\b[^\d;.\n]{0,20}"
+    r"(?P<values>[1-9]\d\d(?:\s?ms)?(?:\s?(?:,|-|/|=>|>|puis|then|ensuite)[\s,]*(?:puis|then|a)?\s?[1-9]\d\d(?:\s?ms)?)+)"
+)
 _SHORTEST_QRS = 60
 _LONGEST_FREE_QRS = 130
+_FEWEST_IN_TURN = 3
 _FAST = re.compile(
     r"tachy|\b(?:tsv|svt|tv|vt|trin|avnrt|flutter|bouveret|fa|af)\b|qrs (?:fin|etroit|narrow)|regul"
 )
@@ -112,20 +137,34 @@ class Measured:
     """A measurement with what its bound (`> 200 ms`) leaves possible.
 
     `low` and `high` are the values to interpret: both must mean the same thing for the text to say it.
-    `number` is where the digits stand.
+    `number` is where the digits stand, `end` where the folded text goes on.
     """
 
     measurement: Measurement
     low: float
     high: float
     number: Span
+    end: int
+
+
+def growing(folded: Folded) -> tuple[Span, ...]:
+    """Return where the PR is told beat by beat, longer each time."""
+    return tuple(
+        _span(folded, found.start(), found.end())
+        for found in _IN_TURN.finditer(folded.text)
+        if _grows([int(value) for value in re.findall(r"\d+", found["values"])])
+    )
+
+
+def _grows(values: list[int]) -> bool:
+    return len(values) >= _FEWEST_IN_TURN and all(one < other for one, other in pairwise(values))
 
 
 def measure(folded: Folded) -> tuple[Measured, ...]:
     """Find the measurements of a text, in text order; implausible values are left alone."""
     found = [
         measured
-        for name, pattern in _PATTERNS.items()
+        for name, pattern in _PATTERNS
         for match in pattern.finditer(folded.text)
         if (measured := _measured(name, match, folded)) is not None
     ]
@@ -175,7 +214,7 @@ def _measured(name: str, match: re.Match[str], folded: Folded) -> Measured | Non
         else 0
     )
     number = _span(folded, match.start("value"), match.end("value"))
-    return Measured(measurement, min(value, high) + nudge, max(value, high) + nudge, number)
+    return Measured(measurement, min(value, high) + nudge, max(value, high) + nudge, number, match.end())
 
 
 def _span(folded: Folded, start: int, end: int) -> Span:
@@ -185,7 +224,7 @@ def _span(folded: Folded, start: int, end: int) -> Span:
 def _value(name: str, number: str, match: re.Match[str]) -> float:
     value = float(number.replace(",", "."))
     unit = match.groupdict().get("unit") or ""
-    if name == "sokolow":
+    if name in {"sokolow", "cornell"}:
         return value * 10 if unit == "mv" else value
     if "carr" in unit or "squ" in unit or "box" in unit:
         return round(value * (200 if unit.startswith(("gr", "la", "big")) else 40), 1)

@@ -22,6 +22,8 @@ class Mention:
         Tokens of the list neighbour that lends it a word, and with it the neighbour's negation and doubt.
     leads
         Whether it is a group of leads, which says something only about a finding.
+    shows
+        Whether the name of a diagnosis spells one of its signs out (`SCA avec sus-décalage`).
     """
 
     concept: str
@@ -32,6 +34,7 @@ class Mention:
     denied: bool = False
     like: tuple[int, ...] | None = None
     leads: bool = False
+    shows: bool = False
 
 
 def tokens_within(tokens: Sequence[Token], span: Span) -> tuple[int, ...]:

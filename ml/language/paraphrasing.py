@@ -85,10 +85,16 @@ class Paraphrases:
         for end, beginning in self._automaton.iter(text):
             place = folded.origin[end + 1 - len(beginning)]
             index = bisect_left(starts, place)
-            if index < len(tokens) and tokens[index].start == place and not tokens[index].mark:
+            starts_word = index < len(tokens) and tokens[index].start == place and not tokens[index].mark
+            if starts_word and not _is_doubled(tokens, index):
                 for pattern, group in self._groups[beginning]:
                     found[pattern][group].add(index)
         return found
+
+
+def _is_doubled(tokens: Sequence[Token], index: int) -> bool:
+    """Say whether a word only repeats the negation before it: `sans | aucune perte`."""
+    return tokens[index].key == "aucun" and index > 0 and tokens[index - 1].key == "san"
 
 
 def _is_split(tokens: Sequence[Token], chosen: Sequence[int]) -> bool:

@@ -20,6 +20,7 @@ _REACH_AFTER = 12
 _REACH_BEFORE = 3
 _CONFIDENCE = 91.0
 _TURNS = frozenset({".", ";", "\n", ":", "?", "=>", "(", "avec", "with", "puis", "then", "mai", "but"})
+_WITHOUT = frozenset({"san", "no", "without"})  # `R large sans onde q en DI` is still about the R
 _INTO_LEADS = frozenset({"en", "in", "dan", "sur", "de", "au", "niveau", "lead", "derivation", "across"})
 
 
@@ -79,7 +80,8 @@ def _after(tokens: Sequence[Token], place: int) -> list[int]:
     led = False
     for index in range(place + 1, min(len(tokens), place + 1 + _REACH_AFTER)):
         token = tokens[index]
-        over = token.key in _TURNS or token.key in WAVES
+        denied = tokens[index - 1].key in _WITHOUT or tokens[index - 2].key in _WITHOUT
+        over = token.key in _TURNS or (token.key in WAVES and not denied)
         if over or (led and not token.lead and token.key not in JOINTS | SKIPPED | _INTO_LEADS):
             break
         led = led or token.lead

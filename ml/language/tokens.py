@@ -118,11 +118,15 @@ class Token:
     capital: bool = False
 
 
-def tokenise(text: str | Folded) -> tuple[Token, ...]:
-    """Cut a text into tokens: words joined to their prefixes, waves to their letters, numerals read."""
+def tokenise(text: str | Folded, *, summed_up: bool = True) -> tuple[Token, ...]:
+    """Cut a text into tokens: words joined to their prefixes, waves to their letters, numerals read.
+
+    Unless told otherwise, a sentence that only calls everything normal becomes one token.
+    """
     folded = fold(text) if isinstance(text, str) else text
     words = _shared_decalage(list(_joined(folded.text, list(_raw(folded)))))
-    return tuple(_summary(list(_pairs(_waves(_numerals(words))))))
+    tokens = list(_pairs(_waves(_numerals(words))))
+    return tuple(_summary(tokens) if summed_up else tokens)
 
 
 def _raw(folded: Folded) -> Iterator[tuple[Token, int, int]]:

@@ -101,7 +101,8 @@ class Measurement:
     Attributes
     ----------
     name
-        `rate` (ventricular), `atrial_rate`, `pr`, `qrs`, `qt`, `qtc`, `axis`, `sokolow` or `p_duration`.
+        `rate` (ventricular), `atrial_rate`, `pr`, `qrs`, `qt`, `qtc`, `axis`, `sokolow`, `p_duration`,
+        `cornell`, `pause` or `st` (how far the segment is shifted).
     value
         In `unit`; the nearer bound when the text gives a bound or a range.
     unit
@@ -130,10 +131,14 @@ class Finding:
 
 
 class Fallback(StrEnum):
-    """Why a language model had no part in a reading it was to help with."""
+    """Why a language model had no part in a reading it was to help with.
+
+    It is `not_asked` where the reading could not wait for it, as within a transaction.
+    """
 
     UNREACHABLE = "unreachable"
     SLOW = "slow"
+    NOT_ASKED = "not_asked"
     OVER_BUDGET = "over_budget"
     MALFORMED = "malformed"
 

@@ -18,6 +18,7 @@ accents:
 - `preferences` hold one likelier, which ranks it unless another is left open, as folded text;
 - `all_normal` phrases call the whole tracing normal where they are a sentence of their own;
 - `changes` pass from one moment or tracing to another, as folded text;
+- `foremost` words after a cue of possibility make it likely (`évoque avant tout`);
 - `choices` say which of several is taken, as folded text;
 - `open` say that something is not excluded, as folded text;
 - `turns` end the reach of a negation or a doubt;
@@ -53,6 +54,7 @@ DOUBTFUL = frozenset[str](stem(word) for word in _CONTENT["doubtful"])
 CHANGES: tuple[str, ...] = tuple(_CONTENT["changes"])
 PREFERENCES: tuple[str, ...] = tuple(_CONTENT["preferences"])
 CHOICES: tuple[str, ...] = tuple(_CONTENT["choices"])
+FOREMOST: tuple[str, ...] = tuple(_CONTENT["foremost"])
 LEFT_OPEN: tuple[str, ...] = tuple(_CONTENT["open"])
 ALL_NORMAL: tuple[str, ...] = tuple(_CONTENT["all_normal"])
 CUES_BEFORE: dict[str, list[str]] = _CONTENT["before"]

@@ -27,7 +27,7 @@ from schema.services import events
 from schema.services.attempts import Standing, another_open, topic
 from schema.services.audit import Audit
 from schema.services.clock import Clock
-from schema.services.grading import StoredGrade, stored_grade
+from schema.services.grading import StoredGrade, mean_score, stored_grade
 from schema.services.paging import Sort, page_of
 from schema.services.text import prose
 from schema.services.webhooks import emit
@@ -246,8 +246,7 @@ class Contests:
         self._session.add(place.answer)
         self._session.flush()
         scores = select(Answer.score).where(Answer.attempt_id == place.attempt.id)
-        marks = [score for score in self._session.exec(scores) if score is not None]
-        place.attempt.score = sum(marks) / len(marks)
+        place.attempt.score = mean_score(self._session.exec(scores).all())
         self._session.add(place.attempt)
 
     def _tell(self, contest: Contest, place: _Place, cause: str) -> None:

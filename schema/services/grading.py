@@ -60,9 +60,9 @@ def _items(rows: Iterable[Annotation]) -> tuple[KeyItem, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """A mark out of 100 and the document that explains it."""
+    """A mark out of 100, if anything could be scored, and the document that explains it."""
 
-    score: float
+    score: float | None
     document: dict[str, Any]
 
 
@@ -121,7 +121,7 @@ class Grader:
     """Marks answers with the ontology their key was made in, as that ontology stands today.
 
     A concept of the key that it has dropped since cannot be marked: the document lists it as `unmarked` and
-    the others decide the mark.
+    the others decide the mark; where none of them is scored there is no mark.
     """
 
     def __init__(self, shelf: Shelf) -> None:
@@ -164,6 +164,12 @@ class Grader:
             "matcher_version": reading.source or matcher.version,
         }
         return Graded(grade.score, document)
+
+
+def mean_score(scores: Iterable[float | None]) -> float | None:
+    """Return an attempt's mark: the mean of its answers' marks, None where none has one."""
+    marks = [score for score in scores if score is not None]
+    return sum(marks) / len(marks) if marks else None
 
 
 def stored_grade(document: dict[str, Any], rulings: Rulings | None = None) -> StoredGrade:

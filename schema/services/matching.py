@@ -227,7 +227,7 @@ class CachedMatcher:
         known = self._known(self._key(text, language))
         if known is not None:
             return _Found(known, cached=True)
-        return _Found(self._stand_in(self._patience, text, language), cached=False)
+        return _Found(self._stand_in(self._patience, text, language, Fallback.NOT_ASKED), cached=False)
 
     def _read(self, text: str, language: LanguageHint) -> _Found:
         key = self._key(text, language)
@@ -267,7 +267,7 @@ class CachedMatcher:
             if known is not None:
                 return _Found(known, cached=True, waited=True)
             if time.monotonic() >= deadline:
-                return _Found(self._stand_in(patience, text, language), cached=False)
+                return _Found(self._stand_in(patience, text, language, Fallback.SLOW), cached=False)
         try:
             known = self._known(key)  # it may have come between looking and locking
             if known is not None:
@@ -278,8 +278,8 @@ class CachedMatcher:
         finally:
             self._cache.release(lock, holder)
 
-    def _stand_in(self, patience: Patience, text: str, language: LanguageHint) -> _Kept:
-        return _Kept(patience.stand_in(text, language, Fallback.SLOW), 0, 0)
+    def _stand_in(self, patience: Patience, text: str, language: LanguageHint, cause: Fallback) -> _Kept:
+        return _Kept(patience.stand_in(text, language, cause), 0, 0)
 
     def _made(self, key: str, text: str, language: LanguageHint) -> _Kept:
         started = time.perf_counter()

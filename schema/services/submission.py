@@ -18,7 +18,7 @@ from schema.services import commenting
 from schema.services.answers import Draft
 from schema.services.attempts import Attempts, announce
 from schema.services.clock import Clock
-from schema.services.grading import Graded, Grader, Key
+from schema.services.grading import Graded, Grader, Key, mean_score
 from schema.services.jobs import Claim
 from schema.services.text import line
 from schema.services.webhooks import emit
@@ -135,7 +135,7 @@ class Submissions:
         attempt.submitted_at = attempt.deadline_at if late else ending.at
         attempt.submission_cause = (SubmissionCause.DEADLINE if late else SubmissionCause.STUDENT).value
         attempt.idempotency_key = None if late else ending.key
-        attempt.score = sum(mark.score for mark in graded.values()) / len(graded)
+        attempt.score = mean_score(mark.score for mark in graded.values())
         session.add(attempt)
         session.flush()
         if self._grader.comments:

@@ -76,7 +76,9 @@ class Answer(Node):
         """Look them up."""
         return [Concept.coded(code, info.context) for code in self.row.concept_ids]
 
-    @strawberry.field(description="0-100; null until the viewer may see it.")
+    @strawberry.field(
+        description="0-100; null until the viewer may see it, and where nothing of the key can be scored."
+    )
     async def score(self, info: Info) -> float | None:
         """Show the mark to whom it may be shown."""
         return self.row.score if await self._shown(info) else None
@@ -191,7 +193,10 @@ class Attempt(Node):
         """Count."""
         return await info.context.loaders.of(answered_counts).load(self.row.id or 0)
 
-    @strawberry.field(description="0-100, the mean over its cases; null until the viewer may see it.")
+    @strawberry.field(
+        description="0-100, the mean over its cases that have a mark; null until the viewer may see it, and "
+        "where none has."
+    )
     async def score(self, info: Info) -> float | None:
         """Show the mark to whom it may be shown."""
         return self.row.score if await sees_key(info, self.row) else None

@@ -65,6 +65,9 @@ describe_enum(
     "Axis of the QRS in the frontal plane, in degrees.",
     "Sokolow-Lyon index, in millimetres.",
     "Duration of the P wave, in milliseconds.",
+    "Cornell index, in millimetres.",
+    "Length of a pause, in milliseconds.",
+    "How far the ST segment is shifted, in millimetres.",
 )
 describe_enum(
     Polarity,
@@ -110,6 +113,7 @@ describe_enum(
     "Why a language model had no part in a reading it was to help with.",
     "It could not be reached, refused, or has failed too often of late.",
     "It took too long.",
+    "It was not asked: the reading could not wait for it.",
     "The day's questions or euros are used up.",
     "Its answer was refused, cut short or of another form than asked for.",
 )
@@ -336,7 +340,8 @@ class TextMeasurement:
     """A number and what it means."""
 
     name: str = strawberry.field(
-        description="`rate`, `atrial_rate`, `pr`, `qrs`, `qt`, `qtc`, `axis`, `sokolow` or `p_duration`."
+        description="`rate`, `atrial_rate`, `pr`, `qrs`, `qt`, `qtc`, `axis`, `sokolow`, `p_duration`, "
+        "`cornell`, `pause` or `st`."
     )
     value: float = strawberry.field(description="In `unit`; the nearer bound of a range.")
     unit: str = strawberry.field(description="`/min`, `ms`, `°` or `mm`.")

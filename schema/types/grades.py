@@ -107,8 +107,11 @@ class ModelComment:
 class Grade:
     """A mark out of 100."""
 
-    score: float = strawberry.field(description="0-100, teachers' rulings applied.")
-    automatic_score: float = strawberry.field(description="0-100, before any ruling.")
+    score: float | None = strawberry.field(
+        description="0-100, teachers' rulings applied; null where the ontology has dropped all that the key "
+        "scores."
+    )
+    automatic_score: float | None = strawberry.field(description="0-100, before any ruling; null likewise.")
     items: list[GradedConcept] = strawberry.field(description="One for each thing the key expects.")
     extra: list[GradedClaim] = strawberry.field(description="Claims beyond the key, wrong ones first.")
     judgment: Judgment | None = strawberry.field(

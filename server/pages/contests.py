@@ -32,8 +32,11 @@ async def rule(request: Request) -> Response:
     done = await submit(request, "contests/rule", id=request.path_params["id"])
     if not done.ok:
         return await _show(request, done)
+    score = done.value["answer"]["score"]
+    if score is None:
+        return redirect(request, "/contests", said=_("The ruling is saved. This answer has no mark."))
     said = _("The ruling is saved. This answer's mark: %(score)s / 100.")
-    return redirect(request, "/contests", said=said % {"score": number(done.value["answer"]["score"])})
+    return redirect(request, "/contests", said=said % {"score": number(score)})
 
 
 async def _show(request: Request, done: Submission) -> Response:

@@ -36,6 +36,8 @@ def stances(matcher: EmbeddedMatcher, text: str) -> dict[str, str]:
         "EP (-)",
         "EP -\nFA -\nBBD +",
         "EP 0",
+        "EP nég",
+        "EP négative, tachycardie",
         "EP : ø",
         "EP = non",
         "EP=0, tachycardie",
@@ -302,3 +304,54 @@ def test_a_wrong_word_for_a_number_is_told_even_where_the_diagnosis_is_right(
 ) -> None:
     findings = matcher.match("BAV du premier degré. PR normal, mesuré à 260 ms.").findings
     assert "measurement_conflict" in {finding.kind.value for finding in findings}
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("impossible de départager une FA d'un flutter", {"FA", "flutter"}),
+        ("cannot distinguish AF from flutter", {"FA", "flutter"}),
+        ("FA, ou bien flutter", {"FA", "flutter"}),
+        ("tachycardie atriale, FA ou flutter", {"FA", "flutter", "TA"}),
+        ("HVG, FA ou flutter", {"FA", "flutter"}),
+    ],
+)
+def test_what_is_set_side_by_side_is_possible(
+    matcher: EmbeddedMatcher, text: str, expected: set[str]
+) -> None:
+    short = {
+        "ATRIAL_FIBRILLATION": "FA",
+        "ATRIAL_FLUTTER": "flutter",
+        "ATRIAL_TACHYCARDIA": "TA",
+        "LVH": "HVG",
+    }
+    held = {short[each] for each, stance in stances(matcher, text).items() if stance == "possible"}
+    assert held == expected
+
+
+@pytest.mark.parametrize(
+    "text, concept, stance",
+    [
+        ("Rythme irrégulier, impossible de voir des ondes P", "IRREGULAR_RHYTHM", "present"),
+        ("ESV négatives en DII", "VENTRICULAR_PREMATURE_COMPLEX", "present"),
+        ("axe à -70°, soit une déviation gauche", "AXIS_LEFT", "present"),
+        ("soit une FA soit un flutter", "ATRIAL_FLUTTER", "possible"),
+        ("évoque avant tout une péricardite", "PERICARDITIS", "probable"),
+        ("péricardite à évoquer en premier lieu", "PERICARDITIS", "possible"),
+        ("sans pouvoir écarter une péricardite", "PERICARDITIS", "possible"),
+        ("à traiter comme une péricardite, péricardite probable", "PERICARDITIS", "probable"),
+        ("chercher une hypokaliémie", "HYPOKALEMIA", None),
+        ("ondulation sans aucun QRS identifiable", "QRS_ABSENT", "present"),
+        ("PR me paraît court", "PR_SHORT", "present"),
+    ],
+)
+def test_a_word_is_taken_for_what_it_does_there(
+    matcher: EmbeddedMatcher, text: str, concept: str, stance: str | None
+) -> None:
+    assert stances(matcher, text).get(concept) == stance
+
+
+def test_a_comparison_is_no_doubt_of_a_tale(matcher: EmbeddedMatcher) -> None:
+    told = stances(matcher, "On dirait que le coeur se balance dans une poche d'eau")
+    assert told["PERICARDIAL_EFFUSION"] == "present"
+    assert stances(matcher, "on dirait une péricardite")["PERICARDITIS"] == "possible"

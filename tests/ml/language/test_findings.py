@@ -27,6 +27,13 @@ def kinds(reading: Reading) -> set[FindingKind]:
         ("Mobitz 2 avec allongement progressif du PR", FindingKind.INTERNAL_ERROR),
         ("Tachycardie ventriculaire", FindingKind.UNSUPPORTED_DIAGNOSIS),
         ("FA plutôt qu'un flutter", FindingKind.RANKED_DIFFERENTIAL),
+        ("Je mets la TV devant la TSV aberrante", FindingKind.RANKED_DIFFERENTIAL),
+        ("Mobitz 2 bien plus que Mobitz 1", FindingKind.RANKED_DIFFERENTIAL),
+        ("WPW sans onde delta", FindingKind.INTERNAL_ERROR),
+        ("FA, RR parfaitement réguliers", FindingKind.INTERNAL_ERROR),
+        ("Stimulation ventriculaire, QRS fins", FindingKind.INTERNAL_ERROR),
+        ("FA et BAV 1", FindingKind.CONTRADICTION),
+        ("Embolie pulmonaire, ECG tout à fait normal", FindingKind.CONTRADICTION),
         ("FA probable, un flutter est possible", FindingKind.HEDGED_DIFFERENTIAL),
         ("HVG probable sans pouvoir exclure autre chose", FindingKind.HEDGED_DIFFERENTIAL),
     ],
@@ -45,6 +52,15 @@ def test_it_is_found(matcher: EmbeddedMatcher, text: str, kind: FindingKind) -> 
         "Hypothèse de FA écartée, rythme sinusal",
         "Tachycardie à QRS larges, dissociation AV : tachycardie ventriculaire",
         "PR allongé à 240 ms",
+        "FA, BAV complet, échappement régulier, RR réguliers",
+        "Après chaque complexe sinusal fin, un QRS prématuré large",
+        "Pacemaker sans spike visible, QRS larges",
+        "Spike devant chaque QRS, pas de spike devant les P",
+        "QTc à 560 ms, normal potassium and calcium",
+        "QRS fins, l'onde T me paraît étalée",
+        "Les oreillettes frémissent, et le ventricule répond au hasard",
+        "SCA avec sus-décalage persistant du ST en inférieur",
+        "Aspect de Brugada, coved ST",
         # What a cardiologist found to be reported on sound answers.
         "On note un ECG normal",
         "Rythme sinusal, T négatives en VF",
@@ -71,6 +87,14 @@ def test_a_finding_says_what_it_is_about_and_where(matcher: EmbeddedMatcher) -> 
 
     assert finding.concepts == ("LBBB_COMPLETE", "RBBB_COMPLETE")
     assert [text[span.start : span.end] for span in finding.spans] == ["BBG complet", "BBD complet"]
+
+
+def test_values_told_in_turn_grow(matcher: EmbeddedMatcher) -> None:
+    grown = matcher.match("PR 180 puis 240 puis 300 ms puis une P bloquée")
+    assert "AV_BLOCK_2_MOBITZ_1" in {claim.concept for claim in grown.claims}
+    assert grown.measurements == ()
+    assert matcher.match("PR 180, QRS 120, QTc 440").measurements[0].value == 180
+    assert "PR_NORMAL" in {claim.concept for claim in matcher.match("PR 180 puis 160 puis 170 ms").claims}
 
 
 def test_a_mistake_made_a_hundred_times_is_told_once_with_each_place(matcher: EmbeddedMatcher) -> None:

@@ -52,9 +52,20 @@ def test_descriptive_items_are_marked_but_do_not_count() -> None:
     assert result.items[1].verdict is Verdict.MISSED
 
 
-def test_a_key_without_scored_items_gives_a_hundred() -> None:
-    assert marked("", KeyItem("LBBB", 1.0, Role.DESCRIPTIVE)).score == 100.0
-    assert marked("").score == 100.0
+def test_a_key_without_scored_items_gives_no_mark_and_says_so() -> None:
+    unscored = marked("BBG", KeyItem("LBBB", 1.0, Role.DESCRIPTIVE))
+    assert (unscored.score, unscored.items[0].verdict) == (None, Verdict.FOUND)
+    assert marked("").score is None
+    assert feedback(unscored, ONTOLOGY, "fr").summary == "Pas de note\u00a0: la clé n’a plus de concept noté."
+    assert feedback(unscored, ONTOLOGY, "en").summary == "No mark: the key has no scored concept left."
+
+
+def test_what_a_tracing_shows_of_a_disease_is_all_of_it() -> None:
+    assert verdict("QTc à 510 ms", "LONG_QT_SYNDROME") == (
+        Verdict.FOUND,
+        1.0,
+        Because(Reason.EXACT, "QT_PROLONGED"),
+    )
 
 
 def test_an_empty_answer_misses_everything() -> None:

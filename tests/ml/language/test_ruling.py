@@ -148,6 +148,7 @@ def test_rulings_keep_the_key_within_bounds_and_are_the_same_applied_twice(
 ) -> None:
     result = ruled(FIBRILLATION, rulings)
     assert ruled(result, rulings) == result
+    assert result.score is not None
     assert 0 <= result.score <= 100
     assert [item.concept for item in result.items] == [item.concept for item in FIBRILLATION.items]
     claims = [claim.concept for claim in result.wrong] + list(result.supplementary)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ml.language.grading import KeyItem, Role
+from ml.language.grading import KeyItem, Role, Verdict
 from ml.language.ontology import Concept, Ontology
 from schema.services.answers import Draft
 from schema.services.cache import LocalCache
-from schema.services.grading import Grader, Key, stored_grade
+from schema.services.grading import Grader, Key, mean_score, stored_grade
 from schema.services.matching import CachedMatcher
 from tests.schema.shelves import fixed_shelf
 from tests.schema.training import ontology, rules
@@ -105,6 +105,23 @@ def test_a_concept_the_ontology_has_dropped_is_left_out_of_the_mark_and_named(re
     grader = Grader(fixed_shelf(CachedMatcher(rules(), smaller, readings), smaller))
     graded = grader.grade(Draft("Bloc de branche gauche"), KEY)
     assert (graded.score, graded.document["unmarked"]) == (100.0, ["SINUS_RHYTHM"])
+
+
+def test_a_key_that_has_lost_all_it_scores_gives_no_mark(readings: LocalCache) -> None:
+    smaller = without("LBBB")
+    grader = Grader(fixed_shelf(CachedMatcher(rules(), smaller, readings), smaller))
+    key = Key(4, (KeyItem("LBBB"), KeyItem("AXIS_LEFT", 1.0, Role.DESCRIPTIVE)), smaller.version)
+    graded = grader.grade(Draft("Axe gauche"), key)
+    assert (graded.score, graded.document["unmarked"]) == (None, ["LBBB"])
+    stored = stored_grade(graded.document)
+    assert (stored.grade.score, stored.automatic.score) == (None, None)
+    assert [item.verdict for item in stored.grade.items] == [Verdict.FOUND]
+
+
+def test_an_attempts_mark_is_the_mean_of_the_marks_there_are() -> None:
+    assert mean_score([50.0, None, 100.0]) == 75.0
+    assert mean_score([None, None]) is None
+    assert mean_score([]) is None
 
 
 def test_an_old_mark_is_still_shown_when_its_concept_is_gone(grader: Grader) -> None:

@@ -338,7 +338,7 @@ def test_who_cannot_wait_gets_what_is_kept_or_the_stand_ins_reading(cache: Local
     matcher = Asking("1", lambda: None)
     reader = CachedMatcher(matcher, matcher.ontology, cache, Patience(30, matcher.unasked))
     found = reader.match(TEXT, at_once=True)
-    assert found.reading.consultation == Consultation(Fallback.SLOW)
+    assert found.reading.consultation == Consultation(Fallback.NOT_ASKED)
     assert matcher.texts == []
     reader.match(TEXT)
     assert reader.match(TEXT, at_once=True).reading.source == "1"

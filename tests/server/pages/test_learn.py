@@ -8,6 +8,7 @@ import pytest
 
 from schema.models.training import Answer, Attempt, Enrolment, TrainingSession
 from schema.policy import Role
+from schema.types.base import global_id
 from tests.server.pages.conftest import Meet, School, Visitor, key_of
 from tests.server.pages.reading import Page
 
@@ -331,6 +332,19 @@ def test_the_result_says_what_does_not_hold_together(student: Visitor, school: S
     assert "The value you give does not agree with “Bradycardia”." in page.words
     sound = student.get(f"/attempts/{school.handed_in(school.session(), student, 'BBG')}/result")
     assert "does not hold together" not in sound.words
+
+
+def test_an_answer_without_a_mark_is_told_to_have_none(student: Visitor, school: School) -> None:
+    """The ontology has dropped all that its key scores."""
+    session = school.session([school.validated("Bloc")])
+    attempt = school.handed_in(session, student, "BBG")
+    answer = school.rows(Answer, attempt_id=key_of(attempt))[0]
+    grade = {**answer.grade, "score": None, "items": []}
+    school.change(Answer, global_id("Answer", answer.id), score=None, grade=grade)
+    school.change(Attempt, attempt, score=None)
+    page = student.get(f"/attempts/{attempt}/result")
+    assert page.words.count("No mark") == 3  # of the attempt, of the case, and why
+    assert "/ 100" not in page.words
 
 
 def test_an_answer_left_blank_is_corrected_too(student: Visitor, school: School) -> None:
