@@ -1,9 +1,9 @@
 """DICOM waveforms (PS3.3 C.10.9): the rhythm, in millivolts, and nothing about the patient."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -60,10 +60,7 @@ def read(path: Path) -> Reading:
         DAMAGED when the waveform cannot be read to calibrated millivolts.
     """
     dataset = pydicom.dcmread(path)
-    sop_class = UID(str(dataset.get("SOPClassUID", "")))
-    if sop_class not in SOP_CLASSES or not dataset.get("WaveformSequence"):
-        raise DecodeError(DecodeFailure.NO_WAVEFORM)
-    group = max(dataset.WaveformSequence, key=_preference)
+    sop_class, group = _rhythm(dataset)
     try:
         counts = _counts(group, dataset.original_encoding[1] is not False)
         channels = _channels(group)
@@ -72,6 +69,37 @@ def read(path: Path) -> Reading:
     except (AttributeError, IndexError, TypeError, ValueError, OverflowError):
         raise DecodeError(DecodeFailure.DAMAGED) from None
     return Reading(MEDIA_TYPE, original, signal)
+
+
+def read_signal(file: BinaryIO, start_s: float, stop_s: float, leads: Collection[str] = ()) -> Signal:
+    """Read a stretch of a waveform that `read` has rewritten: of these leads, or of all.
+
+    Raises
+    ------
+    DecodeError
+        As `read` does, and DAMAGED where the stretch or the leads are not there.
+    """
+    dataset = pydicom.dcmread(file)
+    _, group = _rhythm(dataset)
+    try:
+        rate = float(group.SamplingFrequency)
+        counts = _counts(group, dataset.original_encoding[1] is not False)
+        stretch = counts[round(max(start_s, 0) * rate) : round(stop_s * rate)]
+        every = list(enumerate(_channels(group)))
+        chosen = [(at, channel) for at, channel in every if not leads or channel.lead in leads]
+        columns = [channel.millivolts(stretch[:, at], _padding(group, counts)) for at, channel in chosen]
+        names = tuple(channel.lead for _, channel in chosen)
+        return Signal(names, np.stack(columns, axis=1).astype(np.float32), rate)
+    except (AttributeError, IndexError, TypeError, ValueError, OverflowError):
+        raise DecodeError(DecodeFailure.DAMAGED) from None
+
+
+def _rhythm(dataset: FileDataset) -> tuple[UID, Dataset]:
+    """Return what kind of object it is, and its group of samples that shows the rhythm."""
+    sop_class = UID(str(dataset.get("SOPClassUID", "")))
+    if sop_class not in SOP_CLASSES or not dataset.get("WaveformSequence"):
+        raise DecodeError(DecodeFailure.NO_WAVEFORM)
+    return sop_class, max(dataset.WaveformSequence, key=_preference)
 
 
 def _preference(group: Dataset) -> tuple[bool, bool, float]:
