@@ -1,7 +1,7 @@
 """The store, asked in a process of its own: whoever serves pages never imports MLflow.
 
-Each function runs `python -m ml registry …`, waits for a bounded time, and raises a `StoreError` of the kind that
-the process met.
+Each function runs `python -m ml registry …`, waits for a bounded time, and raises a `StoreError` of the
+kind that the process met.
 """
 
 from collections.abc import Mapping

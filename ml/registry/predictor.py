@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 from ml.registry.artefact import Artefact
 
@@ -32,7 +32,7 @@ def load(artefact: Artefact) -> Predictor:
     if place is None:
         raise LoadError(f"no model of the family {artefact.manifest.family} is known here")
     module, _, name = place.partition(":")
-    return cast(Loader, getattr(importlib.import_module(module), name))(artefact)
+    return cast("Loader", getattr(importlib.import_module(module), name))(artefact)
 
 
 class LoadError(RuntimeError):
