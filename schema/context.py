@@ -64,7 +64,7 @@ class Services:
     registry: Registry
     """The clinical models of this process."""
     model_sync: ModelSync | None = None
-    """Keeps the rows and the store of models up with each other; None where nobody is to look at the store."""
+    """Keeps the rows and the store of models up with each other; None where the store is left alone."""
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)

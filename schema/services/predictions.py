@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, String, and_, exists
 from sqlalchemy import cast as cast_to
 from sqlmodel import Session, col, select
 
-from ml.ecg.decoded import DecodeError
 from schema.errors import NotAllowedError, NotFoundError, ValidationFailedError
 from schema.models.cases import Case, CaseRevision, Recording
 from schema.models.models import ModelAlias, ModelVersion
@@ -18,7 +17,7 @@ from schema.models.training import Attempt, SessionCase, TrainingSession
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor, Role, may_change_case, may_see_case
 from schema.services.audit import Audit
-from schema.services.blobs import BlobMissingError, BlobStore
+from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
 from schema.services.deployments import Deployments, NoAnswerError
 from schema.services.models import deployed_version
@@ -34,6 +33,10 @@ PATIENCE_S = 1.0
 SIGNAL = "signal"
 
 log = logging.getLogger(__name__)
+
+
+class SignalUnreadableError(Exception):
+    """A kept signal is gone, is none, or has nothing where it was to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,7 @@ class Asking:
         digest = loaded.deployed.digest
         try:
             signal = self.signal(asked.signal_key)
-        except (DecodeError, BlobMissingError, OSError):
+        except SignalUnreadableError:
             log.exception("the signal of recording %s cannot be read", asked.recording_id)
             return Outcome(latency(), digest, problem=ModelProblem.SIGNAL_UNREADABLE)
         try:
@@ -271,10 +274,18 @@ class Asking:
     def signal(self, key: str) -> "Signal":
         """Return a kept signal, as long as models read."""
         from ml.beats.predicting import MAX_DURATION_S  # noqa: PLC0415 - NumPy, with the first signal
-        from ml.ecg.readers.dicom import read_signal  # noqa: PLC0415 - the same
 
-        with self._blobs.open(key) as file:
-            return read_signal(file, 0, MAX_DURATION_S + 1)  # a second more, so that the cut is noticed
+        return self.stretch(key, 0, MAX_DURATION_S + 1)  # a second more, so that the cut is noticed
+
+    def stretch(self, key: str, start_s: float, stop_s: float, *leads: str) -> "Signal":
+        """Return a stretch of a kept signal: of these leads, or of all; raises SignalUnreadableError."""
+        from ml.ecg.readers.dicom import read_signal  # noqa: PLC0415 - NumPy, with the first signal
+
+        try:
+            with self._blobs.open(key) as file:
+                return read_signal(file, start_s, stop_s, leads)
+        except Exception as error:
+            raise SignalUnreadableError from error
 
 
 def shows_recording(actor: Actor) -> bool:
