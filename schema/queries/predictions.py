@@ -9,7 +9,7 @@ from schema.errors import NotFoundError
 from schema.models.predictions import ModelFamily
 from schema.pagination import PageRequest
 from schema.permissions import query_field
-from schema.policy import Scope
+from schema.policy import Actor, Scope
 from schema.services.predictions import PredictionFilter as Filter
 from schema.services.predictions import Predictions
 from schema.types.arguments import After, Before, First, Last
@@ -65,23 +65,24 @@ class PredictionQueries:
         before: Before = None,
     ) -> Connection[Prediction]:
         """Return a page of predictions."""
-        chosen, request = _conditions(filter), PageRequest.of(first, after, last, before)
         viewer, clock = info.context.viewer, info.context.services.clock
+        chosen, request = _conditions(filter, viewer), PageRequest.of(first, after, last, before)
         page = await info.context.read(
             lambda session: Predictions(session, viewer, clock).page(chosen, request)
         )
         return connection(page, BeatPrediction.of)
 
 
-def _conditions(given: PredictionFilter | None) -> Filter:
+def _conditions(given: PredictionFilter | None, viewer: Actor) -> Filter:
     if given is None:
         return Filter()
+    version_id = _key(given.model_version_id, "ModelVersion")
     return Filter(
         family=given.family,
         case_id=_key(given.case_id, "Case"),
         recording_id=_key(given.recording_id, "Recording"),
         attempt_id=_key(given.attempt_id, "Attempt"),
-        version_id=_key(given.model_version_id, "ModelVersion"),
+        version_id=version_id if version_id is None or viewer.may(Scope.MODELS_READ) else 0,
         available=given.ml_available,
     )
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import ColumnElement, String, and_, exists
+from sqlalchemy import ColumnElement, String, and_, exists, false, or_, true
 from sqlalchemy import cast as cast_to
 from sqlmodel import Session, col, select
 
@@ -101,7 +101,7 @@ class Predictions:
 
     def page(self, chosen: PredictionFilter, request: PageRequest) -> Page[Prediction]:
         """Return a page of what the actor may see, newest first."""
-        rows = select(Prediction).where(*self._seen(), *_narrowed(chosen))
+        rows = select(Prediction).where(*self._seen(), *_narrowed(chosen, self._actor))
         order = [Sort(col(Prediction.created_at), descending=True), Sort(col(Prediction.id), descending=True)]
         return page_of(self._session, rows, order, request)
 
@@ -311,8 +311,10 @@ def _fill(made: Prediction, answer: "BeatAnswer") -> None:
     made.quality_reasons = [reason.value for reason in answer.quality.reasons]
 
 
-def _narrowed(chosen: PredictionFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _narrowed(chosen: PredictionFilter, actor: Actor) -> list[ColumnElement[bool]]:
+    """Return what a filter asks for, as conditions; what the actor may not see narrows to nothing."""
+    of_cases = chosen.case_id is not None or chosen.recording_id is not None
+    conditions: list[ColumnElement[bool]] = [false()] if of_cases and not actor.is_author else []
     if chosen.family is not None:
         conditions.append(col(Prediction.family) == chosen.family.value)
     for column, value in (
@@ -329,13 +331,16 @@ def _narrowed(chosen: PredictionFilter) -> list[ColumnElement[bool]]:
         there = exists().where(same, col(Recording.original_key) == Prediction.input_sha256)
         conditions += [col(Prediction.recording_id) == chosen.recording_id, there]
     if chosen.attempt_id is not None:
-        conditions.append(_read_in(chosen.attempt_id))
+        conditions.append(_read_in(chosen.attempt_id, actor))
     return conditions
 
 
-def _read_in(attempt_id: int) -> ColumnElement[bool]:
-    """Return that an attempt was at the very recording."""
+def _read_in(attempt_id: int, actor: Actor) -> ColumnElement[bool]:
+    """Return that an attempt of the actor's, or at a session of theirs, was at the very recording."""
+    mine = or_(col(Attempt.account_id) == actor.account_id, col(TrainingSession.owner_id) == actor.account_id)
     return exists().where(
+        true() if actor.is_admin else mine,
+        col(TrainingSession.id) == Attempt.session_id,
         col(Attempt.id) == attempt_id,
         col(SessionCase.session_id) == Attempt.session_id,
         col(SessionCase.case_id) == Prediction.case_id,

@@ -120,7 +120,6 @@ class ModelVersion(Node):
 class LoadedModel:
     """What is loaded."""
 
-    status: strawberry.Private[SlotStatus]
     loading: bool = strawberry.field(description="Whether something is being loaded.")
     version_number: int | None = strawberry.field(
         description="Which version answers: the one before while another loads; null when none does."
@@ -129,25 +128,20 @@ class LoadedModel:
     memory_megabytes: float | None = strawberry.field(
         description="By how much the process grew as it was loaded."
     )
-
-    @strawberry.field(
-        description="Why what is deployed does not answer, in English; null when it does or was not tried, "
-        "and unless for administrators."
+    fault: str | None = strawberry.field(
+        description="Why what is deployed does not answer, in English; null when it does or was not tried."
     )
-    def fault(self, info: Info) -> str | None:
-        """Tell administrators."""
-        return self.status.fault if info.context.viewer.is_admin else None
 
     @classmethod
     def of(cls, status: SlotStatus) -> "LoadedModel":
         """Return what the registry says of a slot."""
         loaded = status.loaded
         return cls(
-            status=status,
             loading=status.loading,
             version_number=loaded.deployed.version if loaded else None,
             load_milliseconds=round(loaded.load_s * 1000) if loaded else None,
             memory_megabytes=round(loaded.memory_mb, 1) if loaded else None,
+            fault=status.fault,
         )
 
 
@@ -160,14 +154,9 @@ class Deployment:
     alias: ModelAlias = strawberry.field(description="What it is used for.")
     changed_at: datetime = strawberry.field(description="Since when.")
     in_store: bool = strawberry.field(description="Whether the store's alias means the same version yet.")
-
-    @strawberry.field(
-        description="Why a process could not load it, in English; null when none had to say so, and unless "
-        "for administrators."
+    fault: str | None = strawberry.field(
+        description="Why a process could not load it, in English; null when none had to say so."
     )
-    def fault(self, info: Info) -> str | None:
-        """Tell administrators."""
-        return self.row.fault if info.context.viewer.is_admin else None
 
     @strawberry.field(description="The version that answers.")
     async def version(self, info: Info) -> ModelVersion:
@@ -220,6 +209,7 @@ class Model(Node):
                 alias=ModelAlias(row.alias),
                 changed_at=row.changed_at,
                 in_store=row.mirrored_id == row.version_id,
+                fault=row.fault,
             )
             for row in rows
         ]

@@ -34,7 +34,7 @@ BEATS = """query Q($id: ID!, $class: BeatClass, $by: BeatOrderField! = POSITION,
       edges { node { number seconds class confidence conformalSet probabilities { class probability } } }
     } } } }"""
 STRIP = """query Q($id: ID!, $start: Float!, $seconds: Float!) { node(id: $id) { ... on BeatPrediction {
-  strip(startSeconds: $start, seconds: $seconds) { lead startSeconds seconds path beats { number seconds } } } } }"""
+  strip(startSeconds: $start, seconds: $seconds) { lead startSeconds seconds path beats { number } } } } }"""
 SALIENCY = """query Q($id: ID!, $beat: Int!) { node(id: $id) { ... on BeatPrediction {
   saliency(beat: $beat) { class startSeconds partSeconds weights } } } }"""
 
@@ -303,8 +303,13 @@ def test_a_foreign_attempt_filters_everything_out_like_a_missing_one(world: Worl
     student, classmate = ward.hospital.student(), ward.hospital.student()
     _, attempt = ward.begun(student)
     ward.hand_in(student, attempt)
+    _, theirs = ward.begun(classmate)
+    ward.hand_in(classmate, theirs)
+    assert len(world.ask(LIST, classmate)["edges"]) == 1
     for key in (global_id("Attempt", attempt.id or 0), global_id("Attempt", 999), "forged"):
         assert world.ask(LIST, classmate, filter={"attemptId": key})["edges"] == []
+    for foreign in ({"caseId": ward.key}, {"recordingId": ward.recording}):
+        assert world.ask(LIST, classmate, filter=foreign)["edges"] == []
 
 
 def test_predictions_are_filtered(world: World, ward: Ward) -> None:
