@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ml.beats.packing import KeptBeats
     from ml.beats.predicting import Saliency
     from ml.ecg.signal import Signal
+    from ml.ecg.tracing import Tracing
 
 Key = tuple[float, int]
 LONGEST_STRIP_S = 30.0
@@ -63,7 +64,7 @@ class StripRow:
     lead: str
     start_s: float
     seconds: float
-    path: str
+    tracing: "Tracing"
     beats: list[BeatRow]
 
 
@@ -135,7 +136,7 @@ def _stretch(
 
 def strip(kept: "KeptBeats", signal: "Signal", start_s: float) -> StripRow:
     """Return what there is to draw of a stretch of the first lead that was read."""
-    from ml.ecg.tracing import svg_path  # noqa: PLC0415 - NumPy, with the first strip
+    from ml.ecg.tracing import tracing  # noqa: PLC0415 - NumPy, with the first strip
 
     lead, rate = kept.leads[0], kept.sampling_rate_hz
     stop_s = start_s + signal.duration_s
@@ -144,7 +145,7 @@ def strip(kept: "KeptBeats", signal: "Signal", start_s: float) -> StripRow:
         lead,
         start_s,
         signal.duration_s,
-        svg_path(signal.lead(lead), signal.sampling_rate_hz),
+        tracing(signal.lead(lead), signal.sampling_rate_hz),
         [beat(kept, at) for at in range(first, last)],
     )
 

@@ -145,6 +145,8 @@ class BeatStrip:
         description="The tracing as SVG path data: a unit is 1 ms to the right and 1 µV down, from the start "
         "of the strip and the median of the lead. Interrupted where nothing was recorded."
     )
+    lowest_millivolts: float = strawberry.field(description="The lowest point of the path, in millivolts.")
+    highest_millivolts: float = strawberry.field(description="The highest point of the path, in millivolts.")
     beats: list[Beat] = strawberry.field(description="The beats in it, in order.")
 
 
@@ -261,6 +263,11 @@ class Prediction(Node):
         same = found is not None and found.original_key == self.row.input_sha256
         return Recording.of(found) if found is not None and same else None
 
+    @strawberry.field(description="The case it is of; null unless for authors.")
+    def case_id(self, info: Info) -> strawberry.ID | None:
+        """Name the case."""
+        return global_id("Case", self.row.case_id) if info.context.viewer.is_author else None
+
     @strawberry.field(description="Who asked; null unless for authors.")
     async def asked_by(self, info: Info) -> Account | None:
         """Load the account."""
@@ -316,6 +323,18 @@ class BeatPrediction(Prediction):
         return connection(page, Beat.of)
 
     @strawberry.field(
+        description="One beat; null where there is no such one, and for whoever is shown figures only."
+    )
+    def beat(
+        self,
+        info: Info,
+        number: Annotated[int, strawberry.argument(description="The beat, counted from 1.")],
+    ) -> Beat | None:
+        """Look it up in the kept answer."""
+        kept = kept_beats(self.row) if shows_recording(info.context.viewer) else None
+        return Beat.of(beats.beat(kept, number - 1)) if kept and 0 < number <= len(kept) else None
+
+    @strawberry.field(
         description="A stretch to draw; null without an answer, for whoever is shown figures only, and where "
         "the recording has none there."
     )
@@ -324,12 +343,19 @@ class BeatPrediction(Prediction):
         info: Info,
         start_seconds: Annotated[float, strawberry.argument(description="Where to begin.")] = 0.0,
         seconds: Annotated[float, strawberry.argument(description="How long, 30 at most.")] = 10.0,
+        around: Annotated[
+            int | None,
+            strawberry.argument(description="The beat to have in the middle, instead of where to begin."),
+        ] = None,
     ) -> BeatStrip | None:
         """Read the stretch from the kept signal."""
         kept = kept_beats(self.row) if shows_recording(info.context.viewer) else None
         if kept is None:
             return None
-        start, long = max(start_seconds, 0.0), min(max(seconds, 0.0), LONGEST_STRIP_S)
+        long = min(max(seconds, 0.0), LONGEST_STRIP_S)
+        if around is not None and 0 < around <= len(kept):
+            start_seconds = beats.beat(kept, around - 1).seconds - long / 2
+        start = max(start_seconds, 0.0)
         asking = info.context.services.asking
         try:
             signal = await to_thread.run_sync(
@@ -342,7 +368,9 @@ class BeatPrediction(Prediction):
             lead=row.lead,
             start_seconds=row.start_s,
             seconds=row.seconds,
-            path=row.path,
+            path=row.tracing.path,
+            lowest_millivolts=row.tracing.lowest_mv,
+            highest_millivolts=row.tracing.highest_mv,
             beats=[Beat.of(each) for each in row.beats],
         )
 

@@ -25,7 +25,8 @@ DEPLOYMENTS = """deployments { alias inStore fault version { number } previous {
   loaded { loading versionNumber loadMilliseconds memoryMegabytes fault } }"""
 MODELS = f"query Q {{ models {{ edges {{ node {{ id family fault lookedAt {DEPLOYMENTS} }} }} }} }}"
 VERSIONS = """query Q($filter: ModelVersionFilter) { modelVersions(filter: $filter) {
-  totalCount edges { node { number digest architecture classes metrics { name value } card fault aliases model { family } } } } }"""
+  totalCount edges { node { number digest architecture classes metrics { name value } card fault aliases
+    model { family } } } } }"""
 PROMOTE = f"""mutation M($input: PromoteModelInput!) {{ promoteModel(input: $input) {{ __typename
   ... on Model {{ {DEPLOYMENTS} }} {REFUSALS} }} }}"""
 ROLLBACK = f"""mutation M($input: RollbackModelInput!) {{ rollbackModel(input: $input) {{ __typename
