@@ -8,6 +8,7 @@ an interrupted run goes on where it was.
 import io
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -96,6 +97,8 @@ class Answers:
         Of each fold, the figures of each epoch.
     parameters : mapping
         The run's.
+    seconds : float
+        That answering took.
     """
 
     segments: Segments
@@ -104,6 +107,7 @@ class Answers:
     probabilities: Probabilities
     histories: Sequence[Sequence[Mapping[str, float]]]
     parameters: Mapping[str, Any]
+    seconds: float
 
 
 def train(run: Run, cluster: str | None = None, tell: Callable[[str], None] = lambda _line: None) -> None:
@@ -148,12 +152,13 @@ def read_answers(run: Run) -> Answers:
     missing = [str(fold) for fold in range(1, number + 1) if not run.answers(fold).exists()]
     if missing:
         raise RunError(f"{run.folder}: fold {', '.join(missing)} of {number} is not trained yet")
-    places, probabilities, histories = [], [], []
+    places, probabilities, histories, seconds = [], [], [], 0.0
     for fold in range(1, number + 1):
         with np.load(run.answers(fold), allow_pickle=False) as arrays:
             places.append(arrays["places"])
             probabilities.append(arrays["probabilities"])
             histories.append(json.loads(str(arrays["history"])))
+            seconds += float(arrays["seconds"])
     return Answers(
         segments,
         np.concatenate(places),
@@ -161,6 +166,7 @@ def read_answers(run: Run) -> Answers:
         np.concatenate(probabilities),
         histories,
         run.parameters(),
+        seconds,
     )
 
 
@@ -185,11 +191,15 @@ def _train_fold(run: Run, fold: int) -> tuple[bytes, bytes]:
     train, watch = watched(run, segments, divided.train)
     logdir = run.options.logdir / run.folder.name / f"fold_{fold}" if run.options.logdir else None
     model = architecture.fit(prepared, train, watch, replace(run.options, logdir=logdir), run.epochs(fold))
+    started = time.perf_counter()
+    probabilities = architecture.probabilities(model, prepared, divided.test)
+    seconds = time.perf_counter() - started
     answers = io.BytesIO()
     np.savez_compressed(
         answers,
         places=divided.test,
-        probabilities=architecture.probabilities(model, prepared, divided.test),
+        probabilities=probabilities,
+        seconds=seconds,
         history=np.asarray(json.dumps(read_progress(run.epochs(fold)).history)),
     )
     with tempfile.TemporaryDirectory() as folder:
