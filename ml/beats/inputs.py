@@ -1,9 +1,9 @@
-"""What the stronger model is shown of a recording: each beat's shape, its rhythm, and what is usual for the patient.
+"""What the stronger model is shown of a recording: each beat's shape and rhythm, told against the recording.
 
-Everything is told against the recording itself, without labels: voltages in units of its usual QRS, shapes also
-as what differs from its usual beat, intervals as ratios to those around. So the gain, slow drift and the resting
-rate matter little, and neither does the sampling rate: what lies above 40 Hz is left out of all recordings.
-NumPy and SciPy only; this runs when the model answers.
+No labels are needed for that: voltages are in units of the usual QRS, shapes also come as what differs from
+the usual beat, intervals as ratios to those around. So gain, slow drift and resting rate matter little, and
+neither does the sampling rate: what lies above 40 Hz is left out of all recordings. NumPy and SciPy only:
+this is run when the model answers.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ AFTER = 56
 SHAPE_LENGTH = BEFORE + AFTER
 CHANNELS = 4
 RHYTHM_LENGTH = 13
+LEAD_RHYTHM = slice(9, 13)
+"""Of the rhythm, what is told of each lead: first lead, second lead, first, second."""
 
 MIN_RATE_HZ = 100.0
 BAND_HZ = (0.5, 40.0)
@@ -114,7 +116,8 @@ def _filtered(samples: Floats, rate_hz: float) -> tuple[Floats, float]:
         samples, rate_hz = signal.resample_poly(samples, factor, 1, padtype="line"), rate_hz * factor
     sections = signal.butter(2, BAND_HZ, "bandpass", fs=rate_hz, output="sos")
     padding = min(round(SETTLING_S * rate_hz), len(samples) - 1)
-    return signal.sosfiltfilt(sections, samples, padlen=padding), rate_hz
+    filtered: Floats = signal.sosfiltfilt(sections, samples, padlen=padding)
+    return filtered, rate_hz
 
 
 def _windows(samples: Floats, rate_hz: float, times_s: Floats) -> Floats:
@@ -123,7 +126,8 @@ def _windows(samples: Floats, rate_hz: float, times_s: Floats) -> Floats:
     at = np.clip((times_s[:, None] + offsets) * rate_hz, 0, len(samples) - 1)
     left = np.minimum(at.astype(np.int64), max(len(samples) - 2, 0))
     share = at - left
-    return samples[left] * (1 - share) + samples[np.minimum(left + 1, len(samples) - 1)] * share
+    right = np.minimum(left + 1, len(samples) - 1)
+    return np.asarray(samples[left] * (1 - share) + samples[right] * share)
 
 
 def _in_units_of_qrs(wide: Floats) -> Floats:
@@ -167,9 +171,11 @@ def _rhythm(times_s: Floats) -> Floats:
     before = np.concatenate([usual[:1], intervals])
     after = np.concatenate([intervals, usual[-1:]])
     previous = np.concatenate([usual[:1], before[:-1]])
-    at_beat, at_beat_wide, at_beat_uneven = (np.concatenate([each[:1], each]) for each in (usual, wider, uneven))
+    at_beat, at_beat_wide, at_beat_uneven = (
+        np.concatenate([each[:1], each]) for each in (usual, wider, uneven)
+    )
     absolute = np.log(USUAL_INTERVAL_S)
-    ratios = np.stack(
+    ratios: Floats = np.stack(
         [
             before - at_beat,
             after - at_beat,
@@ -182,7 +188,8 @@ def _rhythm(times_s: Floats) -> Floats:
         ],
         axis=1,
     )
-    return 3 * np.clip(ratios, -MAX_RATIO, MAX_RATIO)
+    clipped: Floats = np.clip(ratios, -MAX_RATIO, MAX_RATIO)
+    return 3 * clipped
 
 
 def _likeness(shapes: Floats, usual: Floats) -> Floats:
