@@ -22,7 +22,7 @@ PICTURES = ROOT / "build" / "screenshots"
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return the demo, served with a toy as its champion."""
     folder, port = tmp_path_factory.mktemp("toys"), free_port()
-    settings = {**environment(folder), "CHEVET_MODEL_SYNC_MINUTES": "0", "PYTHONPATH": str(ROOT)}
+    settings = {**environment(folder), "PYTHONPATH": str(ROOT)}
     for command in ("migrate", "seed"):
         options = ["--demo"] if command == "seed" else []
         subprocess.run(
