@@ -77,8 +77,8 @@ def test_strangers_sign_in_and_what_is_anothers_does_not_exist(
     colleague.get(panel, 404)
     colleague.get("/predictions/nothing", 404)
     assert colleague.ask(f"{panel}/feedback", {"type": "CORRECT"}).status_code == 404
-    assert meet(Role.STUDENT).get(panel, 404)
-    assert teacher.get(panel)
+    meet(Role.STUDENT).get(panel, 404)
+    teacher.get(panel)
 
 
 def test_a_recording_is_read_on_demand(teacher: Visitor, case: str, beats: str) -> None:
@@ -113,7 +113,7 @@ def test_the_least_certain_beats_come_first_and_a_class_may_be_chosen(teacher: V
     assert words.index("Beat 10") < words.index("Beat 5") < words.index("Beat 12")
     chosen = teacher.get(f"{panel}?class=PVC").words
     assert "2 beats" in chosen
-    assert teacher.get(f"{panel}?class=LAMA&beat=x&at=-1")
+    teacher.get(f"{panel}?class=LAMA&beat=x&at=-1")
     assert teacher.get(f"{panel}?at=60").words, "there is no tracing there"
 
 
