@@ -5,9 +5,11 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ml.databases import DATABASES
+
+PROTOCOLS = ("oh2018", "patients", "interpatient", "champion")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
@@ -22,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_language(evaluate)
     _add_rpeaks(evaluate)
+    _add_beats(commands, evaluate)
     return top
 
 
@@ -77,6 +80,57 @@ def _add_rpeaks(commands: Commands) -> None:
     _add_json(rpeaks)
     rpeaks.add_argument("--peers", action="store_true", help="measure other people's detectors beside ours")
     _add_require(rpeaks)
+
+
+def _add_beats(commands: Commands, evaluate: Commands) -> None:
+    train = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="MODEL")
+    for models, about, run in (
+        (train, "train and judge", "beats:train"),
+        (evaluate, "judge", "beats:evaluate"),
+    ):
+        beats = _add(models, "beats", f"{about} the classifier of beats", run)
+        _add_run(beats)
+        _add_json(beats)
+        _add_require(beats)
+    report = _add(commands, "report", "write the report of a run of the classifier of beats", "beats:report")
+    _add_run(report)
+    report.add_argument("--output", type=Path, help="folder to write into (report/ in the run's own)")
+    report.add_argument("--template", type=Path, help="a Jinja template of your own, ending in .md or .html")
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    """Add what says which run: every option with a hyphen or an underscore."""
+
+    def add(name: str, *others: str, **settings: Any) -> None:
+        command.add_argument(
+            *dict.fromkeys([name, name.replace("-", "_").replace("__", "--", 1), *others]), **settings
+        )
+
+    add("--architecture", choices=("cnn-lstm", "best"), default="best", help="which network (best)")
+    add("--protocol", choices=PROTOCOLS, default="oh2018", help="what is learnt and judged on (oh2018)")
+    add("--data-dir", "--data", type=Path, help="folder of MIT-BIH")
+    add("--models-dir", type=Path, default=Path("var/beats"), help="where runs are kept (var/beats)")
+    add("--synthetic", action="store_true", help="made records in place of MIT-BIH: a try in two minutes")
+    add("--synthetic-n", type=int, default=4800, help="so many made beats (4800)")
+    add("--fold-k", type=int, help="so many folds (10)")
+    add(
+        "--fold-avg",
+        action="store_true",
+        help="figures are means over the folds, not of all answers together",
+    )
+    add("--epochs", type=int, help="at most so many epochs")
+    add("--batch-size", type=int, help="so many examples a step")
+    add("--learning-rate", "--lr", type=float, help="Adam's")
+    add(
+        "--early-stopping",
+        type=int,
+        nargs="?",
+        const=5,
+        help="stop after so many epochs without gain on watched examples (5); 0 learns from them too",
+    )
+    add("--seed", type=int, help="of folds, weights and order")
+    add("--logdir", type=Path, help="folder for TensorBoard")
+    add("--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
 
 
 def _add_require(command: argparse.ArgumentParser) -> None:

@@ -68,6 +68,14 @@ def build(n_classes: int, learning_rate: float) -> Any:
 
 
 def _inputs(prepared: Prepared, places: Indices) -> dict[str, Any]:
-    """Return the segments, each filled up with zeros to the network's length."""
+    """Return the segments, each filled up with zeros in front.
+
+    At the end, zeros would be the last that the LSTM sees: it takes many epochs to learn to remember
+    across two seconds of them.
+    """
     samples = prepared.inputs[INPUT][places]
-    return {INPUT: np.pad(samples, ((0, 0), (0, RUN_LENGTH - samples.shape[1])))[..., None]}
+    shown = np.zeros((len(samples), RUN_LENGTH, 1), np.float32)
+    lengths = samples.shape[1] - (samples[:, ::-1] != 0).argmax(axis=1)
+    for row, length in enumerate(lengths):
+        shown[row, RUN_LENGTH - length :, 0] = samples[row, :length]
+    return {INPUT: shown}

@@ -1,0 +1,94 @@
+"""`train`, `evaluate` and `predict beats`, and `report`."""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+
+from ml.beats.evaluation import Evaluation
+from ml.beats.evaluation import evaluate as judge
+from ml.beats.recipes import recipe
+from ml.beats.reporting import write_report
+from ml.beats.synthetic import write_synthetic
+from ml.beats.tracking import log
+from ml.beats.training import Run, read_answers
+from ml.beats.training import train as train_folds
+
+SYNTHETIC_FOLDS = 2
+SYNTHETIC_EPOCHS = 3
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train what is not trained yet, judge it and write its report."""
+    return _finish(_judged(_run(options, options.architecture), options), options)
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Judge by a protocol; with `--require`, 1 where an aim is missed."""
+    return _finish(_judged(_run(options, options.architecture), options), options)
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the report of a run that is there."""
+    run = _run(options, options.architecture)
+    answers = read_answers(run)
+    folder = options.output or run.folder / "report"
+    evaluation = judge(answers, fold_avg=options.fold_avg)
+    for path in write_report(evaluation, answers, folder, options.template):
+        print(path)
+    return 0
+
+
+def _run(options: argparse.Namespace, architecture: str) -> Run:
+    """Return the run that is asked for: the kept recipe, and what differs from it."""
+    made = recipe(architecture, options.protocol)
+    fold_k, learning = made.fold_k, replace(made.options, logdir=options.logdir)
+    folder, data = options.models_dir, options.data_dir
+    if options.synthetic:
+        folder = data = options.models_dir / "synthetic"
+        fold_k, learning = SYNTHETIC_FOLDS, replace(learning, epochs=SYNTHETIC_EPOCHS, early_stopping=0)
+    asked = {
+        name: getattr(options, name)
+        for name in ("epochs", "batch_size", "learning_rate", "early_stopping", "seed")
+        if getattr(options, name) is not None
+    }
+    learning = replace(learning, **asked)
+    if options.synthetic and not (data / "synthetic.json").exists():
+        write_synthetic(data, options.synthetic_n, learning.seed)
+        (data / "synthetic.json").write_text(json.dumps({"beats": options.synthetic_n}) + "\n")
+    if data is None:
+        raise OSError("no data: give --data-dir, the folder of MIT-BIH, or --synthetic")
+    return Run(
+        architecture,
+        options.protocol,
+        options.fold_k or fold_k,
+        learning,
+        data,
+        options.models_dir / "cache",
+        folder / f"{architecture}-{options.protocol}",
+    )
+
+
+def _judged(run: Run, options: argparse.Namespace) -> Evaluation:
+    """Train the folds that are missing, write the report and log both."""
+    train_folds(run, options.cluster, _tell)
+    answers = read_answers(run)
+    evaluation = judge(answers, fold_avg=options.fold_avg)
+    files = write_report(evaluation, answers, run.folder / "report")
+    print(f"MLflow: run {log(evaluation, files, run.model(1))}", file=sys.stderr)
+    return evaluation
+
+
+def _finish(evaluation: Evaluation, options: argparse.Namespace) -> int:
+    """Print the figures; the exit status is 1 where an aim is missed that is required."""
+    print(evaluation.markdown(), end="")
+    if options.json:
+        options.json.write_text(json.dumps(evaluation.figures(), indent=2) + "\n", encoding="utf-8")
+    faults = evaluation.faults() if options.require else []
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
