@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     _add_language(evaluate)
     _add_rpeaks(evaluate)
     _add_beats(commands, evaluate)
+    _add_registry(commands)
     return top
 
 
@@ -131,6 +132,31 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     add("--seed", type=int, help="of folds, weights and order")
     add("--logdir", type=Path, help="folder for TensorBoard")
     add("--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
+
+
+def _add_registry(commands: Commands) -> None:
+    about = "the versions of models, kept in MLflow"
+    registry = commands.add_parser("registry", help=about, description=about).add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    sync = _add(registry, "sync", "bring every version into the data folder, verified", "registry:sync")
+    listed = _add(registry, "list", "show versions and aliases", "registry:versions")
+    register = _add(registry, "register", "seal a version and add it to the store", "registry:register")
+    promote = _add(registry, "promote", "let an alias mean a version", "registry:promote")
+    rollback = _add(registry, "rollback", "let an alias mean what it meant before", "registry:rollback")
+    ship = _add(registry, "ship", "have a version come with the program", "registry:ship")
+    for each in (listed, promote, rollback):
+        each.add_argument("family", nargs="?" if each is listed else None, default="beats", help="beats")
+    promote.add_argument("version", type=int, help="its number")
+    for each in (promote, rollback):
+        each.add_argument("--alias", default="champion", help="champion (the default), challenger or shadow")
+    for each in (register, ship):
+        each.add_argument("folder", type=Path, help="the version's folder, with its manifest")
+    register.add_argument("--alias", help="what is to mean it")
+    register.add_argument("--run-id", help="MLflow's run that trained it")
+    for each in (sync, listed, register, promote, rollback, ship):
+        each.add_argument("--home", type=Path, metavar="DIR", help="data folder (CHEVET_DATA_DIR, or var)")
+        each.add_argument("--json", action="store_true", help="one line of JSON, failures too")
 
 
 def _add_require(command: argparse.ArgumentParser) -> None:

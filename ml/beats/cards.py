@@ -2,12 +2,11 @@
 
 from ml.beats.evaluation import Evaluation
 
-LICENCE = "MIT"
+LICENCE = "MIT; trained on the MIT-BIH Arrhythmia Database (ODC-By 1.0)"
 CITATION = (
     "Moody GB, Mark RG. The impact of the MIT-BIH Arrhythmia Database. IEEE Eng in Med and Biol 20(3):45-50 "
     "(2001). Goldberger A, et al. PhysioBank, PhysioToolkit, and PhysioNet. Circulation 101(23):e215-e220 "
-    "(2000). "
-    "Data: MIT-BIH Arrhythmia Database 1.0.0, https://doi.org/10.13026/C2F305, ODC-By 1.0."
+    "(2000)."
 )
 
 
@@ -34,8 +33,8 @@ monitoring, or any decision about a patient: it has not been validated for care 
 chosen for their arrhythmias (MIT-BIH). Four of them have a left and six a right bundle branch block, so how
 it does on others with one is known least. It was not judged by age or sex.
 
-**Says nothing of** rhythm, of ischaemia, of paced, fused or escape beats: each of these is given the likeliest
-of its classes.
+**Says nothing of** rhythm, of ischaemia, of paced, fused or escape beats: each of these is given the
+likeliest of its classes.
 
 ## How well it does
 
@@ -46,5 +45,5 @@ of its classes.
 - data: {data_hash}
 - code: {code_version}
 
-Weights: {licence}. {citation}
+Weights: {licence}. Cite: {citation}
 """

@@ -8,6 +8,7 @@ import numpy as np
 from ml.beats.learning import Options, Prepared, Probabilities, learn, predict
 from ml.beats.protocols import Indices, Protocol, load
 from ml.beats.segments import RUN_LENGTH
+from ml.beats.showing import filled
 
 FILTERS = (8, 16, 32)
 KERNELS = (21, 11, 5)
@@ -68,14 +69,4 @@ def build(n_classes: int, learning_rate: float) -> Any:
 
 
 def _inputs(prepared: Prepared, places: Indices) -> dict[str, Any]:
-    """Return the segments, each filled up with zeros in front.
-
-    At the end, zeros would be the last that the LSTM sees: it takes many epochs to learn to remember
-    across two seconds of them.
-    """
-    samples = prepared.inputs[INPUT][places]
-    shown = np.zeros((len(samples), RUN_LENGTH, 1), np.float32)
-    lengths = samples.shape[1] - (samples[:, ::-1] != 0).argmax(axis=1)
-    for row, length in enumerate(lengths):
-        shown[row, RUN_LENGTH - length :, 0] = samples[row, :length]
-    return {INPUT: shown}
+    return {INPUT: filled(prepared.inputs[INPUT][places])}

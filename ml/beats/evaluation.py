@@ -5,10 +5,8 @@ seen. `external` judges one model, as it is served, on annotated records it has 
 `champion` says how honest the confidence of the shipped model is.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from ml.beats.calibration import CalibrationReport, Interval
 from ml.beats.calibration import report as calibration_report
 from ml.beats.metrics import Figures, figures
 from ml.beats.training import Answers
+from ml.beats.versions import code_version
 
 BY_PATIENT = ("patients", "champion")
 """The protocols whose folds have whole patients, so that calibration can be judged."""
@@ -234,15 +233,6 @@ def evaluate(answers: Answers, *, fold_avg: bool = False) -> Evaluation:
         1000 * answers.seconds / len(labels),
         fold_avg,
     )
-
-
-def code_version() -> str:
-    """Return the hash of the code that decides what a model learns and answers."""
-    folder = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted([*(folder / "beats").rglob("*.py"), *(folder / "ecg").rglob("*.py")]):
-        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _of(figures: Figures, name: str) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 from ml.beats.cards import card
 from ml.beats.evaluation import Evaluation
 from ml.registry.home import Home
+from ml.registry.mlflow_store import MlflowStore
 
-EXPERIMENT = "beats"
+FAMILY = "beats"
+_BATCH = 500
+"""MLflow takes a thousand metrics at a time."""
 
 
 def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> str:
@@ -26,31 +30,34 @@ def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> s
     model : Path, optional
         A Keras model whose signature is noted.
     """
-    import mlflow  # noqa: PLC0415 - takes seconds
+    from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415 - takes seconds
 
-    mlflow.set_tracking_uri(tracking_uri())
-    mlflow.set_experiment(EXPERIMENT)
+    store = MlflowStore(Home.of_environment(os.environ))
     name = f"{evaluation.parameters['architecture']}-{evaluation.protocol}"
-    tags = {"data_hash": evaluation.data_hash, "code_version": evaluation.code_version}
-    with mlflow.start_run(run_name=name, tags=tags) as run:
-        mlflow.log_params({key: str(value) for key, value in evaluation.parameters.items()} | tags)
-        mlflow.log_metrics(evaluation.metrics())
-        for fold, history in enumerate(evaluation.histories, start=1):
-            for epoch, figures in enumerate(history, start=1):
-                mlflow.log_metrics({f"fold_{fold}_{key}": each for key, each in figures.items()}, step=epoch)
-        for path in report:
-            mlflow.log_artifact(str(path), "report")
-        mlflow.log_text(card(evaluation), "card.md")
-        if model:
-            mlflow.log_dict(_signature(model, evaluation.pooled.classes), "signature.json")
-        return str(run.info.run_id)
-
-
-def tracking_uri() -> str:
-    """Return where runs are logged."""
-    home = Home.of_environment(os.environ)
-    home.store.mkdir(parents=True, exist_ok=True)
-    return home.tracking_uri or f"sqlite:///{home.store.resolve() / 'mlflow.db'}"
+    now = int(time.time() * 1000)
+    versions = {"data_hash": evaluation.data_hash, "code_version": evaluation.code_version}
+    run = str(store.client.create_run(store.experiment(FAMILY), run_name=name).info.run_id)
+    metrics = [Metric(key, value, now, 0) for key, value in evaluation.metrics().items()]
+    metrics += [
+        Metric(f"fold_{fold}_{key}", value, now, epoch)
+        for fold, history in enumerate(evaluation.histories, start=1)
+        for epoch, figures in enumerate(history, start=1)
+        for key, value in figures.items()
+    ]
+    for start in range(0, len(metrics), _BATCH):
+        store.client.log_batch(run, metrics=metrics[start : start + _BATCH])
+    store.client.log_batch(
+        run,
+        params=[Param(key, str(value)) for key, value in (dict(evaluation.parameters) | versions).items()],
+        tags=[RunTag(key, value) for key, value in versions.items()],
+    )
+    for path in report:
+        store.client.log_artifact(run, str(path), "report")
+    store.client.log_text(run, card(evaluation), "card.md")
+    if model:
+        store.client.log_dict(run, _signature(model, evaluation.pooled.classes), "signature.json")
+    store.client.set_terminated(run)
+    return run
 
 
 def _signature(model: Path, classes: tuple[str, ...]) -> dict[str, Any]:
