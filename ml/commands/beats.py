@@ -25,7 +25,32 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Judge by a protocol; with `--require`, 1 where an aim is missed."""
-    return _finish(_judged(_run(options, options.architecture), options), options)
+    model = options.model and _registered(options.model)
+    if options.protocol == "external":
+        artefact = model or _registered(CHAMPION)
+        evaluation = evaluate_external(artefact, _data(options), options.annotator, _show)
+        log(evaluation, [], None)
+        return _finish(evaluation, options)
+    architecture = model.manifest.architecture if model else options.architecture
+    return _finish(_judged(_run(options, architecture), options), options)
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Classify the beats of a recording; 1 where its quality does not allow it."""
+    recording = read_recording(options.input, options.fs)
+    predictor = BeatPredictor(_model(options.model))
+    signal = recording.signal
+    if recording.peaks is None or options.detect_r:
+        answer = predictor.predict(signal)
+    else:
+        answer = predictor.classify(signal, recording.peaks)
+    for line in answer_lines(answer):
+        print(line)
+    if options.output_csv:
+        write_answer(answer, options.output_csv)
+    if options.output_fig:
+        draw_beats(signal.lead(answer.leads[0] if answer.leads else signal.leads[0]), answer, options.output_fig)
+    return 1 if answer.quality.verdict is Verdict.INSUFFICIENT else 0
 
 
 def report(options: argparse.Namespace) -> int:
