@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from ml.databases import DATABASES
 
-PROTOCOLS = ("oh2018", "patients", "interpatient", "champion")
+PROTOCOLS = ("oh2018", "patients", "interpatient", "champion", "external")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
@@ -93,6 +93,8 @@ def _add_beats(commands: Commands, evaluate: Commands) -> None:
         _add_run(beats)
         _add_json(beats)
         _add_require(beats)
+    _add_judging(beats)
+    _add_predict(commands)
     report = _add(commands, "report", "write the report of a run of the classifier of beats", "beats:report")
     _add_run(report)
     report.add_argument("--output", type=Path, help="folder to write into (report/ in the run's own)")
@@ -100,38 +102,60 @@ def _add_beats(commands: Commands, evaluate: Commands) -> None:
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
-    """Add what says which run: every option with a hyphen or an underscore."""
-
-    def add(name: str, *others: str, **settings: Any) -> None:
-        command.add_argument(
-            *dict.fromkeys([name, name.replace("-", "_").replace("__", "--", 1), *others]), **settings
-        )
-
-    add("--architecture", choices=("cnn-lstm", "best"), default="best", help="which network (best)")
-    add("--protocol", choices=PROTOCOLS, default="oh2018", help="what is learnt and judged on (oh2018)")
-    add("--data-dir", "--data", type=Path, help="folder of MIT-BIH")
-    add("--models-dir", type=Path, default=Path("var/beats"), help="where runs are kept (var/beats)")
-    add("--synthetic", action="store_true", help="made records in place of MIT-BIH: a try in two minutes")
-    add("--synthetic-n", type=int, default=4800, help="so many made beats (4800)")
-    add("--fold-k", type=int, help="so many folds (10)")
-    add(
+    """Add what says which run."""
+    _either(
+        command, "--architecture", choices=("cnn-lstm", "best"), default="best", help="which network (best)"
+    )
+    _either(
+        command,
+        "--protocol",
+        choices=PROTOCOLS,
+        default="oh2018",
+        help="what is learnt and judged on (oh2018)",
+    )
+    _either(command, "--data-dir", "--data", type=Path, help="folder of MIT-BIH")
+    _either(
+        command, "--models-dir", type=Path, default=Path("var/beats"), help="where runs are kept (var/beats)"
+    )
+    _either(command, "--synthetic", action="store_true", help="made records in place of MIT-BIH: a quick try")
+    _either(command, "--synthetic-n", type=int, default=4800, help="so many made beats (4800)")
+    _either(command, "--fold-k", type=int, help="so many folds (10)")
+    _either(
+        command,
         "--fold-avg",
         action="store_true",
-        help="figures are means over the folds, not of all answers together",
+        help="figures are means over the folds, not of all answers",
     )
-    add("--epochs", type=int, help="at most so many epochs")
-    add("--batch-size", type=int, help="so many examples a step")
-    add("--learning-rate", "--lr", type=float, help="Adam's")
-    add(
-        "--early-stopping",
-        type=int,
-        nargs="?",
-        const=5,
-        help="stop after so many epochs without gain on watched examples (5); 0 learns from them too",
-    )
-    add("--seed", type=int, help="of folds, weights and order")
-    add("--logdir", type=Path, help="folder for TensorBoard")
-    add("--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
+    _either(command, "--epochs", type=int, help="at most so many epochs")
+    _either(command, "--batch-size", type=int, help="so many examples a step")
+    _either(command, "--learning-rate", "--lr", type=float, help="Adam's")
+    stop = "stop after so many epochs without gain on watched examples (5); 0 learns from those too"
+    _either(command, "--early-stopping", type=int, nargs="?", const=5, help=stop)
+    _either(command, "--seed", type=int, help="of folds, weights and order")
+    _either(command, "--logdir", type=Path, help="folder for TensorBoard")
+    _either(command, "--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
+
+
+def _add_predict(commands: Commands) -> None:
+    models = commands.add_parser("predict", help="ask a model").add_subparsers(required=True, metavar="MODEL")
+    beats = _add(models, "beats", "classify the beats of a recording", "beats:predict")
+    _either(beats, "--input", type=Path, required=True, help="CSV, .mat, DICOM, or WFDB record")
+    _either(beats, "--model", default="champion", help="an alias, an artefact's folder, or fold_1.keras")
+    _either(beats, "--fs", type=float, help="samples per second, where the file does not say")
+    _either(beats, "--detect-r", action="store_true", help="find the R peaks even where they are annotated")
+    _either(beats, "--output-csv", type=Path, help="write a row a beat")
+    _either(beats, "--output-fig", type=Path, help="draw the first two minutes (PNG)")
+
+
+def _add_judging(command: argparse.ArgumentParser) -> None:
+    _either(command, "--model", help="an alias: judge it (external), or its architecture's own runs")
+    _either(command, "--annotator", default="atr", help="ending of the annotations (atr), for external")
+
+
+def _either(command: argparse.ArgumentParser, name: str, *others: str, **settings: Any) -> None:
+    """Add an option that is known with hyphens and with underscores."""
+    underscored = f"--{name[2:].replace('-', '_')}"
+    command.add_argument(*dict.fromkeys([name, underscored, *others]), **settings)
 
 
 def _add_registry(commands: Commands) -> None:

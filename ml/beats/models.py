@@ -9,7 +9,7 @@ import numpy as np
 from ml.beats.calibration import COVERAGE
 from ml.beats.classes import PRODUCT_CLASSES
 from ml.beats.predicting import BeatPredictor
-from ml.beats.showing import ARCHITECTURES
+from ml.beats.showing import SHOWN
 from ml.registry import syncing
 from ml.registry.artefact import Artefact, open_sealed, open_unsealed
 from ml.registry.home import Home
@@ -65,7 +65,7 @@ def _from_keras(path: Path) -> BeatPredictor:
         raise OSError(f"{path} does not answer with the product's classes")
     facts = Facts(model.name, PRODUCT_CLASSES, 1.0, COVERAGE, 0.5, {}, "0" * 64, "")
     generator = np.random.default_rng(0)
-    lead = generator.normal(size=(3000, ARCHITECTURES[model.name].leads)).astype(np.float32)
-    shown = ARCHITECTURES[model.name].inputs(lead, 360.0, np.arange(300, 2700, 300))
+    lead = generator.normal(size=(3000, SHOWN[model.name].leads)).astype(np.float32)
+    shown = SHOWN[model.name].inputs(lead, 360.0, np.arange(300, 2700, 300))
     with tempfile.TemporaryDirectory() as folder:
         return BeatPredictor(package(model, Path(folder) / "model", facts, shown))

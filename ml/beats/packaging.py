@@ -20,6 +20,7 @@ from ml.registry.manifest import MAX_PARITY, Conformal, Manifest, TensorSpec
 
 FAMILY = "beats"
 MAX_EXAMPLES = 16
+EXAMPLES_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,9 @@ def package(
     facts : Facts
         What is known of it.
     inputs : mapping of str to ndarray
-        Real inputs by the names of its input layers, hundreds if there are: the graph must answer them as the
-        model does. The first few are kept as examples, to be verified by whoever loads it.
+        Real inputs by the names of its input layers, hundreds if there are (of short stretches, for a model
+        of sequences): the graph must answer them as the model does. The first few, 64 kB at most but one at
+        least, are kept as examples, to be verified by whoever loads it.
 
     Raises
     ------
@@ -81,11 +83,6 @@ def package(
     parity = _difference(graph, inputs, expected)
     if not parity <= MAX_PARITY:
         raise ExportError(f"parity fails: {parity:.1e} from the Keras model, above {MAX_PARITY:g}")
-    few = {name: array[:MAX_EXAMPLES] for name, array in inputs.items()} | {
-        "expected": expected[:MAX_EXAMPLES]
-    }
-    examples = BytesIO()
-    np.savez_compressed(examples, allow_pickle=False, **few)
     manifest = Manifest(
         family=FAMILY,
         architecture=facts.architecture,
@@ -101,8 +98,22 @@ def package(
         licence=LICENCE,
         citation=CITATION,
     )
-    files = {GRAPH: graph, KERAS: _archive(model), EXAMPLES: examples.getvalue(), CARD: facts.card.encode()}
+    files = {
+        GRAPH: graph,
+        KERAS: _archive(model),
+        EXAMPLES: _examples(inputs, expected),
+        CARD: facts.card.encode(),
+    }
     return write_artefact(folder, manifest, files)
+
+
+def _examples(inputs: Mapping[str, npt.NDArray[np.float32]], expected: npt.NDArray[np.float32]) -> bytes:
+    each = sum(array[0].nbytes for array in inputs.values())
+    number = min(max(EXAMPLES_BYTES // each, 1), MAX_EXAMPLES)
+    kept = {name: array[:number] for name, array in (*inputs.items(), ("expected", expected))}
+    written = BytesIO()
+    np.savez_compressed(written, allow_pickle=False, **kept)
+    return written.getvalue()
 
 
 def _difference(graph: bytes, inputs: Mapping[str, Any], expected: npt.NDArray[np.float32]) -> float:

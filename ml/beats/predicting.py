@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ml.beats.assessing import Finding, before_peaks, quality_of, usable, with_peaks
 from ml.beats.quality import Quality, Reason, Verdict
-from ml.beats.showing import ARCHITECTURES, Arrays
+from ml.beats.showing import SHOWN, Arrays
 from ml.ecg.rpeaks.detector import detect_r_peaks
 from ml.ecg.signal import Signal
 from ml.registry.artefact import Artefact
@@ -111,11 +111,11 @@ class BeatPredictor:
 
     def __init__(self, artefact: Artefact) -> None:
         manifest = artefact.manifest
-        if manifest.architecture not in ARCHITECTURES:
+        if manifest.architecture not in SHOWN:
             raise LoadError(f"the architecture {manifest.architecture} is not known here")
         self._artefact = artefact
         self._manifest = manifest
-        self._shown = ARCHITECTURES[manifest.architecture]
+        self._shown = SHOWN[manifest.architecture]
         self._session = _session(artefact.read(GRAPH))
         found = [(each.name, len(each.shape)) for each in self._session.get_inputs()]
         if found != [(each.name, len(each.shape)) for each in manifest.inputs]:
@@ -128,7 +128,7 @@ class BeatPredictor:
 
     def warm_up(self) -> None:
         """Answer the artefact's examples."""
-        self._run(self._examples()[0])
+        self._answered(self._examples()[0])
 
     def verify_examples(self) -> float:
         """Hold the graph's answers against those of the model it was made of; return the largest difference.
@@ -139,7 +139,7 @@ class BeatPredictor:
             When it is above `MAX_PARITY`.
         """
         shown, expected = self._examples()
-        difference = float(np.abs(self._run(shown) - expected).max())
+        difference = float(np.abs(self._answered(shown) - expected).max())
         if not difference <= MAX_PARITY:
             raise LoadError(f"parity fails: {difference:.1e} from the Keras model, above {MAX_PARITY:g}")
         return difference
@@ -199,8 +199,7 @@ class BeatPredictor:
         )
         columns = [signal.leads.index(each) for each in names or signal.leads[:1]]
         inputs = shown.inputs(signal.samples_mv[:, columns], rate, peaks)
-        rate_shown = (shown.length - 1) / (shown.before_s + shown.after_s)
-        masks = _patches(shown.length, PATCH_S * rate_shown, STEP_S * rate_shown)
+        masks = _patches(shown.length, PATCH_S * shown.rate_hz, STEP_S * shown.rate_hz)
         unhidden, *hidden = self._hiding(inputs, beat, np.concatenate([np.zeros_like(masks[:1]), masks]))
         label = int(unhidden.argmax())
         falls = np.asarray([unhidden[label] - each[label] for each in hidden])
@@ -208,28 +207,38 @@ class BeatPredictor:
         start = int(peaks[beat] - round(shown.before_s * rate))
         stop = int(peaks[beat] + round(shown.after_s * rate))
         at = (np.arange(start, stop + 1) - peaks[beat]) / rate + shown.before_s
-        seen = np.interp(at * rate_shown, np.arange(shown.length), np.maximum(weights, 0))
+        seen = np.interp(at * shown.rate_hz, np.arange(shown.length), np.maximum(weights, 0))
         return Saliency(start, seen.astype(np.float32), label)
 
     def _hiding(self, inputs: Arrays, beat: int, masks: npt.NDArray[np.bool_]) -> Probabilities:
         """Return the probabilities of a beat with each of these parts hidden, calibrated."""
-        one = {name: array[beat] for name, array in inputs.items()}
-        return self._calibrated(self._run(self._shown.hide(one, masks)))
+        hidden = self._shown.hide({name: array[beat] for name, array in inputs.items()}, masks)
+        if not self._shown.sequence:
+            return self._calibrated(self._answered(hidden))
+        first = max(beat - self._shown.context, 0)
+        around = {}
+        for name, array in inputs.items():
+            part = array[first : beat + self._shown.context + 1]
+            around[name] = np.repeat(part[None], len(masks), axis=0)
+            around[name][:, beat - first] = hidden[name]
+        return self._calibrated(self._answered(around)[:, beat - first])
 
     def _classified(self, leads: npt.NDArray[np.float32], rate: float, peaks: Indices) -> Probabilities:
         """Return the calibrated probabilities of beats."""
         if not len(peaks):
             return np.zeros((0, len(self.classes)), np.float32)
-        return self._calibrated(self._run(self._shown.inputs(leads, rate, peaks)))
-
-    def _run(self, inputs: Arrays) -> Probabilities:
-        """Return what the graph answers, in pieces that need little memory."""
-        number = len(next(iter(inputs.values())))
+        inputs = self._shown.inputs(leads, rate, peaks)
+        if self._shown.sequence:
+            return self._calibrated(self._answered({name: each[None] for name, each in inputs.items()})[0])
         pieces = [
-            self._session.run(None, {name: each[start : start + BATCH] for name, each in inputs.items()})[0]
-            for start in range(0, number, BATCH)
+            self._answered({name: each[start : start + BATCH] for name, each in inputs.items()})
+            for start in range(0, len(peaks), BATCH)
         ]
-        return np.concatenate(pieces)
+        return self._calibrated(np.concatenate(pieces))
+
+    def _answered(self, inputs: Arrays) -> Probabilities:
+        """Return what the graph answers."""
+        return np.asarray(self._session.run(None, dict(inputs))[0], np.float32)
 
     def _calibrated(self, probabilities: Probabilities) -> Probabilities:
         logarithms = np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / self._manifest.temperature
@@ -241,7 +250,7 @@ class BeatPredictor:
         return np.asarray(probabilities >= thresholds)
 
     def leads_of(self, signal: Signal) -> tuple[str, ...]:
-        """Return which leads of a recording `predict` reads, in their order; none where none shows a heart."""
+        """Return which leads of a recording `predict` reads, in their order: none where none is usable."""
         rate = signal.sampling_rate_hz
         return tuple(signal.leads[each] for each in self._chosen(signal.samples_mv, signal.leads, rate))
 

@@ -48,9 +48,9 @@ def read_recording(path: Path, rate_hz: float | None = None) -> Recording:
     path : Path
         The file.
     rate_hz : float, optional
-        Samples per second, where the file does not say. CSV: one column a lead, in millivolts, with or without
-        their names above; a column of seconds (`time`) also tells the rate. MATLAB: the largest matrix, the
-        longer side being time, and a number called `fs`; where a WFDB header lies beside, that counts.
+        Samples per second, where the file does not say. CSV: one column a lead, in millivolts, with or
+        without their names above; a column of seconds (`time`) also tells the rate. MATLAB: the largest
+        matrix, the longer side being time, and a number called `fs`; a WFDB header beside it counts more.
 
     Raises
     ------
@@ -98,9 +98,13 @@ def _read_mat(path: Path, rate_hz: float | None) -> Signal:
         name: value for name, value in loadmat(path).items() if not name.startswith("__")
     }
     numbers = {
-        name: value for name, value in found.items() if isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
+        name: value
+        for name, value in found.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
     }
-    rates = [float(numbers[name].flat[0]) for name in RATE_NAMES if name in numbers and numbers[name].size == 1]
+    rates = [
+        float(numbers[name].flat[0]) for name in RATE_NAMES if name in numbers and numbers[name].size == 1
+    ]
     samples = max(numbers.values(), key=lambda value: value.size, default=np.zeros((0, 0)))
     if samples.ndim != 2 or max(samples.shape) < 2:
         raise ValueError("it holds no matrix of samples")

@@ -12,7 +12,7 @@ from ml.beats.cards import card
 from ml.beats.evaluation import Evaluation
 from ml.beats.packaging import Facts, package
 from ml.beats.protocols import Indices
-from ml.beats.showing import ARCHITECTURES as SHOWN
+from ml.beats.showing import SHOWN
 from ml.beats.training import Run
 from ml.ecg.annotated import read_annotated
 from ml.registry.artefact import Artefact

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
+from ml.beats import inputs
+from ml.beats.inputs import beat_inputs
 from ml.beats.segments import AFTER, BEAT_LENGTH, BEFORE, RATE_HZ, RUN_LENGTH, segment
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +38,7 @@ class Shown:
     before_s, after_s : float
         Seconds that they begin before the R peak and end after it.
     context : int
-        Beats to either side that its answer may hang on.
+        How many beats to either side are shown while one is looked into; 0 where each is read by itself.
     """
 
     leads: int
@@ -46,6 +48,16 @@ class Shown:
     before_s: float
     after_s: float
     context: int = 0
+
+    @property
+    def sequence(self) -> bool:
+        """Return whether all beats of a recording are shown together, the graph's first dimension being 1."""
+        return self.context > 0
+
+    @property
+    def rate_hz(self) -> float:
+        """Return how many samples of a beat are a second."""
+        return (self.length - 1) / (self.before_s + self.after_s)
 
 
 def resampled(lead: Floats, rate_hz: float, to_hz: float) -> tuple[Floats, Fraction]:
@@ -102,6 +114,31 @@ def bridged(shapes: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> npt
     return result
 
 
-CNN_LSTM = Shown(1, _segments, _hidden_segments, BEAT_LENGTH, BEFORE / RATE_HZ, AFTER / RATE_HZ)
+def _beats(leads: Leads, rate_hz: float, peaks: Indices) -> Arrays:
+    return vars(beat_inputs(leads, rate_hz, peaks))
 
-ARCHITECTURES: Mapping[str, Shown] = {"cnn-lstm": CNN_LSTM}
+
+def _hidden_beats(beat: Arrays, mask: npt.NDArray[np.bool_]) -> Arrays:
+    """Hide the same part of both leads; what they have apart from the usual beat follows from that."""
+    shapes = np.repeat(beat["shapes"][None], len(mask), axis=0)
+    leads = shapes.shape[2] // 2
+    for lead in range(leads):
+        usual = shapes[:, :, lead] - shapes[:, :, leads + lead]
+        shapes[:, :, lead] = bridged(shapes[:, :, lead], mask)
+        shapes[:, :, leads + lead] = shapes[:, :, lead] - usual
+    return {"shapes": shapes, "rhythm": np.repeat(beat["rhythm"][None], len(mask), axis=0)}
+
+
+SHOWN: Mapping[str, Shown] = {
+    "cnn-lstm": Shown(1, _segments, _hidden_segments, BEAT_LENGTH, BEFORE / RATE_HZ, AFTER / RATE_HZ),
+    "best": Shown(
+        leads=2,
+        inputs=_beats,
+        hide=_hidden_beats,
+        length=inputs.SHAPE_LENGTH,
+        before_s=inputs.BEFORE / inputs.SHAPE_RATE_HZ,
+        after_s=(inputs.AFTER - 1) / inputs.SHAPE_RATE_HZ,
+        context=16,
+    ),
+}
+"""By the names of the architectures."""

@@ -1,34 +1,53 @@
 """`train`, `evaluate` and `predict beats`, and `report`."""
 
 import argparse
+import contextlib
 import json
 import sys
 from dataclasses import replace
 
+from ml.beats.answers import summary, write_answer
+from ml.beats.drawing import draw_beats
 from ml.beats.evaluation import Evaluation
 from ml.beats.evaluation import evaluate as judge
+from ml.beats.external import evaluate_external
+from ml.beats.models import predictor, registered
+from ml.beats.quality import Verdict
 from ml.beats.recipes import recipe
+from ml.beats.recordings import read_recording
+from ml.beats.releasing import release
 from ml.beats.reporting import write_report
 from ml.beats.synthetic import write_synthetic
 from ml.beats.tracking import log
 from ml.beats.training import Run, read_answers
 from ml.beats.training import train as train_folds
+from ml.registry.store import CHAMPION
 
 SYNTHETIC_FOLDS = 2
 SYNTHETIC_EPOCHS = 3
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train what is not trained yet, judge it and write its report."""
-    return _finish(_judged(_run(options, options.architecture), options), options)
+    """Train what is not trained yet, judge it and write its report; of `champion`, also make the artefact."""
+    run = _run(options, options.architecture)
+    evaluation = _judged(run, options)
+    if run.protocol == "champion":
+        folder = run.folder / "artefact"
+        if not folder.exists():
+            with contextlib.redirect_stdout(sys.stderr):
+                release(run, evaluation, folder)
+        print(f"python -m ml registry register {folder} --alias challenger", file=sys.stderr)
+    return _finish(evaluation, options)
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Judge by a protocol; with `--require`, 1 where an aim is missed."""
-    model = options.model and _registered(options.model)
+    model = registered(options.model) if options.model else None
     if options.protocol == "external":
-        artefact = model or _registered(CHAMPION)
-        evaluation = evaluate_external(artefact, _data(options), options.annotator, _show)
+        if options.data_dir is None:
+            raise OSError("no data: give --data, a folder of WFDB records with annotated beats")
+        artefact = model or registered(CHAMPION)
+        evaluation = evaluate_external(artefact, options.data_dir, options.annotator, _show)
         log(evaluation, [], None)
         return _finish(evaluation, options)
     architecture = model.manifest.architecture if model else options.architecture
@@ -38,18 +57,19 @@ def evaluate(options: argparse.Namespace) -> int:
 def predict(options: argparse.Namespace) -> int:
     """Classify the beats of a recording; 1 where its quality does not allow it."""
     recording = read_recording(options.input, options.fs)
-    predictor = BeatPredictor(_model(options.model))
+    model = predictor(options.model)
     signal = recording.signal
     if recording.peaks is None or options.detect_r:
-        answer = predictor.predict(signal)
+        answer = model.predict(signal)
     else:
-        answer = predictor.classify(signal, recording.peaks)
-    for line in answer_lines(answer):
-        print(line)
+        answer = model.classify(signal, recording.peaks)
+    print(summary(answer))
     if options.output_csv:
         write_answer(answer, options.output_csv)
     if options.output_fig:
-        draw_beats(signal.lead(answer.leads[0] if answer.leads else signal.leads[0]), answer, options.output_fig)
+        draw_beats(
+            signal.lead(answer.leads[0] if answer.leads else signal.leads[0]), answer, options.output_fig
+        )
     return 1 if answer.quality.verdict is Verdict.INSUFFICIENT else 0
 
 
@@ -96,7 +116,8 @@ def _run(options: argparse.Namespace, architecture: str) -> Run:
 
 def _judged(run: Run, options: argparse.Namespace) -> Evaluation:
     """Train the folds that are missing, write the report and log both."""
-    train_folds(run, options.cluster, _tell)
+    with contextlib.redirect_stdout(sys.stderr):  # where Keras shows how far it is
+        train_folds(run, options.cluster, _tell)
     answers = read_answers(run)
     evaluation = judge(answers, fold_avg=options.fold_avg)
     files = write_report(evaluation, answers, run.folder / "report")
@@ -117,3 +138,9 @@ def _finish(evaluation: Evaluation, options: argparse.Namespace) -> int:
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _show(record: str) -> None:
+    """Show on a terminal where it is."""
+    if sys.stderr.isatty():
+        print(f"\rrecord {record} ", end="", file=sys.stderr, flush=True)
