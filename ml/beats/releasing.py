@@ -20,6 +20,7 @@ from ml.registry.artefact import Artefact
 PARITY_RECORDS = ("100", "208", "232")
 """Whose beats graph and model must answer alike: normal, ventricular, and premature of the atria."""
 PARITY_BEATS = 400
+PARITY_STRETCH = 20
 
 
 def release(run: Run, evaluation: Evaluation, folder: Path) -> Artefact:
@@ -72,4 +73,11 @@ def _real_inputs(run: Run) -> dict[str, Any]:
         record = read_annotated(run.data, name)
         leads = record.samples_mv[:, : shown.leads].astype(np.float32)
         parts.append(shown.inputs(leads, record.sampling_rate_hz, record.beats()[:PARITY_BEATS]))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if shown.sequence:
+        stretches = len(next(iter(inputs.values()))) // PARITY_STRETCH
+        return {
+            name: each[: stretches * PARITY_STRETCH].reshape(stretches, PARITY_STRETCH, *each.shape[1:])
+            for name, each in inputs.items()
+        }
+    return inputs
