@@ -8,6 +8,7 @@ import numpy as np
 from ml.beats.learning import Options, Prepared, Probabilities, learn, predict
 from ml.beats.protocols import Indices, Protocol, load
 from ml.beats.segments import RUN_LENGTH
+from ml.beats.showing import filled
 
 FILTERS = (8, 16, 32)
 KERNELS = (21, 11, 5)
@@ -68,6 +69,4 @@ def build(n_classes: int, learning_rate: float) -> Any:
 
 
 def _inputs(prepared: Prepared, places: Indices) -> dict[str, Any]:
-    """Return the segments, each filled up with zeros to the network's length."""
-    samples = prepared.inputs[INPUT][places]
-    return {INPUT: np.pad(samples, ((0, 0), (0, RUN_LENGTH - samples.shape[1])))[..., None]}
+    return {INPUT: filled(prepared.inputs[INPUT][places])}

@@ -7,11 +7,21 @@ from typing import Protocol, TypeAlias, cast
 from ml.registry.artefact import Artefact
 
 
+class LoadError(RuntimeError):
+    """A verified artefact that cannot be used; the message says why."""
+
+
 class Predictor(Protocol):
     """A loaded model; what it is asked and answers is its family's: `ml.beats.predicting.BeatPredictor`."""
 
     def warm_up(self) -> None:
         """Answer a question of no meaning, so that the first real one is not slower than others."""
+
+    def verify_examples(self) -> float:
+        """Hold the answers to the artefact's examples against those of the model it was made of.
+
+        Returns the largest difference; raises LoadError where it is above `MAX_PARITY`.
+        """
 
 
 Loader: TypeAlias = Callable[[Artefact], Predictor]
@@ -33,7 +43,3 @@ def load(artefact: Artefact) -> Predictor:
         raise LoadError(f"no model of the family {artefact.manifest.family} is known here")
     module, _, name = place.partition(":")
     return cast("Loader", getattr(importlib.import_module(module), name))(artefact)
-
-
-class LoadError(RuntimeError):
-    """A verified artefact that cannot be used; the message says why."""

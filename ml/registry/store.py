@@ -1,10 +1,12 @@
 """What versions of models exist, and which of them an alias means."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from ml.registry.artefact import Artefact
 
 CHAMPION = "champion"
 ALIASES = (CHAMPION, "challenger", "shadow")
@@ -46,10 +48,6 @@ class StoredVersion:
         The run that it comes from.
     created : datetime
         When it was registered, UTC.
-    aliases : tuple of str
-        Those that mean it, ascending.
-    metrics : mapping of str to float
-        Those of its run.
     """
 
     family: str
@@ -57,8 +55,6 @@ class StoredVersion:
     digest: str | None
     run: str | None
     created: datetime
-    aliases: tuple[str, ...] = ()
-    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 class ModelStore(Protocol):
@@ -67,19 +63,25 @@ class ModelStore(Protocol):
     def versions(self, family: str) -> list[StoredVersion]:
         """Return the versions of a family, oldest first."""
 
+    def aliases(self, family: str) -> Mapping[str, int]:
+        """Return which version each alias means."""
+
     def set_alias(self, family: str, alias: str, version: int) -> None:
         """Let an alias mean a version."""
 
-    def fetch(self, family: str, version: int, folder: Path) -> None:
-        """Copy a version's artefact into a folder, unverified."""
+    def previous(self, family: str, alias: str) -> int:
+        """Return the version that an alias meant before, as far as `set_alias` has changed it."""
 
-    def register(self, artefact: Path, run: str | None = None) -> StoredVersion:
-        """Add a sealed artefact as the next version of its family, with its metrics.
+    def fetch(self, version: StoredVersion, folder: Path) -> None:
+        """Copy a version's files into a folder, unverified, but neither more nor larger than they may be."""
+
+    def register(self, artefact: Artefact, run: str | None = None) -> StoredVersion:
+        """Add a sealed artefact as the next version of its family; one that is there already stays.
 
         Parameters
         ----------
-        artefact : Path
-            The sealed folder.
+        artefact : Artefact
+            Sealed.
         run : str or None
             The run that trained it; one is made where there is none.
         """
