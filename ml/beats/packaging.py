@@ -79,7 +79,8 @@ def package(
         When the graph's answers are further than 1e-5 from the model's: it is not written.
     """
     graph = to_onnx(model)
-    expected = np.asarray(model.predict(dict(inputs), verbose=0), np.float32)
+    given = [inputs[each.name] for each in model.inputs]
+    expected = np.asarray(model.predict(given if len(given) > 1 else given[0], verbose=0), np.float32)
     parity = _difference(graph, inputs, expected)
     if not parity <= MAX_PARITY:
         raise ExportError(f"parity fails: {parity:.1e} from the Keras model, above {MAX_PARITY:g}")

@@ -23,7 +23,7 @@ from ml.registry.store import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TIMEOUT_S = 90.0
+TIMEOUT_S = 120.0
 KINDS: Mapping[str, type[StoreError]] = {
     "unavailable": StoreUnavailableError,
     "locked": StoreLockedError,

@@ -13,11 +13,11 @@ from ml.registry.helper import Synced, SyncedVersion
 from ml.registry.home import Home
 from ml.registry.manifest import ArtefactError, Manifest
 from ml.registry.predictor import FAMILIES, load
-from ml.registry.shipped import shipped
+from ml.registry.shipped import PRETRAINED, shipped
 from ml.registry.store import CHAMPION, ModelStore, StoreDamagedError, StoredVersion
 
 
-def sync(home: Home, store: ModelStore) -> Synced:
+def sync(home: Home, store: ModelStore, pretrained: Path = PRETRAINED) -> Synced:
     """Register the shipped champion where the store has none, and bring every version into the cache.
 
     What an alias means is fetched and verified again each time, so that tampering with the store is told;
@@ -27,7 +27,7 @@ def sync(home: Home, store: ModelStore) -> Synced:
     aliases: dict[str, Mapping[str, int]] = {}
     with _alone(home):
         for family in FAMILIES:
-            stored = store.versions(family) or _with_shipped(home, store, family)
+            stored = store.versions(family) or _with_shipped(home, store, family, pretrained)
             aliases[family] = store.aliases(family)
             meant = set(aliases[family].values())
             versions += [_brought(home, store, each, again=each.version in meant) for each in stored]
@@ -66,8 +66,8 @@ def register(
     return version
 
 
-def _with_shipped(home: Home, store: ModelStore, family: str) -> list[StoredVersion]:
-    artefact = shipped(family)
+def _with_shipped(home: Home, store: ModelStore, family: str, pretrained: Path) -> list[StoredVersion]:
+    artefact = shipped(family, pretrained)
     if artefact is None:
         return []
     version = store.register(_sealed(home, artefact))

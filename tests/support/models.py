@@ -3,6 +3,7 @@
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,15 +33,19 @@ MANIFEST = Manifest(
 )
 
 
-def write_toy(folder: Path, seed: int = 0, **changes: object) -> Artefact:
+def write_toy(folder: Path, seed: int = 0, card: str = "", **changes: Any) -> Artefact:
     """Write a linear classifier with weights of chance; `changes` are the manifest's."""
     generator = np.random.default_rng(seed)
     weights = generator.normal(0, 0.1, (LENGTH, len(PRODUCT_CLASSES))).astype(np.float32)
     segments = generator.normal(size=(4, LENGTH, 1)).astype(np.float32)
     examples = BytesIO()
     np.savez(examples, allow_pickle=False, segment=segments, expected=_softmax(segments[..., 0] @ weights))
-    files = {GRAPH: linear(weights), EXAMPLES: examples.getvalue(), CARD: f"# Toy {seed}\n".encode()}
-    return write_artefact(folder, replace(MANIFEST, **changes), files)  # type: ignore[arg-type] # as they come
+    files = {
+        GRAPH: linear(weights),
+        EXAMPLES: examples.getvalue(),
+        CARD: (card or f"# Toy {seed}\n").encode(),
+    }
+    return write_artefact(folder, replace(MANIFEST, **changes), files)
 
 
 def linear(weights: npt.NDArray[np.float32]) -> bytes:
