@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from ml.databases import DATABASES
 
-PROTOCOLS = ("oh2018", "patients", "interpatient", "champion", "external")
+RUNS = Path("var/beats")
+PROTOCOLS = ("oh2018", "patients", "interpatient", "champion")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     _add_language(evaluate)
     _add_rpeaks(evaluate)
     _add_beats(commands, evaluate)
+    _add_predict(commands)
     _add_registry(commands)
     return top
 
@@ -84,48 +86,31 @@ def _add_rpeaks(commands: Commands) -> None:
 
 
 def _add_beats(commands: Commands, evaluate: Commands) -> None:
-    train = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="MODEL")
-    for models, about, run in (
-        (train, "train and judge", "beats:train"),
-        (evaluate, "judge", "beats:evaluate"),
-    ):
-        beats = _add(models, "beats", f"{about} the classifier of beats", run)
-        _add_run(beats)
-        _add_json(beats)
-        _add_require(beats)
-    _add_judging(beats)
-    _add_predict(commands)
+    models = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="MODEL")
+    train = _add(models, "beats", "train the classifier of beats and judge it", "beats:train")
+    judge = _add(evaluate, "beats", "the classifier of beats: train what is missing, judge", "beats:evaluate")
     report = _add(commands, "report", "write the report of a run of the classifier of beats", "beats:report")
-    _add_run(report)
-    report.add_argument("--output", type=Path, help="folder to write into (report/ in the run's own)")
-    report.add_argument("--template", type=Path, help="a Jinja template of your own, ending in .md or .html")
+    for command in (train, judge, report):
+        _add_run(command, (*PROTOCOLS, "external") if command is judge else PROTOCOLS)
+    for command in (train, judge):
+        _add_json(command)
+        _add_require(command)
+    _either(judge, "--model", help="an alias: judge it (external), or runs of its architecture")
+    _either(judge, "--annotator", default="atr", help="ending of the annotations (atr), for external")
+    _either(report, "--output", type=Path, help="folder to write into (report/ in the run's own)")
+    _either(report, "--template", type=Path, help="a Jinja template of your own, ending in .md or .html")
 
 
-def _add_run(command: argparse.ArgumentParser) -> None:
+def _add_run(command: argparse.ArgumentParser, protocols: Sequence[str]) -> None:
     """Add what says which run."""
-    _either(
-        command, "--architecture", choices=("cnn-lstm", "best"), default="best", help="which network (best)"
-    )
-    _either(
-        command,
-        "--protocol",
-        choices=PROTOCOLS,
-        default="oh2018",
-        help="what is learnt and judged on (oh2018)",
-    )
+    _either(command, "--architecture", choices=("cnn-lstm", "best"), default="best", help="best")
+    _either(command, "--protocol", choices=protocols, default="oh2018", help="oh2018")
     _either(command, "--data-dir", "--data", type=Path, help="folder of MIT-BIH")
-    _either(
-        command, "--models-dir", type=Path, default=Path("var/beats"), help="where runs are kept (var/beats)"
-    )
+    _either(command, "--models-dir", type=Path, default=RUNS, help=f"where runs are kept ({RUNS})")
     _either(command, "--synthetic", action="store_true", help="made records in place of MIT-BIH: a quick try")
     _either(command, "--synthetic-n", type=int, default=4800, help="so many made beats (4800)")
     _either(command, "--fold-k", type=int, help="so many folds (10)")
-    _either(
-        command,
-        "--fold-avg",
-        action="store_true",
-        help="figures are means over the folds, not of all answers",
-    )
+    _either(command, "--fold-avg", action="store_true", help="figures are means over the folds")
     _either(command, "--epochs", type=int, help="at most so many epochs")
     _either(command, "--batch-size", type=int, help="so many examples a step")
     _either(command, "--learning-rate", "--lr", type=float, help="Adam's")
@@ -145,11 +130,6 @@ def _add_predict(commands: Commands) -> None:
     _either(beats, "--detect-r", action="store_true", help="find the R peaks even where they are annotated")
     _either(beats, "--output-csv", type=Path, help="write a row a beat")
     _either(beats, "--output-fig", type=Path, help="draw the first two minutes (PNG)")
-
-
-def _add_judging(command: argparse.ArgumentParser) -> None:
-    _either(command, "--model", help="an alias: judge it (external), or its architecture's own runs")
-    _either(command, "--annotator", default="atr", help="ending of the annotations (atr), for external")
 
 
 def _either(command: argparse.ArgumentParser, name: str, *others: str, **settings: Any) -> None:
