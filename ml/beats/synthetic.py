@@ -30,7 +30,7 @@ _SECOND_LEAD = {"N": 0.6, "L": -0.8, "R": 1.2, "A": 0.6, "V": -0.7}
 
 
 def write_synthetic(folder: Path, n_beats: int, seed: int) -> None:
-    """Write 48 records with `n_beats` beats in all, their annotations and, once they are there, their list."""
+    """Write 48 records with `n_beats` beats in all, their annotations and, when all are there, their list."""
     folder.mkdir(parents=True, exist_ok=True)
     for place, name in enumerate(RECORDS):
         rhythm = {0: "L", 1: "R"}.get(place % 6, "N")
