@@ -44,7 +44,7 @@ def test_the_threshold_is_the_quantile_for_so_few() -> None:
     # Of 19 true classes, the ceil(20 * 0.9) = 18th most likely is the threshold: the second least likely.
     likely = np.linspace(0.05, 0.95, 19).astype(np.float32)
     labels = np.arange(19) % 3
-    probabilities = np.repeat((1 - likely[:, None]) / 2, 3, axis=1)
+    probabilities = np.repeat((1 - likely[:, None]) / 2, 3, axis=1).astype(np.float32)
     probabilities[np.arange(19), labels] = likely
 
     threshold = conformal_threshold(probabilities, labels)
