@@ -272,6 +272,11 @@ class BeatPredictor:
         thresholds = np.asarray(self._manifest.conformal.thresholds, np.float32)
         return np.asarray(probabilities >= thresholds)
 
+    def leads_of(self, signal: Signal) -> tuple[str, ...]:
+        """Return which leads of a recording `predict` reads, in their order: none where none is usable."""
+        rate = signal.sampling_rate_hz
+        return tuple(signal.leads[each] for each in self._chosen(signal.samples_mv, signal.leads, rate))
+
     def _chosen(self, samples: npt.NDArray[np.float32], leads: Sequence[str], rate: float) -> list[int]:
         """Return the columns to read: lead II or what is most like it, then V1 likewise, if they show any."""
         good = [place for place in range(len(leads)) if usable(_lead(samples, place), rate)]
