@@ -5,7 +5,8 @@ after. A run of beats is answered for by the mean of its beats' log-probabilitie
 part.
 
 It learns from stretches of `STRETCH` consecutive beats. Of each record several variants are prepared: as it
-is, as other electrodes, another machine and another hand that marks the peaks might have recorded it, and cut
+is, as other electrodes, another machine and another hand that marks the peaks might have recorded it, with
+fibrillating atria (few patients of MIT-BIH have that, and an early beat is then no premature one), and cut
 into short excerpts, in which so much less is known. What costs nothing is varied anew each time: gain,
 polarity, leads that are swapped or missing.
 """
@@ -28,15 +29,16 @@ from ml.beats.inputs import (
 )
 from ml.beats.learning import Arrays, Options, Prepared, Probabilities, learn
 from ml.beats.protocols import Indices, Protocol, load
-from ml.ecg.annotated import AnnotatedRecord, read_annotated
+from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated
 
 Floats = npt.NDArray[np.float32]
 
 STRETCH = 32
 VARIED = 3
 EXCERPT_BEATS = (8, 30)
-VARIANTS = 1 + VARIED + 2
-"""As it is; as another might have recorded it; in excerpts, as it is and varied."""
+FIBRILLATING = 1 + VARIED
+VARIANTS = FIBRILLATING + 3
+"""As it is; as another might have recorded it; with fibrillating atria; in excerpts, as it is and varied."""
 
 FILTERS = (16, 24, 32, 32, 32)
 KERNELS = (7, 5, 5, 3, 3)
@@ -46,8 +48,13 @@ SWAPPED = 0.15
 INVERTED = 0.1
 MISSING = (0.07, 0.2)
 """How often stretches are learnt from with leads swapped, inverted, without the first or the second lead."""
-CLASS_POWER = 0.5
+CLASS_POWER = 0.35
 RUN_POWER = 0.5
+
+PREMATURE = tuple("AaJS")
+"""PhysioNet's codes of premature beats of atria and node; where the atria fibrillate there are none."""
+QRS_T_S = (0.06, 0.36)
+"""Before and after the R peak: what remains of a beat when the atria fibrillate."""
 
 _VERSION = 1
 """Raised whenever the same record gives other variants: what is cached is then made anew."""
@@ -75,6 +82,7 @@ class Best:
             {
                 "shapes": np.concatenate([each["shapes"] for each in kept], axis=1),
                 "rhythm": np.concatenate([each["rhythm"] for each in kept], axis=1),
+                "premature": np.concatenate([each["premature"] for each in kept]),
                 "ends": ends,
                 "spans": spans,
             },
@@ -90,9 +98,8 @@ class Best:
         steps = options.epochs * -(-len(places) // options.batch_size)
 
         def examples(some: Indices, generator: np.random.Generator | None) -> Any:
-            beats, inside = stretches.beats(some, generator)
-            weights = (watched if generator is None else learnt)[beats] * inside
-            return stretches.inputs(beats, generator), labels[beats], weights
+            beats, inputs, counted = stretches.draw(some, generator)
+            return inputs, labels[beats], (watched if generator is None else learnt)[beats] * counted
 
         return learn(
             lambda: build(len(segments.classes), options.learning_rate, steps),
@@ -184,6 +191,7 @@ class Stretches:
     def __init__(self, prepared: Prepared) -> None:
         self._shapes = prepared.inputs["shapes"]
         self._rhythm = prepared.inputs["rhythm"]
+        self._premature = prepared.inputs["premature"]
         ends = prepared.inputs["ends"].tolist()
         bounds = list(zip([0, *ends[:-1]], ends, strict=True))
         self._starts = np.asarray([at for start, end in bounds for at in range(start, end, STRETCH)])
@@ -193,16 +201,30 @@ class Stretches:
 
     def with_any(self, weights: Floats) -> Indices:
         """Return which stretches have a beat that counts."""
-        beats, inside = self.beats(np.arange(len(self._starts)), None)
-        return np.flatnonzero((weights[beats] * inside).any(axis=1))
+        beats, there = self._beats(np.arange(len(self._starts)), None)
+        return np.flatnonzero((weights[beats] * there).any(axis=1))
 
-    def beats(
+    def draw(
+        self, places: Indices, generator: np.random.Generator | None
+    ) -> tuple[Indices, Arrays, npt.NDArray[np.bool_]]:
+        """Return the beats of stretches, what the network is shown of them, and which of them may count.
+
+        As they are, or, by a generator, moved a little and varied.
+        """
+        beats, there = self._beats(places, generator)
+        if not generator:
+            shapes, rhythm = self._shapes[0, beats].astype(np.float32), self._rhythm[0, beats]
+            return beats, {"shapes": shapes, "rhythm": rhythm}, there
+        variants = generator.integers(0, VARIANTS, len(beats))[:, None]
+        inputs = _varied_leads(
+            self._shapes[variants, beats].astype(np.float32), self._rhythm[variants, beats], generator
+        )
+        return beats, inputs, there & ~(self._premature[beats] & (variants == FIBRILLATING))
+
+    def _beats(
         self, places: Indices, generator: np.random.Generator | None
     ) -> tuple[Indices, npt.NDArray[np.bool_]]:
-        """Return the beats of stretches, and which are there: of a short record, the last beat is repeated.
-
-        A generator moves each stretch a little.
-        """
+        """Return the beats of stretches, and which are there: of a short record, the last is repeated."""
         first, end = self._bounds[places].T
         starts = self._starts[places]
         if generator:
@@ -210,15 +232,6 @@ class Stretches:
         starts = np.clip(starts, first, np.maximum(first, end - STRETCH))
         beats = starts[:, None] + np.arange(STRETCH)
         return np.minimum(beats, end[:, None] - 1), beats < end[:, None]
-
-    def inputs(self, beats: Indices, generator: np.random.Generator | None) -> Arrays:
-        """Return what the network is shown of these beats: as they are, or varied by a generator."""
-        if not generator:
-            return {"shapes": self._shapes[0, beats].astype(np.float32), "rhythm": self._rhythm[0, beats]}
-        variants = generator.integers(0, VARIANTS, len(beats))[:, None]
-        return _varied_leads(
-            self._shapes[variants, beats].astype(np.float32), self._rhythm[variants, beats], generator
-        )
 
 
 def _labels(prepared: Prepared) -> Indices:
@@ -257,6 +270,7 @@ def _kept(data: Path, name: str, cache: Path) -> Arrays:
             partial,
             allow_pickle=False,
             positions=record.beats(),
+            premature=np.isin([symbol for symbol in record.symbols if symbol in BEAT_SYMBOLS], PREMATURE),
             shapes=np.stack([each.shapes for each in variants]).astype(np.float16),
             rhythm=np.stack([each.rhythm for each in variants]),
         )
@@ -274,6 +288,7 @@ def _variants(record: AnnotatedRecord) -> list[BeatInputs]:
     return [
         beat_inputs(*real),
         *(beat_inputs(*each) for each in made[:VARIED]),
+        beat_inputs(*_fibrillating(*real, generator)),
         _in_excerpts(*real, generator),
         _in_excerpts(*made[VARIED], generator),
     ]
@@ -307,6 +322,35 @@ def _noise(shape: tuple[int, ...], rate_hz: float, generator: np.random.Generato
     strength = generator.uniform(0, 1, 300) ** 3
     when = np.interp(np.arange(shape[0]), np.linspace(0, shape[0], len(strength)), strength)
     return np.asarray(muscles + when[:, None] * moving)
+
+
+def _fibrillating(
+    leads: npt.NDArray[np.float64], rate_hz: float, peaks: Indices, generator: np.random.Generator
+) -> tuple[npt.NDArray[np.float64], float, Indices]:
+    """Return the same QRS and T waves at irregular intervals, with flicker in place of P waves."""
+    before, after = (round(each * rate_hz) for each in QRS_T_S)
+    intervals = np.diff(peaks)
+    uneven = generator.uniform(0.12, 0.3)
+    mean = float(np.median(intervals)) * generator.uniform(0.7, 1)
+    drawn = generator.gamma(uneven**-2, mean * uneven**2, len(intervals))
+    made = peaks[0] + np.concatenate([[0], np.cumsum(np.maximum(drawn, 0.4 * rate_hz))]).astype(np.int64)
+    room = np.minimum(intervals, np.diff(made)) - before - 2
+    lasting = np.append(np.clip(room, 2, after), after)
+    was = np.column_stack([peaks - before, peaks + lasting]).ravel()
+    now = np.column_stack([made - before, made + lasting]).ravel()
+    times = np.arange(made[-1] + round(rate_hz))
+    at = np.interp(times, now, was, right=was[-1])
+    kept = (np.searchsorted(now, times, side="right") % 2).astype(np.bool_)
+    knots = np.arange(0, len(times) + rate_hz, 0.3 * rate_hz)
+    flicker_hz = np.interp(times, knots, generator.normal(6.5, 1, len(knots)))
+    flicker = np.sin(2 * np.pi * np.cumsum(flicker_hz) / rate_hz)
+    samples = np.empty((len(times), leads.shape[1]))
+    for lead, values in enumerate(leads.T):
+        height = np.percentile(np.abs(values - np.median(values)), 99)
+        taken = np.interp(at, np.arange(len(values)), values)
+        samples[:, lead] = np.interp(times, times[kept], taken[kept])
+        samples[:, lead] += height * generator.uniform(0, 0.08) * flicker
+    return samples, rate_hz, made
 
 
 def _in_excerpts(

@@ -117,20 +117,21 @@ def conformal_threshold(calibrated: Probabilities, labels: Indices, coverage: fl
 
         classes_ = np.arange(calibrated.shape[1])
 
-        def fit(self, _inputs: Probabilities, _labels: Indices) -> "Known":
+        def fit(self, _inputs: Floats, _labels: Indices) -> "Known":
             return self
 
-        def predict(self, inputs: Probabilities) -> Indices:
+        def predict(self, inputs: Floats) -> Indices:
             return np.asarray(inputs.argmax(axis=1))
 
-        def predict_proba(self, inputs: Probabilities) -> Probabilities:
+        def predict_proba(self, inputs: Floats) -> Floats:
             return inputs
 
+    exact = calibrated.astype(np.float64)  # so that rounding does not leave out the quantile itself
     conformal = SplitConformalClassifier(Known(), confidence_level=coverage, prefit=True)
-    conformal.conformalize(calibrated, labels)
-    _, sets = conformal.predict_set(calibrated)
-    # A set has the classes above a quantile of the true classes' probabilities, which is one of these.
-    return float(calibrated[sets[:, :, 0]].min())
+    conformal.conformalize(exact, labels)
+    _, sets = conformal.predict_set(exact)
+    # A set has the classes from a quantile of the true classes' probabilities on, which is one of these.
+    return float(exact[sets[:, :, 0]].min())
 
 
 def cross_fitted(probabilities: Probabilities, labels: Indices, folds: Indices) -> tuple[Probabilities, Sets]:

@@ -8,6 +8,7 @@ import numpy as np
 from ml.beats.learning import Options, Prepared, Probabilities, learn, predict
 from ml.beats.protocols import Indices, Protocol, load
 from ml.beats.segments import RUN_LENGTH
+from ml.beats.showing import filled
 
 FILTERS = (8, 16, 32)
 KERNELS = (21, 11, 5)
@@ -60,7 +61,7 @@ def build(n_classes: int, learning_rate: float) -> Any:
         hidden = layers.Dense(units, activation="relu")(hidden)
         hidden = layers.Dropout(0.2)(hidden)
     outputs = layers.Dense(n_classes, activation="softmax")(hidden)
-    model = keras.Model(inputs, outputs, name="cnn-lstm")
+    model = keras.Model({INPUT: inputs}, outputs, name="cnn-lstm")
     model.compile(
         keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", weighted_metrics=["accuracy"]
     )
@@ -68,6 +69,4 @@ def build(n_classes: int, learning_rate: float) -> Any:
 
 
 def _inputs(prepared: Prepared, places: Indices) -> dict[str, Any]:
-    """Return the segments, each filled up with zeros to the network's length."""
-    samples = prepared.inputs[INPUT][places]
-    return {INPUT: np.pad(samples, ((0, 0), (0, RUN_LENGTH - samples.shape[1])))[..., None]}
+    return {INPUT: filled(prepared.inputs[INPUT][places])}

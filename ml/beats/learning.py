@@ -134,7 +134,12 @@ def learn(  # noqa: PLR0913, PLR0917 - what, on what, how and where
         _reseed(model, generator)
         batches, steps = _batches(examples, generator.permutation(train), options.batch_size, generator)
         log = model.fit(
-            batches, steps_per_epoch=steps, initial_epoch=epoch, epochs=epoch + 1, verbose=verbose
+            batches,
+            steps_per_epoch=steps,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,
+            verbose=verbose,
         ).history
         figures = {name: float(values[-1]) for name, values in log.items()}
         if len(watch):
@@ -247,11 +252,12 @@ def _batches(
 
 def _keras() -> tuple[Any, Any]:
     """Import Keras over TensorFlow, set to give the same numbers every time."""
+    # Read when TensorFlow is first used; the functions that set the same raise an error after that.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras  # noqa: PLC0415 - see the module's docstring
     import tensorflow as tf  # noqa: PLC0415 - the same
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
     return keras, tf

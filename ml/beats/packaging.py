@@ -1,6 +1,5 @@
 """A trained Keras model as an artefact: model and graph, examples, card, and what serving needs to know."""
 
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.beats.cards import CITATION, LICENCE
 from ml.beats.exporting import ExportError, to_onnx
+from ml.beats.versions import code_version
 from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.contents import CARD, EXAMPLES, GRAPH, KERAS
 from ml.registry.manifest import MAX_PARITY, Conformal, Manifest, TensorSpec
@@ -20,13 +21,6 @@ from ml.registry.manifest import MAX_PARITY, Conformal, Manifest, TensorSpec
 FAMILY = "beats"
 MAX_EXAMPLES = 16
 EXAMPLES_BYTES = 2**16
-LICENCE = "MIT; trained on the MIT-BIH Arrhythmia Database (ODC-By 1.0)"
-CITATION = (
-    "Moody GB, Mark RG. The impact of the MIT-BIH Arrhythmia Database. IEEE Eng in Med and Biol 20(3):45-50 "
-    "(2001). Goldberger A, et al. PhysioBank, PhysioToolkit, and PhysioNet. Circulation 101(23):e215-e220 "
-    "(2000)."
-)
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -112,21 +106,6 @@ def package(
         CARD: facts.card.encode(),
     }
     return write_artefact(folder, manifest, files)
-
-
-def code_version() -> str:
-    """Return the commit of this code, marked where it has changes; `unknown` outside of a repository."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - whichever git there is
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
 
 
 def _examples(inputs: Mapping[str, npt.NDArray[np.float32]], expected: npt.NDArray[np.float32]) -> bytes:

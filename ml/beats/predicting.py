@@ -128,7 +128,7 @@ class BeatPredictor:
 
     def warm_up(self) -> None:
         """Answer the artefact's examples."""
-        self._answered(self._examples()[0])
+        self.answered(self._examples()[0])
 
     def verify_examples(self) -> float:
         """Hold the graph's answers against those of the model it was made of; return the largest difference.
@@ -139,7 +139,7 @@ class BeatPredictor:
             When it is above `MAX_PARITY`.
         """
         shown, expected = self._examples()
-        difference = float(np.abs(self._answered(shown) - expected).max())
+        difference = float(np.abs(self.answered(shown) - expected).max())
         if not difference <= MAX_PARITY:
             raise LoadError(f"parity fails: {difference:.1e} from the Keras model, above {MAX_PARITY:g}")
         return difference
@@ -237,14 +237,14 @@ class BeatPredictor:
         """Return the probabilities of a beat with each of these parts hidden, calibrated."""
         hidden = self._shown.hide({name: array[beat] for name, array in inputs.items()}, masks)
         if not self._shown.sequence:
-            return self._calibrated(self._answered(hidden))
+            return self._calibrated(self.answered(hidden))
         first = max(beat - self._shown.context, 0)
         around = {}
         for name, array in inputs.items():
             part = array[first : beat + self._shown.context + 1]
             around[name] = np.repeat(part[None], len(masks), axis=0)
             around[name][:, beat - first] = hidden[name]
-        return self._calibrated(self._answered(around)[:, beat - first])
+        return self._calibrated(self.answered(around)[:, beat - first])
 
     def _classified(self, leads: npt.NDArray[np.float32], rate: float, peaks: Indices) -> Probabilities:
         """Return the calibrated probabilities of beats."""
@@ -252,15 +252,15 @@ class BeatPredictor:
             return np.zeros((0, len(self.classes)), np.float32)
         inputs = self._shown.inputs(leads, rate, peaks)
         if self._shown.sequence:
-            return self._calibrated(self._answered({name: each[None] for name, each in inputs.items()})[0])
+            return self._calibrated(self.answered({name: each[None] for name, each in inputs.items()})[0])
         pieces = [
-            self._answered({name: each[start : start + BATCH] for name, each in inputs.items()})
+            self.answered({name: each[start : start + BATCH] for name, each in inputs.items()})
             for start in range(0, len(peaks), BATCH)
         ]
         return self._calibrated(np.concatenate(pieces))
 
-    def _answered(self, inputs: Arrays) -> Probabilities:
-        """Return what the graph answers."""
+    def answered(self, inputs: Arrays) -> Probabilities:
+        """Return what the graph answers to its inputs, not calibrated."""
         return np.asarray(self._session.run(None, dict(inputs))[0], np.float32)
 
     def _calibrated(self, probabilities: Probabilities) -> Probabilities:
@@ -271,6 +271,11 @@ class BeatPredictor:
     def _sets(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
         thresholds = np.asarray(self._manifest.conformal.thresholds, np.float32)
         return np.asarray(probabilities >= thresholds)
+
+    def leads_of(self, signal: Signal) -> tuple[str, ...]:
+        """Return which leads of a recording `predict` reads, in their order: none where none is usable."""
+        rate = signal.sampling_rate_hz
+        return tuple(signal.leads[each] for each in self._chosen(signal.samples_mv, signal.leads, rate))
 
     def _chosen(self, samples: npt.NDArray[np.float32], leads: Sequence[str], rate: float) -> list[int]:
         """Return the columns to read: lead II or what is most like it, then V1 likewise, if they show any."""

@@ -76,15 +76,31 @@ def resampled(lead: Floats, rate_hz: float, to_hz: float) -> tuple[Floats, Fract
 def _segments(leads: Leads, rate_hz: float, peaks: Indices) -> Arrays:
     """Return single beats as `ml.beats.segments` cuts them, filled up to the length of a run."""
     lead, ratio = resampled(leads[:, 0].astype(np.float64), rate_hz, RATE_HZ)
-    filled = np.zeros((len(peaks), RUN_LENGTH, 1), np.float32)
-    for place, peak in enumerate(np.round(peaks * float(ratio)).astype(np.int64).tolist()):
-        filled[place, :BEAT_LENGTH, 0] = segment(lead, peak, peak, BEAT_LENGTH)
-    return {"segment": filled}
+    places = np.round(peaks * float(ratio)).astype(np.int64).tolist()
+    beats = [segment(lead, peak, peak, BEAT_LENGTH) for peak in places]
+    return {"segment": filled(np.asarray(beats, np.float32).reshape(-1, BEAT_LENGTH))}
+
+
+def filled(segments: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return what the network of the brief is shown of segments: zeros in front of each, up to its length.
+
+    At the end, they would be the last that its LSTM sees: it takes many epochs to learn to remember across
+    two seconds of them.
+    """
+    shown = np.zeros((len(segments), RUN_LENGTH, 1), np.float32)
+    length = segments.shape[1]
+    if length < RUN_LENGTH:
+        shown[:, RUN_LENGTH - length :, 0] = segments
+        return shown
+    for row, part in zip(shown, segments, strict=True):
+        end = length - int((part[::-1] != 0).argmax())
+        row[length - end :, 0] = part[:end]
+    return shown
 
 
 def _hidden_segments(beat: Arrays, mask: npt.NDArray[np.bool_]) -> Arrays:
     shown = np.repeat(beat["segment"][None], len(mask), axis=0)
-    shown[:, :BEAT_LENGTH, 0] = bridged(shown[:, :BEAT_LENGTH, 0], mask)
+    shown[:, -BEAT_LENGTH:, 0] = bridged(shown[:, -BEAT_LENGTH:, 0], mask)
     return {"segment": shown}
 
 

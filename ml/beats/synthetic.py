@@ -12,6 +12,8 @@ import wfdb
 
 from ml.beats.segments import RATE_HZ, RECORDS
 
+LIST = "RECORDS"
+
 Wave = tuple[float, float, float]
 """Of a bell curve: millivolts, and seconds from the R peak and wide."""
 
@@ -28,11 +30,12 @@ _SECOND_LEAD = {"N": 0.6, "L": -0.8, "R": 1.2, "A": 0.6, "V": -0.7}
 
 
 def write_synthetic(folder: Path, n_beats: int, seed: int) -> None:
-    """Write 48 records with `n_beats` beats in all, and their annotations."""
+    """Write 48 records with `n_beats` beats in all, their annotations and, when all are there, their list."""
     folder.mkdir(parents=True, exist_ok=True)
     for place, name in enumerate(RECORDS):
         rhythm = {0: "L", 1: "R"}.get(place % 6, "N")
         _write(folder, name, rhythm, max(n_beats // len(RECORDS), 12), np.random.default_rng([seed, place]))
+    (folder / LIST).write_text("\n".join(RECORDS) + "\n", encoding="ascii")
 
 
 def _write(folder: Path, name: str, rhythm: str, n_beats: int, generator: np.random.Generator) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ml.beats.architectures import ARCHITECTURES
 from ml.beats.learning import Options, Prepared, Probabilities, read_progress
-from ml.beats.protocols import Fold, Indices, Protocol, by_class, by_patient, folds
+from ml.beats.protocols import Fold, Indices, Protocol, by_class, by_patient, folds, load
 from ml.beats.segments import Segments
 
 WATCHED = 8
@@ -128,9 +128,9 @@ def train(run: Run, cluster: str | None = None, tell: Callable[[str], None] = la
     RunError
         When the folder holds a run with other parameters or of other data.
     """
-    prepared = run.prepare()
-    _claim(run, prepared.segments)
-    number = len(folds(run.protocol, prepared.segments, run.options.seed, run.fold_k))
+    segments = load(run.protocol, run.data, run.cache)
+    _claim(run, segments)
+    number = len(folds(run.protocol, segments, run.options.seed, run.fold_k))
     missing = [fold for fold in range(1, number + 1) if not run.answers(fold).exists()]
     with _mapper(cluster) as each:
         for fold, (model, answers) in each(_train_fold, run, missing):
@@ -147,7 +147,7 @@ def read_answers(run: Run) -> Answers:
     RunError
         When folds are missing.
     """
-    segments = run.prepare().segments
+    segments = load(run.protocol, run.data, run.cache)
     number = len(folds(run.protocol, segments, run.options.seed, run.fold_k))
     missing = [str(fold) for fold in range(1, number + 1) if not run.answers(fold).exists()]
     if missing:

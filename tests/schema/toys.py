@@ -38,6 +38,10 @@ class ToyBeats:
     def warm_up(self) -> None:
         """Do nothing: it is never cold."""
 
+    def verify_examples(self) -> float:
+        """Differ from nothing: it was made of no other model."""
+        return 0.0
+
     def predict(self, signal: Signal) -> BeatAnswer:
         """Answer by the clock."""
         if self.settings.get("does") == "fail":
