@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ml.beats.predicting import BeatAnswer, BeatPredictor, Saliency
     from ml.ecg.signal import Signal
 
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 """How long whoever asks waits for a model that is being loaded."""
 SIGNAL = "signal"
 
