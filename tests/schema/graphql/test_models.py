@@ -36,20 +36,20 @@ SYNC = f"""mutation M($input: SyncModelsInput!) {{
 
 
 @pytest.fixture
-def hospital(each_world: World, tmp_path: Path) -> Iterator[Hospital]:
-    made = Hospital(each_world.database, each_world.clock, tmp_path)
+def hospital(world: World, tmp_path: Path) -> Iterator[Hospital]:
+    made = Hospital(world.database, world.clock, tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture
-def ward(each_world: World, hospital: Hospital) -> Ward:
-    return Ward(each_world, hospital)
+def ward(world: World, hospital: Hospital) -> Ward:
+    return Ward(world, hospital)
 
 
 @pytest.fixture
-def admin(each_world: World) -> Actor:
-    return each_world.person(Role.ADMIN)
+def admin(world: World) -> Actor:
+    return world.person(Role.ADMIN)
 
 
 def challenger(ward: Ward, **settings: Any) -> str:
@@ -70,36 +70,36 @@ def answering(ward: Ward) -> int:
     return int(ward.predict()["modelVersion"]["number"])
 
 
-def test_nobody_sees_models_without_signing_in(each_world: World) -> None:
-    assert each_world.codes(MODELS, None) == ["UNAUTHENTICATED"]
-    assert each_world.codes(PROMOTE, None, input={"versionId": "x"}) == ["UNAUTHENTICATED"]
+def test_nobody_sees_models_without_signing_in(world: World) -> None:
+    assert world.codes(MODELS, None) == ["UNAUTHENTICATED"]
+    assert world.codes(PROMOTE, None, input={"versionId": "x"}) == ["UNAUTHENTICATED"]
 
 
-def test_only_administrators_decide(each_world: World, ward: Ward) -> None:
+def test_only_administrators_decide(world: World, ward: Ward) -> None:
     version = challenger(ward)
     for role in (Role.TEACHER, Role.EXPERT, Role.ANALYST, Role.STUDENT):
-        person = each_world.person(role)
+        person = world.person(role)
         for text, given in (
             (PROMOTE, {"versionId": version}),
             (ROLLBACK, {"modelId": model_of(ward)}),
             (SYNC, {"modelId": model_of(ward)}),
         ):
-            assert each_world.ask(text, person, input=given)["code"] == "missing_scope"
+            assert world.ask(text, person, input=given)["code"] == "missing_scope"
     assert answering(ward) == 1
 
 
-def test_a_missing_version_or_model_is_not_found(each_world: World, admin: Actor) -> None:
+def test_a_missing_version_or_model_is_not_found(world: World, admin: Actor) -> None:
     for identifier in (global_id("ModelVersion", 999), "forged"):
-        assert each_world.ask(PROMOTE, admin, input={"versionId": identifier})["__typename"] == "NotFound"
+        assert world.ask(PROMOTE, admin, input={"versionId": identifier})["__typename"] == "NotFound"
     for text in (ROLLBACK, SYNC):
-        answer = each_world.ask(text, admin, input={"modelId": global_id("Model", 999)})
+        answer = world.ask(text, admin, input={"modelId": global_id("Model", 999)})
         assert answer["__typename"] == "NotFound"
 
 
-def test_a_model_tells_what_is_deployed_and_how_it_stands_here(each_world: World, ward: Ward) -> None:
+def test_a_model_tells_what_is_deployed_and_how_it_stands_here(world: World, ward: Ward) -> None:
     ward.predict()
-    analyst = each_world.person(Role.ANALYST)
-    [edge] = each_world.ask(MODELS, analyst)["edges"]
+    analyst = world.person(Role.ANALYST)
+    [edge] = world.ask(MODELS, analyst)["edges"]
     [deployment] = edge["node"]["deployments"]
     assert (edge["node"]["family"], edge["node"]["fault"]) == ("BEATS", None)
     assert (deployment["alias"], deployment["version"], deployment["previous"]) == (
@@ -110,54 +110,54 @@ def test_a_model_tells_what_is_deployed_and_how_it_stands_here(each_world: World
     loaded = deployment["loaded"]
     assert (loaded["loading"], loaded["versionNumber"], loaded["fault"]) == (False, 1, None)
     assert loaded["loadMilliseconds"] >= 0
-    [version] = [edge["node"] for edge in each_world.ask(VERSIONS, analyst)["edges"]]
+    [version] = [edge["node"] for edge in world.ask(VERSIONS, analyst)["edges"]]
     assert version["classes"] == ["NORMAL", "LBBB", "RBBB", "APB", "PVC"]
     assert version["metrics"] == [{"name": "macro_f1", "value": 0.5}]
     assert (version["aliases"], version["model"]) == (["CHAMPION"], {"family": "BEATS"})
 
 
-def test_promoting_and_rolling_back_switch_who_answers(each_world: World, ward: Ward, admin: Actor) -> None:
+def test_promoting_and_rolling_back_switch_who_answers(world: World, ward: Ward, admin: Actor) -> None:
     assert answering(ward) == 1
-    promoted = each_world.ask(PROMOTE, admin, input={"versionId": challenger(ward)})
+    promoted = world.ask(PROMOTE, admin, input={"versionId": challenger(ward)})
     [deployment] = promoted["deployments"]
     assert (deployment["version"], deployment["previous"]) == ({"number": 2}, {"number": 1})
     assert deployment["changedBy"] == {"id": global_id("Account", admin.account_id)}
     assert answering(ward) == 2
-    back = each_world.ask(ROLLBACK, admin, input={"modelId": model_of(ward)})
+    back = world.ask(ROLLBACK, admin, input={"modelId": model_of(ward)})
     assert back["deployments"][0]["version"] == {"number": 1}
     assert answering(ward) == 1
-    again = each_world.ask(ROLLBACK, admin, input={"modelId": model_of(ward)})
+    again = world.ask(ROLLBACK, admin, input={"modelId": model_of(ward)})
     assert again["deployments"][0]["version"] == {"number": 2}
 
 
-def test_promoting_what_answers_already_changes_nothing(each_world: World, ward: Ward, admin: Actor) -> None:
+def test_promoting_what_answers_already_changes_nothing(world: World, ward: Ward, admin: Actor) -> None:
     given = {"versionId": global_id("ModelVersion", ward.champion.id or 0)}
-    [deployment] = each_world.ask(PROMOTE, admin, input=given)["deployments"]
+    [deployment] = world.ask(PROMOTE, admin, input=given)["deployments"]
     assert (deployment["version"], deployment["previous"]) == ({"number": 1}, None)
-    refused = each_world.ask(ROLLBACK, admin, input={"modelId": model_of(ward)})
+    refused = world.ask(ROLLBACK, admin, input={"modelId": model_of(ward)})
     assert refused["code"] == "no_previous_version"
-    with each_world.database.read() as session:
+    with world.database.read() as session:
         assert session.exec(select(AuditEvent).where(AuditEvent.target_type == "Model")).all() == []
 
 
-def test_a_version_that_cannot_be_loaded_is_not_promoted(each_world: World, ward: Ward, admin: Actor) -> None:
+def test_a_version_that_cannot_be_loaded_is_not_promoted(world: World, ward: Ward, admin: Actor) -> None:
     faulty = ward.register(None)
-    gone = ward.register(toy(each_world.home), withdrawn_at=each_world.clock())
+    gone = ward.register(toy(world.home), withdrawn_at=world.clock())
     for version in (faulty, gone):
         given = {"versionId": global_id("ModelVersion", version.id or 0)}
-        assert each_world.ask(PROMOTE, admin, input=given)["code"] == "version_unusable"
-    unusable = each_world.ask(VERSIONS, admin, filter={"loadable": False, "modelId": model_of(ward)})
+        assert world.ask(PROMOTE, admin, input=given)["code"] == "version_unusable"
+    unusable = world.ask(VERSIONS, admin, filter={"loadable": False, "modelId": model_of(ward)})
     assert [edge["node"]["fault"] for edge in unusable["edges"]] == ["tampered with"]
-    assert each_world.ask(VERSIONS, admin, filter={"modelId": "forged"})["totalCount"] == 0
+    assert world.ask(VERSIONS, admin, filter={"modelId": "forged"})["totalCount"] == 0
 
 
 def test_where_the_new_version_fails_to_load_the_old_one_goes_on(
-    each_world: World, ward: Ward, admin: Actor
+    world: World, ward: Ward, admin: Actor
 ) -> None:
     assert answering(ward) == 1
-    each_world.ask(PROMOTE, admin, input={"versionId": challenger(ward, does="not load")})
+    world.ask(PROMOTE, admin, input={"versionId": challenger(ward, does="not load")})
     assert answering(ward) == 1
-    [edge] = each_world.ask(MODELS, admin)["edges"]
+    [edge] = world.ask(MODELS, admin)["edges"]
     [deployment] = edge["node"]["deployments"]
     assert deployment["version"] == {"number": 2}
     assert deployment["loaded"]["versionNumber"] == 1
@@ -165,10 +165,10 @@ def test_where_the_new_version_fails_to_load_the_old_one_goes_on(
 
 
 def test_a_decision_is_on_the_trail_and_told_to_administrators_addresses(
-    each_world: World, ward: Ward, admin: Actor
+    world: World, ward: Ward, admin: Actor
 ) -> None:
     events = ["model.promoted", "alert.opened"]
-    with each_world.database.write() as session:
+    with world.database.write() as session:
         for person in (admin, ward.teacher):
             session.add(
                 Webhook(
@@ -176,12 +176,12 @@ def test_a_decision_is_on_the_trail_and_told_to_administrators_addresses(
                     url="https://example.org/",
                     events=events,
                     salt="salt",
-                    created_at=each_world.clock(),
+                    created_at=world.clock(),
                 )
             )
     version = challenger(ward)
-    each_world.ask(PROMOTE, admin, input={"versionId": version})
-    with each_world.database.read() as session:
+    world.ask(PROMOTE, admin, input={"versionId": version})
+    with world.database.read() as session:
         [message] = session.exec(select(WebhookDelivery)).all()
         [event] = session.exec(select(AuditEvent).where(AuditEvent.action == "model.promoted")).all()
         assert verify(session).ok
@@ -197,13 +197,13 @@ def test_a_decision_is_on_the_trail_and_told_to_administrators_addresses(
 
 
 def test_the_store_is_told_later_and_a_look_at_it_may_be_asked_for(
-    each_world: World, ward: Ward, admin: Actor
+    world: World, ward: Ward, admin: Actor
 ) -> None:
-    [deployment] = each_world.ask(PROMOTE, admin, input={"versionId": challenger(ward)})["deployments"]
+    [deployment] = world.ask(PROMOTE, admin, input={"versionId": challenger(ward)})["deployments"]
     assert deployment["inStore"] is False
-    each_world.ask(SYNC, admin, input={"modelId": model_of(ward)})
-    with each_world.database.read() as session:
+    world.ask(SYNC, admin, input={"modelId": model_of(ward)})
+    with world.database.read() as session:
         [job] = session.exec(select(Job).where(Job.kind == SYNC_JOB)).all()
         [row] = session.exec(select(Deployment)).all()
-    assert job.run_after <= each_world.clock()
+    assert job.run_after <= world.clock()
     assert row.mirrored_id != row.version_id

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLUnionType, get_named_type
 from sqlmodel import select
 
 from schema.models.accounts import AuditEvent
@@ -14,6 +15,7 @@ from schema.policy import Actor, Role
 from schema.services.audit import verify
 from schema.types.base import global_id, split_id
 from tests.schema.conftest import World
+from tests.schema.operations import printed_schema
 from tests.schema.toys import toy
 from tests.schema.training import Hospital
 from tests.schema.ward import PREDICT, Ward
@@ -310,6 +312,31 @@ def test_a_foreign_attempt_filters_everything_out_like_a_missing_one(world: Worl
         assert world.ask(LIST, classmate, filter={"attemptId": key})["edges"] == []
     for foreign in ({"caseId": ward.key}, {"recordingId": ward.recording}):
         assert world.ask(LIST, classmate, filter=foreign)["edges"] == []
+
+
+def reached(*roots: str) -> set[str]:
+    """Return the object types that root fields lead to, by whatever path."""
+    schema = printed_schema()
+    fields = {**schema.query_type.fields, **schema.mutation_type.fields}  # type: ignore[union-attr]
+    pending, found = [get_named_type(fields[name].type) for name in roots], set[str]()
+    while pending:
+        kind = pending.pop()
+        if isinstance(kind, GraphQLUnionType | GraphQLInterfaceType):
+            pending += schema.get_possible_types(kind)
+        elif isinstance(kind, GraphQLObjectType) and kind.name not in found:
+            found.add(kind.name)
+            pending += [get_named_type(field.type) for field in kind.fields.values()]
+    return found
+
+
+def test_no_type_of_an_attempt_leads_to_a_prediction_nor_one_of_those_to_the_key() -> None:
+    attempt = reached("enrolments", "attempt", "startAttempt", "saveAnswer", "submitAttempt", "contest")
+    assert attempt & {"BeatPrediction", "Beat", "Feedback", "ModelVersion"} == set()
+    prediction = reached("prediction", "predictions", "predictBeats", "submitFeedback")
+    assert (
+        prediction & {"Case", "CaseRevision", "Annotation", "Session", "Attempt", "Answer", "Grade"} == set()
+    )
+    assert {"BeatPrediction", "Recording"} <= prediction
 
 
 def test_predictions_are_filtered(world: World, ward: Ward) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from ml.registry.helper import SyncedVersion
 from ml.registry.home import Home
+from ml.registry.registry import Deployed
 from ml.registry.store import (
     StoreDamagedError,
     StoreError,
@@ -19,7 +20,9 @@ from ml.registry.store import (
 from schema.database import Database
 from schema.models.accounts import AuditEvent
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
+from schema.models.webhooks import Webhook, WebhookDelivery
 from schema.policy import Role
+from schema.services.deployments import FaultBook
 from schema.services.jobs import run_due
 from schema.services.model_sync import ModelSync, Store
 from schema.services.models import SYNC_JOB, Models, deployed, wake
@@ -217,6 +220,30 @@ def test_another_store_with_the_same_numbers_does_not_rewrite_what_answered(desk
     ]
     with desk.database.read() as session:
         assert [row.digest for row in deployed(session)] == [C]
+
+
+def test_what_cannot_be_loaded_is_put_down_once_and_told_to_administrators(desk: Desk) -> None:
+    desk.look()
+    with desk.database.write() as session:
+        session.add(
+            Webhook(
+                account_id=desk.admin.account_id,
+                url="https://example.org/",
+                events=["alert.opened"],
+                salt="salt",
+                created_at=desk.clock(),
+            )
+        )
+    book = FaultBook(desk.database, desk.clock)
+    for reason in ("not sealed by this site's key", "x" * 2_000):
+        book(("beats", "champion"), Deployed(1, A), reason)
+    book(("beats", "champion"), Deployed(2, B), "it is not what is deployed")
+    assert desk.deployment().fault == "x" * 500
+    with desk.database.read() as session:
+        [message] = session.exec(select(WebhookDelivery)).all()
+    assert message.event == "alert.opened"
+    desk.promote(2)
+    assert desk.deployment().fault is None
 
 
 def test_a_decision_made_meanwhile_is_told_without_waiting(desk: Desk) -> None:

@@ -18,6 +18,7 @@ from tests.schema.toys import deployed, registered, toy, toy_loader
 from tests.schema.ward import signal
 from tests.server.conftest import installed
 from tests.server.pages.conftest import FRAGMENT, Meet, School, Visitor, key_of, read
+from tests.server.pages.test_every_page import english_only, in_french, leftovers
 
 LOADED = 10.0
 """Seconds a toy may take to load on a busy machine."""
@@ -194,6 +195,15 @@ def test_a_picture_offers_no_reading(school: School, teacher: Visitor, case: str
     assert beats not in teacher.get(f"/cases/{case}").links
     assert "Only signals can be analysed" in teacher.get(beats).words
     assert "Only signals can be analysed" in teacher.post(beats).words
+
+
+def test_the_panel_is_sound_in_french(teacher: Visitor, panel: str) -> None:
+    in_french(teacher)
+    teacher.browser.headers["accept-language"] = "fr"
+    for address in (panel, f"{panel}?beat=5", f"{panel}?class=PVC"):
+        page = teacher.get(address)
+        assert leftovers(page, english_only()) == set()
+        assert "Ceci n’est pas un diagnostic" in page.words
 
 
 def test_without_a_model_the_page_says_so(app: Application, teacher: Visitor, beats: str) -> None:
