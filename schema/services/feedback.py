@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from ml.language.ontology import Ontology
 from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
@@ -68,17 +67,6 @@ class Readers:
         if found.account_id != self._actor.account_id and not self._predictions.manages(prediction):
             raise NotFoundError
         return found
-
-    def on(self, prediction: Prediction) -> list[Feedback]:
-        """Return what is in force on a prediction: the actor's own, or all where they manage the case."""
-        rows = select(Feedback).where(Feedback.prediction_id == prediction.id, col(Feedback.current))
-        if not self._predictions.manages(prediction):
-            rows = rows.where(Feedback.account_id == self._actor.account_id)
-        return list(self._session.exec(rows.order_by(col(Feedback.target), col(Feedback.id))))
-
-    def before(self, feedback: Feedback) -> Feedback | None:
-        """Return what feedback took the place of."""
-        return self._session.exec(_of(feedback, feedback.number - 1)).first()
 
     def submit(
         self, prediction_id: int, opinion: Opinion, ontology: Ontology, idempotency_key: str | None
@@ -170,12 +158,3 @@ class Readers:
 
 def _said(row: Feedback) -> tuple[object, ...]:
     return row.type, row.corrected_class, row.reason, row.missed_findings
-
-
-def _of(feedback: Feedback, number: int) -> SelectOfScalar[Feedback]:
-    return select(Feedback).where(
-        Feedback.prediction_id == feedback.prediction_id,
-        Feedback.reader == feedback.reader,
-        Feedback.target == feedback.target,
-        Feedback.number == number,
-    )

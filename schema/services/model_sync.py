@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -14,7 +14,7 @@ from ml.registry.store import StoreDamagedError, StoreError, StoreLockedError, V
 from ml.registry.store import StoreUnavailableError as UnavailableError
 from schema.database import Database
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion, StoreFault
-from schema.models.predictions import ModelFamily
+from schema.models.predictions import BeatClass, ModelFamily
 from schema.services.clock import Clock
 from schema.services.jobs import Again, Claim
 from schema.services.models import deploy, deployment_of
@@ -104,7 +104,7 @@ class ModelSync:
         for each in untold:
             try:
                 self._store.set_alias(self._store.home, each.family, each.alias, each.number)
-            except StoreError as error:
+            except OSError as error:
                 fault = _fault(error)
                 continue
             with self._database.write() as session:
@@ -115,7 +115,7 @@ class ModelSync:
     def _taken_up(self) -> StoreFault | None:
         try:
             synced = self._store.sync(self._store.home)
-        except StoreError as error:
+        except OSError as error:
             return _fault(error)
         with self._database.write() as session:
             offers = [
@@ -130,7 +130,7 @@ class ModelSync:
 
     def _offers(self, session: Session, model: Model, synced: Synced) -> list[_Offer]:
         """Keep what the store has of a model, and return what its aliases mean."""
-        offered = [each for each in synced.versions if each.family == model.family]
+        offered = [_usable(each) for each in synced.versions if each.family == model.family]
         versions, aliases = self._kept(session, model, offered), synced.aliases.get(model.family, {})
         meant = [(alias, versions.get(aliases.get(alias.value, 0))) for alias in ModelAlias]
         return [
@@ -201,6 +201,14 @@ def _models(session: Session, clock: Clock) -> list[Model]:
     return list(present.values())
 
 
+def _usable(each: SyncedVersion) -> SyncedVersion:
+    """Return a version, without its artefact where that tells apart what the product does not know."""
+    unknown = sorted(set(each.classes) - {label.value for label in BeatClass})
+    if each.digest is None or not unknown:
+        return each
+    return replace(each, digest=None, fault=f"it tells apart what is not known here: {', '.join(unknown)}")
+
+
 def _describe(row: ModelVersion, each: SyncedVersion) -> None:
     """Put down what the store says of a version; what was said of one that can be loaded stays."""
     row.fault = each.fault and each.fault[:LONGEST_FAULT]
@@ -213,6 +221,6 @@ def _describe(row: ModelVersion, each: SyncedVersion) -> None:
     row.registered_at = datetime.fromisoformat(each.created)
 
 
-def _fault(error: StoreError) -> StoreFault:
+def _fault(error: OSError) -> StoreFault:
     log.error("the store of models: %s", error)
     return next((fault for kind, fault in FAULTS if isinstance(error, kind)), StoreFault.FAILED)

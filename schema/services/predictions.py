@@ -3,10 +3,11 @@
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import ColumnElement, String, and_, exists, false, or_, true
 from sqlalchemy import cast as cast_to
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from schema.errors import NotAllowedError, NotFoundError, ValidationFailedError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 3.0
 """How long whoever asks waits for a model that is being loaded."""
 SIGNAL = "signal"
+WITHOUT_ANSWER: Any = defer(Prediction.answer)  # type: ignore[arg-type]
+"""Of a list, nobody needs what is kept of each beat; who does loads it by itself."""
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +97,7 @@ class Predictions:
     def get(self, prediction_id: int) -> Prediction:
         """Return a prediction; one the actor may not see is missing."""
         wanted = select(Prediction).where(Prediction.id == prediction_id, *self._seen())
-        found = self._session.exec(wanted).first()
+        found = self._session.exec(wanted.options(WITHOUT_ANSWER)).first()
         if found is None:
             raise NotFoundError
         return found
@@ -103,7 +106,7 @@ class Predictions:
         """Return a page of what the actor may see, newest first."""
         rows = select(Prediction).where(*self._seen(), *_narrowed(chosen, self._actor))
         order = [Sort(col(Prediction.created_at), descending=True), Sort(col(Prediction.id), descending=True)]
-        return page_of(self._session, rows, order, request)
+        return page_of(self._session, rows.options(WITHOUT_ANSWER), order, request)
 
     def to_ask(self, recording_id: int) -> Asked:
         """Return what to ask a model about.
@@ -293,13 +296,11 @@ def shows_recording(actor: Actor) -> bool:
     return actor.role is not Role.ANALYST
 
 
-def kept_beats(prediction: Prediction) -> "KeptBeats | None":
-    """Return the beats of a prediction; None where it has no answer."""
-    if prediction.answer is None:
-        return None
+def kept_beats(answer: bytes) -> "KeptBeats":
+    """Return the beats of what a prediction keeps."""
     from ml.beats.packing import unpack  # noqa: PLC0415 - NumPy, with the first prediction
 
-    return unpack(prediction.answer)
+    return unpack(answer)
 
 
 def _fill(made: Prediction, answer: "BeatAnswer") -> None:

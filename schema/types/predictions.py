@@ -1,7 +1,7 @@
 """What models said of recordings, as the API shows it; analysts are shown figures, not recordings."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from anyio import to_thread
@@ -11,11 +11,18 @@ from ml.beats.quality import Reason, Verdict
 from schema.context import Info
 from schema.loaders.accounts import accounts_by_id
 from schema.loaders.models import versions_by_id
-from schema.loaders.predictions import recordings_by_id
+from schema.loaders.predictions import (
+    answers_of_predictions,
+    feedback_at,
+    feedback_of_predictions,
+    owners_of_cases,
+    recordings_by_id,
+)
 from schema.models.models import ModelAlias
 from schema.models.predictions import WHOLE, BeatClass, FeedbackType, ModelFamily, ModelProblem
 from schema.models.predictions import Feedback as FeedbackRow
 from schema.models.predictions import Prediction as PredictionRow
+from schema.policy import may_change_case
 from schema.services import beats
 from schema.services.beats import LONGEST_STRIP_S, BeatRow, BeatSort
 from schema.services.feedback import Readers
@@ -27,6 +34,9 @@ from schema.types.concepts import Concept
 from schema.types.enums import OrderDirection, describe_enum
 from schema.types.models import ModelVersion
 from schema.types.recordings import Recording
+
+if TYPE_CHECKING:
+    from ml.beats.packing import KeptBeats
 
 describe_enum(
     Verdict,
@@ -206,7 +216,8 @@ class Feedback(Node):
         """Load the one before."""
         if self.row.number == 1:
             return None
-        before = await info.context.read(lambda session: readers_for(session, info).before(self.row))
+        place = (self.row.prediction_id, self.row.reader, self.row.target, self.row.number - 1)
+        before = await info.context.loaders.of(feedback_at).load(place)
         return Feedback.of(before) if before is not None else None
 
     @classmethod
@@ -280,8 +291,10 @@ class Prediction(Node):
     )
     async def feedback(self, info: Info) -> list[Feedback]:
         """Load the feedback."""
-        rows = await info.context.read(lambda session: readers_for(session, info).on(self.row))
-        return [Feedback.of(row) for row in rows]
+        loaders, viewer = info.context.loaders, info.context.viewer
+        rows = await loaders.of(feedback_of_predictions).load(self.row.id or 0)
+        manages = may_change_case(viewer, await loaders.of(owners_of_cases).load(self.row.case_id))
+        return [Feedback.of(row) for row in rows if manages or row.account_id == viewer.account_id]
 
 
 @strawberry.type(
@@ -313,7 +326,7 @@ class BeatPrediction(Prediction):
         before: Before = None,
     ) -> Connection[Beat] | None:
         """Return a page of the kept answer."""
-        kept = kept_beats(self.row) if shows_recording(info.context.viewer) else None
+        kept = await self._kept(info)
         if kept is None:
             return None
         request = page_request(info, first, after, last, before)
@@ -325,13 +338,13 @@ class BeatPrediction(Prediction):
     @strawberry.field(
         description="One beat; null where there is no such one, and for whoever is shown figures only."
     )
-    def beat(
+    async def beat(
         self,
         info: Info,
         number: Annotated[int, strawberry.argument(description="The beat, counted from 1.")],
     ) -> Beat | None:
         """Look it up in the kept answer."""
-        kept = kept_beats(self.row) if shows_recording(info.context.viewer) else None
+        kept = await self._kept(info)
         return Beat.of(beats.beat(kept, number - 1)) if kept and 0 < number <= len(kept) else None
 
     @strawberry.field(
@@ -349,7 +362,7 @@ class BeatPrediction(Prediction):
         ] = None,
     ) -> BeatStrip | None:
         """Read the stretch from the kept signal."""
-        kept = kept_beats(self.row) if shows_recording(info.context.viewer) else None
+        kept = await self._kept(info)
         if kept is None:
             return None
         long = min(max(seconds, 0.0), LONGEST_STRIP_S)
@@ -384,7 +397,7 @@ class BeatPrediction(Prediction):
         beat: Annotated[int, strawberry.argument(description="The beat, counted from 1.")],
     ) -> BeatSaliency | None:
         """Hide parts from the model, one after another."""
-        kept = kept_beats(self.row) if shows_recording(info.context.viewer) else None
+        kept = await self._kept(info)
         if kept is None or self.row.version_id is None or not 0 < beat <= len(kept):
             return None
         version = await info.context.loaders.of(versions_by_id).load(self.row.version_id)
@@ -402,9 +415,9 @@ class BeatPrediction(Prediction):
     @strawberry.field(
         description="What the beats amount to, to be suggested as annotations; empty unless for authors."
     )
-    def findings(self, info: Info) -> list[SuggestedFinding]:
+    async def findings(self, info: Info) -> list[SuggestedFinding]:
         """Sum the beats up."""
-        kept = kept_beats(self.row) if info.context.viewer.is_author else None
+        kept = await self._kept(info) if info.context.viewer.is_author else None
         if kept is None:
             return []
         return [
@@ -415,6 +428,13 @@ class BeatPrediction(Prediction):
             )
             for each in beats.findings(kept)
         ]
+
+    async def _kept(self, info: Info) -> "KeptBeats | None":
+        """Load the beats, for whoever is shown more than figures; None without an answer."""
+        if not self.row.ml_available or not shows_recording(info.context.viewer):
+            return None
+        answer = await info.context.loaders.of(answers_of_predictions).load(self.row.id or 0)
+        return None if answer is None else kept_beats(answer)
 
     @classmethod
     def of(cls, row: PredictionRow) -> "BeatPrediction":

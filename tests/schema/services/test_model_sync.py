@@ -1,6 +1,6 @@
 """The rows and the store of models: what is decided here is told there, what is changed there is taken up."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Shop:
     versions: list[SyncedVersion] = field(default_factory=list)
     aliases: dict[str, int] = field(default_factory=dict)
     told: list[tuple[str, int]] = field(default_factory=list)
-    fails: StoreError | None = None
+    fails: OSError | None = None
     fails_to_be_told: StoreError | None = None
 
     def sync(self, _home: Home) -> object:
@@ -167,10 +167,11 @@ def test_a_store_that_does_not_take_a_decision_does_not_undo_it(desk: Desk) -> N
         (StoreDamagedError, "damaged"),
         (VersionMissingError, "missing"),
         (StoreError, "failed"),
+        (PermissionError, "failed"),
     ],
 )
 def test_a_store_that_fails_is_reported_and_what_answers_goes_on(
-    desk: Desk, error: type[StoreError], fault: str
+    desk: Desk, error: type[OSError], fault: str
 ) -> None:
     desk.look()
     desk.shop.fails = error("it fails")
@@ -198,6 +199,13 @@ def test_a_version_that_cannot_be_loaded_is_kept_with_the_reason_and_deployed_no
         (2, B, None),
     ]
     assert desk.answering() == {}
+
+
+def test_a_version_of_other_classes_is_deployed_nowhere(desk: Desk) -> None:
+    desk.shop.versions[0] = replace(desk.shop.versions[0], classes=("N", "S", "V", "F", "Q"))
+    desk.look()
+    assert desk.answering() == {}
+    assert desk.rows()[0].fault == "it tells apart what is not known here: F, N, Q, S, V"
 
 
 def test_a_version_tampered_with_after_it_was_deployed_goes_on_answering_here(desk: Desk) -> None:
