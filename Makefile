@@ -14,12 +14,19 @@ SYNC := .venv/bin/uv sync --frozen --inexact --no-default-groups --quiet
 # Stamps: a file touched when its step is done, so that a second `make run` starts within seconds.
 BASE := .venv/.base
 TESTING := .venv/.testing
+TRAINING := .venv/.training
 VENDOR := static/vendor/.done
 CLIENTS := tests/e2e/clients/node_modules/.done
 PEERS := tests/bench/peers/node_modules/.package-lock.json
+# What `train`, `eval`, `report` and `reproduce` take; what is not given is as in ml/beats/runs/.
+DATA ?= var/mitdb
+RUN_OPTIONS = --architecture $(or $(ARCHITECTURE),best) $(FOLDS:%=--fold-k %) $(EPOCHS:%=--epochs %) $(BATCH_SIZE:%=--batch-size %) $(LR:%=--lr %) $(SEED:%=--seed %)
+RUN = --data-dir $(DATA) --protocol $(or $(PROTOCOL),oh2018) $(RUN_OPTIONS)
+# A GPU is used where GPU=1 says so.
+QUIET_GPU = $(if $(filter 1,$(GPU)),,CUDA_VISIBLE_DEVICES=-1)
 CATALOGUES = $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
-.PHONY: help run test soak lint bench schema contract messages screenshots vendor clients clean
+.PHONY: help run test soak lint bench train eval report predict reproduce schema contract messages screenshots vendor clients clean
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +52,22 @@ lint: $(TESTING) $(CATALOGUES) ## check style, types, layers, templates and the 
 
 bench: $(TESTING) $(PEERS) vendor $(CATALOGUES) ## measure speed and memory, beside other servers of the same bytes
 	$(PYTHON) -m tests.bench $(ARGS)
+
+train: $(TRAINING) ## train the classifier of beats on DATA= (FOLDS, EPOCHS, BATCH_SIZE, LR, SEED, ARCHITECTURE, PROTOCOL)
+	$(QUIET_GPU) $(PYTHON) -m ml train beats $(RUN) $(ARGS)
+
+eval: $(TRAINING) ## judge it by PROTOCOL= (the same variables)
+	$(QUIET_GPU) $(PYTHON) -m ml evaluate beats $(RUN) $(ARGS)
+
+report: $(TRAINING) ## write the report of a run into its folder (the same variables)
+	$(PYTHON) -m ml report $(RUN) $(ARGS)
+
+predict: $(BASE) ## classify the beats of ECG= (CSV, .mat, DICOM, WFDB) with MODEL=; FS= where the file does not say
+	@mkdir -p build
+	$(PYTHON) -m ml predict beats --input $(ECG) --model $(or $(MODEL),champion) $(FS:%=--fs %) --output-csv build/beats.csv --output-fig build/beats.png $(ARGS)
+
+reproduce: ## all of it in the image's target `train`: data into DATA=, runs of every protocol, figures in build/reproduced/
+	tools/reproduce $(abspath $(DATA)) $(RUN_OPTIONS) $(ARGS)
 
 schema: $(BASE) ## write schema.graphql
 	$(PYTHON) -m server schema > schema.graphql.new
@@ -85,6 +108,10 @@ $(BASE): .venv/.uv-$(UV_VERSION) pyproject.toml uv.lock
 
 $(TESTING): $(BASE)
 	$(SYNC) --group test --extra train --extra cluster
+	touch $@
+
+$(TRAINING): $(BASE)
+	$(SYNC) --extra train --extra cluster
 	touch $@
 
 $(PEERS): $(wildcard tests/bench/peers/*.json) tests/bench/peers/uv.lock uv.lock tools/peers | $(BASE)

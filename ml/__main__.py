@@ -5,9 +5,12 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ml.databases import DATABASES
+
+RUNS = Path("var/beats")
+PROTOCOLS = ("oh2018", "patients", "interpatient", "champion")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
@@ -23,6 +26,9 @@ def parser() -> argparse.ArgumentParser:
     _add_language(evaluate)
     _add_readers(evaluate)
     _add_rpeaks(evaluate)
+    _add_beats(commands, evaluate)
+    _add_predict(commands)
+    _add_registry(commands)
     return top
 
 
@@ -86,6 +92,84 @@ def _add_rpeaks(commands: Commands) -> None:
     _add_json(rpeaks)
     rpeaks.add_argument("--peers", action="store_true", help="measure other people's detectors beside ours")
     _add_require(rpeaks)
+
+
+def _add_beats(commands: Commands, evaluate: Commands) -> None:
+    models = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="MODEL")
+    train = _add(models, "beats", "train the classifier of beats and judge it", "beats:train")
+    judge = _add(evaluate, "beats", "the classifier of beats: train what is missing, judge", "beats:evaluate")
+    report = _add(commands, "report", "write the report of a run of the classifier of beats", "beats:report")
+    for command in (train, judge, report):
+        _add_run(command, (*PROTOCOLS, "external") if command is judge else PROTOCOLS)
+    for command in (train, judge):
+        _add_json(command)
+        _add_require(command)
+    _either(judge, "--model", help="an alias: judge it (external), or runs of its architecture")
+    _either(judge, "--annotator", default="atr", help="ending of the annotations (atr), for external")
+    _either(report, "--output", type=Path, help="folder to write into (report/ in the run's own)")
+    _either(report, "--template", type=Path, help="a Jinja template of your own, ending in .md or .html")
+
+
+def _add_run(command: argparse.ArgumentParser, protocols: Sequence[str]) -> None:
+    """Add what says which run."""
+    _either(command, "--architecture", choices=("cnn-lstm", "best"), default="best", help="best")
+    _either(command, "--protocol", choices=protocols, default="oh2018", help="oh2018")
+    _either(command, "--data-dir", "--data", type=Path, help="folder of MIT-BIH")
+    _either(command, "--models-dir", type=Path, default=RUNS, help=f"where runs are kept ({RUNS})")
+    _either(command, "--synthetic", action="store_true", help="made records in place of MIT-BIH: a quick try")
+    _either(command, "--synthetic-n", type=int, default=4800, help="so many made beats (4800)")
+    _either(command, "--fold-k", type=int, help="so many folds (10)")
+    _either(command, "--fold-avg", action="store_true", help="figures are means over the folds")
+    _either(command, "--epochs", type=int, help="at most so many epochs")
+    _either(command, "--batch-size", type=int, help="so many examples a step")
+    _either(command, "--learning-rate", "--lr", type=float, help="Adam's")
+    stop = "stop after so many epochs without gain on watched examples (5); 0 learns from those too"
+    _either(command, "--early-stopping", type=int, nargs="?", const=5, help=stop)
+    _either(command, "--seed", type=int, help="of folds, weights and order")
+    _either(command, "--logdir", type=Path, help="folder for TensorBoard")
+    _either(command, "--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
+
+
+def _add_predict(commands: Commands) -> None:
+    models = commands.add_parser("predict", help="ask a model").add_subparsers(required=True, metavar="MODEL")
+    beats = _add(models, "beats", "classify the beats of a recording", "beats:predict")
+    _either(beats, "--input", type=Path, required=True, help="CSV, .mat, DICOM, or WFDB record")
+    _either(beats, "--model", default="champion", help="an alias, an artefact's folder, or fold_1.keras")
+    _either(beats, "--fs", type=float, help="samples per second, where the file does not say")
+    _either(beats, "--detect-r", action="store_true", help="find the R peaks even where they are annotated")
+    _either(beats, "--output-csv", type=Path, help="write a row a beat")
+    _either(beats, "--output-fig", type=Path, help="draw the first two minutes (PNG)")
+
+
+def _either(command: argparse.ArgumentParser, name: str, *others: str, **settings: Any) -> None:
+    """Add an option that is known with hyphens and with underscores."""
+    underscored = f"--{name[2:].replace('-', '_')}"
+    command.add_argument(*dict.fromkeys([name, underscored, *others]), **settings)
+
+
+def _add_registry(commands: Commands) -> None:
+    about = "the versions of models, kept in MLflow"
+    registry = commands.add_parser("registry", help=about, description=about).add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    sync = _add(registry, "sync", "bring every version into the data folder, verified", "registry:sync")
+    listed = _add(registry, "list", "show versions and aliases", "registry:versions")
+    register = _add(registry, "register", "seal a version and add it to the store", "registry:register")
+    promote = _add(registry, "promote", "let an alias mean a version", "registry:promote")
+    rollback = _add(registry, "rollback", "let an alias mean what it meant before", "registry:rollback")
+    ship = _add(registry, "ship", "have a version come with the program", "registry:ship")
+    for each in (listed, promote, rollback):
+        each.add_argument("family", nargs="?" if each is listed else None, default="beats", help="beats")
+    promote.add_argument("version", type=int, help="its number")
+    for each in (promote, rollback):
+        each.add_argument("--alias", default="champion", help="champion (the default), challenger or shadow")
+    for each in (register, ship):
+        each.add_argument("folder", type=Path, help="the version's folder, with its manifest")
+    register.add_argument("--alias", help="what is to mean it")
+    register.add_argument("--run-id", help="MLflow's run that trained it")
+    for each in (sync, listed, register, promote, rollback, ship):
+        each.add_argument("--home", type=Path, metavar="DIR", help="data folder (CHEVET_DATA_DIR, or var)")
+        each.add_argument("--json", action="store_true", help="one line of JSON, failures too")
 
 
 def _add_require(command: argparse.ArgumentParser) -> None:

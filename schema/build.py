@@ -17,7 +17,9 @@ from schema.mutations.cases import CaseMutations
 from schema.mutations.contests import ContestMutations
 from schema.mutations.disagreements import DisagreementMutations
 from schema.mutations.enrolments import EnrolmentMutations
+from schema.mutations.models import ModelMutations
 from schema.mutations.ontologies import OntologyMutations
+from schema.mutations.predictions import PredictionMutations
 from schema.mutations.recordings import RecordingMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
@@ -32,8 +34,10 @@ from schema.queries.contests import ContestQueries
 from schema.queries.disagreements import DisagreementQueries
 from schema.queries.grades import GradeQueries
 from schema.queries.jobs import JobQueries
+from schema.queries.models import ModelQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.ontologies import OntologyQueries
+from schema.queries.predictions import PredictionQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
 from schema.queries.webhooks import WebhookQueries
@@ -58,6 +62,8 @@ QUERIES = (
     StatisticsQueries,
     DisagreementQueries,
     WebhookQueries,
+    PredictionQueries,
+    ModelQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
@@ -74,6 +80,8 @@ MUTATIONS: tuple[type, ...] = (
     DisagreementMutations,
     WebhookMutations,
     BulkMutations,
+    PredictionMutations,
+    ModelMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 

@@ -13,6 +13,7 @@ from strawberry.types import Info as StrawberryInfo
 
 from ml.ecg.decoding import DecoderPool
 from ml.language.ontology import Ontology
+from ml.registry.registry import Registry
 from schema.database import Database
 from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
@@ -23,13 +24,16 @@ from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
 from schema.services.commenting import Comments
 from schema.services.courier import Courier
+from schema.services.deployments import Deployments
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, PointsSpentError, Purse
+from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
+from schema.services.predictions import Asking
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
@@ -38,6 +42,8 @@ T = TypeVar("T")
 
 LOOKUPS_AT_ONCE = 16
 """Requests that may wait for a name server at the same time, each in a thread: further ones are refused."""
+ANALYSES_AT_ONCE = 1
+"""Recordings that a model reads at the same time in one process, each in a thread: further ones queue."""
 WAIT_AT_ONCE = 8
 """Requests that may wait for a language model at the same time, each in a thread: further ones queue."""
 
@@ -55,12 +61,17 @@ class Services:
     clock: Callable[[], datetime]
     sign_link: Callable[[str, str], str]
     """(blob key, media type) -> short-lived signed URL."""
+    registry: Registry
+    """The clinical models of this process."""
+    model_sync: ModelSync | None = None
+    """Keeps the rows and the store of models up with each other; None where the store is left alone."""
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
     outbound: Outbound = field(default_factory=Outbound)
     """Posts to the addresses of webhooks."""
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE), repr=False)
+    analyses: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ANALYSES_AT_ONCE), repr=False)
     _waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
 
     @property
@@ -111,6 +122,16 @@ class Services:
     def exports(self) -> AttemptExports:
         """Return what writes attempts out; it keeps its own transactions."""
         return AttemptExports(self.database, self.clock, self.blobs, self.passwords, self.shelf)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """Return the models of this process, as the rows deploy them."""
+        return Deployments(self.database, self.registry)
+
+    @cached_property
+    def asking(self) -> Asking:
+        """Return what asks models about recordings."""
+        return Asking(self.deployments, self.blobs)
 
     @cached_property
     def grader(self) -> Grader:

@@ -59,13 +59,20 @@ DEAR = {
     "Mutation.importParticipants": HASHING,
     "Mutation.exportAttempts": READING,
     "Mutation.registerDocument": HASHING,
+    "Mutation.predictBeats": HASHING,
+    "BeatPrediction.strip": READING,
+    "BeatPrediction.saliency": READING,
 }
 LIST = 10
 """Items a list is taken to have that says nothing of its size."""
 LISTS = {
     "Account.documents": 100,
+    "BeatPrediction.feedback": 100,
+    "BeatSaliency.weights": 100,
+    "BeatStrip.beats": 30,
     "Case.revisions": 100,
     "ParticipantImport.faults": 100,
+    "Prediction.feedback": 100,
     "Session.enrolments": 100,
 }
 """Lists that are often longer."""

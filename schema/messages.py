@@ -143,6 +143,11 @@ MESSAGES: dict[str, str] = {
     "unreadable_line": N_("This line cannot be read."),
     "line_twice": N_("Line {line} names the same participant."),
     "names_nobody": N_("It names nobody: give an e-mail address or an external identifier."),
+    "not_a_signal": N_("This recording is a picture. Only signals can be analysed."),
+    "version_unusable": N_("This version cannot be loaded, or the store of models has it no more."),
+    "no_previous_version": N_("No other version answered before under this alias."),
+    "correct_needs_no_class": N_("Choose a class only where the model is wrong."),
+    "key_used": N_("This key was used for something else."),
     "explain_dismissal": N_("Say in a sentence why the mark stays."),
 }
 """Features add their own rows; a test checks that each code used has one and that French has it too."""

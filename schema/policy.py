@@ -34,6 +34,11 @@ class Scope(StrEnum):
     DISAGREEMENTS = "disagreements"
     WEBHOOKS = "webhooks"
     SCHEMA_READ = "schema:read"
+    PREDICTIONS_READ = "predictions:read"
+    PREDICTIONS_WRITE = "predictions:write"
+    FEEDBACK_WRITE = "feedback:write"
+    MODELS_READ = "models:read"
+    MODELS_WRITE = "models:write"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
@@ -42,10 +47,26 @@ ANYONES = frozenset({Scope.CONCEPTS_READ, Scope.PROFILE, Scope.SCHEMA_READ})
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
     Role.TEACHER: frozenset(Scope)
-    - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE, Scope.DISAGREEMENTS},
-    Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ},
-    Role.STUDENT: frozenset({Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE, *ANYONES}),
-    Role.ANALYST: frozenset({Scope.STATISTICS_READ, *ANYONES}),
+    - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE, Scope.DISAGREEMENTS, Scope.MODELS_WRITE},
+    Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ, Scope.MODELS_WRITE},
+    Role.STUDENT: frozenset(
+        {
+            Scope.ATTEMPTS_READ,
+            Scope.ATTEMPTS_WRITE,
+            Scope.PREDICTIONS_READ,
+            Scope.FEEDBACK_WRITE,
+            *ANYONES,
+        }
+    ),
+    Role.ANALYST: frozenset(
+        {
+            Scope.STATISTICS_READ,
+            Scope.MODELS_READ,
+            Scope.PREDICTIONS_READ,
+            Scope.FEEDBACK_WRITE,
+            *ANYONES,
+        }
+    ),
     Role.CLINICIAN: ANYONES,
 }
 """The most each role may do; a token's scopes only narrow it."""

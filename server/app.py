@@ -6,6 +6,7 @@ import pkgutil
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,8 @@ from ml.language.endpoint import LanguageModelSettings
 from ml.language.language_model import LanguageModelMatcher
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
+from ml.registry.home import Home
+from ml.registry.registry import Registry
 from schema.build import build_schema
 from schema.context import Services
 from schema.database import Database
@@ -30,9 +33,11 @@ from schema.services.authentication import Authentication
 from schema.services.blobs import BlobStore, FolderBlobStore, S3BlobStore
 from schema.services.cache import Cache, LocalCache
 from schema.services.clock import now
+from schema.services.deployments import FaultBook
 from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell
 from schema.services.matching import CachedMatcher, Patience
+from schema.services.model_sync import ModelSync, Store
 from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
@@ -72,13 +77,17 @@ class Application(Starlette):
         return Envelope(ForgeryDoor(admission), strict_transport=self.site.settings.production)
 
 
-def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Application:
+def create_app(
+    settings: Settings, registry: Registry | None = None, *, templates: Path = TEMPLATES
+) -> Application:
     """Build the application.
 
     Parameters
     ----------
     settings
         As `load_settings` returns them.
+    registry
+        The clinical models of the process; without one, a registry of those the site's folder holds.
     templates
         The folder of pages and operations.
 
@@ -101,7 +110,7 @@ def create_app(settings: Settings, *, templates: Path = TEMPLATES) -> Applicatio
         max_body_size=MAX_BODY,
     )
     app.router.redirect_slashes = False  # it would send visitors to whatever host the request names
-    services, operations = wire_services(settings, signer), Operations(schema, templates)
+    services, operations = wire_services(settings, signer, registry), Operations(schema, templates)
     app.site = app.state.site = Site(
         settings=settings,
         services=services,
@@ -132,10 +141,10 @@ def behind_proxies(app: Application, settings: Settings) -> ASGIApp:
     return proxied
 
 
-def wire_services(settings: Settings, signer: Signer) -> Services:
+def wire_services(settings: Settings, signer: Signer, registry: Registry | None = None) -> Services:
     """Choose and connect the outside services; a worker without HTTP uses the same."""
     database, cache = Database(settings.database_url), _cache(settings)
-    budget = _budget(settings, cache)
+    budget, home = _budget(settings, cache), _home(settings)
 
     def matchers(ontology: Ontology) -> Matchers:
         readers = _Readers(settings, database, EmbeddedMatcher(ontology), cache, budget)
@@ -157,6 +166,8 @@ def wire_services(settings: Settings, signer: Signer) -> Services:
         sign_link=blobs.BlobLinks(signer, now).address,
         passwords=Passwords(settings.secret),
         outbound=Outbound(local=not settings.production),
+        registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
+        model_sync=_model_sync(settings, database, home),
     )
 
 
@@ -274,6 +285,18 @@ def _budget(settings: Settings, cache: Cache) -> DailyBudget | None:
     return DailyBudget(
         cache, now, settings.time_zone, settings.model_calls_per_day, settings.model_euros_per_day
     )
+
+
+def _home(settings: Settings) -> Home:
+    """Return where the site keeps its models."""
+    key = settings.model_key
+    return Home(settings.data_dir, settings.mlflow_tracking_uri, key.get_secret_value() if key else None)
+
+
+def _model_sync(settings: Settings, database: Database, home: Home) -> ModelSync | None:
+    if not settings.model_sync_minutes:
+        return None
+    return ModelSync(database, now, Store(home), timedelta(minutes=settings.model_sync_minutes))
 
 
 def _cache(settings: Settings) -> Cache:

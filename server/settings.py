@@ -106,6 +106,18 @@ class Settings(BaseSettings):
         repr=False,
         description="MLflow server; a local store in the data folder when absent",
     )
+    model_key: SecretStr | None = Field(
+        None,
+        validation_alias="CHEVET_MODEL_KEY",
+        description="seals clinical models, 32 characters at least, where machines share a store; "
+        "made and kept in the data folder when absent",
+    )
+    model_sync_minutes: int = Field(
+        15,
+        ge=0,
+        validation_alias="CHEVET_MODEL_SYNC_MINUTES",
+        description="how often the store of clinical models is looked at; 0: never",
+    )
     openai_api_key: SecretStr | None = Field(
         None, validation_alias="OPENAI_API_KEY", description="key of the language-model endpoint"
     )
@@ -197,10 +209,10 @@ class Settings(BaseSettings):
             raise ValueError("start with sqlite:/// or postgresql+psycopg://")
         return value
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "model_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if value is None and info.data.get("env") == "production":
+        if value is None and info.field_name == "secret_key" and info.data.get("env") == "production":
             raise ValueError("required in production")
         if value is not None and len(value.get_secret_value()) < MIN_SECRET_LENGTH:
             raise ValueError(f"needs at least {MIN_SECRET_LENGTH} characters")

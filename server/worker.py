@@ -14,6 +14,7 @@ from schema.services.bulk import EXPORT_JOB, IMPORT_JOB
 from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Handler, run_due
+from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
 from schema.services.webhooks import DELIVER_JOB
 from server.faults import log_fault
@@ -59,6 +60,7 @@ async def tidy(services: Services) -> None:
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
     """Work off jobs, and remove old ones, beside what happens within the block."""
+    await to_thread.run_sync(_look_at_models, services)
     tasks = [asyncio.create_task(work(services, each)) for each in queues_of(services)]
     tasks.append(asyncio.create_task(tidy(services)))
     try:
@@ -81,12 +83,26 @@ def queues_of(services: Services) -> Sequence[Queue]:
         COMMENT_JOB: services.comments.write,
     }
     couriers: dict[str, Handler] = {DELIVER_JOB: services.courier.deliver}
+    store: dict[str, Handler] = {SYNC_JOB: services.model_sync.work} if services.model_sync else {}
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
-    return [Queue(prompt), Queue(bulky, at_once=1), *[Queue(couriers)] * COURIERS]
+    queues = [Queue(prompt), Queue(bulky, at_once=1), *[Queue(couriers)] * COURIERS]
+    return [*queues, Queue(store)] if store else queues
+
+
+def _look_at_models(services: Services) -> None:
+    """Have the store of models looked at as the worker starts."""
+    if services.model_sync is None:
+        return
+    try:
+        with services.database.write() as session:
+            wake(session, services.clock)
+    except SQLAlchemyError as error:
+        log_fault(error, "none", "asking for a look at the store of models")
 
 
 def _batch(services: Services, queue: Queue) -> int:
     services.shelf.refresh()
+    services.deployments.refresh()
     try:
         return run_due(services.database, queue.handlers, services.clock, queue.at_once)
     except SQLAlchemyError as error:

@@ -4,6 +4,12 @@ from collections.abc import Mapping
 
 PRODUCT_CLASSES = ("Normal", "LBBB", "RBBB", "APB", "PVC")
 PRODUCT_CODES: Mapping[str, str] = {"N": "Normal", "L": "LBBB", "R": "RBBB", "A": "APB", "V": "PVC"}
+CHAMPION_CODES: Mapping[str, str] = {
+    **PRODUCT_CODES,
+    **dict.fromkeys("aJS", "APB"),  # premature, from above the ventricles, as the AAMI has it
+    "E": "PVC",
+}
+"""What the shipped champion learns from; beats of other codes it sees only around these."""
 
 AAMI_CLASSES = ("N", "S", "V", "F", "Q")
 AAMI_CODES: Mapping[str, str] = {

@@ -5,6 +5,8 @@
 - `patients`: the same runs, each patient in one fold only.
 - `interpatient`: single beats and the AAMI's classes; learnt on the 22 records of DS1, judged on the 22 of
   DS2 (de Chazal 2004). Nothing may be chosen by looking at DS2: `development_folds` divides DS1 for that.
+- `champion`: single beats of all records and the product's classes, each patient in one fold only: what the
+  shipped champion learns from. Its folds calibrate its confidence.
 """
 
 from dataclasses import dataclass
@@ -14,10 +16,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ml.beats.segments import BEATS, RECORDS, RUNS, Segments, read_segments
+from ml.beats.segments import BEATS, PRODUCT_BEATS, RECORDS, RUNS, Segments, read_segments
 from ml.ecg.annotated import DS1, DS2
 
-Protocol = Literal["oh2018", "patients", "interpatient"]
+Protocol = Literal["oh2018", "patients", "interpatient", "champion"]
 Indices = npt.NDArray[np.int64]
 
 
@@ -33,7 +35,7 @@ def load(protocol: Protocol, data: Path, cache: Path) -> Segments:
     """Return the segments of a protocol, from a folder with MIT-BIH."""
     if protocol == "interpatient":
         return read_segments(data, BEATS, cache, (*DS1, *DS2))
-    return read_segments(data, RUNS, cache, RECORDS)
+    return read_segments(data, PRODUCT_BEATS if protocol == "champion" else RUNS, cache, RECORDS)
 
 
 def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -> list[Fold]:
@@ -41,7 +43,7 @@ def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -
     if protocol == "interpatient":
         known = np.isin(segments.records, DS1)
         return [Fold(np.flatnonzero(known), np.flatnonzero(~known))]
-    if protocol == "patients":
+    if protocol in {"patients", "champion"}:
         return _folds(by_patient(segments, number, seed), number)
     return _folds(by_class(segments.labels, number, seed), number)
 

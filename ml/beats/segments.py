@@ -1,8 +1,9 @@
 """What a beat classifier learns from: stretches of the first lead of a record, each with its class.
 
-Two kinds. A run is a stretch of consecutive beats of the same kind (Oh 2018); any annotation between two
-beats, be it of rhythm or of noise, ends a run, which is what gives the counts of that paper's protocol. A
-beat is one beat. Both begin 99 samples before the first R peak and end 160 after the last, at 360 Hz.
+A run is a stretch of consecutive beats of the same kind (Oh 2018); any annotation between two beats, be it of
+rhythm or of noise, ends a run, which is what gives the counts of that paper's protocol. A beat is one beat,
+with its class of the AAMI or of the product. All begin 99 samples before the first R peak and end 160 after
+the last, at 360 Hz.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ml.beats.classes import AAMI_CLASSES, AAMI_CODES, PRODUCT_CLASSES, PRODUCT_CODES
+from ml.beats.classes import AAMI_CLASSES, AAMI_CODES, CHAMPION_CODES, PRODUCT_CLASSES, PRODUCT_CODES
 from ml.ecg.annotated import AnnotatedRecord, RecordError, read_annotated
 
 RATE_HZ = 360.0
@@ -34,7 +35,7 @@ RECORDS = (
 )
 """The 48 records of MIT-BIH."""
 
-_VERSION = 1
+_VERSION = 2
 """Raised whenever the same records give other segments: what is cached is then made anew."""
 
 Stretch = tuple[str, int, int]
@@ -53,6 +54,8 @@ class Segments:
         Places in `classes`.
     records : ndarray of str, shape (n_segments,)
         The record each is from.
+    firsts, lasts : ndarray of int64, shape (n_segments,)
+        The samples of the record at which the first and the last R peak of each are.
     classes : tuple of str
         The names of the classes.
     data_hash : str
@@ -62,6 +65,8 @@ class Segments:
     samples: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     records: npt.NDArray[np.str_]
+    firsts: npt.NDArray[np.int64]
+    lasts: npt.NDArray[np.int64]
     classes: tuple[str, ...]
     data_hash: str
 
@@ -91,7 +96,7 @@ class Kind:
         Gives the stretches of a record.
     """
 
-    name: Literal["runs", "beats"]
+    name: Literal["runs", "beats", "product"]
     length: int
     classes: tuple[str, ...]
     stretches: Callable[[AnnotatedRecord], Iterable[Stretch]]
@@ -113,8 +118,16 @@ def beats(record: AnnotatedRecord) -> Iterator[Stretch]:
             yield AAMI_CODES[symbol], position, position
 
 
+def product_beats(record: AnnotatedRecord) -> Iterator[Stretch]:
+    """Return every beat by itself that has a class of the product."""
+    for symbol, position in zip(record.symbols, record.positions.tolist(), strict=True):
+        if symbol in CHAMPION_CODES:
+            yield CHAMPION_CODES[symbol], position, position
+
+
 RUNS = Kind("runs", RUN_LENGTH, PRODUCT_CLASSES, runs)
 BEATS = Kind("beats", BEAT_LENGTH, AAMI_CLASSES, beats)
+PRODUCT_BEATS = Kind("product", BEAT_LENGTH, PRODUCT_CLASSES, product_beats)
 
 
 def segment(lead: npt.NDArray[np.float64], first: int, last: int, length: int) -> npt.NDArray[np.float32]:
@@ -144,12 +157,12 @@ def read_segments(data: Path, kind: Kind, cache: Path, records: Sequence[str]) -
     if not kept.exists():
         _write(kept, _cut([read_annotated(data, name) for name in records], kind))
     with np.load(kept, allow_pickle=False) as arrays:
-        return Segments(arrays["samples"], arrays["labels"], arrays["records"], kind.classes, data_hash)
+        return Segments(**arrays, classes=kind.classes, data_hash=data_hash)
 
 
 def _cut(records: Sequence[AnnotatedRecord], kind: Kind) -> Mapping[str, npt.NDArray[np.generic]]:
     """Return the arrays of the segments of these records."""
-    samples, labels, names = [], [], []
+    samples, labels, names, firsts, lasts = [], [], [], [], []
     for record in records:
         if record.sampling_rate_hz != RATE_HZ:
             raise RecordError(f"record {record.name}: {record.sampling_rate_hz:g} Hz, not {RATE_HZ:g}")
@@ -158,10 +171,14 @@ def _cut(records: Sequence[AnnotatedRecord], kind: Kind) -> Mapping[str, npt.NDA
             samples.append(segment(lead, first, last, kind.length))
             labels.append(kind.classes.index(name))
             names.append(record.name)
+            firsts.append(first)
+            lasts.append(last)
     return {
         "samples": np.stack(samples),
         "labels": np.asarray(labels, np.int64),
         "records": np.asarray(names),
+        "firsts": np.asarray(firsts, np.int64),
+        "lasts": np.asarray(lasts, np.int64),
     }
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import wfdb
 
 from ml.databases import SUMS, checksums, is_whole
 
@@ -93,6 +92,8 @@ def read_annotated(folder: Path, name: str, annotator: str = "atr") -> Annotated
     RecordError
         When a file of it is missing, or is not as published.
     """
+    import wfdb  # noqa: PLC0415 - takes a second and loads pandas, and what serves imports this module
+
     path = folder / name
     sums = checksums(folder) if (folder / SUMS).exists() else {}
     for ending in ("hea", "dat", annotator):

@@ -48,10 +48,11 @@ class RecordingTiming(StrEnum):
 
 
 class AnnotationType(StrEnum):
-    """How the annotation came about: proposed from a description, or picked by hand."""
+    """How the annotation came about: from a description, picked by hand, or suggested by a model."""
 
     MATCHED = "matched"
     PICKED = "picked"
+    SUGGESTED = "suggested"
 
 
 class AnnotationRole(StrEnum):

@@ -25,6 +25,8 @@ from schema.services.contests import Contests
 from schema.services.disagreements import Disagreements
 from schema.services.enrolments import Enrolments
 from schema.services.jobs import job_of
+from schema.services.models import Models
+from schema.services.predictions import Predictions
 from schema.services.sessions import Sessions
 from schema.services.tokens import Tokens
 from schema.services.trusted_documents import TrustedDocuments
@@ -40,6 +42,7 @@ from schema.types.contests import Contest
 from schema.types.disagreements import MatcherDisagreement
 from schema.types.enrolments import Enrolment
 from schema.types.jobs import Job
+from schema.types.models import Model, ModelVersion
 from schema.types.ontologies import (
     ConceptChange,
     Ontology,
@@ -47,6 +50,7 @@ from schema.types.ontologies import (
     OntologyVersion,
     ontologies_for,
 )
+from schema.types.predictions import BeatPrediction, Feedback, readers_for
 from schema.types.recordings import Recording
 from schema.types.sessions import Session as TrainingSession
 from schema.types.tokens import ApiToken
@@ -174,6 +178,25 @@ def _webhook_delivery(info: Info, session: Session, identifier: str) -> Node:
     return WebhookDelivery.of(webhooks.delivery(local_key(identifier, "WebhookDelivery")))
 
 
+def _model(info: Info, session: Session, identifier: str) -> Node:
+    models = Models(session, info.context.viewer, info.context.services.clock)
+    return Model.of(models.get(local_key(identifier, "Model")))
+
+
+def _model_version(info: Info, session: Session, identifier: str) -> Node:
+    models = Models(session, info.context.viewer, info.context.services.clock)
+    return ModelVersion.of(models.version(local_key(identifier, "ModelVersion")))
+
+
+def _beat_prediction(info: Info, session: Session, identifier: str) -> Node:
+    predictions = Predictions(session, info.context.viewer, info.context.services.clock)
+    return BeatPrediction.of(predictions.get(local_key(identifier, "BeatPrediction")))
+
+
+def _feedback(info: Info, session: Session, identifier: str) -> Node:
+    return Feedback.of(readers_for(session, info).get(local_key(identifier, "Feedback")))
+
+
 Part = TypeVar("Part", models.Recording, models.Annotation, models.CaseRevision)
 
 
@@ -210,13 +233,17 @@ KINDS: dict[str, NodeKind] = {
     "ApiToken": NodeKind(Scope.PROFILE, _token),
     "Attempt": NodeKind(Scope.ATTEMPTS_READ, _attempt),
     "AuditEvent": NodeKind(Scope.AUDIT_READ, _audit_event),
+    "BeatPrediction": NodeKind(Scope.PREDICTIONS_READ, _beat_prediction),
     "Case": NodeKind(Scope.CASES_READ, _case),
     "CaseRevision": NodeKind(Scope.CASES_READ, _revision),
     "Concept": NodeKind(Scope.CONCEPTS_READ, _concept),
     "ConceptChange": NodeKind(Scope.CONCEPTS_WRITE, _concept_change),
     "Contest": NodeKind(Scope.ATTEMPTS_READ, _contest),
     "Enrolment": NodeKind(Scope.ATTEMPTS_READ, _enrolment),
+    "Feedback": NodeKind(Scope.PREDICTIONS_READ, _feedback),
     "Job": NodeKind(Scope.PROFILE, _job),
+    "Model": NodeKind(Scope.MODELS_READ, _model),
+    "ModelVersion": NodeKind(Scope.MODELS_READ, _model_version),
     "Ontology": NodeKind(Scope.CONCEPTS_READ, _ontology),
     "OntologyFault": NodeKind(Scope.CONCEPTS_WRITE, _ontology_fault),
     "OntologyVersion": NodeKind(Scope.CONCEPTS_WRITE, _ontology_version),

@@ -29,6 +29,7 @@ from schema.models.cases import (
     Difficulty,
     Recording,
 )
+from schema.models.predictions import Feedback, Prediction
 from schema.models.training import SessionCase
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor, may_change_case, may_see_case
@@ -142,7 +143,9 @@ class Cases:
             raise NotAllowedError("only_drafts_deleted")
         if self._session.exec(select(SessionCase.id).where(SessionCase.case_id == case_id).limit(1)).first():
             raise NotAllowedError("used_in_session")
-        for table in (Annotation, Recording, CaseRevision):
+        asked = select(Prediction.id).where(Prediction.case_id == case_id)
+        self._session.execute(delete(Feedback).where(col(Feedback.prediction_id).in_(asked)))
+        for table in (Prediction, Annotation, Recording, CaseRevision):
             self._session.execute(delete(table).where(col(table.case_id) == case_id))
         self._session.delete(case)
         self._session.flush()

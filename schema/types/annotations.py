@@ -18,6 +18,7 @@ describe_enum(
     "How an annotation came about.",
     "Proposed from a description.",
     "Picked by hand.",
+    "Suggested by a model that read the recording, and taken up by an author.",
 )
 describe_enum(
     AnnotationRole,

@@ -1,5 +1,7 @@
 """Relay's four paging arguments, and where a subscription resumes, described once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import strawberry
@@ -25,9 +27,16 @@ Sequence = Annotated[
 def page_request(
     info: Info, first: int | None, after: str | None, last: int | None, before: str | None
 ) -> PageRequest:
-    """Return the page asked for; below the root nothing else words a wrong one."""
-    try:
+    """Return the page asked for, or word what is wrong with it."""
+    with worded(info):
         return PageRequest.of(first, after, last, before)
+
+
+@contextmanager
+def worded(info: Info) -> Iterator[None]:
+    """Word what is wrong with an argument below the root, where nothing else does."""
+    try:
+        yield
     except ValidationFailedError as error:
         sentence, values = text_of(error.problems[0])
         message = info.context.translate(sentence).format(**values)

@@ -20,8 +20,9 @@ describe_enum(
     "What an address can be told of.",
     "An attempt was handed in, by the student or at its deadline. `data`: `attemptId`, `sessionId`.",
     "A mark was contested or ruled on. `data`: those two, `answerId`, `contestId`, and why as `cause`.",
-    "A version of a model was put to use. Administrators only.",
-    "An alert was opened. Administrators only.",
+    "Another version of a model answers. Administrators only. `data`: `modelId`, `modelVersionId`, the "
+    "`alias`, and why as `cause`.",
+    "A version of a model cannot be loaded. Administrators only. `data`: as above.",
     "What `sendTestEvent` sends; not to be chosen. `data`: `webhookId`.",
 )
 describe_enum(

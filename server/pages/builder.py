@@ -177,7 +177,7 @@ async def _step(
         "file_problems": files or [],
     }
     if step == "annotate":
-        given |= await _proposals(request, case)
+        given |= {**await _proposals(request, case), **await _suggestions(request)}
     status = failed.status if failed and refused else 422 if files else 200
     return await render(request, f"builder/{step}.html", given, status=status)
 
@@ -203,6 +203,15 @@ async def _proposals(request: Request, case: dict[str, Any]) -> dict[str, Any]:
         "picked": [edge["node"] for edge in picked["edges"]],
         "asked": {"category": category or "", "search": search or ""},
     }
+
+
+async def _suggestions(request: Request) -> dict[str, Any]:
+    """Return what a prediction suggests that the page was opened with."""
+    prediction_id = request.query_params.get("prediction")
+    if not prediction_id:
+        return {"suggestions": None}
+    data = await query(request, "predictions/findings", id=prediction_id)
+    return {"suggestions": data["prediction"]}
 
 
 async def _add_files(request: Request, case_id: str, files: list[UploadFile]) -> list[str]:
@@ -305,7 +314,7 @@ def _annotation(form: FormData, value: str) -> dict[str, Any]:
     return {
         "conceptId": code,
         "confidence": _sent_number(confidence or "100"),
-        "type": "MATCHED" if confidence else "PICKED",
+        "type": str(form.get("type", "MATCHED" if confidence else "PICKED")),
         "coefficient": _sent_number(form.get("coefficient", "1.0")),
         "role": str(form.get("role", "SCORED")),
     }

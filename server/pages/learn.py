@@ -18,6 +18,7 @@ from server.forms import Form
 from server.i18n import gettext as _
 from server.pages.marking import pieces
 from server.pages.paging import links, page_of
+from server.pages.readings import readings
 from server.pages.support import Submission, form_of, found, mutate, query, redirect, render, submit
 from server.site import site_of
 
@@ -118,6 +119,7 @@ async def _result(request: Request, done: Submission) -> Response:
     given = {
         **data,
         "marked": {item["position"]: pieces(item["answer"]) for item in attempt["items"]},
+        "readings": await readings(request, attempt),
         "may_rule": False,
         "form": done.form,
         "refusal": done.message,

@@ -12,6 +12,7 @@ from server.i18n import gettext as _
 from server.pages.live import live
 from server.pages.marking import pieces
 from server.pages.paging import links, page_of
+from server.pages.readings import readings
 from server.pages.support import Submission, found, query, redirect, render, submit, texts
 
 FILTERS = ("search", "difficulty", "status")
@@ -82,7 +83,8 @@ async def attempt(request: Request) -> Response:
     data = await query(request, "sessions/attempt", id=request.path_params["id"])
     attempt = found(data["attempt"])
     marked = {item["position"]: pieces(item["answer"]) for item in attempt["items"]}
-    given = {**data, "marked": marked, "form": Form(), "may_rule": True}
+    read = await readings(request, attempt)
+    given = {**data, "marked": marked, "readings": read, "form": Form(), "may_rule": True}
     return await render(request, "sessions/attempt.html", given)
 
 

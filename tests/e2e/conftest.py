@@ -43,7 +43,8 @@ class Site:
 def environment(folder: Path) -> dict[str, str]:
     """Return the environment of a server that keeps everything in one folder."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "CHEVET_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    ours = {"CHEVET_DATA_DIR": str(folder), "CHEVET_MODEL_SYNC_MINUTES": "0", "PYTHONUNBUFFERED": "1"}
+    return {**kept, **ours}
 
 
 @contextmanager

@@ -146,3 +146,16 @@ def export_attempts(page: Page, session: str) -> str:
     page.get_by_role("button", name="Exporter les tentatives").click()
     expect(page.get_by_role("link", name="Télécharger")).to_be_visible()
     return page.url
+
+
+def have_beats_read(page: Page, address: str) -> list[str]:
+    """Have a model read the demonstration ECG; return the page that asks and the one that tells."""
+    page.goto(f"{address}/cases?search=rythme+sinusal+normal")
+    page.locator(".card-title a").last.click()
+    asking = page.get_by_role("link", name="Battements lus par un modèle").get_attribute("href")
+    page.goto(f"{address}{asking}")
+    page.get_by_role("button", name="Lire les battements").click()
+    expect(page.get_by_role("heading", name="Ce que lit le modèle")).to_be_visible()
+    page.goto(f"{address}{asking}")
+    told = page.locator("a[href^='/predictions/']").first.get_attribute("href")
+    return [f"{address}{asking}", f"{address}{told}"]

@@ -84,6 +84,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
     teacher.goto(f"{site.address}/cases?search=tour")
     teacher.locator(".card-title a").first.click()
     case = teacher.url
+    beats = steps.have_beats_read(teacher, site.address)
     context.close()
     student_context.close()
     base = site.address
@@ -111,6 +112,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             f"{following}/import",
             f"{base}/jobs",
             *jobs,
+            *beats,
         ],
         "student": [
             f"{base}/",
@@ -132,6 +134,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             f"{base}/ontologies",
             f"{base}/ontologies/{global_id('Ontology', 1)}",
             f"{base}/api",
+            f"{base}/models",
         ],
     }
 

@@ -18,16 +18,20 @@ import schema.models
 from ml.ecg.decoding import DecoderPool
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
+from ml.registry.home import Home
+from ml.registry.registry import Registry
 from schema.context import Context, Services
 from schema.database import Database
 from schema.models.accounts import Account
 from schema.policy import Actor, Role
 from schema.services.blobs import FolderBlobStore
 from schema.services.cache import LocalCache
+from schema.services.deployments import FaultBook
 from schema.services.events import LocalDoorbell
 from schema.services.matching import CachedMatcher
 from schema.services.shelf import Matchers, Shelf
 from tests.schema.people import StoppedClock
+from tests.schema.toys import toy_loader
 from tests.support.postgres import PostgresServer
 
 assert schema.models.__all__, "importing it makes the metadata whole"
@@ -39,6 +43,7 @@ class World:
 
     services: Services
     clock: StoppedClock
+    home: Home
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -168,7 +173,7 @@ def each_world(database: Database, decoder: DecoderPool, tmp_path: Path) -> Iter
 
 
 def _world(database: Database, decoder: DecoderPool, folder: Path) -> Iterator[World]:
-    clock, kept = StoppedClock(), LocalCache(folder / "cache.db")
+    clock, kept, home = StoppedClock(), LocalCache(folder / "cache.db"), Home(folder)
     services = Services(
         database=database,
         shelf=Shelf(database, the_ontology(), lambda ontology: _matchers(ontology, kept)),
@@ -178,8 +183,9 @@ def _world(database: Database, decoder: DecoderPool, folder: Path) -> Iterator[W
         doorbell=LocalDoorbell(),
         clock=clock,
         sign_link=lambda key, media_type: f"/blobs/{key}?type={media_type}",
+        registry=Registry(home.cache, home.key, FaultBook(database, clock), loader=toy_loader),
     )
-    yield World(services, clock)
+    yield World(services, clock, home)
     kept.close()
 
 

@@ -10,17 +10,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
 
+from ml.beats.packing import KeptBeats, pack
 from schema.models.cases import Annotation, CaseRevision, Recording
 from schema.models.ontologies import ConceptChange, OntologyFault, OntologyVersion
+from schema.models.predictions import BeatClass, FeedbackType, Prediction
 from schema.models.training import Enrolment
 from schema.models.webhooks import DeliveryFault, Webhook, WebhookDelivery, WebhookEvent
 from schema.models.work import Job
 from schema.policy import ROLE_SCOPES, Actor, Role
 from schema.services.bulk import IMPORT_JOB
 from schema.services.editions import shipped_line
+from schema.services.feedback import Opinion, Readers
 from schema.services.tokens import Tokens
 from schema.services.trusted_documents import TrustedDocuments
 from schema.types.base import global_id, split_id
@@ -28,9 +32,19 @@ from tests.schema.conftest import World, the_ontology
 from tests.schema.graphql.test_contests import Corrected
 from tests.schema.graphql.test_disagreements import noted
 from tests.schema.people import PASSWORDS
+from tests.schema.toys import deployed, registered, toy
 from tests.schema.training import Hospital
 
 DAY = timedelta(days=1)
+BEATS = KeptBeats(
+    ("Normal", "PVC"),
+    ("II",),
+    500.0,
+    np.array([200, 600]),
+    np.array([0, 1], np.uint8),
+    np.array([[0.9, 0.1], [0.3, 0.7]]),
+    np.array([[True, False], [True, True]]),
+)
 CREATE_CONCEPT = """mutation($input: CreateConceptInput!) { createConcept(input: $input) { __typename } }"""
 IMPORT = """mutation($input: ImportOntologyInput!) { importOntology(input: $input) {
   ... on Ontology { id } } }"""
@@ -108,6 +122,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
     with world.database.write() as session:
         ids |= _made(session, world, owner, split_id(imported)[1])
         ids |= _parts(session, draft.id or 0)
+        ids |= _answered(session, world, owner, participant)
     people: dict[str, Actor | None] = {"anonymous": None, "owner": owner, "participant": participant}
     people |= {role.value: hospital.actor(role) for role in Role}
     yield Installation(world, people, ids)
@@ -177,6 +192,44 @@ def _told(session: Session, account_id: int, at: datetime) -> tuple[Webhook, Web
     session.add(delivery)
     session.flush()
     return webhook, delivery
+
+
+def _answered(session: Session, world: World, owner: Actor, participant: Actor) -> dict[str, str]:
+    """Return what a model said of every recording, and what the participant thinks of what they see of it."""
+    version = registered(session, world.clock, toy(world.home))
+    deployed(session, world.clock, version)
+    made = [
+        Prediction(
+            family="beats",
+            case_id=each.case_id,
+            recording_id=each.id or 0,
+            asked_by=owner.account_id,
+            version_id=version.id,
+            alias="champion",
+            input_sha256=each.original_key,
+            ml_available=True,
+            latency_ms=5,
+            quality="low",
+            quality_reasons=["noise"],
+            counts={"Normal": 1, "PVC": 1},
+            answer=pack(BEATS),
+            created_at=world.clock(),
+        )
+        for each in session.exec(select(Recording).order_by(col(Recording.id)))
+    ]
+    session.add_all(made)
+    session.flush()
+    readers = Readers(session, participant, world.clock, PASSWORDS)
+    wrong = Opinion(FeedbackType.UPGRADE, 1, BeatClass.PVC, "Large.", ["LBBB"])
+    corrected = made[0].id or 0
+    readers.submit(corrected, Opinion(FeedbackType.CORRECT, 1), the_ontology(), None)
+    feedback = readers.submit(corrected, wrong, the_ontology(), None)
+    return {
+        "BeatPrediction": global_id("BeatPrediction", corrected),
+        "Feedback": global_id("Feedback", feedback.id or 0),
+        "Model": global_id("Model", version.model_id),
+        "ModelVersion": global_id("ModelVersion", version.id or 0),
+    }
 
 
 def _parts(session: Session, case_id: int) -> dict[str, str]:

@@ -60,7 +60,7 @@ def settings(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def installed(blank: Path, folder: Path) -> Settings:
     """Return the settings of an installation in a folder."""
     shutil.copytree(blank, folder, dirs_exist_ok=True)
-    return load_settings(None, data_dir=folder, jobs="elsewhere", public_url=ADDRESS)
+    return load_settings(None, data_dir=folder, jobs="elsewhere", public_url=ADDRESS, model_sync_minutes=0)
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ voltages returns a `Signal`, kept in one form whatever it came in; one of pictur
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
 from ml.ecg.decoded import MAX_FILE_BYTES, DecodeError, DecodeFailure
 from ml.ecg.readers import aecg, dicom, edf, jpeg, kept, muse, png, scp, sierra, wfdb
 from ml.ecg.readers.reading import Reading
 from ml.ecg.signal import Signal
 
-__all__ = ["FORMATS", "Format", "Reading", "read", "read_kept", "read_signal", "sniff"]
+__all__ = ["FORMATS", "Format", "Reading", "read", "read_kept", "read_signal", "read_stretch", "sniff"]
 
 HEAD_BYTES = 16_384
 
@@ -55,6 +55,17 @@ def read(path: Path) -> Reading:
 def read_kept(original: bytes) -> Signal:
     """Read the signal of a recording that is kept; raise `DecodeError` when it is something else."""
     return _guarded(lambda: dicom.signal_of(io.BytesIO(original)))
+
+
+def read_stretch(kept_file: BinaryIO, start_s: float, stop_s: float, leads: Collection[str] = ()) -> Signal:
+    """Read a stretch of a recording that is kept: of these leads, or of all.
+
+    Raises
+    ------
+    DecodeError
+        As `read_kept`, and DAMAGED where the stretch or the leads are not there.
+    """
+    return _guarded(lambda: dicom.stretch_of(kept_file, start_s, stop_s, leads))
 
 
 def read_signal(path: Path) -> Signal:

@@ -1,5 +1,6 @@
 """DICOM waveforms (PS3.3 C.10.9): the rhythm, in millivolts, and nothing about the patient."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +17,7 @@ from pydicom.uid import (
 )
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
-from ml.ecg.leads import lead_from_code, lead_from_text
+from ml.ecg.leads import lead_from_code, lead_from_text, unique_leads
 from ml.ecg.readers.channels import Channel, assemble, calibrated, check_size, placed, unit_mv
 from ml.ecg.signal import Signal
 
@@ -56,12 +57,7 @@ def signal_of(source: IO[bytes]) -> Signal:
     DecodeError
         NO_WAVEFORM when it is another kind of object or holds no ECG; what `check_size` raises.
     """
-    dataset = pydicom.dcmread(source)
-    sop_class = UID(str(dataset.get("SOPClassUID", "")))
-    if sop_class not in SOP_CLASSES or not dataset.get("WaveformSequence"):
-        raise DecodeError(DecodeFailure.NO_WAVEFORM)
-    groups = sorted(dataset.WaveformSequence, key=_preference, reverse=True)
-    little_endian = dataset.original_encoding[1] is not False
+    groups, little_endian = _groups(source)
     chosen = [_Group(groups[0], little_endian)]
     for group in groups[1:]:
         if not _is_derived(group) and chosen[0].goes_with(group):
@@ -69,6 +65,38 @@ def signal_of(source: IO[bytes]) -> Signal:
             if not found.names & set[str | None]().union(*(other.names for other in chosen)):
                 chosen.append(found)
     return _together(chosen)
+
+
+def stretch_of(source: IO[bytes], start_s: float, stop_s: float, leads: Collection[str] = ()) -> Signal:
+    """Read a stretch of a signal that is kept: of these leads, or of all.
+
+    Raises
+    ------
+    DecodeError
+        NO_WAVEFORM when it is another kind of object or holds no ECG.
+    ValueError, OverflowError
+        When the stretch or the leads are not there.
+    """
+    groups, little_endian = _groups(source)
+    group = groups[0]
+    rate, counts = float(group.SamplingFrequency), _counts(group, little_endian)
+    padding = _padding(group, counts)
+    wanted = slice(round(max(start_s, 0) * rate), round(stop_s * rate))
+    definitions = list(group.ChannelDefinitionSequence)
+    names = unique_leads(map(_lead, definitions))
+    places = [place for place, name in enumerate(names) if not leads or name in leads]
+    columns = [_channel(definitions[at], counts[:, at], padding).millivolts[wanted] for at in places]
+    return Signal(tuple(names[at] for at in places), np.stack(columns, axis=1), rate)
+
+
+def _groups(source: IO[bytes]) -> tuple[list[Dataset], bool]:
+    """Return the groups of an ECG waveform object, the rhythm first, and whether it is little-endian."""
+    dataset = pydicom.dcmread(source)
+    sop_class = UID(str(dataset.get("SOPClassUID", "")))
+    if sop_class not in SOP_CLASSES or not dataset.get("WaveformSequence"):
+        raise DecodeError(DecodeFailure.NO_WAVEFORM)
+    groups = sorted(dataset.WaveformSequence, key=_preference, reverse=True)
+    return groups, dataset.original_encoding[1] is not False
 
 
 class _Group:

@@ -9,7 +9,17 @@ import wfdb
 
 from ml.beats.classes import AAMI_CODES, AAMI_OF_PRODUCT
 from ml.beats.protocols import by_class, by_patient, development_folds, folds, load
-from ml.beats.segments import BEATS, RECORDS, RUNS, Segments, beats, read_segments, runs, segment
+from ml.beats.segments import (
+    BEATS,
+    RECORDS,
+    RUNS,
+    Segments,
+    beats,
+    product_beats,
+    read_segments,
+    runs,
+    segment,
+)
 from ml.ecg.annotated import BEAT_SYMBOLS, DS1, DS2, AnnotatedRecord, RecordError
 
 
@@ -66,6 +76,11 @@ def test_any_annotation_ends_a_run_and_other_kinds_of_beats_are_none() -> None:
 def test_every_beat_has_a_class_and_nothing_else_has() -> None:
     assert set(AAMI_CODES) == BEAT_SYMBOLS
     assert list(beats(record("N+AF~", [1, 2, 3, 4, 5]))) == [("N", 1, 1), ("S", 3, 3), ("F", 4, 4)]
+    assert list(product_beats(record("N+aFEj", [1, 2, 3, 4, 5, 6]))) == [
+        ("Normal", 1, 1),
+        ("APB", 3, 3),
+        ("PVC", 5, 5),
+    ]
     assert AAMI_OF_PRODUCT == {"Normal": "N", "LBBB": "N", "RBBB": "N", "APB": "S", "PVC": "V"}
 
 
@@ -103,6 +118,7 @@ def test_what_is_kept_is_read_again_and_made_anew_for_other_files(
     assert again.data_hash == first.data_hash
     assert (again.samples == first.samples).all()
     assert first.counts() == {"N": 2239, "S": 33, "V": 1, "F": 0, "Q": 0}
+    assert (first.firsts[:2].tolist(), first.lasts[:2].tolist()) == ([77, 370], [77, 370])
     assert read_segments(data, RUNS, cache, ["100"]).data_hash != first.data_hash
 
     wfdb.wrann("100", "atr", np.array([77, 400]), ["N", "V"], write_dir=str(data))
@@ -122,6 +138,8 @@ def made(records: list[str], labels: list[int]) -> Segments:
         np.zeros((len(labels), 4), np.float32),
         np.asarray(labels),
         np.asarray(records),
+        np.zeros(len(labels), np.int64),
+        np.zeros(len(labels), np.int64),
         ("a", "b"),
         "",
     )
@@ -151,6 +169,13 @@ def test_no_patient_is_on_both_sides_and_201_and_202_are_one(published: Segments
         patients = published.patients()
         assert not set(patients[fold.train]) & set(patients[fold.test])
         assert {"201", "202"} & set(published.records[fold.test]) in ({"201", "202"}, set())
+
+
+def test_a_run_is_known_by_its_first_and_last_peak(published: Segments) -> None:
+    of_the_first = published.records == "100"
+    assert published.firsts[of_the_first][:2].tolist() == [77, 2044]
+    assert published.lasts[of_the_first][:2].tolist() == [1809, 2044]
+    assert (published.firsts <= published.lasts).all()
 
 
 def test_patients_are_dealt_out_so_that_every_fold_has_its_share() -> None:

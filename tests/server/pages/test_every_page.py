@@ -5,11 +5,12 @@ import re
 import pytest
 from babel.messages.pofile import read_po
 
+from schema.models.cases import Recording
 from schema.policy import Role
 from schema.types.base import global_id
 from server.app import Application
 from server.i18n import LOCALE_FOLDER
-from tests.server.pages.conftest import Meet, School, Visitor
+from tests.server.pages.conftest import Meet, School, Visitor, key_of
 from tests.server.pages.reading import Page
 from tests.server.pages.test_contests import contested
 from tests.server.pages.test_jobs import worked_off
@@ -52,6 +53,8 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
     done, busy = school.handed_in(session, first), school.begun(session, second)
     hidden = school.handed_in(closed, first)
     contests = [contested(school, first, done, concept) for concept in ("LBBB", "SINUS_RHYTHM")]
+    [recording] = school.rows(Recording, case_id=key_of(case))
+    beats = f"/cases/{case}/recordings/{global_id('Recording', recording.id)}/beats"
     ruling = {"revision": "1", "verdict": "FOUND", "explanation": "Relu."}
     teacher.ask(f"/contests/{contests[1]}/rule", ruling)
     teacher.ask("/account/tokens", {"name": "LMS", "scopes": "PROFILE"})
@@ -93,6 +96,9 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/accounts",
             "/audit",
             "/matcher",
+            beats,
+            teacher.leads(beats),
+            "/models",
         ],
         first: [  # type: ignore[dict-item]
             "/",

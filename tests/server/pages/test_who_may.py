@@ -37,6 +37,9 @@ PAGES = [
     "/ontologies",
     "/ontologies/T250b2xvZ3k6MQ==",
     "/matcher",
+    "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
+    "/predictions/QmVhdFByZWRpY3Rpb246MQ==",
+    "/models",
     "/webhooks",
     "/webhooks/V2ViaG9vazox",
     "/jobs",
@@ -88,6 +91,11 @@ FORMS = [
     "/ontologies/T250b2xvZ3k6MQ==/activate",
     "/ontologies/T250b2xvZ3k6MQ==/faults",
     "/matcher",
+    "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
+    "/predictions/QmVhdFByZWRpY3Rpb246MQ==/feedback",
+    "/models/promote",
+    "/models/rollback",
+    "/models/sync",
     "/webhooks",
     "/webhooks/V2ViaG9vazox/update",
     "/webhooks/V2ViaG9vazox/state",
@@ -103,9 +111,9 @@ AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"
 CLOSED = [
     (Role.TEACHER, ["/audit", *EXPERTS]),
     (Role.EXPERT, ["/accounts", "/audit"]),
-    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher"]),
+    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher", "/models"]),
     (Role.ANALYST, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit"]),
-    (Role.CLINICIAN, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/matcher"]),
+    (Role.CLINICIAN, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/matcher", "/models"]),
 ]
 
 
@@ -142,6 +150,9 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "verdict": "FOUND",
         "url": "https://hooks.example.org/",
         "events": "ATTEMPT_SUBMITTED",
+        "type": "CORRECT",
+        "versionId": "x",
+        "modelId": "x",
     }
     for path in FORMS:
         verdict = {"verdict": "RULES"} if path == "/matcher" else {}

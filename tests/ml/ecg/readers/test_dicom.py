@@ -9,8 +9,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
-from ml.ecg.decoded import DecodeFailure
-from ml.ecg.readers import read
+from ml.ecg.decoded import DecodeError, DecodeFailure
+from ml.ecg.readers import read, read_stretch
 from ml.ecg.signal import STANDARD_LEADS, Signal
 from tests.ml.ecg.reading import failure_of, signal_of
 from tests.ml.ecg.waveforms import SHIPPED, channel, group, ramp, write
@@ -284,3 +284,25 @@ def test_what_is_kept_reads_the_same_and_keeps_the_same(tmp_path: Path) -> None:
     assert second.content.leads == first.content.leads
     np.testing.assert_array_equal(second.content.samples_mv, first.content.samples_mv)
     assert second.original == first.original
+
+
+def rewritten() -> io.BytesIO:
+    """Return the shipped ECG as it is kept."""
+    return io.BytesIO(read(SHIPPED).original)
+
+
+def test_a_stretch_of_some_leads_is_what_the_whole_has_there() -> None:
+    whole = signal_of(SHIPPED)
+    stretch = read_stretch(rewritten(), 2.0, 3.5, ["V1", "II"])
+    assert (stretch.leads, stretch.sampling_rate_hz, stretch.duration_s) == (("II", "V1"), 1000, 1.5)
+    np.testing.assert_array_equal(stretch.lead("V1"), whole.lead("V1")[2000:3500])
+    everything = read_stretch(rewritten(), 0, 1e9)
+    assert everything.leads == STANDARD_LEADS
+    np.testing.assert_array_equal(everything.samples_mv, whole.samples_mv)
+
+
+@pytest.mark.parametrize("start_s, stop_s, leads", [(60, 70, []), (3, 2, []), (0, 5, ["V9"]), (1e300, 2, [])])
+def test_a_stretch_that_is_not_there_is_damaged(start_s: float, stop_s: float, leads: list[str]) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read_stretch(rewritten(), start_s, stop_s, leads)
+    assert caught.value.code is DecodeFailure.DAMAGED

@@ -1,0 +1,252 @@
+"""Makes probabilities honest: a temperature, how far they then are from the truth, and conformal sets.
+
+Everything is fitted on answers of models that had not seen the segment, and judged on other patients than it
+was fitted on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+
+from ml.beats.learning import Probabilities
+from ml.beats.protocols import Indices
+
+COVERAGE = 0.9
+BINS = 10
+RESAMPLES = 500
+
+Floats = npt.NDArray[np.float64]
+Sets = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure, and where 95 % of it lie when patients are drawn anew (percentile bootstrap)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What serving applies.
+
+    Parameters
+    ----------
+    temperature : float
+        What the logarithms of the probabilities are divided by.
+    threshold : float
+        A class is in the conformal set where its calibrated probability is at least this.
+    """
+
+    temperature: float
+    threshold: float
+
+    def apply(self, probabilities: Probabilities) -> Probabilities:
+        """Return calibrated probabilities."""
+        return tempered(probabilities, self.temperature)
+
+    def sets(self, calibrated: Probabilities) -> Sets:
+        """Return the conformal sets of calibrated probabilities; a set may be empty."""
+        return calibrated >= self.threshold
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """How honest probabilities are on patients that nothing was fitted on.
+
+    Parameters
+    ----------
+    fitted : Calibration
+        On all of them: what is served.
+    ece, ece_uncalibrated : Interval
+        The expected calibration error, as a share.
+    coverage : Interval
+        How often the set has the truth, as a share.
+    class_coverage : mapping of str to Interval
+        The same by true class.
+    set_sizes : mapping of int to float
+        How often a set has so many classes, as a share.
+    curve : sequence of tuple
+        Of each bin: mean confidence, share that is right, share of all.
+    """
+
+    fitted: Calibration
+    ece: Interval
+    ece_uncalibrated: Interval
+    coverage: Interval
+    class_coverage: Mapping[str, Interval]
+    set_sizes: Mapping[int, float]
+    curve: Sequence[tuple[float, float, float]]
+
+    def figures(self) -> dict[str, Any]:
+        """Return everything, for JSON."""
+        return asdict(self)
+
+
+def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
+    """Return the probabilities that a softmax at this temperature would have given."""
+    logarithms = np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / temperature
+    powers = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def fit(probabilities: Probabilities, labels: Indices) -> Calibration:
+    """Return the temperature with the greatest likelihood, and the threshold that covers 90 %."""
+
+    def loss(logarithm: float) -> float:
+        sharp = tempered(probabilities, float(np.exp(logarithm)))[np.arange(len(labels)), labels]
+        return float(-np.log(np.maximum(sharp, 1e-30)).mean())
+
+    temperature = float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+    return Calibration(temperature, conformal_threshold(tempered(probabilities, temperature), labels))
+
+
+def conformal_threshold(calibrated: Probabilities, labels: Indices, coverage: float = COVERAGE) -> float:
+    """Return the least probability that is in the set (least ambiguous sets, Sadinle 2019), by MAPIE."""
+    from mapie.classification import SplitConformalClassifier  # noqa: PLC0415 - the extra `train`
+    from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: PLC0415 - the same
+
+    class Known(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn is not typed
+        """A classifier that is shown its own answers."""
+
+        classes_ = np.arange(calibrated.shape[1])
+
+        def fit(self, _inputs: Floats, _labels: Indices) -> "Known":
+            return self
+
+        def predict(self, inputs: Floats) -> Indices:
+            return np.asarray(inputs.argmax(axis=1))
+
+        def predict_proba(self, inputs: Floats) -> Floats:
+            return inputs
+
+    exact = calibrated.astype(np.float64)  # so that rounding does not leave out the quantile itself
+    conformal = SplitConformalClassifier(Known(), confidence_level=coverage, prefit=True)
+    conformal.conformalize(exact, labels)
+    _, sets = conformal.predict_set(exact)
+    # A set has the classes from a quantile of the true classes' probabilities on, which is one of these.
+    return float(exact[sets[:, :, 0]].min())
+
+
+def cross_fitted(probabilities: Probabilities, labels: Indices, folds: Indices) -> tuple[Probabilities, Sets]:
+    """Return calibrated probabilities and sets, each fold's fitted on the others."""
+    calibrated = np.empty_like(probabilities)
+    sets = np.empty(probabilities.shape, np.bool_)
+    for fold in np.unique(folds):
+        here = folds == fold
+        fitted = fit(probabilities[~here], labels[~here])
+        calibrated[here] = fitted.apply(probabilities[here])
+        sets[here] = fitted.sets(calibrated[here])
+    return calibrated, sets
+
+
+def report(
+    probabilities: Probabilities,
+    labels: Indices,
+    folds: Indices,
+    patients: npt.NDArray[np.str_],
+    classes: Sequence[str],
+) -> CalibrationReport:
+    """Judge calibration on answers of models that had not seen the patient.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32, shape (n, n_classes)
+        Not calibrated.
+    labels, folds : ndarray of int64, shape (n,)
+        The truth; which fold each was judged in, no patient in two.
+    patients : ndarray of str, shape (n,)
+        Whose each is.
+    classes : sequence of str
+        The names of the classes.
+    """
+    calibrated, sets = cross_fitted(probabilities, labels, folds)
+    covered = sets[np.arange(len(labels)), labels]
+    resamples = Resamples.of(patients)
+    sizes = np.bincount(sets.sum(axis=1), minlength=len(classes) + 1) / len(labels)
+    return CalibrationReport(
+        fitted=fit(probabilities, labels),
+        ece=resamples.ece(calibrated, labels),
+        ece_uncalibrated=resamples.ece(probabilities, labels),
+        coverage=resamples.share(covered, np.ones(len(labels), np.bool_)),
+        class_coverage={
+            name: resamples.share(covered, labels == place)
+            for place, name in enumerate(classes)
+            if (labels == place).any()
+        },
+        set_sizes=dict(enumerate(sizes.tolist())),
+        curve=curve(calibrated.max(axis=1), calibrated.argmax(axis=1) == labels),
+    )
+
+
+def curve(
+    confidence: npt.NDArray[np.float32], right: Sets, weights: npt.NDArray[np.int64] | None = None
+) -> list[tuple[float, float, float]]:
+    """Return mean confidence, share that is right and share of all, in ten bins of equal mass."""
+    weights = np.ones(len(right), np.int64) if weights is None else weights
+    order = np.argsort(confidence, kind="stable")
+    mass = weights[order].astype(np.float64)
+    before = np.cumsum(mass) - mass
+    places = np.minimum((before * BINS / mass.sum()).astype(np.int64), BINS - 1)
+    total = np.bincount(places, mass, BINS)
+    filled = total > 0
+    sure = np.bincount(places, mass * confidence[order], BINS)[filled] / total[filled]
+    true = np.bincount(places, mass * right[order], BINS)[filled] / total[filled]
+    share = total[filled] / mass.sum()
+    return list(zip(sure.tolist(), true.tolist(), share.tolist(), strict=True))
+
+
+def ece(bins: Sequence[tuple[float, float, float]]) -> float:
+    """Return the expected calibration error of a curve."""
+    return sum(share * abs(sure - true) for sure, true, share in bins)
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Patients drawn anew.
+
+    Parameters
+    ----------
+    whose : ndarray of int64, shape (n,)
+        The patient of each segment.
+    drawn : ndarray of int64, shape (n_resamples, n_patients)
+        How often each patient is in each resample.
+    """
+
+    whose: Indices
+    drawn: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, patients: npt.NDArray[np.str_], seed: int = 0) -> "Resamples":
+        """Draw resamples of the patients that segments are of."""
+        names, whose = np.unique(patients, return_inverse=True)
+        generator = np.random.default_rng(seed)
+        return cls(whose, generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES))
+
+    def ece(self, probabilities: Probabilities, labels: Indices) -> Interval:
+        """Return the expected calibration error with its interval."""
+        confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+        order = np.argsort(confidence, kind="stable")
+        confidence, right, whose = confidence[order], right[order], self.whose[order]
+        return _interval(
+            ece(curve(confidence, right)), [ece(curve(confidence, right, each[whose])) for each in self.drawn]
+        )
+
+    def share(self, true: Sets, among: Sets) -> Interval:
+        """Return how often something is true among some segments, with its interval."""
+        patients = self.drawn.shape[1]
+        hits = self.drawn @ np.bincount(self.whose[among & true], minlength=patients)
+        totals = self.drawn @ np.bincount(self.whose[among], minlength=patients)
+        some = totals > 0
+        return _interval(float(true[among].mean()), hits[some] / totals[some])
+
+
+def _interval(value: float, drawn: npt.ArrayLike) -> Interval:
+    low, high = np.percentile(np.asarray(drawn, np.float64), [2.5, 97.5]).tolist()
+    return Interval(value, low, high)

@@ -1,0 +1,263 @@
+"""How an architecture learns, whatever it is: in epochs that are kept, so that an interrupted run goes on.
+
+Keras is imported inside functions only: it takes seconds, and serving does without.
+"""
+
+import json
+import os
+import sys
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.beats.protocols import Indices, Protocol
+from ml.beats.segments import Segments
+
+Probabilities = npt.NDArray[np.float32]
+Arrays = Mapping[str, npt.NDArray[Any]]
+"""A model's inputs by the names of its input layers."""
+
+Batch = tuple[Arrays, npt.NDArray[Any], npt.NDArray[Any]]
+Examples = Callable[[Indices, np.random.Generator | None], Batch]
+"""Gives the inputs, labels and weights of some places; with a generator, as they are learnt from
+(augmented, if the architecture does so), without, as they are."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long and how fast to learn.
+
+    Parameters
+    ----------
+    epochs : int
+        At most so many.
+    batch_size : int
+        Examples per step.
+    learning_rate : float
+        Adam's.
+    early_stopping : int
+        Stop after so many epochs in which the loss on the watched examples has not fallen, and go back to
+        the best epoch; 0 watches nothing and learns for all epochs.
+    seed : int
+        Of weights, order and dropout.
+    logdir : Path, optional
+        For TensorBoard's logs of this run.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    early_stopping: int
+    seed: int
+    logdir: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The segments of a protocol, and what an architecture is shown of them.
+
+    Parameters
+    ----------
+    segments : Segments
+        Labels, records and classes; the order of everything.
+    inputs : mapping of str to ndarray
+        The architecture's own arrays. Whether their first axis counts segments is its own affair.
+    """
+
+    segments: Segments
+    inputs: Arrays
+
+
+class Learner(typing.Protocol):
+    """An architecture as it learns and is judged."""
+
+    @property
+    def name(self) -> str:
+        """The name on the command line."""
+
+    def load(self, protocol: Protocol, data: Path, cache: Path) -> Prepared:
+        """Return what to learn from, made once and kept in `cache`."""
+
+    def fit(self, prepared: Prepared, train: Indices, watch: Indices, options: Options, folder: Path) -> Any:
+        """Return a Keras model that has learnt from `train`; `watch` says when to stop, and may be empty.
+
+        Every epoch is kept in `folder`: called again after an interruption, it goes on.
+        """
+
+    def probabilities(self, model: Any, prepared: Prepared, places: Indices) -> Probabilities:
+        """Return the probability of each class, shape (n_places, n_classes), not yet calibrated."""
+
+
+def learn(  # noqa: PLR0913, PLR0917 - what, on what, how and where
+    build: Callable[[], Any],
+    examples: Examples,
+    train: Indices,
+    watch: Indices,
+    options: Options,
+    folder: Path,
+) -> Any:
+    """Return a model that has learnt, epoch by epoch, each kept in `folder`.
+
+    Every epoch draws its order, augmentation and dropout from the seed and its own number, so that a run
+    taken up again gives the numbers of one that was not interrupted. On one thread: the numbers do not depend
+    on how many the machine has; to use them all, folds learn side by side.
+
+    Parameters
+    ----------
+    build : callable
+        Gives the model, compiled; called once the seed is set.
+    examples : callable
+        Gives the examples at some places.
+    train, watch : ndarray of int64
+        The places to learn from, and those whose loss says when to stop.
+    options : Options
+        How long and how fast.
+    folder : Path
+        Where epochs are kept.
+    """
+    keras, tf = _keras()
+    keras.utils.set_random_seed(options.seed)
+    model = build()
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = _resume(model, folder)
+    verbose = 1 if sys.stderr.isatty() else 2
+    writer = tf.summary.create_file_writer(str(options.logdir)) if options.logdir else None
+    for epoch in range(progress.epoch, options.epochs):
+        if options.early_stopping and epoch - progress.best_epoch >= options.early_stopping:
+            break
+        generator = np.random.default_rng([options.seed, epoch])
+        _reseed(model, generator)
+        batches, steps = _batches(examples, generator.permutation(train), options.batch_size, generator)
+        log = model.fit(
+            batches,
+            steps_per_epoch=steps,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,
+            verbose=verbose,
+        ).history
+        figures = {name: float(values[-1]) for name, values in log.items()}
+        if len(watch):
+            batches, steps = _batches(examples, watch, options.batch_size, None)
+            seen = model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
+            figures |= {f"val_{name}": float(value) for name, value in seen.items()}
+        progress = progress.after(figures)
+        _keep(model, progress, folder)
+        if writer:
+            with writer.as_default(step=progress.epoch):
+                for name, value in figures.items():
+                    tf.summary.scalar(name, value)
+    if writer:
+        writer.close()
+    if len(watch) and progress.best_epoch:
+        model.load_weights(folder / _name(progress.best_epoch))
+    return model
+
+
+def predict(model: Any, inputs: Callable[[Indices], Arrays], places: Indices) -> Probabilities:
+    """Return a model's answers at these places, in pieces that fit into memory."""
+    pieces = [
+        np.asarray(model.predict_on_batch(inputs(places[start : start + _PIECE])), np.float32)
+        for start in range(0, len(places), _PIECE)
+    ]
+    return np.concatenate(pieces) if pieces else np.zeros((0, model.output_shape[-1]), np.float32)
+
+
+_PIECE = 1024
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: epochs done, the best of them, and the figures of each.
+
+    Parameters
+    ----------
+    history : tuple of mapping
+        What each epoch gave, by the names Keras uses (`loss`, `val_loss`).
+    """
+
+    history: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def epoch(self) -> int:
+        """Return how many epochs are done."""
+        return len(self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """Return the epoch (from 1) with the lowest loss on the watched examples; the last without any."""
+        losses = [figures.get("val_loss") for figures in self.history]
+        if not losses or losses[-1] is None:
+            return self.epoch
+        return 1 + int(np.nanargmin(np.asarray(losses, np.float64)))
+
+    def after(self, figures: Mapping[str, float]) -> "Progress":
+        """Return the progress after one more epoch."""
+        return Progress((*self.history, figures))
+
+
+def read_progress(folder: Path) -> Progress:
+    """Return how far the run in a folder is."""
+    path = folder / _PROGRESS
+    return Progress(tuple(json.loads(path.read_text(encoding="utf-8")))) if path.exists() else Progress()
+
+
+_PROGRESS = "progress.json"
+
+
+def _name(epoch: int) -> str:
+    return f"epoch_{epoch}.keras"
+
+
+def _keep(model: Any, progress: Progress, folder: Path) -> None:
+    """Keep the epoch; the progress is written last, and only what it does not need is then removed."""
+    model.save(folder / _name(progress.epoch))
+    partial = folder / f"{_PROGRESS}.partial"
+    partial.write_text(json.dumps(progress.history, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / _PROGRESS)
+    needed = {_name(progress.epoch), _name(progress.best_epoch)}
+    for path in folder.glob("epoch_*.keras"):
+        if path.name not in needed:
+            path.unlink()
+
+
+def _resume(model: Any, folder: Path) -> Progress:
+    """Bring a new model, its optimizer too, to where the run in the folder is."""
+    progress = read_progress(folder)
+    if progress.epoch:
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(folder / _name(progress.epoch))
+    return progress
+
+
+def _reseed(model: Any, generator: np.random.Generator) -> None:
+    """Set what the dropouts draw from."""
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(generator.integers(0, 2**32, 2, dtype=np.uint32))
+
+
+def _batches(
+    examples: Examples, places: Indices, size: int, generator: np.random.Generator | None
+) -> tuple[Iterator[Batch], int]:
+    """Return the examples at these places in batches, and how many batches."""
+    starts = range(0, len(places), size)
+    return (examples(places[start : start + size], generator) for start in starts), len(starts)
+
+
+def _keras() -> tuple[Any, Any]:
+    """Import Keras over TensorFlow, set to give the same numbers every time."""
+    # Read when TensorFlow is first used; the functions that set the same raise an error after that.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras  # noqa: PLC0415 - see the module's docstring
+    import tensorflow as tf  # noqa: PLC0415 - the same
+
+    tf.config.experimental.enable_op_determinism()
+    return keras, tf

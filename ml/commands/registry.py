@@ -1,0 +1,98 @@
+"""`registry`: the versions of models that the store has, and which of them an alias means."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ml.registry import helper, syncing
+from ml.registry.artefact import open_unsealed
+from ml.registry.home import Home
+from ml.registry.mlflow_store import MlflowStore
+from ml.registry.predictor import LoadError, load
+from ml.registry.shipped import ship as put_in_place
+
+
+def sync(options: argparse.Namespace) -> int:
+    """Register the shipped champion where there is none, and bring every version into the cache."""
+    return _answered(options, lambda: helper.document_of(syncing.sync(_home(options), _store(options))))
+
+
+def versions(options: argparse.Namespace) -> int:
+    """Print the versions and aliases of a family."""
+
+    def listed() -> dict[str, Any]:
+        store = _store(options)
+        aliases = store.aliases(options.family)
+        found = [
+            {"version": each.version, "digest": each.digest, "created": each.created.isoformat()}
+            for each in store.versions(options.family)
+        ]
+        return {"family": options.family, "versions": found, "aliases": dict(aliases)}
+
+    return _answered(options, listed)
+
+
+def register(options: argparse.Namespace) -> int:
+    """Seal an artefact and add it to the store."""
+
+    def registered() -> dict[str, Any]:
+        version = syncing.register(
+            _home(options), _store(options), options.folder, options.alias, options.run_id
+        )
+        return {"family": version.family, "version": version.version, "digest": version.digest}
+
+    return _answered(options, registered)
+
+
+def promote(options: argparse.Namespace) -> int:
+    """Let an alias mean a version."""
+    return _answered(options, lambda: _pointed(options, options.version))
+
+
+def rollback(options: argparse.Namespace) -> int:
+    """Let an alias mean the version again that it meant before."""
+    return _answered(
+        options, lambda: _pointed(options, _store(options).previous(options.family, options.alias))
+    )
+
+
+def ship(options: argparse.Namespace) -> int:
+    """Have an artefact come with the program."""
+
+    def put() -> dict[str, Any]:
+        artefact = open_unsealed(options.folder)
+        load(artefact).verify_examples()
+        written = put_in_place(artefact)
+        return {"folder": str(written.folder), "digest": written.digest, "bytes": written.size}
+
+    return _answered(options, put)
+
+
+def _pointed(options: argparse.Namespace, version: int) -> dict[str, Any]:
+    _store(options).set_alias(options.family, options.alias, version)
+    return {"family": options.family, "alias": options.alias, "version": version}
+
+
+def _home(options: argparse.Namespace) -> Home:
+    return Home.of_environment(os.environ, options.home)
+
+
+def _store(options: argparse.Namespace) -> MlflowStore:
+    return MlflowStore(_home(options))
+
+
+def _answered(options: argparse.Namespace, work: Callable[[], dict[str, Any]]) -> int:
+    """Print what was done; with `--json`, what went wrong too."""
+    try:
+        document = work()
+    except LoadError as error:
+        raise OSError(str(error)) from error
+    except OSError as error:
+        if not options.json:
+            raise
+        print(json.dumps(helper.error_of(error)))
+        return 2
+    print(json.dumps(document, ensure_ascii=options.json, indent=None if options.json else 2))
+    return 0

@@ -1,0 +1,102 @@
+"""Where a site keeps its models: the local store, the key that seals them, the cache of verified ones."""
+
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KEY_FILE = "model_key"
+MIN_KEY = 32
+
+
+class KeyUnusableError(OSError):
+    """The key that seals models is missing, too short, or may be read by others."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """A site's data folder as the models see it.
+
+    Parameters
+    ----------
+    folder : Path
+        `CHEVET_DATA_DIR`: holds `model_key`, `models/` (the cache) and `mlflow/` (the store).
+    tracking_uri : str or None
+        `MLFLOW_TRACKING_URI`; the local store where there is none.
+    model_key : str or None
+        `CHEVET_MODEL_KEY`, 32 characters or more, where several machines share a store; otherwise one is made
+        and kept in the folder.
+    """
+
+    folder: Path
+    tracking_uri: str | None = field(default=None, repr=False)
+    model_key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str], folder: Path | None = None) -> "Home":
+        """Return what the environment says, as `environment()` writes it."""
+        return cls(
+            folder or Path(environment.get("CHEVET_DATA_DIR") or "var"),
+            environment.get("MLFLOW_TRACKING_URI") or None,
+            environment.get("CHEVET_MODEL_KEY") or None,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that tell another process the same."""
+        return {
+            "CHEVET_DATA_DIR": str(self.folder.resolve()),
+            "MLFLOW_TRACKING_URI": self.tracking_uri or "",
+            "CHEVET_MODEL_KEY": self.model_key or "",
+        }
+
+    @property
+    def cache(self) -> Path:
+        """Return the folder of verified artefacts, each under its digest."""
+        return self.folder / "models"
+
+    @property
+    def store(self) -> Path:
+        """Return the folder of the local store."""
+        return self.folder / "mlflow"
+
+    def key(self) -> bytes:
+        """Return the site's key; of several processes starting at once, one makes it.
+
+        Raises
+        ------
+        KeyUnusableError
+            When it is too short, cannot be kept, or may be read by others.
+        """
+        key = self.model_key.encode() if self.model_key is not None else self._kept_key()
+        if len(key) < MIN_KEY:
+            raise KeyUnusableError(f"the key that seals models needs {MIN_KEY} characters or more")
+        return key
+
+    def _kept_key(self) -> bytes:
+        path = self.folder / KEY_FILE
+        try:
+            if not path.exists():
+                _make_key(path)
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                raise KeyUnusableError(f"{path} may be read by others: chmod 600, or remove it and sync anew")
+            return path.read_bytes().strip()
+        except OSError as error:
+            if isinstance(error, KeyUnusableError):
+                raise
+            raise KeyUnusableError(f"{path} cannot be read or kept ({error.strerror})") from error
+
+
+def _make_key(path: Path) -> None:
+    """Write a key, unless another process was first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600, exist_ok=False)
+    try:
+        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

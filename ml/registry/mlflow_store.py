@@ -1,0 +1,225 @@
+"""MLflow as the store: a database and a folder of the site's own, or any server.
+
+MLflow is imported as a store is made, which takes seconds: in the process of `python -m ml`, never in one
+that serves. A registered model is a family; versions have aliases, no stages.
+"""
+
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ml.registry.artefact import Artefact
+from ml.registry.contents import CARD, MAX_FILE, MAX_FILES
+from ml.registry.home import Home
+from ml.registry.store import (
+    StoreDamagedError,
+    StoredVersion,
+    StoreError,
+    StoreLockedError,
+    StoreUnavailableError,
+    VersionMissingError,
+)
+
+DIGEST = "chevet.digest"
+PREVIOUS = "chevet.previous"
+FOLDER = "model"
+BOUNDS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+class MlflowStore:
+    """The store of a site.
+
+    Parameters
+    ----------
+    home : Home
+        Says which.
+
+    Raises
+    ------
+    StoreError
+        When it does not answer.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        with _translated():
+            self.client = _client(home)
+
+    def experiment(self, family: str) -> str:
+        """Return the id of a family's experiment, made where there is none."""
+        with _translated():
+            found = self.client.get_experiment_by_name(family)
+            if found is not None:
+                return str(found.experiment_id)
+            local = (self._home.store / "artifacts" / family).resolve().as_uri()
+            location = None if self._home.tracking_uri else local
+            return str(self.client.create_experiment(family, artifact_location=location))
+
+    def versions(self, family: str) -> list[StoredVersion]:
+        """Return the versions of a family, oldest first."""
+        with _translated():
+            found = []
+            for each in _pages(self.client.search_model_versions, f"name='{family}'"):
+                created = datetime.fromtimestamp(each.creation_timestamp / 1000, UTC)
+                digest = each.tags.get(DIGEST)
+                found.append(StoredVersion(family, int(each.version), digest, each.run_id or None, created))
+            return sorted(found, key=lambda each: each.version)
+
+    def aliases(self, family: str) -> Mapping[str, int]:
+        """Return which version each alias means."""
+        try:
+            with _translated():
+                found = self.client.get_registered_model(family).aliases
+        except VersionMissingError:
+            return {}
+        return {alias: int(version) for alias, version in found.items()}
+
+    def set_alias(self, family: str, alias: str, version: int) -> None:
+        """Let an alias mean a version."""
+        present = self.aliases(family).get(alias)
+        if present == version:
+            return
+        with _translated():
+            self.client.get_model_version(family, str(version))
+            self.client.set_registered_model_alias(family, alias, str(version))
+            if present is not None:
+                self.client.set_registered_model_tag(family, f"{PREVIOUS}.{alias}", str(present))
+
+    def previous(self, family: str, alias: str) -> int:
+        """Return the version that an alias meant before, as far as `set_alias` has changed it."""
+        with _translated():
+            before = self.client.get_registered_model(family).tags.get(f"{PREVIOUS}.{alias}")
+        if before is None:
+            raise VersionMissingError(f"{family} {alias}: nothing is known of a version before")
+        return int(before)
+
+    def fetch(self, version: StoredVersion, folder: Path) -> None:
+        """Copy a version's files into a folder, unverified, but neither more nor larger than they may be."""
+        from mlflow.store.artifact.artifact_repository_registry import (  # noqa: PLC0415 - see the module
+            get_artifact_repository,
+        )
+
+        name = f"{version.family} {version.version}"
+        with _translated(StoreDamagedError):
+            uri = self.client.get_model_version_download_uri(version.family, str(version.version))
+            repository = get_artifact_repository(uri)
+            files = repository.list_artifacts() or []
+            if not files or len(files) > MAX_FILES + 2:
+                raise StoreDamagedError(f"{name}: {len(files)} files in the store")
+            for each in files:
+                if each.is_dir or PurePosixPath(each.path).name != each.path or each.file_size > MAX_FILE:
+                    raise StoreDamagedError(f"{name}: {each.path} is no file of an artefact")
+                repository.download_artifacts(each.path, str(folder))
+
+    def register(self, artefact: Artefact, run: str | None = None) -> StoredVersion:
+        """Add a sealed artefact as the next version of its family; one that is there already stays."""
+        family = artefact.manifest.family
+        for each in self.versions(family):
+            if each.digest == artefact.digest:
+                return each
+        experiment = self.experiment(family)
+        with _translated():
+            run = run or self._run(artefact, experiment)
+            # The version comes last: an interruption leaves files that nothing refers to.
+            self.client.log_artifacts(run, str(artefact.folder), FOLDER)
+            source = f"{self.client.get_run(run).info.artifact_uri}/{FOLDER}"
+            self._ensure_model(family)
+            card = artefact.read(CARD).decode() if CARD in artefact.manifest.files else ""
+            made = self.client.create_model_version(
+                family, source, run, tags={DIGEST: artefact.digest}, description=card
+            )
+            created = datetime.fromtimestamp(made.creation_timestamp / 1000, UTC)
+            return StoredVersion(family, int(made.version), artefact.digest, run, created)
+
+    def _run(self, artefact: Artefact, experiment: str) -> str:
+        """Return a run that holds what the manifest says."""
+        manifest = artefact.manifest
+        run = str(self.client.create_run(experiment, run_name=manifest.architecture).info.run_id)
+        for name in ("architecture", "data_hash", "code_version", "temperature"):
+            self.client.log_param(run, name, getattr(manifest, name))
+        for name, value in manifest.metrics.items():
+            self.client.log_metric(run, name, value)
+        self.client.set_terminated(run)
+        return run
+
+    def _ensure_model(self, family: str) -> None:
+        try:
+            with _translated():
+                self.client.get_registered_model(family)
+        except VersionMissingError:
+            self.client.create_registered_model(family)
+
+
+def _client(home: Home) -> Any:
+    for name, value in BOUNDS.items():
+        os.environ.setdefault(name, value)
+    import mlflow  # noqa: PLC0415 - see the module's docstring
+
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    uri = home.tracking_uri
+    if not uri:
+        home.store.mkdir(parents=True, exist_ok=True)
+        uri = f"sqlite:///{home.store.resolve() / 'mlflow.db'}?timeout=5"
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return mlflow.MlflowClient(uri, uri)
+
+
+def _pages(search: Any, condition: str) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(condition, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+@contextmanager
+def _translated(otherwise: type[StoreError] = StoreError) -> Iterator[None]:
+    """Turn whatever MLflow and what lies below it raise into a StoreError."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        kind = next((kind for each in _chain(error) if (kind := _kind(each))), otherwise)
+        raise kind(_words(error)) from error
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error at the bottom first."""
+    if error is not None:
+        yield from _chain(error.__cause__ or error.__context__)
+        yield error
+
+
+def _kind(error: BaseException) -> type[StoreError] | None:
+    if isinstance(error, sqlite3.DatabaseError):
+        if not isinstance(error, sqlite3.OperationalError):
+            return StoreDamagedError
+        return StoreLockedError if "locked" in str(error) else StoreUnavailableError
+    if isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ == "OperationalError":
+        return StoreUnavailableError
+    code = getattr(error, "error_code", "")
+    if code == "RESOURCE_DOES_NOT_EXIST":
+        return VersionMissingError
+    unreachable = code == "TEMPORARILY_UNAVAILABLE" or "API request to" in str(error)
+    return StoreUnavailableError if unreachable else None
+
+
+def _words(error: Exception) -> str:
+    """Return the first line of what is wrong, without a password that an address may hold."""
+    first = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return re.sub(r"//[^/@\s]*@", "//", first)[:300]

@@ -1,0 +1,142 @@
+"""What `python -m ml registry` does: versions go into the store, and verified ones into the cache."""
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ml.registry.artefact import Artefact, copy_sealed, open_sealed, open_unsealed, seal
+from ml.registry.contents import CARD
+from ml.registry.helper import Synced, SyncedVersion
+from ml.registry.home import Home
+from ml.registry.manifest import ArtefactError, Manifest
+from ml.registry.predictor import FAMILIES, load
+from ml.registry.shipped import PRETRAINED, shipped
+from ml.registry.store import CHAMPION, ModelStore, StoreDamagedError, StoredVersion
+
+
+def sync(home: Home, store: ModelStore, pretrained: Path = PRETRAINED) -> Synced:
+    """Register the shipped champion where the store has none, and bring every version into the cache.
+
+    What an alias means is fetched and verified again each time, so that tampering with the store is told;
+    what is in the cache goes on being used.
+    """
+    versions: list[SyncedVersion] = []
+    aliases: dict[str, Mapping[str, int]] = {}
+    with _alone(home):
+        for family in FAMILIES:
+            stored = store.versions(family) or _with_shipped(home, store, family, pretrained)
+            aliases[family] = store.aliases(family)
+            meant = set(aliases[family].values())
+            versions += [_brought(home, store, each, again=each.version in meant) for each in stored]
+    return Synced(tuple(versions), aliases)
+
+
+def register(
+    home: Home, store: ModelStore, folder: Path, alias: str | None = None, run: str | None = None
+) -> StoredVersion:
+    """Seal an artefact and add it to the store, if it loads and answers as the model it was made of.
+
+    Parameters
+    ----------
+    folder : Path
+        What `ml.beats.packaging.package` has written; left as it is.
+    alias : str or None
+        What is to mean it.
+    run : str or None
+        The run that trained it.
+
+    Raises
+    ------
+    ArtefactError
+        When it may not be sealed.
+    LoadError
+        When it does not load, or its parity fails.
+    StoreError
+        When the store fails.
+    """
+    artefact = open_unsealed(folder)
+    load(artefact).verify_examples()
+    with _alone(home):
+        version = store.register(_sealed(home, artefact), run)
+        if alias is not None:
+            store.set_alias(version.family, alias, version.version)
+    return version
+
+
+def _with_shipped(home: Home, store: ModelStore, family: str, pretrained: Path) -> list[StoredVersion]:
+    artefact = shipped(family, pretrained)
+    if artefact is None:
+        return []
+    version = store.register(_sealed(home, artefact))
+    store.set_alias(family, CHAMPION, version.version)
+    return [version]
+
+
+def _sealed(home: Home, artefact: Artefact) -> Artefact:
+    """Return a verified artefact in the cache, under this site's seal."""
+    home.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sealing-", dir=home.cache) as scratch:
+        copy = Path(scratch) / "artefact"
+        shutil.copytree(artefact.folder, copy, symlinks=True)
+        seal(open_unsealed(copy, artefact.digest), home.key())
+        return copy_sealed(copy, home.cache, home.key(), artefact.digest)
+
+
+def _brought(home: Home, store: ModelStore, version: StoredVersion, *, again: bool) -> SyncedVersion:
+    """Bring a version into the cache, and say what it is or why it cannot be used."""
+    artefact, fault = _cached(home, version), None
+    if artefact is None or again:
+        try:
+            fetched = _fetched(home, store, version)
+        except (ArtefactError, StoreDamagedError) as error:
+            fault = str(error)
+        else:
+            artefact = fetched
+    if artefact is None:
+        return SyncedVersion(version.family, version.version, None, version.created.isoformat(), fault)
+    return _described(version, artefact, fault)
+
+
+def _cached(home: Home, version: StoredVersion) -> Artefact | None:
+    if version.digest is None:
+        return None
+    with suppress(ArtefactError):
+        return open_sealed(home.cache / version.digest, home.key(), version.digest)
+    return None
+
+
+def _fetched(home: Home, store: ModelStore, version: StoredVersion) -> Artefact:
+    home.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=home.cache) as scratch:
+        folder = Path(scratch)
+        store.fetch(version, folder)
+        return copy_sealed(folder, home.cache, home.key(), version.digest)
+
+
+def _described(version: StoredVersion, artefact: Artefact, fault: str | None) -> SyncedVersion:
+    manifest: Manifest = artefact.manifest
+    return SyncedVersion(
+        family=version.family,
+        version=version.version,
+        digest=artefact.digest,
+        created=version.created.isoformat(),
+        fault=fault,
+        architecture=manifest.architecture,
+        data_hash=manifest.data_hash,
+        code_version=manifest.code_version,
+        classes=manifest.classes,
+        metrics=manifest.metrics,
+        card=artefact.read(CARD).decode() if CARD in manifest.files else "",
+    )
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Wait until no other process of this machine changes the store or the cache."""
+    home.cache.mkdir(parents=True, exist_ok=True)
+    with (home.cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,110 @@
+"""What models said of recordings, and what people think of it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from schema.models.base import instant
+
+WHOLE = 0
+"""The target of feedback on a prediction as a whole; its parts are counted from 1."""
+
+
+class ModelFamily(StrEnum):
+    """What kind of question a model answers."""
+
+    BEATS = "beats"
+
+
+class BeatClass(StrEnum):
+    """A kind of heartbeat, by the name that models give it."""
+
+    NORMAL = "Normal"
+    LBBB = "LBBB"
+    RBBB = "RBBB"
+    APB = "APB"
+    PVC = "PVC"
+
+
+class ModelProblem(StrEnum):
+    """Why a prediction has no answer."""
+
+    NOT_DEPLOYED = "not_deployed"
+    LOADING = "loading"
+    LOAD_FAILED = "load_failed"
+    ANSWER_FAILED = "answer_failed"
+    SIGNAL_UNREADABLE = "signal_unreadable"
+
+
+class FeedbackType(StrEnum):
+    """What somebody thinks of a prediction."""
+
+    CORRECT = "correct"
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+    DISAGREE = "disagree"
+
+
+class Prediction(SQLModel, table=True):
+    """What one version of a model said of one recording at one time; never altered.
+
+    `input_sha256` is the key of the signal that was read, which stays when the recording leaves its case.
+    `answer` is the whole of it, packed as its family does; `counts` and `quality` are told without unpacking.
+    """
+
+    __table_args__ = (
+        Index("ix_prediction_recording", "recording_id", "input_sha256"),
+        {"sqlite_autoincrement": True},  # the trail names it for ever, so no other takes its number
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    family: str
+    case_id: int = Field(foreign_key="case.id", index=True)
+    recording_id: int
+    asked_by: int = Field(foreign_key="account.id")
+    version_id: int | None = Field(default=None, foreign_key="model_version.id", index=True)
+    alias: str
+    input_sha256: str
+    ml_available: bool
+    ml_error: str | None = None
+    latency_ms: int
+    quality: str | None = None
+    quality_reasons: list[str] = Field(default_factory=list, sa_type=JSON)
+    counts: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
+    answer: bytes | None = None
+    created_at: datetime = instant(index=True)
+
+
+class Feedback(SQLModel, table=True):
+    """What one reader thinks of a prediction, or of one part of it: the row in force, and those before it.
+
+    `reader` names whoever it is without telling who; `account_id` is for their right to see and change it.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("prediction_id", "reader", "target", "number"),
+        UniqueConstraint("reader", "idempotency_key"),
+        Index(
+            "uq_feedback_current",
+            "prediction_id",
+            "reader",
+            "target",
+            unique=True,
+            sqlite_where=text("current"),
+            postgresql_where=text("current"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    prediction_id: int = Field(foreign_key="prediction.id")
+    reader: str
+    account_id: int = Field(foreign_key="account.id", index=True)
+    target: int = WHOLE
+    number: int = 1
+    current: bool = True
+    type: str
+    corrected_class: str | None = None
+    reason: str = ""
+    missed_findings: list[str] = Field(default_factory=list, sa_type=JSON)
+    idempotency_key: str | None = None
+    created_at: datetime = instant()

@@ -1,0 +1,91 @@
+"""Which version of a model answers: each mutation answers with the model as it then is."""
+
+from typing import Annotated
+
+import strawberry
+from anyio import to_thread
+from sqlmodel import Session
+
+from schema.context import Context, Info
+from schema.models.models import ModelAlias
+from schema.permissions import Refusal, mutation_field
+from schema.policy import Scope
+from schema.services.models import Models
+from schema.types.base import local_key
+from schema.types.models import Model
+
+
+@strawberry.input(description="A version to put to use.")
+class PromoteModelInput:
+    """A version and an alias."""
+
+    version_id: strawberry.ID = strawberry.field(description="The version.")
+    alias: ModelAlias = strawberry.field(default=ModelAlias.CHAMPION, description="What to use it for.")
+
+
+@strawberry.input(description="An alias that is to mean the version again that it meant before.")
+class RollbackModelInput:
+    """A model and an alias."""
+
+    model_id: strawberry.ID = strawberry.field(description="The model.")
+    alias: ModelAlias = strawberry.field(default=ModelAlias.CHAMPION, description="Which alias.")
+
+
+@strawberry.input(description="A model whose versions to look for.")
+class SyncModelsInput:
+    """A model."""
+
+    model_id: strawberry.ID = strawberry.field(description="The model.")
+
+
+PromoteModelResult = Annotated[
+    Model | Refusal, strawberry.union("PromoteModelResult", description="The model, or why it was left.")
+]
+RollbackModelResult = Annotated[
+    Model | Refusal, strawberry.union("RollbackModelResult", description="The model, or why it was left.")
+]
+SyncModelsResult = Annotated[
+    Model | Refusal, strawberry.union("SyncModelsResult", description="The model, or why nothing is done.")
+]
+
+
+@strawberry.type
+class ModelMutations:
+    """What administrators decide about models."""
+
+    @mutation_field(
+        Scope.MODELS_WRITE,
+        "Lets a version answer from now on. It is loaded before the one before is dropped, which goes on if "
+        "that fails.",
+    )
+    async def promote_model(self, info: Info, input: PromoteModelInput) -> PromoteModelResult:  # noqa: A002
+        """Switch, then take it up in this process."""
+        key, context = local_key(input.version_id, "ModelVersion"), info.context
+        model = await context.write(lambda session: _models(session, context).promote(key, input.alias))
+        await _taken_up(context)
+        return Model.of(model)
+
+    @mutation_field(Scope.MODELS_WRITE, "Lets the version answer again that did before.")
+    async def rollback_model(self, info: Info, input: RollbackModelInput) -> RollbackModelResult:  # noqa: A002
+        """Switch back, then take it up in this process."""
+        key, context = local_key(input.model_id, "Model"), info.context
+        model = await context.write(lambda session: _models(session, context).roll_back(key, input.alias))
+        await _taken_up(context)
+        return Model.of(model)
+
+    @mutation_field(
+        Scope.MODELS_WRITE, "Has the store of models looked at soon, instead of when its time comes."
+    )
+    async def sync_models(self, info: Info, input: SyncModelsInput) -> SyncModelsResult:  # noqa: A002
+        """Wake the job."""
+        key, context = local_key(input.model_id, "Model"), info.context
+        return Model.of(await context.write(lambda session: _models(session, context).look(key)))
+
+
+async def _taken_up(context: Context) -> None:
+    deployments = context.services.deployments
+    await to_thread.run_sync(lambda: deployments.refresh(at_once=True))
+
+
+def _models(session: Session, context: Context) -> Models:
+    return Models(session, context.viewer, context.services.clock)

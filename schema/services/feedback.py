@@ -1,0 +1,160 @@
+"""What people think of predictions: one row in force for each reader and target, those before it kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from ml.language.ontology import Ontology
+from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
+from schema.models.predictions import WHOLE, BeatClass, Feedback, FeedbackType, Prediction
+from schema.policy import Actor
+from schema.services.audit import Audit
+from schema.services.clock import Clock
+from schema.services.passwords import Passwords
+from schema.services.predictions import Predictions
+from schema.services.text import prose
+
+LONGEST_REASON = 1_000
+LONGEST_KEY = 100
+MOST_FINDINGS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What somebody thinks of a prediction.
+
+    Parameters
+    ----------
+    target
+        The part that it is about, counted from 1; `WHOLE` for the prediction as such.
+    corrected
+        What it should have said; None where the opinion does not tell.
+    missed
+        Codes of concepts that it should have found.
+    """
+
+    type: FeedbackType
+    target: int = WHOLE
+    corrected: BeatClass | None = None
+    reason: str = ""
+    missed: Sequence[str] = ()
+
+
+class Readers:
+    """One actor's way to feedback: their own on what they may see, and all of it on their cases.
+
+    Parameters
+    ----------
+    passwords
+        Whose key names readers without telling who.
+    """
+
+    def __init__(self, session: Session, actor: Actor, clock: Clock, passwords: Passwords) -> None:
+        self._session = session
+        self._actor = actor
+        self._clock = clock
+        self._reader = passwords.keyed("feedback", str(actor.account_id))
+        self._predictions = Predictions(session, actor, clock)
+
+    def get(self, feedback_id: int) -> Feedback:
+        """Return feedback that the actor gave, or that was given on a case of theirs."""
+        found = self._session.get(Feedback, feedback_id)
+        if found is None:
+            raise NotFoundError
+        prediction = self._predictions.get(found.prediction_id)
+        if found.account_id != self._actor.account_id and not self._predictions.manages(prediction):
+            raise NotFoundError
+        return found
+
+    def submit(
+        self, prediction_id: int, opinion: Opinion, ontology: Ontology, idempotency_key: str | None
+    ) -> Feedback:
+        """Put an opinion in force; the same one again, or the same key again, changes nothing.
+
+        Raises
+        ------
+        NotFoundError
+            When the actor may not see the prediction.
+        ValidationFailedError
+            For a part that there is not, a correction that is none, a text that is too long.
+        """
+        prediction = self._predictions.get(prediction_id)
+        if idempotency_key is not None and (known := self._known(idempotency_key)) is not None:
+            return known
+        made = self._row(prediction, opinion, ontology, idempotency_key)
+        locked = select(Prediction.id).where(Prediction.id == prediction_id).with_for_update()
+        self._session.exec(locked).one()
+        return self._kept(made)
+
+    def _kept(self, made: Feedback) -> Feedback:
+        present = self._session.exec(
+            select(Feedback).where(
+                Feedback.prediction_id == made.prediction_id,
+                Feedback.reader == made.reader,
+                Feedback.target == made.target,
+                col(Feedback.current),
+            )
+        ).first()
+        if present is not None:
+            if _said(present) == _said(made):
+                return present
+            present.current, made.number = False, present.number + 1
+            self._session.flush()
+        try:
+            with self._session.begin_nested():
+                self._session.add(made)
+        except IntegrityError:  # the same key was used at the same moment, on something else
+            raise ValidationFailedError.of("idempotencyKey", "key_used") from None
+        Audit(self._session, self._clock, self._actor).record(
+            "feedback.given",
+            "Prediction",
+            made.prediction_id,
+            target=made.target,
+            type=made.type,
+            number=made.number,
+        )
+        return made
+
+    def _known(self, idempotency_key: str) -> Feedback | None:
+        same = select(Feedback).where(
+            Feedback.reader == self._reader, Feedback.idempotency_key == idempotency_key
+        )
+        return self._session.exec(same).first()
+
+    def _row(
+        self, prediction: Prediction, opinion: Opinion, ontology: Ontology, idempotency_key: str | None
+    ) -> Feedback:
+        reason, problems = prose(opinion.reason.strip(), "reason", LONGEST_REASON)
+        if not WHOLE <= opinion.target <= sum(prediction.counts.values()):
+            problems.append(FieldProblem(("beat",), "unknown_choice"))
+        if opinion.corrected is not None:
+            if opinion.type is FeedbackType.CORRECT:
+                problems.append(FieldProblem(("correctedClass",), "correct_needs_no_class"))
+            elif opinion.corrected.value not in prediction.counts:
+                problems.append(FieldProblem(("correctedClass",), "unknown_choice"))
+        if len(opinion.missed) > MOST_FINDINGS:
+            problems.append(FieldProblem(("missedFindings",), "too_many", (("maximum", str(MOST_FINDINGS)),)))
+        elif not all(code in ontology for code in opinion.missed):
+            problems.append(FieldProblem(("missedFindings",), "unknown_concept"))
+        if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
+            problems.append(FieldProblem(("idempotencyKey",), "too_long", (("maximum", str(LONGEST_KEY)),)))
+        if problems:
+            raise ValidationFailedError(problems)
+        return Feedback(
+            prediction_id=prediction.id or 0,
+            reader=self._reader,
+            account_id=self._actor.account_id,
+            target=opinion.target,
+            type=opinion.type.value,
+            corrected_class=opinion.corrected.value if opinion.corrected else None,
+            reason=reason,
+            missed_findings=list(dict.fromkeys(opinion.missed)),
+            idempotency_key=idempotency_key,
+            created_at=self._clock(),
+        )
+
+
+def _said(row: Feedback) -> tuple[object, ...]:
+    return row.type, row.corrected_class, row.reason, row.missed_findings

@@ -1,0 +1,350 @@
+"""What models say of recordings: asked, kept with what explains it, shown to whom it may be shown."""
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import ColumnElement, String, and_, exists, false, or_, true
+from sqlalchemy import cast as cast_to
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
+
+from schema.errors import NotAllowedError, NotFoundError, ValidationFailedError
+from schema.models.cases import Case, CaseRevision, Recording
+from schema.models.models import ModelAlias, ModelVersion
+from schema.models.predictions import ModelFamily, ModelProblem, Prediction
+from schema.models.training import Attempt, SessionCase, TrainingSession
+from schema.pagination import Page, PageRequest
+from schema.policy import Actor, Role, may_change_case, may_see_case
+from schema.services.audit import Audit
+from schema.services.blobs import BlobStore
+from schema.services.clock import Clock
+from schema.services.deployments import Deployments, NoAnswerError
+from schema.services.models import deployed_version
+from schema.services.paging import Sort, page_of
+
+if TYPE_CHECKING:
+    from ml.beats.packing import KeptBeats
+    from ml.beats.predicting import BeatAnswer, BeatPredictor, Saliency
+    from ml.ecg.signal import Signal
+
+PATIENCE_S = 3.0
+"""How long whoever asks waits for a model that is being loaded."""
+SIGNAL = "signal"
+WITHOUT_ANSWER: Any = defer(Prediction.answer)  # type: ignore[arg-type]
+"""Of a list, nobody needs what is kept of each beat; who does loads it by itself."""
+
+log = logging.getLogger(__name__)
+
+
+class SignalUnreadableError(Exception):
+    """A kept signal is gone, is none, or has nothing where it was to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A recording to ask a model about."""
+
+    recording_id: int
+    case_id: int
+    signal_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of asking.
+
+    Parameters
+    ----------
+    digest
+        Of the version that was asked; None where none answers.
+    answer
+        None where there is a `problem`.
+    """
+
+    latency_ms: int
+    digest: str | None = None
+    answer: "BeatAnswer | None" = None
+    problem: ModelProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionFilter:
+    """Which predictions to list; what is None does not narrow."""
+
+    family: ModelFamily | None = None
+    case_id: int | None = None
+    recording_id: int | None = None
+    attempt_id: int | None = None
+    version_id: int | None = None
+    available: bool | None = None
+
+
+class Predictions:
+    """One actor's way to predictions.
+
+    Owners of a case ask and see, administrators as well. Students see those of what they read once they may
+    see their mark, and only while they have no attempt under way at anything with that case. Analysts see
+    figures: whoever shows a prediction keeps the recording from them (`shows_recording`).
+    """
+
+    def __init__(self, session: Session, actor: Actor, clock: Clock) -> None:
+        self._session = session
+        self._actor = actor
+        self._clock = clock
+
+    def get(self, prediction_id: int) -> Prediction:
+        """Return a prediction; one the actor may not see is missing."""
+        wanted = select(Prediction).where(Prediction.id == prediction_id, *self._seen())
+        found = self._session.exec(wanted.options(WITHOUT_ANSWER)).first()
+        if found is None:
+            raise NotFoundError
+        return found
+
+    def page(self, chosen: PredictionFilter, request: PageRequest) -> Page[Prediction]:
+        """Return a page of what the actor may see, newest first."""
+        rows = select(Prediction).where(*self._seen(), *_narrowed(chosen, self._actor))
+        order = [Sort(col(Prediction.created_at), descending=True), Sort(col(Prediction.id), descending=True)]
+        return page_of(self._session, rows.options(WITHOUT_ANSWER), order, request)
+
+    def to_ask(self, recording_id: int) -> Asked:
+        """Return what to ask a model about.
+
+        Raises
+        ------
+        NotFoundError, NotAllowedError
+            When the actor may not see it, or does not own the case.
+        ValidationFailedError
+            For a picture.
+        """
+        row = select(Recording, Case).join(Case, col(Case.id) == Recording.case_id)
+        found = self._session.exec(row.where(Recording.id == recording_id)).first()
+        if found is None:
+            raise NotFoundError
+        recording, case = found
+        if not may_see_case(self._actor, case.owner_id, case.status):
+            raise NotFoundError
+        if not may_change_case(self._actor, case.owner_id):
+            raise NotAllowedError
+        if recording.kind != SIGNAL:
+            raise ValidationFailedError.of("recordingId", "not_a_signal")
+        return Asked(recording_id, recording.case_id, recording.original_key)
+
+    def keep(self, asked: Asked, alias: ModelAlias, outcome: Outcome) -> Prediction:
+        """Keep what came of asking, with who was answered by which version on the trail."""
+        asked = self.to_ask(asked.recording_id)
+        version_id = self._version(outcome)
+        made = Prediction(
+            family=ModelFamily.BEATS.value,
+            case_id=asked.case_id,
+            recording_id=asked.recording_id,
+            asked_by=self._actor.account_id,
+            version_id=version_id,
+            alias=alias.value,
+            input_sha256=asked.signal_key,
+            ml_available=outcome.answer is not None,
+            ml_error=outcome.problem.value if outcome.problem else None,
+            latency_ms=outcome.latency_ms,
+            created_at=self._clock(),
+        )
+        if outcome.answer is not None:
+            _fill(made, outcome.answer)
+        self._session.add(made)
+        self._session.flush()
+        self._record(made, outcome.digest)
+        return made
+
+    def manages(self, prediction: Prediction) -> bool:
+        """Return whether the actor owns the case, or administers."""
+        owner_id = self._session.get_one(Case, prediction.case_id).owner_id
+        return may_change_case(self._actor, owner_id)
+
+    def _version(self, outcome: Outcome) -> int | None:
+        if outcome.digest is None:
+            return None
+        return deployed_version(self._session, ModelFamily.BEATS, outcome.digest)
+
+    def _record(self, made: Prediction, digest: str | None) -> None:
+        version = self._session.get(ModelVersion, made.version_id) if made.version_id else None
+        Audit(self._session, self._clock, self._actor).record(
+            "prediction.made",
+            "Prediction",
+            made.id,
+            family=made.family,
+            alias=made.alias,
+            version=version.number if version else None,
+            digest=digest,
+            recording=made.recording_id,
+            input=made.input_sha256,
+            error=made.ml_error,
+        )
+
+    def _seen(self) -> list[ColumnElement[bool]]:
+        """Return what the actor may see, as a condition."""
+        if self._actor.is_admin or self._actor.role is Role.ANALYST:
+            return []
+        if self._actor.is_author:
+            return [
+                exists().where(
+                    col(Case.id) == Prediction.case_id, col(Case.owner_id) == self._actor.account_id
+                )
+            ]
+        return [self._corrected(), ~self._under_way()]
+
+    def _corrected(self) -> ColumnElement[bool]:
+        """Return that the actor has handed in an attempt at this very recording that shows feedback."""
+        pinned = cast_to(col(CaseRevision.snapshot), String)
+        return exists().where(
+            *self._mine(),
+            col(CaseRevision.id) == SessionCase.case_revision_id,
+            pinned.contains(col(Prediction.input_sha256)),
+            col(Attempt.submitted_at).is_not(None),
+            col(TrainingSession.show_feedback),
+        )
+
+    def _under_way(self) -> ColumnElement[bool]:
+        """Return that the actor has an attempt open at anything with the case."""
+        return exists().where(*self._mine(), col(Attempt.submitted_at).is_(None))
+
+    def _mine(self) -> list[ColumnElement[bool]]:
+        """Return the conditions that join the actor's attempts at the prediction's case."""
+        return [
+            col(SessionCase.case_id) == Prediction.case_id,
+            col(Attempt.session_id) == SessionCase.session_id,
+            col(TrainingSession.id) == SessionCase.session_id,
+            col(Attempt.account_id) == self._actor.account_id,
+        ]
+
+
+class Asking:
+    """Asks models about recordings. Slow, so in a thread, and never inside a transaction."""
+
+    def __init__(self, deployments: Deployments, blobs: BlobStore) -> None:
+        self._deployments = deployments
+        self._blobs = blobs
+
+    def beats(self, asked: Asked, alias: ModelAlias) -> Outcome:
+        """Return what the beat classifier says of a recording, or why it says nothing; never fails."""
+        began = time.perf_counter()
+
+        def latency() -> int:
+            return round((time.perf_counter() - began) * 1000)
+
+        try:
+            loaded = self._deployments.serving(ModelFamily.BEATS, alias.value, PATIENCE_S)
+        except NoAnswerError as error:
+            return Outcome(latency(), problem=error.problem)
+        digest = loaded.deployed.digest
+        try:
+            signal = self.signal(asked.signal_key)
+        except SignalUnreadableError:
+            log.exception("the signal of recording %s cannot be read", asked.recording_id)
+            return Outcome(latency(), digest, problem=ModelProblem.SIGNAL_UNREADABLE)
+        try:
+            answer = cast("BeatPredictor", loaded.predictor).predict(signal)
+        except Exception:
+            log.exception("the beat classifier failed on recording %s", asked.recording_id)
+            return Outcome(latency(), digest, problem=ModelProblem.ANSWER_FAILED)
+        return Outcome(latency(), digest, answer)
+
+    def saliency(
+        self, prediction: Prediction, digest: str | None, beats: "KeptBeats", number: int
+    ) -> "Saliency | None":
+        """Return what the class of a beat hangs on; None where the version that answered is not loaded.
+
+        Parameters
+        ----------
+        digest
+            Of the version that answered.
+        number
+            The beat, counted from 1.
+        """
+        try:
+            loaded = self._deployments.serving(ModelFamily.BEATS, prediction.alias, PATIENCE_S)
+        except NoAnswerError:
+            return None
+        if loaded.deployed.digest != digest:
+            return None
+        try:
+            signal = self.signal(prediction.input_sha256)
+            predictor = cast("BeatPredictor", loaded.predictor)
+            return predictor.saliency(signal, beats.positions, number - 1)
+        except Exception:
+            log.exception("what a beat of prediction %s hangs on cannot be told", prediction.id)
+            return None
+
+    def signal(self, key: str) -> "Signal":
+        """Return a kept signal, as long as models read."""
+        from ml.beats.predicting import MAX_DURATION_S  # noqa: PLC0415 - NumPy, with the first signal
+
+        return self.stretch(key, 0, MAX_DURATION_S + 1)  # a second more, so that the cut is noticed
+
+    def stretch(self, key: str, start_s: float, stop_s: float, *leads: str) -> "Signal":
+        """Return a stretch of a kept signal: of these leads, or of all; raises SignalUnreadableError."""
+        from ml.ecg.readers import read_stretch  # noqa: PLC0415 - NumPy, with the first signal
+
+        try:
+            with self._blobs.open(key) as file:
+                return read_stretch(file, start_s, stop_s, leads)
+        except Exception as error:
+            raise SignalUnreadableError from error
+
+
+def shows_recording(actor: Actor) -> bool:
+    """Return whether the actor is shown more than figures."""
+    return actor.role is not Role.ANALYST
+
+
+def kept_beats(answer: bytes) -> "KeptBeats":
+    """Return the beats of what a prediction keeps."""
+    from ml.beats.packing import unpack  # noqa: PLC0415 - NumPy, with the first prediction
+
+    return unpack(answer)
+
+
+def _fill(made: Prediction, answer: "BeatAnswer") -> None:
+    from ml.beats.packing import pack, unpack  # noqa: PLC0415 - NumPy, with the first prediction
+
+    made.answer = pack(answer)
+    made.counts = unpack(made.answer).counts()
+    made.quality = answer.quality.verdict.value
+    made.quality_reasons = [reason.value for reason in answer.quality.reasons]
+
+
+def _narrowed(chosen: PredictionFilter, actor: Actor) -> list[ColumnElement[bool]]:
+    """Return what a filter asks for, as conditions; what the actor may not see narrows to nothing."""
+    of_cases = chosen.case_id is not None or chosen.recording_id is not None
+    conditions: list[ColumnElement[bool]] = [false()] if of_cases and not actor.is_author else []
+    if chosen.family is not None:
+        conditions.append(col(Prediction.family) == chosen.family.value)
+    for column, value in (
+        (col(Prediction.case_id), chosen.case_id),
+        (col(Prediction.version_id), chosen.version_id),
+        (col(Prediction.ml_available), chosen.available),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    if chosen.recording_id is not None:
+        same = and_(
+            col(Recording.id) == Prediction.recording_id, col(Recording.case_id) == Prediction.case_id
+        )
+        there = exists().where(same, col(Recording.original_key) == Prediction.input_sha256)
+        conditions += [col(Prediction.recording_id) == chosen.recording_id, there]
+    if chosen.attempt_id is not None:
+        conditions.append(_read_in(chosen.attempt_id, actor))
+    return conditions
+
+
+def _read_in(attempt_id: int, actor: Actor) -> ColumnElement[bool]:
+    """Return that an attempt of the actor's, or at a session of theirs, was at the very recording."""
+    mine = or_(col(Attempt.account_id) == actor.account_id, col(TrainingSession.owner_id) == actor.account_id)
+    return exists().where(
+        true() if actor.is_admin else mine,
+        col(TrainingSession.id) == Attempt.session_id,
+        col(Attempt.id) == attempt_id,
+        col(SessionCase.session_id) == Attempt.session_id,
+        col(SessionCase.case_id) == Prediction.case_id,
+        col(CaseRevision.id) == SessionCase.case_revision_id,
+        cast_to(col(CaseRevision.snapshot), String).contains(col(Prediction.input_sha256)),
+    )

@@ -1,0 +1,226 @@
+"""Clinical models as the API shows them: versions, and which one answers under which alias."""
+
+from datetime import datetime
+
+import strawberry
+from anyio import to_thread
+
+from ml.registry.registry import SlotStatus
+from schema.context import Info
+from schema.loaders.accounts import accounts_by_id
+from schema.loaders.models import deployments_of_models, deployments_of_versions, models_by_id, versions_by_id
+from schema.models.models import Deployment as DeploymentRow
+from schema.models.models import Model as ModelRow
+from schema.models.models import ModelAlias, StoreFault
+from schema.models.models import ModelVersion as VersionRow
+from schema.models.predictions import BeatClass, ModelFamily
+from schema.types.accounts import Account
+from schema.types.base import Node, global_id
+from schema.types.enums import describe_enum
+
+describe_enum(
+    ModelFamily,
+    "ModelFamily",
+    "What kind of question a model answers.",
+    "Which kind each heartbeat of a recording is of.",
+)
+describe_enum(
+    ModelAlias,
+    "ModelAlias",
+    "What a version of a model is used for.",
+    "It answers whoever does not ask for another.",
+    "It is to be compared with the champion.",
+    "It answers beside the champion, and nobody acts on what it says.",
+)
+describe_enum(
+    StoreFault,
+    "StoreFault",
+    "Why the store of models could not be looked at; what is deployed goes on answering.",
+    "It does not answer.",
+    "Another process holds it.",
+    "What it holds is incomplete or cannot be read.",
+    "It does not have what this site knows of it.",
+    "Anything else; the log says more.",
+)
+describe_enum(
+    BeatClass,
+    "BeatClass",
+    "A kind of heartbeat.",
+    "Conducted as usual.",
+    "With left bundle-branch block.",
+    "With right bundle-branch block.",
+    "Premature, from above the ventricles.",
+    "Premature, from a ventricle.",
+)
+
+
+@strawberry.type(description="A figure of a version's evaluation.")
+class ModelMetric:
+    """A name and a value."""
+
+    name: str = strawberry.field(description="What was measured, as whoever trained it calls it.")
+    value: float = strawberry.field(description="How much.")
+
+
+@strawberry.type(description="One version of a model, as the store registered it.")
+class ModelVersion(Node):
+    """What answered, for as long as it is asked about."""
+
+    row: strawberry.Private[VersionRow]
+    number: int = strawberry.field(description="Its number in the store, from 1.")
+    architecture: str = strawberry.field(description="How it is built; empty where it cannot be loaded.")
+    digest: str | None = strawberry.field(
+        description="SHA-256 of its sealed artefact; null where it cannot be loaded."
+    )
+    classes: list[BeatClass] = strawberry.field(description="What it tells apart.")
+    metrics: list[ModelMetric] = strawberry.field(description="How it was evaluated.")
+    card: str = strawberry.field(description="What it is for, how good it is and where it fails; Markdown.")
+    data_hash: str = strawberry.field(description="Of what it was trained on.")
+    code_version: str = strawberry.field(description="What it was trained with.")
+    fault: str | None = strawberry.field(
+        description="Why it cannot be loaded, in English; null where it can."
+    )
+    registered_at: datetime | None = strawberry.field(description="When it was; null where nothing tells.")
+    withdrawn_at: datetime | None = strawberry.field(
+        description="When the store was found to have it no more; null while it has."
+    )
+
+    @strawberry.field(description="The model it is a version of.")
+    async def model(self, info: Info) -> "Model":
+        """Load the model."""
+        return Model.of(await info.context.loaders.of(models_by_id).load(self.row.model_id))
+
+    @strawberry.field(description="What it is used for.")
+    async def aliases(self, info: Info) -> list[ModelAlias]:
+        """Load where it is deployed."""
+        rows = await info.context.loaders.of(deployments_of_versions).load(self.row.id or 0)
+        return [ModelAlias(row.alias) for row in rows]
+
+    @classmethod
+    def of(cls, row: VersionRow) -> "ModelVersion":
+        """Return the node of a row."""
+        return cls(
+            id=global_id("ModelVersion", row.id or 0),
+            row=row,
+            number=row.number,
+            architecture=row.architecture,
+            digest=row.digest,
+            classes=[BeatClass(name) for name in row.classes],
+            metrics=[ModelMetric(name=name, value=value) for name, value in sorted(row.metrics.items())],
+            card=row.card,
+            data_hash=row.data_hash,
+            code_version=row.code_version,
+            fault=row.fault,
+            registered_at=row.registered_at,
+            withdrawn_at=row.withdrawn_at,
+        )
+
+
+@strawberry.type(description="How a deployed version stands in the process that answers this request.")
+class LoadedModel:
+    """What is loaded."""
+
+    loading: bool = strawberry.field(description="Whether something is being loaded.")
+    version_number: int | None = strawberry.field(
+        description="Which version answers: the one before while another loads; null when none does."
+    )
+    load_milliseconds: int | None = strawberry.field(description="How long it took to load.")
+    memory_megabytes: float | None = strawberry.field(
+        description="By how much the process grew as it was loaded."
+    )
+    fault: str | None = strawberry.field(
+        description="Why what is deployed does not answer, in English; null when it does or was not tried."
+    )
+
+    @classmethod
+    def of(cls, status: SlotStatus) -> "LoadedModel":
+        """Return what the registry says of a slot."""
+        loaded = status.loaded
+        return cls(
+            loading=status.loading,
+            version_number=loaded.deployed.version if loaded else None,
+            load_milliseconds=round(loaded.load_s * 1000) if loaded else None,
+            memory_megabytes=round(loaded.memory_mb, 1) if loaded else None,
+            fault=status.fault,
+        )
+
+
+@strawberry.type(description="Which version answers under an alias.")
+class Deployment:
+    """An alias and its version."""
+
+    row: strawberry.Private[DeploymentRow]
+    family: strawberry.Private[str]
+    alias: ModelAlias = strawberry.field(description="What it is used for.")
+    changed_at: datetime = strawberry.field(description="Since when.")
+    in_store: bool = strawberry.field(description="Whether the store's alias means the same version yet.")
+    fault: str | None = strawberry.field(
+        description="Why a process could not load it, in English; null when none had to say so."
+    )
+
+    @strawberry.field(description="The version that answers.")
+    async def version(self, info: Info) -> ModelVersion:
+        """Load the version."""
+        return ModelVersion.of(await info.context.loaders.of(versions_by_id).load(self.row.version_id))
+
+    @strawberry.field(description="The version that answered before, and would by a rollback; null if none.")
+    async def previous(self, info: Info) -> ModelVersion | None:
+        """Load the version."""
+        if self.row.previous_id is None:
+            return None
+        return ModelVersion.of(await info.context.loaders.of(versions_by_id).load(self.row.previous_id))
+
+    @strawberry.field(description="Who decided it; null where it was taken up from the store.")
+    async def changed_by(self, info: Info) -> Account | None:
+        """Load the account."""
+        if self.row.changed_by is None:
+            return None
+        return Account.of(await info.context.loaders.of(accounts_by_id).load(self.row.changed_by))
+
+    @strawberry.field(description="How it stands in this process; null before this process has looked.")
+    async def loaded(self, info: Info) -> LoadedModel | None:
+        """Ask the registry."""
+        status = await to_thread.run_sync(info.context.services.deployments.status)
+        slot = (self.family, self.row.alias)
+        return next((LoadedModel.of(each) for each in status if each.slot == slot), None)
+
+
+@strawberry.type(description="A family of versions that answer one kind of question.")
+class Model(Node):
+    """A model."""
+
+    row: strawberry.Private[ModelRow]
+    family: ModelFamily = strawberry.field(description="What kind of question.")
+    fault: StoreFault | None = strawberry.field(
+        description="Why the store could not be looked at the last time; null when it could."
+    )
+    looked_at: datetime | None = strawberry.field(
+        description="When the store was last looked at; null before that."
+    )
+
+    @strawberry.field(description="Which version answers under each alias that is in use.")
+    async def deployments(self, info: Info) -> list[Deployment]:
+        """Load the deployments."""
+        rows = await info.context.loaders.of(deployments_of_models).load(self.row.id or 0)
+        return [
+            Deployment(
+                row=row,
+                family=self.row.family,
+                alias=ModelAlias(row.alias),
+                changed_at=row.changed_at,
+                in_store=row.mirrored_id == row.version_id,
+                fault=row.fault,
+            )
+            for row in rows
+        ]
+
+    @classmethod
+    def of(cls, row: ModelRow) -> "Model":
+        """Return the node of a row."""
+        return cls(
+            id=global_id("Model", row.id or 0),
+            row=row,
+            family=ModelFamily(row.family),
+            fault=StoreFault(row.fault) if row.fault else None,
+            looked_at=row.looked_at,
+        )

@@ -1,0 +1,163 @@
+"""What a model reads of a recording's beats: asked on demand, seen beat by beat, confirmed or corrected."""
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.htmx import wants_fragment
+from server.i18n import gettext as _
+from server.pages.paging import links
+from server.pages.support import Submission, form_of, found, query, redirect, render, submit
+
+STRIP_S = 10.0
+LISTED = 8
+CLASSES = ("NORMAL", "LBBB", "RBBB", "APB", "PVC")
+MM_PER_S, MM_PER_MV = 25.0, 10.0
+LETTERS_MM, MARGIN_MM = 9.0, 3.0
+LEAST_MM, MOST_MM = 20.0, 80.0
+"""How high the tracing of a strip is drawn; what goes beyond is cut."""
+
+
+async def of_recording(request: Request) -> Response:
+    """Show what models have said of a recording, and offer to ask."""
+    return await _of_recording(request, Submission("BeatPrediction"))
+
+
+async def predict(request: Request) -> Response:
+    """Ask the champion."""
+    done = await submit(request, "predictions/predict", recordingId=request.path_params["recording_id"])
+    if not done.ok:
+        return await _of_recording(request, done)
+    if wants_fragment(request):
+        request.path_params["id"] = done.value["id"]
+        return await _show(request, Submission("Feedback"))
+    return redirect(request, f"/predictions/{done.value['id']}")
+
+
+async def show(request: Request) -> Response:
+    """Show a prediction: the strip, the least certain beats, one beat in detail."""
+    return await _show(request, Submission("Feedback"))
+
+
+async def give(request: Request) -> Response:
+    """Confirm or correct a beat or the whole."""
+    prediction_id = request.path_params["id"]
+    beat = (await form_of(request)).get("beat")
+    done = await submit(request, "predictions/feedback", predictionId=prediction_id)
+    if not done.ok:
+        return await _show(request, done, _number(beat))
+    onward = f"?beat={done.value['beat']}#beat" if done.value["beat"] else ""
+    return redirect(request, f"/predictions/{prediction_id}{onward}", said=_("Your opinion is kept."))
+
+
+async def _of_recording(request: Request, done: Submission) -> Response:
+    ids = {"caseId": request.path_params["id"], "recordingId": request.path_params["recording_id"]}
+    data = await query(request, "predictions/recording", **ids)
+    case = found(data["case"])
+    recording = next((each for each in case["recordings"] if each["id"] == ids["recordingId"]), None)
+    if not case["viewerCanEdit"]:
+        raise HTTPException(403)
+    problems = [message for _path, message in done.form.summary()]
+    given = {
+        "case": case,
+        "recording": found(recording),
+        "predictions": [edge["node"] for edge in data["predictions"]["edges"]],
+        "champion": _champion(data["models"]),
+        "refusal": done.message or " ".join(problems),
+    }
+    return await render(
+        request,
+        "predictions/recording.html",
+        given,
+        status=done.status,
+        partial="predictions/_recording.html",
+    )
+
+
+async def _show(request: Request, done: Submission, beat: int | None = None) -> Response:
+    asked = request.query_params
+    beat = beat or _number(asked.get("beat"))
+    label = asked["class"] if asked.get("class") in CLASSES else None
+    data = await query(
+        request,
+        "predictions/show",
+        id=request.path_params["id"],
+        start=_seconds(asked.get("at")),
+        around=beat,
+        beat=beat or 1,
+        chosen=beat is not None,
+        **{"class": label},
+        **_page_of(request),
+    )
+    prediction = found(data["prediction"])
+    strip = prediction.get("strip")
+    given = {
+        "prediction": prediction,
+        "drawing": _drawing(strip, prediction.get("saliency")) if strip else None,
+        "chosen": prediction.get("beat"),
+        "label": label,
+        "mine": {each["beat"]: each for each in prediction["feedback"] if each["mine"]},
+        "pages": links(request, prediction["beats"]["pageInfo"]) if prediction.get("beats") else None,
+        "form": done.form,
+        "refusal": done.message,
+    }
+    return await render(
+        request, "predictions/show.html", given, status=done.status, partial="predictions/_panel.html"
+    )
+
+
+def _page_of(request: Request) -> dict[str, Any]:
+    if before := request.query_params.get("before"):
+        return {"last": LISTED, "before": before}
+    return {"first": LISTED, "after": request.query_params.get("after")}
+
+
+def _champion(models: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what answers when nobody asks for another."""
+    for edge in models["edges"]:
+        for each in edge["node"]["deployments"]:
+            if (edge["node"]["family"], each["alias"]) == ("BEATS", "CHAMPION"):
+                return dict(each)
+    return None
+
+
+def _drawing(strip: dict[str, Any], saliency: dict[str, Any] | None) -> dict[str, Any]:
+    """Return where things go on paper: all in millimetres, at 25 mm/s and 10 mm/mV."""
+    above = min(max(strip["highestMillivolts"] * MM_PER_MV, LEAST_MM / 2), MOST_MM / 2)
+    below = min(max(-strip["lowestMillivolts"] * MM_PER_MV, LEAST_MM / 4), MOST_MM / 2)
+    start = strip["startSeconds"]
+    parts = []
+    if saliency is not None:
+        width = saliency["partSeconds"]
+        for number, weight in enumerate(saliency["weights"]):
+            x = (saliency["startSeconds"] + number * width - start) * MM_PER_S
+            parts.append({"x": round(x, 2), "width": round(width * MM_PER_S, 3), "weight": round(weight, 2)})
+    return {
+        "width": round(strip["seconds"] * MM_PER_S, 2),
+        "height": round(LETTERS_MM + above + below + 2 * MARGIN_MM, 2),
+        "baseline": round(LETTERS_MM + MARGIN_MM + above, 2),
+        "beats": [{**beat, "x": round((beat["seconds"] - start) * MM_PER_S, 2)} for beat in strip["beats"]],
+        "parts": parts,
+    }
+
+
+def _number(given: object) -> int | None:
+    """Read the number of a beat from an address or a form; None for what is none."""
+    text = str(given or "")
+    return int(text) if text.isdecimal() and 0 < len(text) < 7 else None
+
+
+def _seconds(given: str | None) -> float:
+    text = (given or "").replace(".", "", 1)
+    return float(given or 0) if text.isdecimal() and len(text) < 8 else 0.0
+
+
+routes = [
+    Route("/cases/{id}/recordings/{recording_id}/beats", of_recording, name="beats"),
+    Route("/cases/{id}/recordings/{recording_id}/beats", predict, methods=["POST"]),
+    Route("/predictions/{id}", show, name="prediction"),
+    Route("/predictions/{id}/feedback", give, methods=["POST"]),
+]

@@ -1,0 +1,149 @@
+"""The stronger model, on made records: what it counts, what it may not know, and that it learns."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ml.beats.best import (
+    FIBRILLATING,
+    STRETCH,
+    VARIANTS,
+    Best,
+    Stretches,
+    _fibrillating,
+    _weights,
+    of_runs,
+)
+from ml.beats.inputs import CHANNELS, RHYTHM_LENGTH, SHAPE_LENGTH
+from ml.beats.learning import Options, Prepared
+from ml.beats.protocols import folds
+from ml.beats.synthetic import write_synthetic
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("made")
+    write_synthetic(data, 48 * 40, seed=1)
+    return data
+
+
+@pytest.fixture(scope="module")
+def prepared(folder: Path) -> Prepared:
+    return Best().load("champion", folder, folder / "cache")
+
+
+def test_every_segment_knows_its_beats(folder: Path, prepared: Prepared) -> None:
+    runs = Best().load("patients", folder, folder / "cache")
+
+    assert (prepared.inputs["spans"][:, 1] - prepared.inputs["spans"][:, 0] == 1).all()
+    for each in (prepared, runs):
+        spans = each.inputs["spans"]
+        assert (spans[1:, 0] >= spans[:-1, 1]).all()
+        assert (spans[:, 1] > spans[:, 0]).all()
+        assert each.inputs["shapes"].shape == (VARIANTS, 48 * 40, SHAPE_LENGTH, CHANNELS)
+    lengths = runs.inputs["spans"][:, 1] - runs.inputs["spans"][:, 0]
+    assert lengths.sum() == len(prepared.segments.labels)
+
+
+def test_stretches_cover_every_beat_and_stay_within_a_record(prepared: Prepared) -> None:
+    stretches = Stretches(prepared)
+    everywhere = stretches.with_any(np.ones(48 * 40, np.float32))
+    ends = prepared.inputs["ends"]
+
+    plain, _, there = stretches.draw(everywhere, None)
+    assert set(plain[there]) == set(range(48 * 40))
+    for generator in (None, np.random.default_rng(1)):
+        beats, inputs, _ = stretches.draw(everywhere, generator)
+        record = np.searchsorted(ends, beats, side="right")
+        assert (record == record[:, :1]).all()
+        assert inputs["shapes"].shape == (len(everywhere), STRETCH, SHAPE_LENGTH, CHANNELS)
+        assert inputs["rhythm"].shape == (len(everywhere), STRETCH, RHYTHM_LENGTH)
+
+
+def test_the_same_generator_varies_in_the_same_way(prepared: Prepared) -> None:
+    places = np.arange(20)
+    first, second, other = (
+        Stretches(prepared).draw(places, np.random.default_rng(seed))[1] for seed in (1, 1, 2)
+    )
+
+    assert (first["shapes"] == second["shapes"]).all()
+    assert (first["rhythm"] == second["rhythm"]).all()
+    assert (first["shapes"] != other["shapes"]).any()
+
+
+def test_while_the_atria_fibrillate_no_beat_is_premature(prepared: Prepared) -> None:
+    stretches = Stretches(prepared)
+    apb = _weights(prepared, np.flatnonzero(prepared.segments.labels == 3))
+    places = stretches.with_any(apb)
+    counted = np.zeros(2)
+    for seed in range(20):
+        beats, _, may_count = stretches.draw(places, np.random.default_rng(seed))
+        premature = apb[beats] > 0
+        counted += premature.sum(), (premature & may_count).sum()
+        assert may_count[~premature].all()
+
+    assert counted[1] / counted[0] == pytest.approx(1 - 1 / VARIANTS, abs=0.05)
+    assert FIBRILLATING < VARIANTS
+
+
+def test_fibrillation_leaves_the_qrs_and_makes_the_intervals_uneven() -> None:
+    peaks = np.arange(1, 200) * 300
+    leads = np.zeros((60300, 1))
+    leads[peaks[:, None] + np.arange(-3, 4), 0] = 1.0
+    leads[peaks - 60, 0] = 0.3  # a P wave
+
+    made, rate, marks = _fibrillating(leads, 360, peaks, np.random.default_rng(1))
+
+    assert rate == 360
+    assert len(marks) == len(peaks)
+    assert made[marks, 0] == pytest.approx(1.0, abs=0.1)
+    assert np.diff(marks).std() / np.diff(marks).mean() > 0.1
+    assert np.diff(marks).min() >= 0.4 * 360 - 1
+    assert np.abs(made[marks[1:] - 60, 0]).max() < 0.1
+
+
+def test_what_is_not_learnt_from_counts_nothing_and_classes_are_weighed(prepared: Prepared) -> None:
+    (fold, *_) = folds("champion", prepared.segments, seed=1)
+    weights = _weights(prepared, fold.train)
+
+    assert (weights[prepared.inputs["spans"][fold.test, 0]] == 0).all()
+    assert (weights[prepared.inputs["spans"][fold.train, 0]] > 0).all()
+    assert weights[weights > 0].mean() == pytest.approx(1, rel=1e-5)
+    labels = prepared.segments.labels[fold.train]
+    each = weights[prepared.inputs["spans"][fold.train, 0]]
+    by_count = np.argsort(np.bincount(labels, minlength=5))
+    assert np.all(np.diff([each[labels == label].mean() for label in by_count]) < 0)
+    assert (_weights(prepared, np.zeros(0, np.int64)) == 0).all()
+
+
+def test_a_run_is_answered_for_by_its_beats_however_many() -> None:
+    beats = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.2, 0.8], [0.2, 0.8]], np.float32)
+    answers = of_runs(beats, np.array([[0, 1], [0, 2], [2, 3], [2, 5]]))
+
+    assert answers[0] == pytest.approx([0.9, 0.1])
+    assert answers[1] == pytest.approx([0.75, 0.25])  # the roots of 0.45 and 0.05
+    assert answers[2] == pytest.approx(answers[3])
+
+
+def test_it_learns_made_beats_and_its_parameters_are_few(prepared: Prepared, tmp_path: Path) -> None:
+    (fold, *_) = folds("champion", prepared.segments, seed=1)
+    options = Options(epochs=8, batch_size=8, learning_rate=8e-3, early_stopping=0, seed=1)
+
+    model = Best().fit(prepared, fold.train, np.zeros(0, np.int64), options, tmp_path)
+    answers = Best().probabilities(model, prepared, fold.test)
+
+    assert answers.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (answers.argmax(axis=1) == prepared.segments.labels[fold.test]).mean() > 0.9
+    assert model.count_params() < 60_000
+    _a_beat_alone_and_many_are_answered(model)
+
+
+def _a_beat_alone_and_many_are_answered(model: Any) -> None:
+    generator = np.random.default_rng(1)
+    for n in (1, 3, 50):
+        shapes: npt.NDArray[np.float32] = generator.normal(size=(1, n, SHAPE_LENGTH, CHANNELS)).astype("f")
+        rhythm = generator.normal(size=(1, n, RHYTHM_LENGTH)).astype("f")
+        assert model.predict_on_batch({"shapes": shapes, "rhythm": rhythm}).shape == (1, n, 5)

@@ -1,0 +1,254 @@
+"""The panel of what a model reads, what it suggests, the student's view of it, and the page of models."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from ml.registry.home import Home
+from ml.registry.registry import Registry
+from schema.models.cases import Annotation, Case, Recording
+from schema.models.models import Deployment
+from schema.models.predictions import Feedback
+from schema.policy import Role
+from schema.types.base import global_id
+from server.app import Application, close_services, create_app
+from tests.schema.toys import deployed, registered, toy, toy_loader
+from tests.schema.ward import signal
+from tests.server.conftest import installed
+from tests.server.pages.conftest import FRAGMENT, Meet, School, Visitor, key_of, read
+from tests.server.pages.test_every_page import english_only, in_french, leftovers
+
+LOADED = 10.0
+"""Seconds a toy may take to load on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def app(blank: Path, home: Home) -> Iterator[Application]:
+    """Return an application whose champion is a toy."""
+    registry = Registry(home.cache, home.key, lambda *_: None, loader=toy_loader)
+    application = create_app(installed(blank, home.folder / "site"), registry)
+    services = application.site.services
+    with services.database.write() as session:
+        deployed(session, services.clock, registered(session, services.clock, toy(home)))
+    services.deployments.refresh(at_once=True)
+    registry.serving("beats", "champion", LOADED)
+    yield application
+    close_services(services)
+
+
+@pytest.fixture
+def case(school: School) -> str:
+    """Return a validated case whose one recording is a signal."""
+    case_id = school.draft("Extrasystoles", 1, ("SINUS_RHYTHM",))
+    key = school.services.blobs.put(signal(), "application/dicom")
+    [recording] = school.rows(Recording, case_id=key_of(case_id))
+    school.change(Recording, global_id("Recording", recording.id), original_key=key)
+    revision = school.row(Case, case_id).revision
+    school.do(lambda session: school.cases(session).validate(key_of(case_id), revision))
+    return case_id
+
+
+@pytest.fixture
+def beats(school: School, case: str) -> str:
+    """Return the address where its recording is read."""
+    [recording] = school.rows(Recording, case_id=key_of(case))
+    return f"/cases/{case}/recordings/{global_id('Recording', recording.id)}/beats"
+
+
+@pytest.fixture
+def panel(teacher: Visitor, beats: str) -> str:
+    """Return the address of a prediction."""
+    return teacher.leads(beats)
+
+
+def test_strangers_sign_in_and_what_is_anothers_does_not_exist(
+    meet: Meet, teacher: Visitor, beats: str, panel: str
+) -> None:
+    for address in (beats, panel):
+        assert meet().browser.get(address).status_code == 303
+    colleague = meet(Role.TEACHER)
+    assert colleague.get(beats, 403).words, "they may see the case, but not have it read"
+    colleague.get(panel, 404)
+    colleague.get("/predictions/nothing", 404)
+    assert colleague.ask(f"{panel}/feedback", {"type": "CORRECT"}).status_code == 404
+    meet(Role.STUDENT).get(panel, 404)
+    teacher.get(panel)
+
+
+def test_a_recording_is_read_on_demand(teacher: Visitor, case: str, beats: str) -> None:
+    assert beats in teacher.get(f"/cases/{case}").links
+    asked = teacher.get(beats)
+    assert "This is not a diagnosis" in asked.words
+    shown = teacher.follow(teacher.press(asked, beats))
+    assert "12 beats" in shown.words
+    assert "This is not a diagnosis" in shown.words
+    assert "Beats, version 1" in shown.words
+    assert "only one of the two leads" in shown.words
+    assert teacher.get(beats).links[-3:] != asked.links[-3:], "the reading is among the earlier ones"
+
+
+def test_htmx_gets_the_panel_in_place(teacher: Visitor, beats: str) -> None:
+    assert "<h2" in teacher.part(beats).html
+    answer = teacher.ask(beats, headers=FRAGMENT)
+    page = read(answer, 200)
+    assert "<html" not in page.html
+    assert "12 beats" in page.words
+
+
+def test_each_beat_has_its_letter_and_leads_to_its_details(teacher: Visitor, panel: str) -> None:
+    shown = teacher.get(panel)
+    assert shown.html.count('class="beat-mark"') == 12
+    assert 'aria-label="Beat 5 at 3.6 s: Ventricular premature beat, 70%"' in shown.html
+    assert f"{panel}?beat=5#beat" in shown.links
+
+
+def test_the_least_certain_beats_come_first_and_a_class_may_be_chosen(teacher: Visitor, panel: str) -> None:
+    words = teacher.get(panel).words
+    assert words.index("Beat 10") < words.index("Beat 5") < words.index("Beat 12")
+    chosen = teacher.get(f"{panel}?class=PVC").words
+    assert "2 beats" in chosen
+    teacher.get(f"{panel}?class=LAMA&beat=x&at=-1")
+    assert teacher.get(f"{panel}?at=60").words, "there is no tracing there"
+
+
+def test_a_beat_shows_what_it_hangs_on(teacher: Visitor, panel: str) -> None:
+    shown = teacher.get(f"{panel}?beat=5")
+    assert "Beat 5, at 3.6 s" in shown.words
+    assert "what this class hangs on" in shown.words
+    assert shown.html.count('class="beat-weight"') > 10
+    assert teacher.get(f"{panel}?beat=99").words
+
+
+def test_a_beat_is_confirmed_or_corrected(school: School, teacher: Visitor, panel: str) -> None:
+    given = {"beat": "5", "correctedClass": "APB", "type": "DOWNGRADE", "reason": "QRS fins."}
+    done = teacher.ask(f"{panel}/feedback", given)
+    after = teacher.follow(done)
+    assert "Made too much of" in after.words
+    [row] = school.rows(Feedback, account_id=teacher.actor.account_id)
+    assert (row.target, row.type, row.corrected_class, row.reason) == (5, "downgrade", "APB", "QRS fins.")
+
+
+def test_the_whole_is_confirmed_then_corrected(school: School, teacher: Visitor, panel: str) -> None:
+    teacher.follow(teacher.ask(f"{panel}/feedback", {"type": "CORRECT"}))
+    given = {"type": "UPGRADE", "missedFindings": ["LBBB", "ATRIAL_FIBRILLATION"], "reason": ""}
+    after = teacher.follow(teacher.ask(f"{panel}/feedback", given))
+    assert "Taken too lightly" in after.words
+    first, second = school.rows(Feedback, account_id=teacher.actor.account_id)
+    assert (first.current, second.current) == (False, True)
+    assert second.missed_findings == ["LBBB", "ATRIAL_FIBRILLATION"]
+
+
+def test_what_was_typed_comes_back_with_what_is_wrong(teacher: Visitor, panel: str) -> None:
+    given = {"type": "DISAGREE", "beat": "5", "reason": "x" * 1_001}
+    page = teacher.post(f"{panel}/feedback", given)
+    assert "At most 1000 characters." in page.words
+
+
+def test_findings_become_suggestions_which_only_the_author_adds(
+    school: School, teacher: Visitor, case: str, panel: str
+) -> None:
+    [suggest] = [link for link in teacher.get(panel).links if link.startswith(f"/builder/{case}/annotate")]
+    page = teacher.get(suggest.partition("#")[0])
+    assert "Suggested by the model" in page.words
+    assert "2 beats" in page.words
+    assert school.count(Annotation, case_id=key_of(case)) == 1
+    action = f"/builder/{case}/annotations?{suggest.partition('?')[2].partition('#')[0]}"
+    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:69.3"))
+    assert "Added" in teacher.follow(added).words
+    row = school.rows(Annotation, case_id=key_of(case))[-1]
+    assert (row.concept_id, row.type, row.confidence) == ("VENTRICULAR_PREMATURE_COMPLEX", "suggested", 69.3)
+
+
+def test_a_foreign_prediction_suggests_nothing(meet: Meet, school: School, panel: str) -> None:
+    colleague = meet(Role.TEACHER)
+    draft = School(school.app, colleague).draft("Brouillon", 1)
+    page = colleague.get(f"/builder/{draft}/annotate?prediction={panel.rpartition('/')[2]}")
+    assert "Suggested by the model" not in page.words
+
+
+def test_a_student_sees_it_with_the_correction_and_says_what_they_think(
+    school: School, student: Visitor, case: str, panel: str
+) -> None:
+    session = school.session([case])
+    attempt = school.begun(session, student)
+    student.get(panel, 404)
+    assert panel not in student.get(f"/attempts/{attempt}/1").links
+    school.services.submissions.submit(student.actor, key_of(attempt), "by-the-test")
+    result = student.get(f"/attempts/{attempt}/result")
+    assert panel in result.links
+    shown = student.get(panel)
+    assert "Suggest as annotations" not in shown.words
+    after = student.follow(student.ask(f"{panel}/feedback", {"type": "CORRECT"}))
+    assert "Your opinion: Right" in after.words
+
+
+def test_a_picture_offers_no_reading(school: School, teacher: Visitor, case: str, beats: str) -> None:
+    [recording] = school.rows(Recording, case_id=key_of(case))
+    school.change(Recording, global_id("Recording", recording.id), kind="image")
+    assert beats not in teacher.get(f"/cases/{case}").links
+    assert "Only signals can be analysed" in teacher.get(beats).words
+    assert "Only signals can be analysed" in teacher.post(beats).words
+
+
+def test_the_panel_is_sound_in_french(teacher: Visitor, panel: str) -> None:
+    in_french(teacher)
+    teacher.browser.headers["accept-language"] = "fr"
+    for address in (panel, f"{panel}?beat=5", f"{panel}?class=PVC"):
+        page = teacher.get(address)
+        assert leftovers(page, english_only()) == set()
+        assert "Ceci n’est pas un diagnostic" in page.words
+
+
+def test_without_a_model_the_page_says_so(app: Application, teacher: Visitor, beats: str) -> None:
+    services = app.site.services
+    with services.database.write() as session:
+        champion = session.exec(select(Deployment)).one()
+        alias, champion.alias = champion.alias, "shadow"
+    services.deployments.refresh(at_once=True)
+    try:
+        assert "No model is available" in teacher.get(beats).words
+        shown = teacher.follow(teacher.ask(beats))
+        assert "No model is available" in shown.words
+        assert "Confirm the whole" not in shown.words
+    finally:
+        with services.database.write() as session:
+            session.exec(select(Deployment)).one().alias = alias
+        services.deployments.refresh(at_once=True)
+
+
+def test_only_those_who_may_see_models_do(meet: Meet, teacher: Visitor) -> None:
+    assert meet().browser.get("/models").status_code == 303
+    meet(Role.STUDENT).get("/models", 403)
+    for person in (teacher, meet(Role.ANALYST)):
+        page = person.get("/models")
+        assert "Champion" in page.words
+        assert "Put to use" not in page.words
+        assert [form.action for form in page.forms if form.action.startswith("/models/")] == []
+        refused = person.follow(person.ask("/models/promote", {"versionId": "x", "alias": "CHAMPION"}))
+        assert "Your access does not cover this" in refused.words
+
+
+def test_an_administrator_puts_a_version_to_use_and_rolls_back(
+    app: Application, home: Home, meet: Meet
+) -> None:
+    admin, services = meet(Role.ADMIN), app.site.services
+    with services.database.write() as session:
+        version = registered(session, services.clock, toy(home))
+        registered(session, services.clock, None)
+    page = admin.get("/models")
+    assert "tampered with" in page.words
+    promoted = admin.ask("/models/promote", {"versionId": global_id("ModelVersion", version.id or 0)})
+    after = admin.follow(promoted)
+    assert "The version answers from now on." in after.words
+    assert "the store is not told yet" in after.words
+    back = admin.follow(admin.press(after, "/models/rollback"))
+    assert "The version before answers again." in back.words
+    looked = admin.follow(admin.press(back, "/models/sync"))
+    assert "The store is being looked at." in looked.words
