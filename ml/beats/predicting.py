@@ -128,7 +128,7 @@ class BeatPredictor:
 
     def warm_up(self) -> None:
         """Answer the artefact's examples."""
-        self._answered(self._examples()[0])
+        self.answered(self._examples()[0])
 
     def verify_examples(self) -> float:
         """Hold the graph's answers against those of the model it was made of; return the largest difference.
@@ -139,7 +139,7 @@ class BeatPredictor:
             When it is above `MAX_PARITY`.
         """
         shown, expected = self._examples()
-        difference = float(np.abs(self._answered(shown) - expected).max())
+        difference = float(np.abs(self.answered(shown) - expected).max())
         if not difference <= MAX_PARITY:
             raise LoadError(f"parity fails: {difference:.1e} from the Keras model, above {MAX_PARITY:g}")
         return difference
@@ -194,34 +194,57 @@ class BeatPredictor:
             Those that were read (`BeatAnswer.leads`); chosen anew where none are given.
         """
         shown, rate = self._shown, signal.sampling_rate_hz
-        names = tuple(leads) or tuple(
-            signal.leads[each] for each in self._chosen(signal.samples_mv, signal.leads, rate)
-        )
-        columns = [signal.leads.index(each) for each in names or signal.leads[:1]]
-        inputs = shown.inputs(signal.samples_mv[:, columns], rate, peaks)
+        inputs = shown.inputs(self._read(signal, leads), rate, peaks)
         masks = _patches(shown.length, PATCH_S * shown.rate_hz, STEP_S * shown.rate_hz)
         unhidden, *hidden = self._hiding(inputs, beat, np.concatenate([np.zeros_like(masks[:1]), masks]))
         label = int(unhidden.argmax())
         falls = np.asarray([unhidden[label] - each[label] for each in hidden])
         weights = (masks * falls[:, None]).sum(axis=0) / masks.sum(axis=0)
-        start = int(peaks[beat] - round(shown.before_s * rate))
-        stop = int(peaks[beat] + round(shown.after_s * rate))
-        at = (np.arange(start, stop + 1) - peaks[beat]) / rate + shown.before_s
-        seen = np.interp(at * shown.rate_hz, np.arange(shown.length), np.maximum(weights, 0))
-        return Saliency(start, seen.astype(np.float32), label)
+        first, last = round(-shown.before_s * rate), round(shown.after_s * rate)
+        at = (np.arange(first, last + 1) / rate + shown.before_s) * shown.rate_hz
+        seen = np.interp(at, np.arange(shown.length), np.maximum(weights, 0))
+        return Saliency(int(peaks[beat]) + first, seen.astype(np.float32), label)
+
+    def hiding(
+        self,
+        signal: Signal,
+        peaks: Indices,
+        beat: int,
+        hidden: npt.NDArray[np.bool_],
+        leads: Sequence[str] = (),
+    ) -> Probabilities:
+        """Return the probabilities of a beat without some of its samples: straight lines in their place.
+
+        Parameters
+        ----------
+        signal, peaks, beat, leads
+            As for `saliency`.
+        hidden : ndarray of bool, shape (n, n_samples)
+            Of each try, which of the samples that `saliency` weighs are hidden.
+        """
+        shown, rate = self._shown, signal.sampling_rate_hz
+        inputs = shown.inputs(self._read(signal, leads), rate, peaks)
+        at = np.round(np.arange(shown.length) / shown.rate_hz * rate).astype(np.int64)
+        return self._hiding(inputs, beat, hidden[:, np.minimum(at, hidden.shape[1] - 1)])
+
+    def _read(self, signal: Signal, leads: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return the samples of these leads, or of those that would be chosen."""
+        columns = [signal.leads.index(each) for each in leads]
+        columns = columns or self._chosen(signal.samples_mv, signal.leads, signal.sampling_rate_hz) or [0]
+        return signal.samples_mv[:, columns]
 
     def _hiding(self, inputs: Arrays, beat: int, masks: npt.NDArray[np.bool_]) -> Probabilities:
         """Return the probabilities of a beat with each of these parts hidden, calibrated."""
         hidden = self._shown.hide({name: array[beat] for name, array in inputs.items()}, masks)
         if not self._shown.sequence:
-            return self._calibrated(self._answered(hidden))
+            return self._calibrated(self.answered(hidden))
         first = max(beat - self._shown.context, 0)
         around = {}
         for name, array in inputs.items():
             part = array[first : beat + self._shown.context + 1]
             around[name] = np.repeat(part[None], len(masks), axis=0)
             around[name][:, beat - first] = hidden[name]
-        return self._calibrated(self._answered(around)[:, beat - first])
+        return self._calibrated(self.answered(around)[:, beat - first])
 
     def _classified(self, leads: npt.NDArray[np.float32], rate: float, peaks: Indices) -> Probabilities:
         """Return the calibrated probabilities of beats."""
@@ -229,15 +252,15 @@ class BeatPredictor:
             return np.zeros((0, len(self.classes)), np.float32)
         inputs = self._shown.inputs(leads, rate, peaks)
         if self._shown.sequence:
-            return self._calibrated(self._answered({name: each[None] for name, each in inputs.items()})[0])
+            return self._calibrated(self.answered({name: each[None] for name, each in inputs.items()})[0])
         pieces = [
-            self._answered({name: each[start : start + BATCH] for name, each in inputs.items()})
+            self.answered({name: each[start : start + BATCH] for name, each in inputs.items()})
             for start in range(0, len(peaks), BATCH)
         ]
         return self._calibrated(np.concatenate(pieces))
 
-    def _answered(self, inputs: Arrays) -> Probabilities:
-        """Return what the graph answers."""
+    def answered(self, inputs: Arrays) -> Probabilities:
+        """Return what the graph answers to its inputs, not calibrated."""
         return np.asarray(self._session.run(None, dict(inputs))[0], np.float32)
 
     def _calibrated(self, probabilities: Probabilities) -> Probabilities:

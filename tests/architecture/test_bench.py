@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import beats
 from tests.bench.measuring import data_of
 from tests.bench.peers import servers
 from tests.bench.peers.servers import PEERS
@@ -41,3 +42,12 @@ def test_a_peer_that_was_not_measured_is_in_the_table_with_the_reason() -> None:
 def test_the_same_bytes_are_compared_but_for_the_cost() -> None:
     assert data_of(b'{"data":{"a":1.0},"extensions":{"cost":{"requested":1}}}') == b'{"data":{"a":1.0}}'
     assert data_of(b'{"data":{"a":1.0}}') == b'{"data":{"a":1.0}}'
+
+
+def test_half_an_hour_that_takes_more_than_two_seconds_is_a_bound_missed() -> None:
+    way = beats.Measured("ours", {1: 3000.0, 1000: 20_000.0}, 0.4, 140.0)
+    quick, slow = (beats.Report((way,), seconds, "best") for seconds in (0.7, 2.1))
+
+    assert (quick.missed(), slow.missed()) == (False, True)
+    assert [line.split()[0] for line in quick.lines()] == ["beats", "ours", "kept"]
+    assert "2.10 s of one core" in list(slow.lines())[-1]

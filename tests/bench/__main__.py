@@ -4,10 +4,12 @@ import argparse
 import os
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
 
+from tests.bench.beats import measure as beats_alone
 from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_alone
 from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
@@ -26,6 +28,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="about half a minute, for a first look")
     parser.add_argument("--require", action="store_true", help="exit with 1 when a bound is missed")
     parser.add_argument("--limits", action="store_true", help="measure only what the API's limits cost")
+    parser.add_argument("--beats", action="store_true", help="measure only the classifier of beats")
     parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
     cores = Cores.available()
@@ -39,11 +42,17 @@ def main() -> int:
             overloaded, _savers = overload_alone(Path(folder), SAVERS, QUICK_S if options.quick else FULL_S)
             print("\n".join(overloaded.lines()))
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
+        beats = beats_alone(Path(folder)) if options.beats or not options.quick else None
+        if beats is not None:
+            print("\n".join(beats.lines()))
+        if options.beats:
+            return 1 if options.require and beats is not None and beats.missed() else 0
         measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
     print("\n".join(measured.lines()))
     KEPT.parent.mkdir(exist_ok=True)
-    KEPT.write_bytes(orjson.dumps(measured.document(), option=orjson.OPT_INDENT_2))
-    return 1 if options.require and measured.missed() else 0
+    document = measured.document() | ({"beats": asdict(beats)} if beats else {})
+    KEPT.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+    return 1 if options.require and (measured.missed() or (beats and beats.missed())) else 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from server.app import create_app
 from server.settings import load_settings
 
 HEAVY = frozenset(
-    {"alembic", "mlflow", "numpy", "openai", "pandas", "pydicom", "tensorflow", "wfdb", "xgboost"}
+    {
+        *("alembic", "mlflow", "numpy", "onnxruntime", "openai", "pandas", "pydicom", "scipy"),
+        *("tensorflow", "wfdb", "xgboost"),
+    }
 )
 
 

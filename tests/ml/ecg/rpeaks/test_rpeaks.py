@@ -14,27 +14,11 @@ from ml.ecg.annotated import AnnotatedRecord, read_annotated, record_names
 from ml.ecg.rpeaks.detector import detect_r_peaks
 from ml.ecg.rpeaks.evaluation import CHOSEN_ON, OURS, Report, Score, evaluate, matched, score
 from ml.ecg.rpeaks.peers import installed_peers
+from tests.support.ecg import made
 from tests.support.growth import grows_linearly
 
 HARD = ("108", "203", "207")
 """Noise and tall P waves; pairs and runs of ventricular beats; flutter, bigeminy and blocks."""
-
-
-def made(
-    times_s: npt.ArrayLike, rate_hz: float, duration_s: float, noise_mv: float = 0.01
-) -> npt.NDArray[np.float64]:
-    """Return beats of P, QRS and T waves at these times."""
-    at = np.arange(0, duration_s, 1 / rate_hz)
-    lead = np.random.default_rng(5).normal(0, noise_mv, len(at))
-    for beat in np.atleast_1d(times_s):
-        for delay, height, width in (
-            (-0.16, 0.12, 0.025),
-            (0, 1.2, 0.011),
-            (0.03, -0.25, 0.012),
-            (0.3, 0.35, 0.05),
-        ):
-            lead += height * np.exp(-0.5 * ((at - beat - delay) / width) ** 2)
-    return lead
 
 
 REGULAR = np.arange(0.5, 29.5, 0.82)
