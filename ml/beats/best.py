@@ -45,12 +45,14 @@ FILTERS = (16, 24, 32, 32, 32)
 KERNELS = (7, 5, 5, 3, 3)
 DROPOUT = 0.2
 WARM_UP_SHARE = 0.05
-SWAPPED = 0.15
+SWAPPED = 0.5
 INVERTED = 0.1
 MISSING = (0.07, 0.2)
 """How often stretches are learnt from with leads swapped, inverted, without the first or the second lead."""
-CLASS_POWER = 0.6
+CLASS_POWER = 0.4
 MIN_SHARE = 0.02
+PREMATURE_WEIGHT = 3.0
+"""What a premature beat of the atria counts beyond its rarity: it looks most like the usual ones."""
 RUN_POWER = 0.5
 
 PREMATURE = tuple("AaJS")
@@ -250,9 +252,10 @@ def _weights(prepared: Prepared, places: Indices) -> Floats:
     spans, labels = prepared.inputs["spans"][places], prepared.segments.labels[places]
     each = (spans[:, 1] - spans[:, 0]) ** (1 - RUN_POWER)
     totals = np.bincount(labels, each, len(prepared.segments.classes))
-    shares = totals / max(totals.sum(), 1)
+    rarity = np.maximum(totals / max(totals.sum(), 1), MIN_SHARE) ** -CLASS_POWER
+    rarity[[name in {"S", "APB"} for name in prepared.segments.classes]] *= PREMATURE_WEIGHT
     for (start, end), label in zip(spans, labels, strict=True):
-        weights[start:end] = (end - start) ** -RUN_POWER * max(shares[label], MIN_SHARE) ** -CLASS_POWER
+        weights[start:end] = (end - start) ** -RUN_POWER * rarity[label]
     counted = weights > 0
     return weights / weights[counted].mean() if counted.any() else weights
 

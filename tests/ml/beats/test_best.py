@@ -9,7 +9,9 @@ import pytest
 
 from ml.beats.best import (
     CHANCES,
+    CLASS_POWER,
     FIBRILLATING,
+    PREMATURE_WEIGHT,
     STRETCH,
     VARIANTS,
     Best,
@@ -22,6 +24,11 @@ from ml.beats.inputs import CHANNELS, RHYTHM_LENGTH, SHAPE_LENGTH
 from ml.beats.learning import Options, Prepared
 from ml.beats.protocols import folds
 from ml.beats.synthetic import write_synthetic
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras', of NumPy
+    pytest.mark.timeout(300),  # TensorFlow is imported
+]
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +121,11 @@ def test_what_is_not_learnt_from_counts_nothing_and_classes_are_weighed(prepared
     assert weights[weights > 0].mean() == pytest.approx(1, rel=1e-5)
     labels = prepared.segments.labels[fold.train]
     each = weights[prepared.inputs["spans"][fold.train, 0]]
-    by_count = np.argsort(np.bincount(labels, minlength=5))
-    assert np.all(np.diff([each[labels == label].mean() for label in by_count]) < 0)
+    normal, lbbb, _, apb, pvc = (each[labels == label].mean() for label in range(5))
+    counts = np.bincount(labels)
+    assert pvc / normal == pytest.approx((counts[0] / counts[4]) ** CLASS_POWER, rel=1e-5)
+    assert lbbb > normal
+    assert apb / normal == pytest.approx(PREMATURE_WEIGHT * (counts[0] / counts[3]) ** CLASS_POWER, rel=1e-5)
     assert (_weights(prepared, np.zeros(0, np.int64)) == 0).all()
 
 
