@@ -50,7 +50,7 @@ INVERTED = 0.1
 MISSING = (0.07, 0.2)
 """How often stretches are learnt from with leads swapped, inverted, without the first or the second lead."""
 CLASS_POWER = 0.4
-MIN_SHARE = 0.02
+MIN_SHARE = 0.05
 PREMATURE_WEIGHT = 3.0
 """What a premature beat of the atria counts beyond its rarity: it looks most like the usual ones."""
 RUN_POWER = 0.5
@@ -60,7 +60,7 @@ PREMATURE = tuple("AaJS")
 QRS_T_S = (0.06, 0.36)
 """Before and after the R peak: what remains of a beat when the atria fibrillate."""
 
-_VERSION = 2
+_VERSION = 3
 """Raised whenever the same record gives other variants: what is cached is then made anew."""
 
 

@@ -20,8 +20,8 @@ BEFORE = 40
 AFTER = 56
 SHAPE_LENGTH = BEFORE + AFTER
 CHANNELS = 4
-RHYTHM_LENGTH = 13
-LEAD_RHYTHM = slice(9, 13)
+RHYTHM_LENGTH = 11
+LEAD_RHYTHM = slice(7, 11)
 """Of the rhythm, what is told of each lead: first lead, second lead, first, second."""
 
 MIN_RATE_HZ = 100.0
@@ -43,7 +43,6 @@ BLOCK_BEATS = 64
 NEIGHBOURS = 21
 WIDE_NEIGHBOURS = 101
 MAX_RATIO = 1.2  # of natural logarithms
-USUAL_INTERVAL_S = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +169,7 @@ def _rhythm(times_s: Floats) -> Floats:
     Where the recording begins or ends, the missing interval counts as the usual one.
     """
     if len(times_s) < 2:
-        return np.zeros((len(times_s), 8))
+        return np.zeros((len(times_s), 6))
     intervals = np.log(np.maximum(np.diff(times_s), 0.05))
     usual = ndimage.median_filter(intervals, NEIGHBOURS, mode="nearest")
     wider = ndimage.median_filter(intervals, WIDE_NEIGHBOURS, mode="nearest")
@@ -181,7 +180,6 @@ def _rhythm(times_s: Floats) -> Floats:
     at_beat, at_beat_wide, at_beat_uneven = (
         np.concatenate([each[:1], each]) for each in (usual, wider, uneven)
     )
-    absolute = np.log(USUAL_INTERVAL_S)
     ratios: Floats = np.stack(
         [
             before - at_beat,
@@ -189,8 +187,6 @@ def _rhythm(times_s: Floats) -> Floats:
             before - previous,
             before - at_beat_wide,
             before - intervals.mean(),
-            before - absolute,
-            at_beat - absolute,
             at_beat_uneven,
         ],
         axis=1,
