@@ -39,7 +39,7 @@ EXCERPT_BEATS = (8, 30)
 FIBRILLATING = 1 + VARIED
 VARIANTS = FIBRILLATING + 3
 """As it is; as another might have recorded it; with fibrillating atria; in excerpts, as it is and varied."""
-CHANCES = (0.2, *((0.4 / VARIED,) * VARIED), 0.1, 0.15, 0.15)
+CHANCES = (0.2, *((0.35 / VARIED,) * VARIED), 0.15, 0.15, 0.15)
 
 FILTERS = (16, 24, 32, 32, 32)
 KERNELS = (7, 5, 5, 3, 3)
