@@ -194,7 +194,7 @@ class Progress:
         losses = [figures.get("val_loss") for figures in self.history]
         if not losses or losses[-1] is None:
             return self.epoch
-        return 1 + int(np.nanargmin(np.asarray(losses, np.float64)))
+        return 1 + int(np.argmin(np.nan_to_num(np.asarray(losses, np.float64), nan=np.inf)))
 
     def after(self, figures: Mapping[str, float]) -> "Progress":
         """Return the progress after one more epoch."""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -209,6 +210,18 @@ def test_a_folder_takes_no_run_with_other_parameters(site: Path, capsys: pytest.
     assert "holds a run with other learning_rate, seed" in capsys.readouterr().err
 
 
+def test_a_report_tells_the_parameters_that_a_run_was_trained_with(site: Path) -> None:
+    asked_for_others = run(site, options=OPTIONS, fold_k=5)
+
+    assert read_answers(asked_for_others).parameters["epochs"] == 1
+    assert read_answers(asked_for_others).parameters["fold_k"] == 2
+
+
+def test_one_fold_is_too_few(site: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="two folds or more"):
+        train(run(site, fold_k=1, folder=tmp_path))
+
+
 def test_without_data_the_option_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "beats", "--models-dir", str(tmp_path)]) == 2
     assert "--data-dir" in capsys.readouterr().err
@@ -252,7 +265,11 @@ def test_patients_that_say_when_to_stop_are_none_that_are_learnt_from(site: Path
 
 
 def test_an_unfinished_run_is_not_judged(site: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="fold 1, 2 of 2 is not trained yet"):
+    with pytest.raises(RunError, match="holds no run"):
+        read_answers(run(site, folder=tmp_path))
+    shutil.copy(run_folder(site) / "run.json", tmp_path)
+    shutil.copy(run_folder(site) / "fold_1.npz", tmp_path)
+    with pytest.raises(RunError, match="fold 2 of 2 is not trained yet"):
         read_answers(run(site, folder=tmp_path))
 
 
