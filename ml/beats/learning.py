@@ -5,9 +5,11 @@ Keras is imported inside functions only: it takes seconds, and serving does with
 
 import json
 import os
+import random
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +124,8 @@ def learn(  # noqa: PLR0913, PLR0917 - what, on what, how and where
     """
     keras, tf = _keras()
     keras.utils.set_random_seed(options.seed)
-    model = build()
+    with _own_chance(options.seed):
+        model = build()
     folder.mkdir(parents=True, exist_ok=True)
     progress = _resume(model, folder)
     verbose = 1 if sys.stderr.isatty() else 2
@@ -233,6 +236,22 @@ def _resume(model: Any, folder: Path) -> Progress:
         model.optimizer.build(model.trainable_variables)
         model.load_weights(folder / _name(progress.epoch))
     return progress
+
+
+@contextmanager
+def _own_chance(seed: int) -> Iterator[None]:
+    """Have Keras draw the seeds of weights from a generator of its own.
+
+    It takes them from Python's, which the threads of a Dask worker draw from meanwhile.
+    """
+    from keras.src.random import seed_generator  # noqa: PLC0415 - see the module's docstring
+
+    shared = seed_generator.python_random
+    seed_generator.python_random = random.Random(seed)  # noqa: S311 - no secrets
+    try:
+        yield
+    finally:
+        seed_generator.python_random = shared
 
 
 def _reseed(model: Any, generator: np.random.Generator) -> None:
