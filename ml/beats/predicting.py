@@ -179,7 +179,15 @@ class BeatPredictor:
         quality = quality_of([*self._missing(names)])
         return self._answer(signal, peaks, probabilities, self._sets(probabilities), quality, names)
 
-    def saliency(self, signal: Signal, peaks: Indices, beat: int, leads: Sequence[str] = ()) -> Saliency:
+    def saliency(
+        self,
+        signal: Signal,
+        peaks: Indices,
+        beat: int,
+        leads: Sequence[str] = (),
+        *,
+        label: int | None = None,
+    ) -> Saliency:
         """Return what the class of one beat hangs on, by hiding one short part of it after the other.
 
         Parameters
@@ -192,12 +200,15 @@ class BeatPredictor:
             Which of them.
         leads : sequence of str
             Those that were read (`BeatAnswer.leads`); chosen anew where none are given.
+        label : int or None
+            The class that is looked into, as it was answered; where none is given, what is most likely here.
+            Of a sequence only the nearest beats are shown, so that a doubtful one may come out otherwise.
         """
         shown, rate = self._shown, signal.sampling_rate_hz
         inputs = shown.inputs(self._read(signal, leads), rate, peaks)
         masks = _patches(shown.length, PATCH_S * shown.rate_hz, STEP_S * shown.rate_hz)
         unhidden, *hidden = self._hiding(inputs, beat, np.concatenate([np.zeros_like(masks[:1]), masks]))
-        label = int(unhidden.argmax())
+        label = int(unhidden.argmax()) if label is None else label
         falls = np.asarray([unhidden[label] - each[label] for each in hidden])
         weights = (masks * falls[:, None]).sum(axis=0) / masks.sum(axis=0)
         first, last = round(-shown.before_s * rate), round(shown.after_s * rate)

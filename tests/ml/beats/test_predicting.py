@@ -13,6 +13,7 @@ import pytest
 from ml.beats.classes import PRODUCT_CLASSES
 from ml.beats.predicting import BeatPredictor, Saliency, load
 from ml.beats.quality import Reason, Verdict
+from ml.beats.segments import BEAT_LENGTH, BEFORE
 from ml.beats.showing import SHOWN, bridged, resampled
 from ml.ecg.annotated import read_annotated
 from ml.ecg.signal import Signal
@@ -32,9 +33,10 @@ V1 = -0.6 * LEAD
 def sensitive(folder: Path) -> BeatPredictor:
     """Return a toy that takes early beats for PVC: whose segments have most of their voltage late."""
     weights = np.zeros((LENGTH, 5), np.float32)
-    weights[:90, 0] = 0.05
-    weights[110:260, 4] = 0.05
-    weights[99, 0] = 1
+    beat = weights[-BEAT_LENGTH:]
+    beat[:90, 0] = 0.05
+    beat[110:, 4] = 0.05
+    beat[BEFORE, 0] = 1
     toy = write_toy(folder / "toy")
     files = {name: toy.read(name) for name in toy.manifest.files} | {GRAPH: linear(weights)}
     manifest = replace(toy.manifest, conformal=Conformal(0.9, (0.2,) * 5), temperature=1.3)
