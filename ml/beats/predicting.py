@@ -290,11 +290,12 @@ class BeatPredictor:
 
     def _chosen(self, samples: npt.NDArray[np.float32], leads: Sequence[str], rate: float) -> list[int]:
         """Return the columns to read: lead II or what is most like it, then V1 likewise, if they show any."""
-        good = [place for place in range(len(leads)) if usable(_lead(samples, place), rate)]
         chosen: list[int] = []
         for preferred in (FIRST_LEADS, SECOND_LEADS)[: self._shown.leads]:
-            left = [place for place in good if place not in chosen]
-            chosen += sorted(left, key=lambda place: (_rank(preferred, leads[place]), place))[:1]
+            left = [at for at in range(len(leads)) if at not in chosen]
+            left.sort(key=lambda at: _rank(preferred, leads[at]))
+            found = next((place for place in left if usable(_lead(samples, place), rate)), None)
+            chosen += [] if found is None else [found]
         return chosen
 
     def _missing(self, names: Sequence[str]) -> Iterator[Finding]:
