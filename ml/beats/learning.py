@@ -162,7 +162,7 @@ def learn(  # noqa: PLR0913, PLR0917 - what, on what, how and where
 def predict(model: Any, inputs: Callable[[Indices], Arrays], places: Indices) -> Probabilities:
     """Return a model's answers at these places, in pieces that fit into memory."""
     pieces = [
-        np.asarray(model.predict_on_batch(inputs(places[start : start + _PIECE])), np.float32)
+        np.asarray(model.predict_on_batch(_given(inputs(places[start : start + _PIECE]))), np.float32)
         for start in range(0, len(places), _PIECE)
     ]
     return np.concatenate(pieces) if pieces else np.zeros((0, model.output_shape[-1]), np.float32)
@@ -194,7 +194,7 @@ class Progress:
         losses = [figures.get("val_loss") for figures in self.history]
         if not losses or losses[-1] is None:
             return self.epoch
-        return 1 + int(np.nanargmin(np.asarray(losses, np.float64)))
+        return 1 + int(np.argmin(np.nan_to_num(np.asarray(losses, np.float64), nan=np.inf)))
 
     def after(self, figures: Mapping[str, float]) -> "Progress":
         """Return the progress after one more epoch."""
@@ -244,10 +244,20 @@ def _reseed(model: Any, generator: np.random.Generator) -> None:
 
 def _batches(
     examples: Examples, places: Indices, size: int, generator: np.random.Generator | None
-) -> tuple[Iterator[Batch], int]:
+) -> tuple[Iterator[Any], int]:
     """Return the examples at these places in batches, and how many batches."""
     starts = range(0, len(places), size)
-    return (examples(places[start : start + size], generator) for start in starts), len(starts)
+
+    def batch(start: int) -> tuple[Any, npt.NDArray[Any], npt.NDArray[Any]]:
+        inputs, labels, weights = examples(places[start : start + size], generator)
+        return _given(inputs), labels, weights
+
+    return (batch(start) for start in starts), len(starts)
+
+
+def _given(inputs: Arrays) -> Any:
+    """Return inputs as Keras wants them: by name, but one alone without."""
+    return inputs if len(inputs) > 1 else next(iter(inputs.values()))
 
 
 def _keras() -> tuple[Any, Any]:
