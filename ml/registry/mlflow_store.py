@@ -150,6 +150,9 @@ class MlflowStore:
             self.client.log_param(run, name, getattr(manifest, name))
         for name, value in manifest.metrics.items():
             self.client.log_metric(run, name, value)
+        inputs = [{"name": each.name, "shape": each.shape, "dtype": each.dtype} for each in manifest.inputs]
+        signature = {"inputs": inputs, "outputs": [{"name": "probabilities", "classes": manifest.classes}]}
+        self.client.log_dict(run, signature, "signature.json")
         self.client.set_terminated(run)
         return run
 
