@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +23,7 @@ from ml.registry.mlflow_store import MlflowStore
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras', of NumPy
     pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),  # MLflow's, of SQLAlchemy
-    pytest.mark.timeout(300),  # TensorFlow is imported
+    pytest.mark.timeout(900),  # TensorFlow is imported, on a machine that others may use
 ]
 
 OPTIONS = Options(epochs=3, batch_size=16, learning_rate=1e-2, early_stopping=0, seed=5)
@@ -82,6 +83,18 @@ def test_a_killed_run_goes_on_to_the_numbers_of_one_that_was_not(tmp_path: Path)
     assert (resumed == whole).all()
     other, _ = Task().learnt(tmp_path / "other", replace(OPTIONS, seed=6))
     assert (other != whole).any()
+
+
+def test_weights_begin_alike_whoever_else_draws_from_pythons_generator(tmp_path: Path) -> None:
+    def disturbed() -> Any:
+        random.seed(99)  # as the threads of a Dask worker may
+        return tiny()
+
+    places, options = np.arange(96), replace(OPTIONS, epochs=0)
+    alone = learn(tiny, Task(), places, places[:0], options, tmp_path / "alone").get_weights()
+    beside = learn(disturbed, Task(), places, places[:0], options, tmp_path / "beside").get_weights()
+
+    assert all((one == other).all() for one, other in zip(alone, beside, strict=True))
 
 
 def test_it_stops_when_what_is_watched_gains_no_more_and_goes_back_to_the_best(tmp_path: Path) -> None:
