@@ -34,21 +34,25 @@ from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated
 Floats = npt.NDArray[np.float32]
 
 STRETCH = 32
-VARIED = 3
+VARIED = 2
 EXCERPT_BEATS = (8, 30)
 FIBRILLATING = 1 + VARIED
 VARIANTS = FIBRILLATING + 3
 """As it is; as another might have recorded it; with fibrillating atria; in excerpts, as it is and varied."""
+CHANCES = (0.2, *((0.35 / VARIED,) * VARIED), 0.15, 0.15, 0.15)
 
 FILTERS = (16, 24, 32, 32, 32)
 KERNELS = (7, 5, 5, 3, 3)
-DROPOUT = 0.3
+DROPOUT = 0.2
 WARM_UP_SHARE = 0.05
-SWAPPED = 0.15
+SWAPPED = 0.5
 INVERTED = 0.1
 MISSING = (0.07, 0.2)
 """How often stretches are learnt from with leads swapped, inverted, without the first or the second lead."""
-CLASS_POWER = 0.35
+CLASS_POWER = 0.4
+MIN_SHARE = 0.05
+PREMATURE_WEIGHT = 3.0
+"""What a premature beat of the atria counts beyond its rarity: it looks most like the usual ones."""
 RUN_POWER = 0.5
 
 PREMATURE = tuple("AaJS")
@@ -56,7 +60,7 @@ PREMATURE = tuple("AaJS")
 QRS_T_S = (0.06, 0.36)
 """Before and after the R peak: what remains of a beat when the atria fibrillate."""
 
-_VERSION = 1
+_VERSION = 3
 """Raised whenever the same record gives other variants: what is cached is then made anew."""
 
 
@@ -215,7 +219,7 @@ class Stretches:
         if not generator:
             shapes, rhythm = self._shapes[0, beats].astype(np.float32), self._rhythm[0, beats]
             return beats, {"shapes": shapes, "rhythm": rhythm}, there
-        variants = generator.integers(0, VARIANTS, len(beats))[:, None]
+        variants = generator.choice(VARIANTS, len(beats), p=CHANCES)[:, None]
         inputs = _varied_leads(
             self._shapes[variants, beats].astype(np.float32), self._rhythm[variants, beats], generator
         )
@@ -248,9 +252,10 @@ def _weights(prepared: Prepared, places: Indices) -> Floats:
     spans, labels = prepared.inputs["spans"][places], prepared.segments.labels[places]
     each = (spans[:, 1] - spans[:, 0]) ** (1 - RUN_POWER)
     totals = np.bincount(labels, each, len(prepared.segments.classes))
-    shares = totals / max(totals.sum(), 1)
+    rarity = np.maximum(totals / max(totals.sum(), 1), MIN_SHARE) ** -CLASS_POWER
+    rarity[[name in {"S", "APB"} for name in prepared.segments.classes]] *= PREMATURE_WEIGHT
     for (start, end), label in zip(spans, labels, strict=True):
-        weights[start:end] = (end - start) ** -RUN_POWER * max(shares[label], 1e-3) ** -CLASS_POWER
+        weights[start:end] = (end - start) ** -RUN_POWER * rarity[label]
     counted = weights > 0
     return weights / weights[counted].mean() if counted.any() else weights
 

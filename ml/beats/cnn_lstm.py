@@ -61,7 +61,7 @@ def build(n_classes: int, learning_rate: float) -> Any:
         hidden = layers.Dense(units, activation="relu")(hidden)
         hidden = layers.Dropout(0.2)(hidden)
     outputs = layers.Dense(n_classes, activation="softmax")(hidden)
-    model = keras.Model({INPUT: inputs}, outputs, name="cnn-lstm")
+    model = keras.Model(inputs, outputs, name="cnn-lstm")
     model.compile(
         keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", weighted_metrics=["accuracy"]
     )

@@ -20,8 +20,8 @@ BEFORE = 40
 AFTER = 56
 SHAPE_LENGTH = BEFORE + AFTER
 CHANNELS = 4
-RHYTHM_LENGTH = 13
-LEAD_RHYTHM = slice(9, 13)
+RHYTHM_LENGTH = 11
+LEAD_RHYTHM = slice(7, 11)
 """Of the rhythm, what is told of each lead: first lead, second lead, first, second."""
 
 MIN_RATE_HZ = 100.0
@@ -35,11 +35,14 @@ P_WAVE = slice(BEFORE - 30, BEFORE - 7)
 MAX_SHIFT = 5
 MIN_QRS_MV = 0.02  # a lead with less is no ECG: it is shown as zeros, as a missing one is
 MAX_HEIGHT = 4.0
+SMALL_WAVES = 5.0
+"""Voltages are compressed (inverse hyperbolic sine), so that a P wave is not lost beside a QRS."""
+BLOCK_BEATS = 64
+"""What is usual is told anew for so many, from them and as many on either side: shapes change with time."""
 
 NEIGHBOURS = 21
 WIDE_NEIGHBOURS = 101
 MAX_RATIO = 1.2  # of natural logarithms
-USUAL_INTERVAL_S = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +52,7 @@ class BeatInputs:
     Parameters
     ----------
     shapes : ndarray of float32, shape (n_beats, SHAPE_LENGTH, CHANNELS)
-        Both leads from 0.4 s before to 0.55 s after the R peak, then both less the recording's usual beat.
+        Both leads from 0.4 s before to 0.55 s after the R peak, then both less the usual beat; compressed.
         Zeros for a lead that is missing or flat.
     rhythm : ndarray of float32, shape (n_beats, RHYTHM_LENGTH)
         Intervals before and after, and likeness to the usual beat; see `_rhythm` and `_likeness`.
@@ -90,10 +93,14 @@ def beat_inputs(leads_mv: npt.ArrayLike, sampling_rate_hz: float, peaks: npt.Arr
     wide = np.zeros((len(places), SHAPE_LENGTH + 2 * MAX_SHIFT, 2))
     for lead in range(leads.shape[1]):
         wide[:, :, lead] = _windows(*_filtered(_bridged(leads[:, lead]), sampling_rate_hz), times_s)
-    wide = _in_units_of_qrs(wide)
-    shapes, usual = _aligned(wide)
+    shapes, usual = np.empty((2, len(places), SHAPE_LENGTH, 2))
+    for start in range(0, len(places), BLOCK_BEATS):
+        block = slice(start, start + BLOCK_BEATS)
+        around = slice(max(start - BLOCK_BEATS, 0), start + 2 * BLOCK_BEATS)
+        shapes[block], usual[block] = _aligned(*_in_units_of_qrs(wide[block], wide[around]))
+    both = np.concatenate([shapes, shapes - usual], axis=2)
     return BeatInputs(
-        np.concatenate([shapes, shapes - usual], axis=2).astype(np.float32),
+        (np.arcsinh(SMALL_WAVES * both) / np.arcsinh(SMALL_WAVES)).astype(np.float32),
         np.concatenate([_rhythm(times_s), _likeness(shapes, usual)], axis=1).astype(np.float32),
     )
 
@@ -130,31 +137,30 @@ def _windows(samples: Floats, rate_hz: float, times_s: Floats) -> Floats:
     return np.asarray(samples[left] * (1 - share) + samples[right] * share)
 
 
-def _in_units_of_qrs(wide: Floats) -> Floats:
-    """Return the windows over the usual height of the recording's QRS, lead by lead."""
-    qrs = wide[:, QRS.start + MAX_SHIFT : QRS.stop + MAX_SHIFT]
+def _in_units_of_qrs(block: Floats, around: Floats) -> tuple[Floats, Floats]:
+    """Return windows, and those around, over the usual height of the QRS around, lead by lead."""
+    qrs = around[:, QRS.start + MAX_SHIFT : QRS.stop + MAX_SHIFT]
     height = np.median(np.ptp(qrs, axis=1), axis=0)
-    scaled = np.where(height < MIN_QRS_MV, 0, wide / np.maximum(height, MIN_QRS_MV))
-    return np.clip(scaled, -MAX_HEIGHT, MAX_HEIGHT)
+    scale = np.where(height < MIN_QRS_MV, 0, 1 / np.maximum(height, MIN_QRS_MV))
+    return np.clip(block * scale, -MAX_HEIGHT, MAX_HEIGHT), around * scale
 
 
-def _aligned(wide: Floats) -> tuple[Floats, Floats]:
-    """Return the shapes, each shifted to where it is most like the usual one, and the usual one.
+def _aligned(block: Floats, around: Floats) -> tuple[Floats, Floats]:
+    """Return the shapes, each shifted to where it is most like the usual one around, and that one.
 
     R peaks are marked some hundredths of a second apart by different hands; what differs from the usual beat
     should not be that.
     """
-    usual = np.median(wide, axis=0)
+    usual = np.median(around, axis=0)
     reach = slice(QRS.start - 5 + MAX_SHIFT, QRS.stop + 5 + MAX_SHIFT)
     alike = np.stack(
         [
-            np.einsum("nlc,lc->n", wide[:, reach.start + shift : reach.stop + shift], usual[reach])
+            np.einsum("nlc,lc->n", block[:, reach.start + shift : reach.stop + shift], usual[reach])
             for shift in range(-MAX_SHIFT, MAX_SHIFT + 1)
         ]
     )
     first = alike.argmax(axis=0)[:, None] + np.arange(SHAPE_LENGTH)
-    shapes = wide[np.arange(len(wide))[:, None], first]
-    return shapes, np.median(shapes, axis=0)
+    return block[np.arange(len(block))[:, None], first], usual[MAX_SHIFT : MAX_SHIFT + SHAPE_LENGTH]
 
 
 def _rhythm(times_s: Floats) -> Floats:
@@ -163,7 +169,7 @@ def _rhythm(times_s: Floats) -> Floats:
     Where the recording begins or ends, the missing interval counts as the usual one.
     """
     if len(times_s) < 2:
-        return np.zeros((len(times_s), 8))
+        return np.zeros((len(times_s), 6))
     intervals = np.log(np.maximum(np.diff(times_s), 0.05))
     usual = ndimage.median_filter(intervals, NEIGHBOURS, mode="nearest")
     wider = ndimage.median_filter(intervals, WIDE_NEIGHBOURS, mode="nearest")
@@ -174,7 +180,6 @@ def _rhythm(times_s: Floats) -> Floats:
     at_beat, at_beat_wide, at_beat_uneven = (
         np.concatenate([each[:1], each]) for each in (usual, wider, uneven)
     )
-    absolute = np.log(USUAL_INTERVAL_S)
     ratios: Floats = np.stack(
         [
             before - at_beat,
@@ -182,8 +187,6 @@ def _rhythm(times_s: Floats) -> Floats:
             before - previous,
             before - at_beat_wide,
             before - intervals.mean(),
-            before - absolute,
-            at_beat - absolute,
             at_beat_uneven,
         ],
         axis=1,
@@ -194,11 +197,11 @@ def _rhythm(times_s: Floats) -> Floats:
 
 def _likeness(shapes: Floats, usual: Floats) -> Floats:
     """Return how like the usual beat each is: its QRS in both leads together, P wave, and heights."""
-    qrs, usual_qrs = shapes[:, QRS], usual[QRS]
-    squares, usual_squares = (qrs**2).sum(axis=1), (usual_qrs**2).sum(axis=0)
-    both = np.sqrt(squares.sum(axis=1) * usual_squares.sum()) + 1e-3
-    alike = np.einsum("nlc,lc->n", qrs, usual_qrs) / both
+    qrs, usual_qrs = shapes[:, QRS], usual[:, QRS]
+    squares, usual_squares = (qrs**2).sum(axis=1), (usual_qrs**2).sum(axis=1)
+    both = np.sqrt(squares.sum(axis=1) * usual_squares.sum(axis=1)) + 1e-3
+    alike = (qrs * usual_qrs).sum(axis=(1, 2)) / both
     heights = 0.5 * np.log((squares + 0.05) / (usual_squares + 0.05))
-    waves = shapes[:, P_WAVE] - usual[P_WAVE]
+    waves = shapes[:, P_WAVE] - usual[:, P_WAVE]
     differing = np.sqrt(((waves - waves.mean(axis=1, keepdims=True)) ** 2).mean(axis=1))
     return np.column_stack([alike, heights, 5 * np.minimum(differing, 0.5)])

@@ -5,9 +5,11 @@ Keras is imported inside functions only: it takes seconds, and serving does with
 
 import json
 import os
+import random
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +124,8 @@ def learn(  # noqa: PLR0913, PLR0917 - what, on what, how and where
     """
     keras, tf = _keras()
     keras.utils.set_random_seed(options.seed)
-    model = build()
+    with _own_chance(options.seed):
+        model = build()
     folder.mkdir(parents=True, exist_ok=True)
     progress = _resume(model, folder)
     verbose = 1 if sys.stderr.isatty() else 2
@@ -162,7 +165,7 @@ def learn(  # noqa: PLR0913, PLR0917 - what, on what, how and where
 def predict(model: Any, inputs: Callable[[Indices], Arrays], places: Indices) -> Probabilities:
     """Return a model's answers at these places, in pieces that fit into memory."""
     pieces = [
-        np.asarray(model.predict_on_batch(inputs(places[start : start + _PIECE])), np.float32)
+        np.asarray(model.predict_on_batch(_given(inputs(places[start : start + _PIECE]))), np.float32)
         for start in range(0, len(places), _PIECE)
     ]
     return np.concatenate(pieces) if pieces else np.zeros((0, model.output_shape[-1]), np.float32)
@@ -194,7 +197,7 @@ class Progress:
         losses = [figures.get("val_loss") for figures in self.history]
         if not losses or losses[-1] is None:
             return self.epoch
-        return 1 + int(np.nanargmin(np.asarray(losses, np.float64)))
+        return 1 + int(np.argmin(np.nan_to_num(np.asarray(losses, np.float64), nan=np.inf)))
 
     def after(self, figures: Mapping[str, float]) -> "Progress":
         """Return the progress after one more epoch."""
@@ -235,6 +238,22 @@ def _resume(model: Any, folder: Path) -> Progress:
     return progress
 
 
+@contextmanager
+def _own_chance(seed: int) -> Iterator[None]:
+    """Have Keras draw the seeds of weights from a generator of its own.
+
+    It takes them from Python's, which the threads of a Dask worker draw from meanwhile.
+    """
+    from keras.src.random import seed_generator  # noqa: PLC0415 - see the module's docstring
+
+    shared = seed_generator.python_random
+    seed_generator.python_random = random.Random(seed)  # noqa: S311 - no secrets
+    try:
+        yield
+    finally:
+        seed_generator.python_random = shared
+
+
 def _reseed(model: Any, generator: np.random.Generator) -> None:
     """Set what the dropouts draw from."""
     for variable in model.variables:
@@ -244,10 +263,20 @@ def _reseed(model: Any, generator: np.random.Generator) -> None:
 
 def _batches(
     examples: Examples, places: Indices, size: int, generator: np.random.Generator | None
-) -> tuple[Iterator[Batch], int]:
+) -> tuple[Iterator[Any], int]:
     """Return the examples at these places in batches, and how many batches."""
     starts = range(0, len(places), size)
-    return (examples(places[start : start + size], generator) for start in starts), len(starts)
+
+    def batch(start: int) -> tuple[Any, npt.NDArray[Any], npt.NDArray[Any]]:
+        inputs, labels, weights = examples(places[start : start + size], generator)
+        return _given(inputs), labels, weights
+
+    return (batch(start) for start in starts), len(starts)
+
+
+def _given(inputs: Arrays) -> Any:
+    """Return inputs as Keras wants them: by name, but one alone without."""
+    return inputs if len(inputs) > 1 else next(iter(inputs.values()))
 
 
 def _keras() -> tuple[Any, Any]:

@@ -63,7 +63,7 @@ def _from_keras(path: Path) -> BeatPredictor:
     model = keras.models.load_model(path, compile=False)
     if model.output_shape[-1] != len(PRODUCT_CLASSES):
         raise OSError(f"{path} does not answer with the product's classes")
-    facts = Facts(model.name, PRODUCT_CLASSES, 1.0, COVERAGE, 0.5, {}, "0" * 64, "")
+    facts = Facts(model.name, PRODUCT_CLASSES, 1.0, COVERAGE, 0.5, {}, "0" * 64, "Not calibrated.\n")
     generator = np.random.default_rng(0)
     lead = generator.normal(size=(3000, SHOWN[model.name].leads)).astype(np.float32)
     shown = SHOWN[model.name].inputs(lead, 360.0, np.arange(300, 2700, 300))

@@ -79,8 +79,7 @@ def package(
         When the graph's answers are further than 1e-5 from the model's: it is not written.
     """
     graph = to_onnx(model)
-    given = [inputs[each.name] for each in model.inputs]
-    expected = np.asarray(model.predict(given if len(given) > 1 else given[0], verbose=0), np.float32)
+    expected = np.asarray(model.predict(_given(model, inputs), verbose=0), np.float32)
     parity = _difference(graph, inputs, expected)
     if not parity <= MAX_PARITY:
         raise ExportError(f"parity fails: {parity:.1e} from the Keras model, above {MAX_PARITY:g}")
@@ -106,6 +105,14 @@ def package(
         CARD: facts.card.encode(),
     }
     return write_artefact(folder, manifest, files)
+
+
+def _given(model: Any, inputs: Mapping[str, npt.NDArray[np.float32]]) -> Any:
+    """Return the inputs as the model was built to take them: by name, in its order, or alone."""
+    if isinstance(model.input, dict):
+        return dict(inputs)
+    given = [inputs[each.name] for each in model.inputs]
+    return given if isinstance(model.input, list) else given[0]
 
 
 def _examples(inputs: Mapping[str, npt.NDArray[np.float32]], expected: npt.NDArray[np.float32]) -> bytes:

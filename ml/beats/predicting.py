@@ -179,7 +179,15 @@ class BeatPredictor:
         quality = quality_of([*self._missing(names)])
         return self._answer(signal, peaks, probabilities, self._sets(probabilities), quality, names)
 
-    def saliency(self, signal: Signal, peaks: Indices, beat: int, leads: Sequence[str] = ()) -> Saliency:
+    def saliency(
+        self,
+        signal: Signal,
+        peaks: Indices,
+        beat: int,
+        leads: Sequence[str] = (),
+        *,
+        label: int | None = None,
+    ) -> Saliency:
         """Return what the class of one beat hangs on, by hiding one short part of it after the other.
 
         Parameters
@@ -192,12 +200,15 @@ class BeatPredictor:
             Which of them.
         leads : sequence of str
             Those that were read (`BeatAnswer.leads`); chosen anew where none are given.
+        label : int or None
+            The class that is looked into, as it was answered; where none is given, what is most likely here.
+            Of a sequence only the nearest beats are shown, so that a doubtful one may come out otherwise.
         """
         shown, rate = self._shown, signal.sampling_rate_hz
         inputs = shown.inputs(self._read(signal, leads), rate, peaks)
         masks = _patches(shown.length, PATCH_S * shown.rate_hz, STEP_S * shown.rate_hz)
         unhidden, *hidden = self._hiding(inputs, beat, np.concatenate([np.zeros_like(masks[:1]), masks]))
-        label = int(unhidden.argmax())
+        label = int(unhidden.argmax()) if label is None else label
         falls = np.asarray([unhidden[label] - each[label] for each in hidden])
         weights = (masks * falls[:, None]).sum(axis=0) / masks.sum(axis=0)
         first, last = round(-shown.before_s * rate), round(shown.after_s * rate)
@@ -279,11 +290,12 @@ class BeatPredictor:
 
     def _chosen(self, samples: npt.NDArray[np.float32], leads: Sequence[str], rate: float) -> list[int]:
         """Return the columns to read: lead II or what is most like it, then V1 likewise, if they show any."""
-        good = [place for place in range(len(leads)) if usable(_lead(samples, place), rate)]
         chosen: list[int] = []
         for preferred in (FIRST_LEADS, SECOND_LEADS)[: self._shown.leads]:
-            left = [place for place in good if place not in chosen]
-            chosen += sorted(left, key=lambda place: (_rank(preferred, leads[place]), place))[:1]
+            left = [at for at in range(len(leads)) if at not in chosen]
+            left.sort(key=lambda at: _rank(preferred, leads[at]))
+            found = next((place for place in left if usable(_lead(samples, place), rate)), None)
+            chosen += [] if found is None else [found]
         return chosen
 
     def _missing(self, names: Sequence[str]) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.ecg.annotated import BEAT_SYMBOLS
-from ml.ecg.decoded import DecodeError
 from ml.ecg.leads import lead_from_text
 from ml.ecg.readers import read_signal
 from ml.ecg.signal import Signal
@@ -59,6 +58,8 @@ def read_recording(path: Path, rate_hz: float | None = None) -> Recording:
     """
     beside = path.with_suffix(".hea").exists()
     ending = path.suffix.lower()
+    if not path.exists() and not beside:
+        raise RecordingError(f"{path} is missing")
     try:
         if ending == ".csv":
             return Recording(_read_csv(path, rate_hz))
@@ -68,7 +69,7 @@ def read_recording(path: Path, rate_hz: float | None = None) -> Recording:
             return _read_wfdb(path.with_suffix(""))
         if path.is_file():
             return Recording(read_signal(path))
-    except (DecodeError, ValueError, LookupError, TypeError, NotImplementedError) as error:
+    except Exception as error:  # what readers of so many formats raise has no class in common
         raise RecordingError(f"{path} cannot be read: {error}") from error
     raise RecordingError(f"{path} is missing, or has no .hea beside it")
 

@@ -11,7 +11,7 @@ from typing import Any
 from ml.beats.cards import card
 from ml.beats.evaluation import Evaluation
 from ml.registry.home import Home
-from ml.registry.mlflow_store import MlflowStore
+from ml.registry.mlflow_store import MlflowStore, translated
 
 FAMILY = "beats"
 _BATCH = 500
@@ -29,14 +29,27 @@ def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> s
         Files to keep with the run.
     model : Path, optional
         A Keras model whose signature is noted.
+
+    Raises
+    ------
+    StoreError
+        When MLflow cannot be used.
     """
+    store = MlflowStore(Home.of_environment(os.environ))
+    experiment = store.experiment(FAMILY)
+    with translated():
+        return _log(store.client, experiment, evaluation, report, model)
+
+
+def _log(
+    client: Any, experiment: str, evaluation: Evaluation, report: Iterable[Path], model: Path | None
+) -> str:
     from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415 - takes seconds
 
-    store = MlflowStore(Home.of_environment(os.environ))
     name = f"{evaluation.parameters['architecture']}-{evaluation.protocol}"
     now = int(time.time() * 1000)
     versions = {"data_hash": evaluation.data_hash, "code_version": evaluation.code_version}
-    run = str(store.client.create_run(store.experiment(FAMILY), run_name=name).info.run_id)
+    run = str(client.create_run(experiment, run_name=name).info.run_id)
     metrics = [Metric(key, value, now, 0) for key, value in evaluation.metrics().items()]
     metrics += [
         Metric(f"fold_{fold}_{key}", value, now, epoch)
@@ -45,18 +58,20 @@ def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> s
         for key, value in figures.items()
     ]
     for start in range(0, len(metrics), _BATCH):
-        store.client.log_batch(run, metrics=metrics[start : start + _BATCH])
-    store.client.log_batch(
+        client.log_batch(run, metrics=metrics[start : start + _BATCH])
+    client.log_batch(
         run,
         params=[Param(key, str(value)) for key, value in (dict(evaluation.parameters) | versions).items()],
         tags=[RunTag(key, value) for key, value in versions.items()],
     )
     for path in report:
-        store.client.log_artifact(run, str(path), "report")
-    store.client.log_text(run, card(evaluation), "card.md")
+        client.log_artifact(run, str(path), "report")
+    client.log_dict(run, evaluation.figures(), "figures.json")
+    client.log_text(run, evaluation.markdown(), "figures.md")
+    client.log_text(run, card(evaluation), "card.md")
     if model:
-        store.client.log_dict(run, _signature(model, evaluation.pooled.classes), "signature.json")
-    store.client.set_terminated(run)
+        client.log_dict(run, _signature(model, evaluation.pooled.classes), "signature.json")
+    client.set_terminated(run)
     return run
 
 

@@ -22,6 +22,7 @@ from ml.beats.learning import Options, Prepared, Probabilities, read_progress
 from ml.beats.protocols import Fold, Indices, Protocol, by_class, by_patient, folds, load
 from ml.beats.segments import Segments
 
+DESCRIPTION = "run.json"
 WATCHED = 8
 """One in so many of a fold's patients (of its segments, where folds are by class) says when to stop."""
 
@@ -126,8 +127,10 @@ def train(run: Run, cluster: str | None = None, tell: Callable[[str], None] = la
     Raises
     ------
     RunError
-        When the folder holds a run with other parameters or of other data.
+        When the folder holds a run with other parameters or of other data, or there are too few folds.
     """
+    if run.fold_k < 2 and run.protocol != "interpatient":
+        raise RunError("it takes two folds or more")
     segments = load(run.protocol, run.data, run.cache)
     _claim(run, segments)
     number = len(folds(run.protocol, segments, run.options.seed, run.fold_k))
@@ -140,15 +143,21 @@ def train(run: Run, cluster: str | None = None, tell: Callable[[str], None] = la
 
 
 def read_answers(run: Run) -> Answers:
-    """Return what the models of a finished run answered.
+    """Return what the models of a finished run answered; its parameters are those it was trained with.
 
     Raises
     ------
     RunError
-        When folds are missing.
+        When there is no run, it is of other data, or folds are missing.
     """
+    path = run.folder / DESCRIPTION
+    if not path.exists():
+        raise RunError(f"{run.folder} holds no run: train it first")
+    parameters = json.loads(path.read_text(encoding="utf-8"))
     segments = load(run.protocol, run.data, run.cache)
-    number = len(folds(run.protocol, segments, run.options.seed, run.fold_k))
+    if parameters.pop("data_hash") != segments.data_hash:
+        raise RunError(f"{run.folder} holds a run of other data")
+    number = len(folds(run.protocol, segments, parameters["seed"], parameters["fold_k"]))
     missing = [str(fold) for fold in range(1, number + 1) if not run.answers(fold).exists()]
     if missing:
         raise RunError(f"{run.folder}: fold {', '.join(missing)} of {number} is not trained yet")
@@ -165,7 +174,7 @@ def read_answers(run: Run) -> Answers:
         np.repeat(np.arange(1, number + 1), [len(some) for some in places]),
         np.concatenate(probabilities),
         histories,
-        run.parameters(),
+        parameters,
         seconds,
     )
 
@@ -191,6 +200,7 @@ def _train_fold(run: Run, fold: int) -> tuple[bytes, bytes]:
     train, watch = watched(run, segments, divided.train)
     logdir = run.options.logdir / run.folder.name / f"fold_{fold}" if run.options.logdir else None
     model = architecture.fit(prepared, train, watch, replace(run.options, logdir=logdir), run.epochs(fold))
+    architecture.probabilities(model, prepared, divided.test[:2])  # the first answer takes longer
     started = time.perf_counter()
     probabilities = architecture.probabilities(model, prepared, divided.test)
     seconds = time.perf_counter() - started
@@ -232,7 +242,7 @@ def _mapper(cluster: str | None) -> Iterator[Callable[..., Iterable[tuple[int, t
 def _claim(run: Run, segments: Segments) -> None:
     """Note what the folder is of, or make sure that it is of this run."""
     described = run.parameters() | {"data_hash": segments.data_hash}
-    path = run.folder / "run.json"
+    path = run.folder / DESCRIPTION
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
         if found != described:

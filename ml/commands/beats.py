@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from ml.beats.answers import summary, write_answer
 from ml.beats.drawing import draw_beats
@@ -20,7 +21,7 @@ from ml.beats.synthetic import LIST, write_synthetic
 from ml.beats.tracking import log
 from ml.beats.training import Run, read_answers
 from ml.beats.training import train as train_folds
-from ml.registry.store import CHAMPION
+from ml.registry.store import CHAMPION, StoreError
 
 SYNTHETIC_FOLDS = 2
 SYNTHETIC_EPOCHS = 8
@@ -50,7 +51,7 @@ def evaluate(options: argparse.Namespace) -> int:
             raise OSError("no data: give --data, a folder of WFDB records with annotated beats")
         artefact = model or registered(CHAMPION)
         evaluation = evaluate_external(artefact, options.data_dir, options.annotator, _show)
-        log(evaluation, [], None)
+        _log(evaluation, [], None)
         return _finish(evaluation, options)
     architecture = model.manifest.architecture if model else options.architecture
     return _finish(_judged(_run(options, architecture), options), options)
@@ -125,8 +126,16 @@ def _judged(run: Run, options: argparse.Namespace) -> Evaluation:
     answers = read_answers(run)
     evaluation = judge(answers, fold_avg=options.fold_avg)
     files = write_report(evaluation, answers, run.folder / "report")
-    print(f"MLflow: run {log(evaluation, files, run.model(1))}", file=sys.stderr)
+    _log(evaluation, files, run.model(1))
     return evaluation
+
+
+def _log(evaluation: Evaluation, files: list[Path], model: Path | None) -> None:
+    """Log to MLflow; where that fails, the run's folder has everything all the same."""
+    try:
+        _tell(f"MLflow: run {log(evaluation, files, model)}")
+    except StoreError as error:
+        _tell(f"MLflow: {error}")
 
 
 def _finish(evaluation: Evaluation, options: argparse.Namespace) -> int:

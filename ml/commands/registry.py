@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
 from ml.registry import helper, syncing
@@ -86,7 +88,8 @@ def _store(options: argparse.Namespace) -> MlflowStore:
 def _answered(options: argparse.Namespace, work: Callable[[], dict[str, Any]]) -> int:
     """Print what was done; with `--json`, what went wrong too."""
     try:
-        document = work()
+        with redirect_stdout(sys.stderr):  # MLflow prints links
+            document = work()
     except LoadError as error:
         raise OSError(str(error)) from error
     except OSError as error:

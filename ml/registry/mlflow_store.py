@@ -53,12 +53,12 @@ class MlflowStore:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        with _translated():
+        with translated():
             self.client = _client(home)
 
     def experiment(self, family: str) -> str:
         """Return the id of a family's experiment, made where there is none."""
-        with _translated():
+        with translated():
             found = self.client.get_experiment_by_name(family)
             if found is not None:
                 return str(found.experiment_id)
@@ -68,7 +68,7 @@ class MlflowStore:
 
     def versions(self, family: str) -> list[StoredVersion]:
         """Return the versions of a family, oldest first."""
-        with _translated():
+        with translated():
             found = []
             for each in _pages(self.client.search_model_versions, f"name='{family}'"):
                 created = datetime.fromtimestamp(each.creation_timestamp / 1000, UTC)
@@ -79,7 +79,7 @@ class MlflowStore:
     def aliases(self, family: str) -> Mapping[str, int]:
         """Return which version each alias means."""
         try:
-            with _translated():
+            with translated():
                 found = self.client.get_registered_model(family).aliases
         except VersionMissingError:
             return {}
@@ -90,7 +90,7 @@ class MlflowStore:
         present = self.aliases(family).get(alias)
         if present == version:
             return
-        with _translated():
+        with translated():
             self.client.get_model_version(family, str(version))
             self.client.set_registered_model_alias(family, alias, str(version))
             if present is not None:
@@ -98,7 +98,7 @@ class MlflowStore:
 
     def previous(self, family: str, alias: str) -> int:
         """Return the version that an alias meant before, as far as `set_alias` has changed it."""
-        with _translated():
+        with translated():
             before = self.client.get_registered_model(family).tags.get(f"{PREVIOUS}.{alias}")
         if before is None:
             raise VersionMissingError(f"{family} {alias}: nothing is known of a version before")
@@ -111,7 +111,7 @@ class MlflowStore:
         )
 
         name = f"{version.family} {version.version}"
-        with _translated(StoreDamagedError):
+        with translated(StoreDamagedError):
             uri = self.client.get_model_version_download_uri(version.family, str(version.version))
             repository = get_artifact_repository(uri)
             files = repository.list_artifacts() or []
@@ -129,7 +129,7 @@ class MlflowStore:
             if each.digest == artefact.digest:
                 return each
         experiment = self.experiment(family)
-        with _translated():
+        with translated():
             run = run or self._run(artefact, experiment)
             # The version comes last: an interruption leaves files that nothing refers to.
             self.client.log_artifacts(run, str(artefact.folder), FOLDER)
@@ -150,12 +150,15 @@ class MlflowStore:
             self.client.log_param(run, name, getattr(manifest, name))
         for name, value in manifest.metrics.items():
             self.client.log_metric(run, name, value)
+        inputs = [{"name": each.name, "shape": each.shape, "dtype": each.dtype} for each in manifest.inputs]
+        signature = {"inputs": inputs, "outputs": [{"name": "probabilities", "classes": manifest.classes}]}
+        self.client.log_dict(run, signature, "signature.json")
         self.client.set_terminated(run)
         return run
 
     def _ensure_model(self, family: str) -> None:
         try:
-            with _translated():
+            with translated():
                 self.client.get_registered_model(family)
         except VersionMissingError:
             self.client.create_registered_model(family)
@@ -187,7 +190,7 @@ def _pages(search: Any, condition: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _translated(otherwise: type[StoreError] = StoreError) -> Iterator[None]:
+def translated(otherwise: type[StoreError] = StoreError) -> Iterator[None]:
     """Turn whatever MLflow and what lies below it raise into a StoreError."""
     try:
         yield

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ml.beats.classes import PRODUCT_CLASSES
 from ml.beats.predicting import BeatPredictor, Saliency, load
 from ml.beats.quality import Reason, Verdict
+from ml.beats.segments import BEAT_LENGTH, BEFORE
 from ml.beats.showing import SHOWN, bridged, resampled
 from ml.ecg.annotated import read_annotated
 from ml.ecg.signal import Signal
@@ -32,9 +35,10 @@ V1 = -0.6 * LEAD
 def sensitive(folder: Path) -> BeatPredictor:
     """Return a toy that takes early beats for PVC: whose segments have most of their voltage late."""
     weights = np.zeros((LENGTH, 5), np.float32)
-    weights[:90, 0] = 0.05
-    weights[110:260, 4] = 0.05
-    weights[99, 0] = 1
+    beat = weights[-BEAT_LENGTH:]
+    beat[:90, 0] = 0.05
+    beat[110:, 4] = 0.05
+    beat[BEFORE, 0] = 1
     toy = write_toy(folder / "toy")
     files = {name: toy.read(name) for name in toy.manifest.files} | {GRAPH: linear(weights)}
     manifest = replace(toy.manifest, conformal=Conformal(0.9, (0.2,) * 5), temperature=1.3)
@@ -189,6 +193,28 @@ def test_what_can_be_read_with_doubt_says_so(
     assert reason in answer.quality.reasons
     assert answer.quality.verdict in verdicts
     assert 0 < len(answer.positions) <= 4.2 * bad.duration_s
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_signal_gets_an_answer_that_fits_together(predictor: BeatPredictor, data: st.DataObject) -> None:
+    rate = data.draw(st.sampled_from([1e-3, 50.0, 100.0, 128.0, 360.0, 999.9, 4000.0, 1e7]))
+    size = data.draw(st.integers(2, 6000))
+    scale = data.draw(st.sampled_from([1e-30, 1e-3, 1.0, 1e3, 1e30, 3e38]))
+    generator = np.random.default_rng(data.draw(st.integers(0, 99)))
+    columns = generator.normal(0, 1, (size, data.draw(st.integers(1, 3))))
+    columns = np.cumsum(columns, axis=0) if data.draw(st.booleans()) else columns
+    columns = (columns * scale).clip(-3e38, 3e38)
+    for place in generator.integers(0, size, data.draw(st.integers(0, 40))):
+        columns[place] = generator.choice([np.nan, np.inf, -np.inf, 0])
+    answer = predictor.predict(signal(*columns.T, leads=("V2", "II", "V1"), rate=rate))
+
+    number = len(answer.positions)
+    assert answer.probabilities.shape == answer.sets.shape == (number, 5)
+    assert len(answer.labels) == number <= 4.2 * size / rate + 1
+    assert np.isfinite(answer.probabilities).all()
+    assert ((answer.positions >= 0) & (answer.positions < size)).all()
+    assert (answer.quality.verdict is Verdict.INSUFFICIENT) == (number == 0)
 
 
 def test_a_day_is_read_for_its_first_hour_and_that_is_said(predictor: BeatPredictor) -> None:

@@ -33,7 +33,10 @@ from tests.support.models import linear, write_toy
 
 BOUND_S = 60
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of SQLAlchemy
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's, of SQLAlchemy
+    pytest.mark.timeout(300),  # MLflow is imported, and once more in a process of its own
+]
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +301,7 @@ def test_the_process_answers_what_was_synced_and_what_went_wrong(
 ) -> None:
     digest = add(home, store, tmp_path, 0, "champion").digest
 
-    synced = helper.sync(home)
+    synced = helper.sync(home, timeout_s=250)
     assert synced.aliases == {"beats": {"champion": 1}}
     assert [(each.version, each.digest, each.classes[0]) for each in synced.versions] == [
         (1, digest, "Normal")
