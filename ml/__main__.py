@@ -1,4 +1,4 @@
-"""`python -m ml COMMAND`: fetch data, and measure what the models can do."""
+"""`python -m ml COMMAND`: fetch data, train models, let them answer, and measure what they can do."""
 
 import argparse
 import importlib
@@ -22,6 +22,13 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_language(evaluate)
     _add_rpeaks(evaluate)
+    _add_triage_evaluation(evaluate)
+    train = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="MODEL")
+    _add_triage_training(train)
+    predict = commands.add_parser("predict", help="let a model answer").add_subparsers(
+        required=True, metavar="MODEL"
+    )
+    _add_triage_prediction(predict)
     return top
 
 
@@ -77,6 +84,54 @@ def _add_rpeaks(commands: Commands) -> None:
     _add_json(rpeaks)
     rpeaks.add_argument("--peers", action="store_true", help="measure other people's detectors beside ours")
     _add_require(rpeaks)
+
+
+def _add_triage_evaluation(evaluate: Commands) -> None:
+    triage = _add(evaluate, "triage", "the triage of emergency visits, in 10 folds", "triage:evaluate")
+    _add_triage_data(triage)
+    triage.add_argument(
+        "--model", type=Path, help="a trained model's folder: score it, on visits it never saw"
+    )
+    _add_json(triage)
+    _add_require(triage)
+
+
+def _add_triage_training(train: Commands) -> None:
+    triage = _add(train, "triage", "train the triage of emergency visits", "triage:train")
+    _add_triage_data(triage)
+    triage.add_argument("--output", type=Path, required=True, help="folder for the model's files")
+
+
+def _add_triage_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", type=Path, required=True, help="visits with the experts' level, as ktas.csv"
+    )
+    command.add_argument("--n-estimators", type=_at_least_one, default=120, help="trees a boundary (120)")
+    command.add_argument("--max-depth", type=_depth, default=3, help="of the trees, 1 to 6 (3)")
+    command.add_argument("--seed", type=int, default=0, help="of the folds and the trees (0)")
+
+
+def _add_triage_prediction(predict: Commands) -> None:
+    triage = _add(predict, "triage", "triage a CSV file of visits", "triage:predict")
+    triage.add_argument("--input", type=Path, required=True, help="CSV with columns of the feature table")
+    triage.add_argument("--model", type=Path, help="a trained model's folder; without it, the rules alone")
+    triage.add_argument(
+        "--output", type=Path, help="write the answers, one JSON a line, here (standard output)"
+    )
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _depth(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 6:
+        raise argparse.ArgumentTypeError("must be 1 to 6")
+    return number
 
 
 def _add_require(command: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
 """From why a patient comes, in free French or English, to a row of the scale, or to none.
 
-`data/complaints.json` names concepts with the words for them in both languages (`saign*` is every word that begins so), and for
-each complaint the sets of concepts that amount to it. A text is the complaint whose set it holds whole; of several, the one
-whose concepts say the most, rare ones more than common ones. What is denied or lies in the past is passed over.
+`data/complaints.json` names concepts with the words for them in both languages (`saign*` is every word
+that begins so), and for each complaint the sets of concepts that amount to it. A text is the complaint
+whose set it holds whole; of several, the one whose concepts say the most, rare ones more than common ones.
+What is denied or lies in the past is passed over.
 """
 
 import json
@@ -21,8 +22,54 @@ from ml.language.normalising import plain, stem
 _DECIMAL = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 _SENTENCE = re.compile(r"[;\n]|(?<=\w{5}[.!?])\s+(?=[A-ZÀ-Ý])")
 _PASSED_OVER = frozenset(
-    "a ai as ont est de d du des la le les l un une en et the of an in on at to au aux son ses mon ma mes il elle qui"
-    " s se avec chez tres plusieurs with and is my his her".split()
+    [
+        "a",
+        "ai",
+        "as",
+        "ont",
+        "est",
+        "de",
+        "d",
+        "du",
+        "des",
+        "la",
+        "le",
+        "les",
+        "l",
+        "un",
+        "une",
+        "en",
+        "et",
+        "the",
+        "of",
+        "an",
+        "in",
+        "on",
+        "at",
+        "to",
+        "au",
+        "aux",
+        "son",
+        "ses",
+        "mon",
+        "ma",
+        "mes",
+        "il",
+        "elle",
+        "qui",
+        "s",
+        "se",
+        "avec",
+        "chez",
+        "tres",
+        "plusieurs",
+        "with",
+        "and",
+        "is",
+        "my",
+        "his",
+        "her",
+    ]
 )
 _CLAUSE_END = frozenset(",.:()")
 _REACH = 4
@@ -65,7 +112,12 @@ class Vocabulary:
 
     def __init__(self, words: Mapping[str, list[str]], complaints: Mapping[str, list[str]]) -> None:
         self._forms: dict[tuple[str, ...], set[str]] = {}
-        faults = [f"{concept}: '{form}' has no words" for concept, forms in words.items() for form in forms if not _key(form)]
+        faults = [
+            f"{concept}: '{form}' has no words"
+            for concept, forms in words.items()
+            for form in forms
+            if not _key(form)
+        ]
         for concept, forms in words.items():
             for form in filter(_key, forms):
                 self._forms.setdefault(_key(form), set()).add(concept)
@@ -76,7 +128,9 @@ class Vocabulary:
             {key[0] for key in self._forms if len(key) == 1 and len(key[0]) >= _SHORTEST_MISSPELT}
         )
         self._patterns = [
-            (complaint, frozenset(pattern.split())) for complaint, all_ in complaints.items() for pattern in all_
+            (complaint, frozenset(pattern.split()))
+            for complaint, all_ in complaints.items()
+            for pattern in all_
         ]
         faults += [
             f"{complaint}: no words for {concept}"
@@ -84,12 +138,18 @@ class Vocabulary:
             for concept in sorted(pattern - words.keys())
         ]
         shared = Counter(pattern for _, pattern in self._patterns)
-        faults += [f"{' '.join(sorted(each))}: belongs to {times} complaints" for each, times in shared.items() if times > 1]
+        faults += [
+            f"{' '.join(sorted(each))}: belongs to {times} complaints"
+            for each, times in shared.items()
+            if times > 1
+        ]
         if faults:
             raise ValueError("\n".join(faults))
         users: Counter[str] = Counter()
         for complaint in complaints:
-            users.update({concept for other, pattern in self._patterns if other == complaint for concept in pattern})
+            users.update(
+                {concept for other, pattern in self._patterns if other == complaint for concept in pattern}
+            )
         self._weights = {concept: 1 + math.log(len(complaints) / times) for concept, times in users.items()}
 
     def match(self, text: str) -> Match:

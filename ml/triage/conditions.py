@@ -1,7 +1,8 @@
 """Conditions of the scale's modulators: written as short texts, true, false or unknown of a visit.
 
 `temperature >= 38 | confusion_associee & !purpura`: comparisons of features with numbers, questions by name,
-`!` before `&` before `|`, and brackets. What is not known stays unknown unless the rest decides (Kleene's logic).
+`!` before `&` before `|`, and brackets. What is not known stays unknown unless the rest decides (Kleene's
+logic).
 """
 
 import operator

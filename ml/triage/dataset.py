@@ -1,7 +1,7 @@
 """Reading the visits of Moon et al. (2019), which experts triaged, into the canonical table.
 
-Only what is known at triage is read: `KTAS_RN`, `Diagnosis in ED`, `Disposition`, `Error_group`, `Length of stay_min`,
-`KTAS duration_min` and `mistriage` tell the answer and are never looked at.
+Only what is known at triage is read: `KTAS_RN`, `Diagnosis in ED`, `Disposition`, `Error_group`, `Length
+of stay_min`, `KTAS duration_min` and `mistriage` tell the answer and are never looked at.
 """
 
 import csv
@@ -25,7 +25,7 @@ _COLUMNS = {
 }
 _SEX = {"1": "F", "2": "M"}
 _GLASGOW = {"1": 15, "2": 13, "3": 8, "4": 3}
-"""The level of consciousness (alert, to voice, to pain, none) as the Glasgow score it is usually taken for."""
+"""The level of consciousness (alert, to voice, to pain, none) as the usual Glasgow score."""
 _NO_PAIN = "0"
 _NEEDED = (*_COLUMNS, "Sex", "Mental", "Pain", "Chief_complain", "KTAS_expert")
 
@@ -46,9 +46,9 @@ class Dataset:
 def load(path: Path) -> Dataset:
     """Read a file in the form of `ktas.csv`.
 
-    A value that is no number or outside its range is left out, as one that is missing; so is a diastolic pressure that
-    is not below the systolic. The scale of pain is 0 where there is no pain, and missing where there is and nobody
-    noted how much.
+    A value that is no number or outside its range is left out, as one that is missing; so is a diastolic
+    pressure that is not below the systolic. The scale of pain is 0 where there is no pain, and missing
+    where there is and nobody noted how much.
 
     Raises
     ------

@@ -123,6 +123,8 @@ PROBLEMS = {
     "not_below": "{0} is not below the systolic {1}",
     "not_text": "is not text",
     "too_long": "has more than {0} characters",
+    "columns": "has {0} columns, the first line {1}",
+    "unreadable": "cannot be read as CSV",
     "not_yes_or_no": "'{0}' is neither yes nor no",
 }
 """What can be wrong with a field, by code; the numbers stand for an error's values."""

@@ -1,9 +1,9 @@
 """What the FRENCH scale says of a visit: the level, every rule that fired, and what is still to be asked.
 
-The complaint's median level holds until a modulator fires. The most urgent that fires counts; one that makes the
-visit less urgent counts only when everything more urgent in its row is known not to hold. Vital signs count
-whatever the complaint, with the limits of adults where the age is not known. Only what was measured or answered
-counts, never a default.
+The complaint's median level holds until a modulator fires. The most urgent that fires counts; one that
+makes the visit less urgent counts only when everything more urgent in its row is known not to hold. Vital
+signs count whatever the complaint, with the limits of adults where the age is not known. Only what was
+measured or answered counts, never a default.
 """
 
 from collections.abc import Iterable

@@ -44,8 +44,8 @@ class Modulator:
 class Complaint:
     """A row of the scale.
 
-    `applies` and `stands_for` are those of children's rows: the complaints whose place they take where `applies`
-    holds.
+    `applies` and `stands_for` are those of children's rows: the complaints whose place they take where
+    `applies` holds.
     """
 
     id: str
