@@ -170,6 +170,7 @@ class _Found:
     chances: Floats
     said: Levels
     sets: Bools
+    confidence: Floats
 
 
 def cross_validate(
@@ -181,6 +182,7 @@ def cross_validate(
     chances = np.empty((len(seen), len(KTAS)))
     said = np.empty(len(seen), np.int64)
     sets = np.empty(chances.shape, np.bool_)
+    confidence = np.empty(len(seen))
     by_fold = []
     took = 0.0
     for number, (rest, held) in enumerate(folds(data.levels, FOLDS, options.seed)):
@@ -191,9 +193,10 @@ def cross_validate(
         took += time.perf_counter() - start
         said[held] = model.calibration.decide(chances[held])
         sets[held] = model.calibration.sets(chances[held])
+        confidence[held] = model.calibration.confidence(chances[held])
         by_fold.append(accuracy(expert[held], chances[held].argmax(axis=1) + 1))
     tell(FOLDS, FOLDS)
-    return _report(data, _Found(chances, said, sets), 1000 * took / len(seen), by_fold)
+    return _report(data, _Found(chances, said, sets, confidence), 1000 * took / len(seen), by_fold)
 
 
 def score(data: Dataset, model: TriageModel) -> Report:
@@ -203,7 +206,9 @@ def score(data: Dataset, model: TriageModel) -> Report:
     chances = model.chances(seen)
     took = time.perf_counter() - start
     calibration = model.calibration
-    found = _Found(chances, calibration.decide(chances), calibration.sets(chances))
+    found = _Found(
+        chances, calibration.decide(chances), calibration.sets(chances), calibration.confidence(chances)
+    )
     return _report(data, found, 1000 * took / len(seen), ())
 
 
@@ -219,7 +224,8 @@ def _report(data: Dataset, found: _Found, latency: float, by_fold: Sequence[floa
     spoke = np.array([level is not None for level in rules])
     generator = np.random.default_rng(0)
     draws = [generator.integers(0, len(expert), len(expert)) for _ in range(_DRAWS)]
-    errors = [debiased_calibration_error(expert[draw], chances[draw]) for draw in draws]
+    right, confidence = likeliest == expert, found.confidence
+    errors = [debiased_calibration_error(right[draw], confidence[draw]) for draw in draws]
     low, high = np.quantile(errors, [0.025, 0.975])
     return Report(
         len(expert),
@@ -230,8 +236,8 @@ def _report(data: Dataset, found: _Found, latency: float, by_fold: Sequence[floa
             expert[spoke], np.array([ktas(level) for level in rules if level is not None], np.int64)
         ),
         Agreement.of(expert, np.array(combined, np.int64)),
-        calibration_error(expert, chances),
-        debiased_calibration_error(expert, chances),
+        calibration_error(right, confidence),
+        debiased_calibration_error(right, confidence),
         (float(low), float(high)),
         coverage(expert, sets),
         float(sets.sum(axis=1).mean()),

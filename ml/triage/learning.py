@@ -5,16 +5,18 @@ XGBoost is imported only here, inside functions: answering needs the trees' JSON
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from ml.triage.encoding import NEVER_LESS_URGENT, Encoder, Seen, fit_encoder
 from ml.triage.features import FEATURES, INSUFFICIENT_FROM
 from ml.triage.levels import KTAS, Ktas
+from ml.triage.metrics import BINS
 from ml.triage.model import BOUNDARIES, CALIBRATION, MODEL, PREPROCESSOR, Calibration, Levels, TriageModel
 from ml.triage.trees import Floats, Trees
 
@@ -138,11 +140,23 @@ def _calibrate(margins: Floats, levels: Levels, options: Options) -> Calibration
         options.costs,
         least=0.0,
         coverage=options.coverage,
+        believed=(0.0, 1.0),
+        right=(0.0, 1.0),
     )
     chances = calibration.chances(margins)
     given = np.sort(chances[np.arange(len(levels)), levels - 1])
     least = float(given[max(0, int(np.floor((1 - options.coverage) * (len(given) + 1))) - 1)])
-    return Calibration(calibration.slopes, calibration.intercepts, options.costs, least, options.coverage)
+    believed, right = _confidence(chances, levels)
+    return replace(calibration, least=least, believed=believed, right=right)
+
+
+def _confidence(chances: Floats, levels: Levels) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean chance of the likeliest level in bins of equal mass, and how often it is right."""
+    confidence = chances.max(axis=1)
+    is_right = chances.argmax(axis=1) + 1 == levels
+    bins = [each for each in np.array_split(np.argsort(confidence, kind="stable"), BINS) if len(each)]
+    shares = isotonic_regression([float(is_right[each].mean()) for each in bins]).x
+    return tuple(float(confidence[each].mean()) for each in bins), tuple(float(each) for each in shares)
 
 
 def _platt(margins: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:

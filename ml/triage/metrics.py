@@ -73,27 +73,25 @@ def coverage(expert: Levels, sets: Bools) -> float:
     return float(sets[np.arange(len(expert)), expert - 1].mean())
 
 
-def calibration_error(expert: Levels, chances: Floats) -> float:
+def calibration_error(right: Bools, confidence: Floats) -> float:
     """Return the expected calibration error of the likeliest level, over bins of equal mass.
 
     On n visits a perfectly calibrated model has about sqrt(2 p (1 - p) bins / (pi n)): 0.036 on 1,000.
     """
-    gaps, weights, _ = _bins(expert, chances)
+    gaps, weights, _ = _bins(right, confidence)
     return float((np.abs(gaps) * weights).sum())
 
 
-def debiased_calibration_error(expert: Levels, chances: Floats) -> float:
+def debiased_calibration_error(right: Bools, confidence: Floats) -> float:
     """Return the root mean square calibration error, less what chance makes of it (Kumar et al. 2019)."""
-    gaps, weights, noise = _bins(expert, chances)
+    gaps, weights, noise = _bins(right, confidence)
     return float(np.sqrt(max(0.0, ((gaps**2 - noise) * weights).sum())))
 
 
-def _bins(expert: Levels, chances: Floats) -> tuple[Floats, Floats, Floats]:
+def _bins(right: Bools, confidence: Floats) -> tuple[Floats, Floats, Floats]:
     """Return each bin's gap between chance and truth, its weight, and the variance of that truth."""
-    confidence = chances.max(axis=1)
-    right = (chances.argmax(axis=1) + 1 == expert).astype(np.float64)
     bins = [each for each in np.array_split(np.argsort(confidence, kind="stable"), BINS) if len(each) > 1]
     gaps = np.array([confidence[each].mean() - right[each].mean() for each in bins])
-    weights = np.array([len(each) / len(expert) for each in bins])
+    weights = np.array([len(each) / len(right) for each in bins])
     noise = np.array([right[each].mean() * (1 - right[each].mean()) / (len(each) - 1) for each in bins])
     return gaps, weights, noise

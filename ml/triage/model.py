@@ -41,6 +41,8 @@ class Calibration:
         The chance a level needs to be in the set that holds the expert's level as often as `coverage` says.
     coverage
         That share of visits.
+    believed, right
+        How often the likeliest level is the expert's (`right`) where its chance is `believed`.
     """
 
     slopes: tuple[float, ...]
@@ -48,6 +50,8 @@ class Calibration:
     costs: tuple[float, ...]
     least: float
     coverage: float
+    believed: tuple[float, ...]
+    right: tuple[float, ...]
 
     def chances(self, margins: Floats) -> Floats:
         """Return the chance of each level, shape (visits, 5), from log-odds, shape (visits, 4)."""
@@ -62,6 +66,11 @@ class Calibration:
         above = at_most >= 1 / (1 + np.array(self.costs))
         levels: Levels = KTAS[-1] - np.maximum.accumulate(above, axis=1).sum(axis=1)
         return levels
+
+    def confidence(self, chances: Floats) -> Floats:
+        """Return how often a visit's likeliest level is the expert's, shape (visits,)."""
+        found: Floats = np.interp(chances.max(axis=1), self.believed, self.right)
+        return found
 
     def sets(self, chances: Floats) -> Bools:
         """Say which levels are in each visit's set, shape (visits, 5); the likeliest always is."""
@@ -85,8 +94,8 @@ class View:
     ----------
     level
         The KTAS level by the cost of under-triage.
-    likeliest
-        The likeliest one.
+    likeliest, confidence
+        The likeliest one, and how often such a one is the expert's.
     chances
         Of each level, the first KTAS 1's.
     levels
@@ -97,15 +106,11 @@ class View:
 
     level: Ktas
     likeliest: Ktas
+    confidence: float
     chances: tuple[float, ...]
     levels: tuple[Ktas, ...]
     reasons: tuple[Reason, ...]
     base: float
-
-    @property
-    def confidence(self) -> float:
-        """The chance of the likeliest level."""
-        return self.chances[self.likeliest - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,7 @@ class TriageModel:
         return View(
             KTAS[int(self.calibration.decide(one)[0]) - 1],
             KTAS[int(chances.argmax())],
+            float(self.calibration.confidence(one)[0]),
             tuple(float(each) for each in chances),
             tuple(level for level, inside in zip(KTAS, self.calibration.sets(one)[0], strict=True) if inside),
             reasons,
@@ -167,7 +173,7 @@ class TriageModel:
             document = json.loads(files[CALIBRATION])
             numbers = {
                 name: tuple(float(each) for each in document[name])
-                for name in ("slopes", "intercepts", "costs")
+                for name in ("slopes", "intercepts", "costs", "believed", "right")
             }
             calibration = Calibration(
                 **numbers, least=float(document["least"]), coverage=float(document["coverage"])
@@ -181,6 +187,8 @@ class TriageModel:
             for each in (calibration.slopes, calibration.intercepts, calibration.costs)
         ):
             raise ModelError(f"its calibration is not of {BOUNDARIES} boundaries")
+        if len(calibration.believed) != len(calibration.right) or not calibration.right:
+            raise ModelError("its confidence has no steps, or steps without a share")
         if trees.n_outputs != BOUNDARIES or trees.n_features != len(encoder.columns):
             raise ModelError(
                 f"its trees take {trees.n_features} columns to {trees.n_outputs} outputs,"

@@ -71,7 +71,8 @@ _SEX = (
 _REASON = re.compile(
     r"\b(?:motif(?: de consultation| de recours)?|mdc|consulte|vient|venue?|amenee?|adressee?|admise?)"
     r"\s*(?::|pour|devant)\s*([^.;\n]+)"
-    r"|\b(?:chief complaint|cc|c/o|complain(?:s|ing) of|present(?:s|ing|ed) with|(?:came|brought) in (?:for|with))"
+    r"|\b(?:chief complaint|cc|c/o|complain(?:s|ing) of|present(?:s|ing|ed) with"
+    r"|(?:came|brought) in (?:for|with))"
     r"\s*:?\s*([^.;\n]+)"
 )
 
