@@ -19,6 +19,7 @@ from rapidfuzz import fuzz, process
 
 from ml.language.normalising import plain, stem
 
+_DOUBLE = re.compile(r"([a-z])\1")
 _DECIMAL = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 _SENTENCE = re.compile(r"[;\n]|(?<=\w{5}[.!?])\s+(?=[A-ZÀ-Ý])")
 _PASSED_OVER = frozenset(
@@ -127,17 +128,17 @@ class Vocabulary:
         self._spelling = sorted(
             {key[0] for key in self._forms if len(key) == 1 and len(key[0]) >= _SHORTEST_MISSPELT}
         )
-        self._patterns = [
+        patterns = [
             (complaint, frozenset(pattern.split()))
             for complaint, all_ in complaints.items()
             for pattern in all_
         ]
         faults += [
             f"{complaint}: no words for {concept}"
-            for complaint, pattern in self._patterns
+            for complaint, pattern in patterns
             for concept in sorted(pattern - words.keys())
         ]
-        shared = Counter(pattern for _, pattern in self._patterns)
+        shared = Counter(pattern for _, pattern in patterns)
         faults += [
             f"{' '.join(sorted(each))}: belongs to {times} complaints"
             for each, times in shared.items()
@@ -148,9 +149,13 @@ class Vocabulary:
         users: Counter[str] = Counter()
         for complaint in complaints:
             users.update(
-                {concept for other, pattern in self._patterns if other == complaint for concept in pattern}
+                {concept for other, pattern in patterns if other == complaint for concept in pattern}
             )
         self._weights = {concept: 1 + math.log(len(complaints) / times) for concept, times in users.items()}
+        self._by_rarest: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        for complaint, pattern in patterns:
+            rarest = max(sorted(pattern), key=lambda each: self._weights[each])
+            self._by_rarest.setdefault(rarest, []).append((complaint, pattern))
 
     def match(self, text: str) -> Match:
         """Find what a text states."""
@@ -159,7 +164,7 @@ class Vocabulary:
         for number, sentence in enumerate(_SENTENCE.split(text)):
             places = self._concepts(sentence)
             found |= places.keys()
-            for complaint, pattern in self._patterns:
+            for complaint, pattern in (each for rarest in places for each in self._by_rarest.get(rarest, ())):
                 if pattern <= places.keys():
                     score = sum(self._weights[each] for each in pattern) * (_LATER if number else 1)
                     first = min(places[each] for each in pattern)
@@ -214,10 +219,15 @@ class Vocabulary:
         return found[0] if found else None
 
 
+def _folded(text: str) -> str:
+    """Return plain text with double letters as one, which is where people slip most."""
+    return _DOUBLE.sub(r"\1", plain(text))
+
+
 def _key(form: str) -> tuple[str, ...]:
     return tuple(
         each if each.endswith("*") else stem(each)
-        for each in re.findall(r"[a-z0-9]+[+*]?", plain(form))
+        for each in re.findall(r"[a-z0-9]+[+*]?", _folded(form))
         if each not in _PASSED_OVER
     )
 
@@ -225,7 +235,7 @@ def _key(form: str) -> tuple[str, ...]:
 def _words(sentence: str) -> list[str]:
     return [
         each
-        for each in re.findall(r"[a-z0-9]+\+?|[,.:()]", _DECIMAL.sub(" ", plain(sentence)))
+        for each in re.findall(r"[a-z0-9]+\+?|[,.:()]", _DECIMAL.sub(" ", _folded(sentence)))
         if each not in _PASSED_OVER
     ]
 

@@ -31,7 +31,7 @@ from ml.triage.scale import french
 from ml.triage.trees import Floats
 
 FOLDS = 10
-_DRAWS = 500
+_DRAWS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,10 +54,9 @@ def rule(visit: Visit, complaint: str | None, scale: Scale) -> Ruling:
     row = (
         None if complaint is None else scale.row(complaint, lambda condition: known.truth(condition) is True)
     )
+    of_vital_signs = [(each, known.of_vital_sign(each.when)) for each in scale.vital_signs]
     fired = [
-        Fired("vital_sign", each.id, each.level, each.fr, each.en)
-        for each in scale.vital_signs
-        if known.of_vital_sign(each.when)
+        Fired("vital_sign", each.id, each.level, each.fr, each.en) for each, holds in of_vital_signs if holds
     ]
     level = most_urgent(*[each.level for each in fired]) if fired else None
     if row is not None:
@@ -65,7 +64,11 @@ def rule(visit: Visit, complaint: str | None, scale: Scale) -> Ruling:
         fired += by_complaint
         found = most_urgent(*[each.level for each in by_complaint if each.decides])
         level = found if level is None else most_urgent(level, found)
-    undecided = [each for each in _undecided(known, row, scale) if _matters(each, level, row, fired)]
+    undecided = [
+        *(each for each, holds in of_vital_signs if holds is None),
+        *(each for each in (row.modulators if row else ()) if known.truth(each.when) is None),
+    ]
+    undecided = [each for each in undecided if _matters(each, level, row, fired)]
     if level == "3B":
         if known.truth(scale.rule_3a.when):
             third = scale.rule_3a
@@ -90,11 +93,13 @@ class _Known:
             if all(part in visit.values for part in parts)
         }
 
+        self._with_age = {"age": BY_NAME["age"].default} | self.values
+
     def truth(self, condition: Condition) -> bool | None:
         return truth(condition, self.values, self.answers)
 
     def of_vital_sign(self, condition: Condition) -> bool | None:
-        return truth(condition, {"age": BY_NAME["age"].default} | self.values, self.answers)
+        return truth(condition, self._with_age, self.answers)
 
     def complaint(self, row: Complaint) -> list[Fired]:
         """Return the rules of a row that hold; those that give its level are marked as deciding."""
@@ -126,14 +131,6 @@ class _Known:
                         levels.setdefault(part, set()).add(each.level)
         found = [Asked(name, tuple(sorted(to, key=urgency))) for name, to in levels.items()]
         return tuple(sorted(found, key=lambda each: urgency(each.levels[0])))
-
-
-def _undecided(known: _Known, row: Complaint | None, scale: Scale) -> list[Modulator]:
-    by_complaint = row.modulators if row is not None else ()
-    return [
-        *(each for each in scale.vital_signs if known.of_vital_sign(each.when) is None),
-        *(each for each in by_complaint if known.truth(each.when) is None),
-    ]
 
 
 def _matters(rule: Modulator, level: Level | None, row: Complaint | None, fired: Iterable[Fired]) -> bool:
