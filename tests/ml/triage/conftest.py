@@ -20,8 +20,8 @@ COMPLAINTS = {
 }
 
 
-def written(folder: Path, visits: int = 200) -> Path:
-    """Write visits whose level follows from complaint, age, sex and vital signs, with noise, as `ktas.csv` is."""
+def written(folder: Path, visits: int = 150) -> Path:
+    """Write visits in the form of `ktas.csv`, whose level follows from what is known, with noise."""
     draw = random.Random(7)  # noqa: S311 - no secret
     rows = [HEAD]
     for _ in range(visits):
@@ -58,7 +58,7 @@ def visits(visits_file: Path) -> Dataset:
 
 @pytest.fixture(scope="session")
 def learnt(visits: Dataset) -> Learnt:
-    """A model of few trees: quick to learn, and all there."""
+    """Return a model of few trees: quick to learn, and all there."""
     return learn(
         [see(visit) for visit in visits.visits],
         visits.levels,

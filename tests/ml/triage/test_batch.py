@@ -26,17 +26,8 @@ def answered(text: str, predictor: TriagePredictor) -> list[Row]:
 
 def test_bad_rows_are_told_with_their_fields_and_the_good_ones_kept(rules_alone: TriagePredictor) -> None:
     rows = answered(
-        "\n".join(
-            [
-                HEAD,
-                GOOD,
-                "-3;M;rapide;140;90;98,6;toux",
-                "62;M;98",
-                "",
-                "62;;;;;;",
-                '30;F;80;120;70;36,8;"fièvre; toux"',
-            ]
-        ),
+        f"{HEAD}\n{GOOD}\n-3;M;rapide;140;90;98,6;toux\n62;M;98\n\n62;;;;;;\n"
+        '30;F;80;120;70;36,8;"fièvre; toux"\n',
         rules_alone,
     )
     assert [(row.line, row.answer is not None) for row in rows] == [
@@ -93,14 +84,14 @@ def test_few_rows_are_held_at_once(rules_alone: TriagePredictor) -> None:
     drawn = 0
 
     class Counting(io.StringIO):
-        def __next__(self) -> str:
+        def __next__(self) -> str:  # type: ignore[override] # typeshed has the bytes of its base
             nonlocal drawn
             drawn += 1
             return super().__next__()
 
     rows = answer_file(Counting(f"{HEAD}\n" + f"{GOOD}\n" * 5_000), rules_alone)
-    for number, _ in zip(range(2_500), rows, strict=False):
-        assert drawn <= number + 1_000 + 1
+    assert next(rows).line == 2
+    assert drawn <= 1_001
 
 
 def test_the_command_answers_a_file_and_fails_where_rows_do(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.triage.conditions import ConditionError, describe, parse, truth, unknown
+from ml.triage.conditions import ConditionError, Truth, describe, parse, truth, unknown
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from ml.triage.conditions import ConditionError, describe, parse, truth, unknown
     ],
 )
 def test_a_condition_is_decided_as_soon_as_it_can_be(
-    text: str, values: dict[str, float], answers: dict[str, bool], expected: bool | None
+    text: str, values: dict[str, float], answers: dict[str, bool], expected: Truth
 ) -> None:
     assert truth(parse(text), values, answers) is expected
 

@@ -105,7 +105,7 @@ def test_the_commands_train_and_score(
     command = ["evaluate", "triage", "--data", str(visits_file), "--model", str(folder)]
     assert main([*command, "--json", str(figures)]) == 0
     written = json.loads(figures.read_text(encoding="utf-8"))
-    assert written["visits"] == 200
+    assert written["visits"] == 150
     assert set(written["decision"]) >= {"accuracy", "weighted_kappa", "f1_macro", "emergencies_missed"}
     assert "aims: decision missed < 5%" in capsys.readouterr().out
 

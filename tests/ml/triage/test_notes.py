@@ -8,12 +8,12 @@ from ml.triage.features import read
 from ml.triage.notes import read_note
 
 FRENCH = (
-    "Homme de 62 ans, consulte pour douleur thoracique constrictive depuis 2 h. TA 14/9, FC 98, FR 18, SpO2 96 % AA, "
-    "T 37,2 °C, EN 7/10, GCS 15, dextro 1,12 g/l. ATCD : HTA, diabète."
+    "Homme de 62 ans, consulte pour douleur thoracique constrictive depuis 2 h. TA 14/9, FC 98, FR 18,"
+    " SpO2 96 % AA, T 37,2 °C, EN 7/10, GCS 15, dextro 1,12 g/l. ATCD : HTA, diabète."
 )
 ENGLISH = (
-    "78 yo M presents with shortness of breath for 3 days. BP 150/90, HR 112, RR 28, temp 101 F, O2 sat 88%, GCS 14, "
-    "glucose 180 mg/dl"
+    "78 yo M presents with shortness of breath for 3 days. BP 150/90, HR 112, RR 28, temp 101 F,"
+    " O2 sat 88%, GCS 14, glucose 180 mg/dl"
 )
 
 

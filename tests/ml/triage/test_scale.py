@@ -73,7 +73,7 @@ def test_each_level_has_its_colour_and_a_longer_delay(scale: Scale) -> None:
 
 
 def test_levels_are_compared_by_urgency_and_map_to_the_korean_ones() -> None:
-    assert sorted(reversed(LEVELS), key=urgency) == list(LEVELS)
+    assert sorted({*LEVELS}, key=urgency) == list(LEVELS)
     assert most_urgent("4", "3B", "3A") == "3A"
     assert [ktas(level) for level in LEVELS] == [1, 2, 3, 3, 4, 5]
 
