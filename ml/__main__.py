@@ -1,4 +1,4 @@
-"""`python -m ml COMMAND`: fetch data, and measure what the models can do."""
+"""`python -m ml COMMAND`: fetch data, train models, let them answer, and measure what they can do."""
 
 import argparse
 import importlib
@@ -20,14 +20,17 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m ml", description="Chevet: the models by themselves")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_download(commands)
-    evaluate = commands.add_parser("evaluate", help="measure a model on data").add_subparsers(
-        required=True, metavar="MODEL"
-    )
+    evaluate = _models(commands, "evaluate", "measure a model on data")
     _add_language(evaluate)
     _add_readers(evaluate)
     _add_rpeaks(evaluate)
-    _add_beats(commands, evaluate)
-    _add_predict(commands)
+    train = _models(commands, "train", "train a model")
+    predict = _models(commands, "predict", "ask a model")
+    _add_beats(commands, train, evaluate)
+    _add_beats_prediction(predict)
+    _add_triage_evaluation(evaluate)
+    _add_triage_training(train)
+    _add_triage_prediction(predict)
     _add_registry(commands)
     return top
 
@@ -94,9 +97,12 @@ def _add_rpeaks(commands: Commands) -> None:
     _add_require(rpeaks)
 
 
-def _add_beats(commands: Commands, evaluate: Commands) -> None:
-    models = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="MODEL")
-    train = _add(models, "beats", "train the classifier of beats and judge it", "beats:train")
+def _models(commands: Commands, name: str, about: str) -> Commands:
+    return commands.add_parser(name, help=about).add_subparsers(required=True, metavar="MODEL")
+
+
+def _add_beats(commands: Commands, trained: Commands, evaluate: Commands) -> None:
+    train = _add(trained, "beats", "train the classifier of beats and judge it", "beats:train")
     judge = _add(evaluate, "beats", "the classifier of beats: train what is missing, judge", "beats:evaluate")
     report = _add(commands, "report", "write the report of a run of the classifier of beats", "beats:report")
     for command in (train, judge, report):
@@ -130,10 +136,9 @@ def _add_run(command: argparse.ArgumentParser, protocols: Sequence[str]) -> None
     _either(command, "--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
 
 
-def _add_predict(commands: Commands) -> None:
-    models = commands.add_parser("predict", help="ask a model").add_subparsers(required=True, metavar="MODEL")
-    beats = _add(models, "beats", "classify the beats of a recording", "beats:predict")
-    _either(beats, "--input", type=Path, required=True, help="CSV, .mat, DICOM, or WFDB record")
+def _add_beats_prediction(predict: Commands) -> None:
+    beats = _add(predict, "beats", "classify the beats of a recording", "beats:predict")
+    _either(beats, "--input", type=Path, required=True, help="CSV, .mat, WFDB record, or a machine's file")
     _either(beats, "--model", default="champion", help="an alias, an artefact's folder, or fold_1.keras")
     _either(beats, "--fs", type=float, help="samples per second, where the file does not say")
     _either(beats, "--detect-r", action="store_true", help="find the R peaks even where they are annotated")
@@ -170,6 +175,54 @@ def _add_registry(commands: Commands) -> None:
     for each in (sync, listed, register, promote, rollback, ship):
         each.add_argument("--home", type=Path, metavar="DIR", help="data folder (CHEVET_DATA_DIR, or var)")
         each.add_argument("--json", action="store_true", help="one line of JSON, failures too")
+
+
+def _add_triage_evaluation(evaluate: Commands) -> None:
+    triage = _add(evaluate, "triage", "the triage of emergency visits, in 10 folds", "triage:evaluate")
+    _add_triage_data(triage)
+    triage.add_argument(
+        "--model", type=Path, help="a trained model's folder: score it, on visits it never saw"
+    )
+    _add_json(triage)
+    _add_require(triage)
+
+
+def _add_triage_training(train: Commands) -> None:
+    triage = _add(train, "triage", "train the triage of emergency visits", "triage:train")
+    _add_triage_data(triage)
+    triage.add_argument("--output", type=Path, required=True, help="folder for the model's files")
+
+
+def _add_triage_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", type=Path, required=True, help="visits with the experts' level, as ktas.csv"
+    )
+    command.add_argument("--n-estimators", type=_at_least_one, default=120, help="trees a boundary (120)")
+    command.add_argument("--max-depth", type=_depth, default=3, help="of the trees, 1 to 6 (3)")
+    command.add_argument("--seed", type=int, default=0, help="of the folds and the trees (0)")
+
+
+def _add_triage_prediction(predict: Commands) -> None:
+    triage = _add(predict, "triage", "triage a CSV file of visits", "triage:predict")
+    triage.add_argument("--input", type=Path, required=True, help="CSV with columns of the feature table")
+    triage.add_argument("--model", type=Path, help="a trained model's folder; without it, the rules alone")
+    triage.add_argument(
+        "--output", type=Path, help="write the answers, one JSON a line, here (standard output)"
+    )
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _depth(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 6:
+        raise argparse.ArgumentTypeError("must be 1 to 6")
+    return number
 
 
 def _add_require(command: argparse.ArgumentParser) -> None:

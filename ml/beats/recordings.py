@@ -67,11 +67,9 @@ def read_recording(path: Path, rate_hz: float | None = None) -> Recording:
             return Recording(_read_mat(path, rate_hz))
         if ending in {".hea", ".dat", ".mat", ""} and beside:
             return _read_wfdb(path.with_suffix(""))
-        if path.is_file():
-            return Recording(read_signal(path))
+        return Recording(read_signal(path))
     except Exception as error:  # what readers of so many formats raise has no class in common
         raise RecordingError(f"{path} cannot be read: {error}") from error
-    raise RecordingError(f"{path} is missing, or has no .hea beside it")
 
 
 def _read_csv(path: Path, rate_hz: float | None) -> Signal:

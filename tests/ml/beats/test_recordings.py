@@ -89,8 +89,8 @@ def test_a_dicom_waveform_is_read(shared_data: Path) -> None:
         ("ecg.csv", "", "cannot be read"),
         ("ecg.mat", "not one", "cannot be read"),
         ("ecg.dcm", "not one", "cannot be read"),
-        ("ecg.txt", "0.1", "give a .csv"),
-        ("ecg.dat", "no header", "give a .csv"),
+        ("ecg.txt", "0.1", "unsupported_type"),
+        ("ecg.dat", "no header", "unsupported_type"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_the_reason(

@@ -1,0 +1,185 @@
+"""Vital signs and the complaint out of a nurse's free note, French or English, for a person to confirm.
+
+What a note says in the usual shorthand is converted and shown with its words: `TA 12/8` is 120/80 mmHg and
+`101 °F` 38.3 °C.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ml.language.normalising import Folded, fold
+from ml.triage.complaints import Match, match
+from ml.triage.features import BY_NAME, Feature
+
+LONGEST_NOTE = 5_000
+_GAP = r"[^0-9\n.;]{0,14}?"
+_NUMBER = r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)"
+_END = r"(?![0-9]|[.,][0-9])"
+
+
+def _named(names: str, unit: str = "") -> re.Pattern[str]:
+    """Match a number after one of some names; the second group is its unit."""
+    return re.compile(rf"\b(?:{names})\b{_GAP}\b{_NUMBER}{_END}\s*({unit})")
+
+
+_PATTERNS: Mapping[str, tuple[re.Pattern[str], ...]] = {
+    "frequence_cardiaque": (
+        _named("fc|pouls|frequence cardiaque|hr|heart rate|pulse"),
+        re.compile(rf"\b{_NUMBER}\s*()bpm\b"),
+    ),
+    "pression_systolique": (_named("pas|tas|sbp|systolique|systolic"),),
+    "pression_diastolique": (_named("pad|tad|dbp|diastolique|diastolic"),),
+    "frequence_respiratoire": (_named("fr|frequence respiratoire|rr|resp rate|respiratory rate"),),
+    "temperature": (
+        _named("t|t°|temp|temperature|febrile|fievre|fever|bt", "°?[cf]\\b|"),
+        re.compile(rf"\b{_NUMBER}{_END}\s*(°\s?[cf]\b)"),
+    ),
+    "saturation_oxygene": (_named("spo2|sao2|sat|sat o2|satu|saturation|o2 sat|desature|desaturation"),),
+    "echelle_douleur": (
+        _named("en|eva|evs|nrs|vas"),
+        re.compile(rf"\b(?:douleur|pain)\b{_GAP}\b{_NUMBER}\s*()/\s*10\b"),
+    ),
+    "glasgow": (_named("gcs|glasgow|score de glasgow|cgs"),),
+    "glycemie": (_named("glycemie|gly|dextro|hgt|glucose|blood sugar|bsl|bm", "g/l|mg/dl|mmol/l|mmol|"),),
+}
+_PRESSURE = re.compile(
+    r"\b(?:ta|pa|tension|pression arterielle|bp|blood pressure|hta|hypotension)\b"
+    rf"{_GAP}\b{_NUMBER}\s*(?:/|sur)\s*{_NUMBER}"
+)
+_AGE = re.compile(
+    rf"\b{_NUMBER}\s*(ans?\b|years?\b|yo\b|y/o\b|yrs?\b|-year-old|mois\b|months?\b|semaines?\b|weeks?\b)"
+)
+_YEARS = {"mois": 1 / 12, "month": 1 / 12, "semaine": 7 / 365.25, "week": 7 / 365.25}
+_DURATION = re.compile(
+    r"(?:depuis|il y a|pendant|apres|for|since|past|dans|durant|moins de|plus de|<|>)\s*(?:les?\s)?$"
+)
+_YOUNG = re.compile(
+    r"(?:bebe|nourrisson|enfant|age|agee|nouveau-ne|garcon|fille|infant|baby|aged)\W+(?:de\W+|of\W+)?$"
+)
+_SEX = (
+    (
+        re.compile(
+            r"\b(?:femme|madame|mme|mlle|patiente|fille|fillette|female|woman|girl|lady|enceinte|pregnant)\b"
+        ),
+        "F",
+    ),
+    (re.compile(r"\b(?:homme|monsieur|mr|garcon|male|man|boy|gentleman)\b"), "M"),
+    (re.compile(r"\bf(?=\W{0,2}[0-9]{1,3}\s*(?:ans|a\b|yo|y/o))|(?<=yo )f\b|(?<=y/o )f\b"), "F"),
+    (re.compile(r"\b[hm](?=\W{0,2}[0-9]{1,3}\s*(?:ans|a\b|yo|y/o))|(?<=yo )m\b|(?<=y/o )m\b"), "M"),
+)
+_REASON = re.compile(
+    r"\b(?:motif(?: de consultation| de recours)?|mdc|consulte|vient|venue?|amenee?|adressee?|admise?)"
+    r"\s*(?::|pour|devant)\s*([^.;\n]+)"
+    r"|\b(?:chief complaint|cc|c/o|complain(?:s|ing) of|present(?:s|ing|ed) with"
+    r"|(?:came|brought) in (?:for|with))"
+    r"\s*:?\s*([^.;\n]+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value a note states: its feature, what it is in the table's unit, and the words it was read from."""
+
+    feature: str
+    value: float | str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteReading:
+    """What a note states; of a feature named several times, the first plausible value."""
+
+    found: tuple[Found, ...]
+    complaint: str
+    match: Match
+
+
+def read_note(text: str) -> NoteReading:
+    """Read a note; beyond `LONGEST_NOTE` characters nothing is read."""
+    folded = fold(text[:LONGEST_NOTE])
+    best: dict[str, Found] = {}
+    for each in (*_pressures(folded), *_measured(folded), *_ages(folded), *_sexes(folded)):
+        best.setdefault(each.feature, each)
+    complaint, stated = _complaint(folded)
+    return NoteReading(tuple(sorted(best.values(), key=lambda each: each.start)), complaint, stated)
+
+
+def _measured(folded: Folded) -> Iterator[Found]:
+    for name, patterns in _PATTERNS.items():
+        for pattern in patterns:
+            for hit in pattern.finditer(folded.text):
+                value = _in_own_unit(BY_NAME[name], _number(hit[1]), hit[2])
+                if value is not None:
+                    yield _found(name, value, folded, hit.span())
+
+
+def _pressures(folded: Folded) -> Iterator[Found]:
+    for hit in _PRESSURE.finditer(folded.text):
+        pair = [
+            _in_own_unit(BY_NAME[name], _number(number), "")
+            for name, number in zip(
+                ("pression_systolique", "pression_diastolique"), hit.groups(), strict=True
+            )
+        ]
+        if pair[0] is not None and pair[1] is not None and pair[1] < pair[0]:
+            yield _found("pression_systolique", pair[0], folded, hit.span())
+            yield _found("pression_diastolique", pair[1], folded, hit.span())
+
+
+def _ages(folded: Folded) -> Iterator[Found]:
+    for hit in _AGE.finditer(folded.text):
+        before = folded.text[: hit.start()]
+        unit = hit[2].strip("-").removesuffix("s") if hit[2] != "mois" else hit[2]
+        if _DURATION.search(before):
+            continue
+        old = folded.text[hit.end() :].lstrip(" -").startswith("old")
+        if unit in _YEARS and not (old or _YOUNG.search(before)):
+            continue
+        age = _number(hit[1]) * _YEARS.get(unit, 1)
+        if age <= BY_NAME["age"].high:
+            yield _found("age", round(age, 3), folded, hit.span())
+
+
+def _sexes(folded: Folded) -> Iterator[Found]:
+    for pattern, sex in _SEX:
+        for hit in pattern.finditer(folded.text):
+            yield _found("sexe", sex, folded, hit.span())
+
+
+def _complaint(folded: Folded) -> tuple[str, Match]:
+    """Return the words of the complaint: those after `motif` or `consulte pour`, else the whole note."""
+    for hit in _REASON.finditer(folded.text):
+        group = 1 if hit[1] else 2
+        stated = match(_source(folded, hit.span(group)))
+        if stated.complaint is not None:
+            return _source(folded, hit.span(group)).strip(), stated
+    return " ".join(folded.source.split()), match(folded.source)
+
+
+def _in_own_unit(feature: Feature, number: float, unit: str) -> float | None:
+    """Return a number in the feature's unit, by the one written or else the one it must be in."""
+    unit = unit.replace(" ", "").removeprefix("°")
+    for other in feature.others:
+        written = other.name.lower().removeprefix("°")
+        if unit and written.startswith(unit):
+            number, unit = number * other.factor + other.offset, ""
+    if feature.low <= number <= feature.high:
+        return round(number, 2)
+    guesses = [number * each.factor + each.offset for each in feature.others if each.guessed]
+    return next((round(each, 2) for each in guesses if feature.low <= each <= feature.high), None)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
+def _found(name: str, value: float | str, folded: Folded, span: tuple[int, int]) -> Found:
+    start, end = folded.origin[span[0]], folded.origin[span[1] - 1] + 1
+    return Found(name, value, start, end, folded.source[start:end].strip())
+
+
+def _source(folded: Folded, span: tuple[int, int]) -> str:
+    return folded.source[folded.origin[span[0]] : folded.origin[span[1] - 1] + 1]

@@ -1,0 +1,85 @@
+"""A nurse's note: values in the table's units with the words they were read from, and the complaint."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.triage.features import read
+from ml.triage.notes import read_note
+
+FRENCH = (
+    "Homme de 62 ans, consulte pour douleur thoracique constrictive depuis 2 h. TA 14/9, FC 98, FR 18,"
+    " SpO2 96 % AA, T 37,2 °C, EN 7/10, GCS 15, dextro 1,12 g/l. ATCD : HTA, diabète."
+)
+ENGLISH = (
+    "78 yo M presents with shortness of breath for 3 days. BP 150/90, HR 112, RR 28, temp 101 F,"
+    " O2 sat 88%, GCS 14, glucose 180 mg/dl"
+)
+
+
+def test_a_french_note_is_read_whole() -> None:
+    reading = read_note(FRENCH)
+    assert {each.feature: each.value for each in reading.found} == {
+        "sexe": "M",
+        "age": 62,
+        "pression_systolique": 140,
+        "pression_diastolique": 90,
+        "frequence_cardiaque": 98,
+        "frequence_respiratoire": 18,
+        "saturation_oxygene": 96,
+        "temperature": 37.2,
+        "echelle_douleur": 7,
+        "glasgow": 15,
+        "glycemie": 1.12,
+    }
+    assert reading.complaint == "douleur thoracique constrictive depuis 2 h"
+    assert reading.match.complaint == "douleur_thoracique_sca"
+
+
+def test_an_english_note_is_read_whole() -> None:
+    reading = read_note(ENGLISH)
+    values = {each.feature: each.value for each in reading.found}
+    assert values["temperature"] == 38.33
+    assert values["glycemie"] == 1.8
+    assert (values["age"], values["sexe"], values["saturation_oxygene"]) == (78, "M", 88)
+    assert reading.match.complaint == "dyspnee_respiratoire"
+
+
+def test_each_value_tells_the_words_it_was_read_from() -> None:
+    for note in (FRENCH, ENGLISH):
+        for each in read_note(note).found:
+            assert note[each.start : each.end].strip() == each.text
+
+
+@pytest.mark.parametrize(
+    "note, feature, value",
+    [
+        ("bébé de 8 mois, fièvre", "age", 0.667),
+        ("toux depuis 3 ans", "age", None),
+        ("toux depuis 8 mois", "age", None),
+        ("6 month old girl with fever", "age", 0.5),
+        ("fébrile à 38,6", "temperature", 38.6),
+        ("apyrétique, T° 36.8", "temperature", 36.8),
+        ("PAS 85, PAD 50", "pression_systolique", 85),
+        ("TA 90/130", "pression_systolique", None),
+        ("TA imprenable, FC 130", "pression_systolique", None),
+        ("glycémie capillaire 5,5 mmol/l", "glycemie", 0.99),
+        ("FC 1300", "frequence_cardiaque", None),
+        ("pouls à 88", "frequence_cardiaque", 88),
+        ("douleur cotée à 4/10", "echelle_douleur", 4),
+        ("Mme D., 34 ans", "sexe", "F"),
+        ("F 34 ans", "sexe", "F"),
+        ("patient de 40 ans", "sexe", None),
+    ],
+)
+def test_shorthand_is_understood_and_what_is_implausible_left_out(
+    note: str, feature: str, value: float | str | None
+) -> None:
+    found = {each.feature: each.value for each in read_note(note).found}
+    assert found.get(feature) == value
+
+
+@given(st.text("TAFCRSpO2EN:/,. 0123456789\nGCS°anshom", max_size=200))
+def test_whatever_a_note_states_can_be_sent(note: str) -> None:
+    found = {each.feature: each.value for each in read_note(note).found}
+    assert not [each for each in read(found).errors if each.code != "not_below"]
