@@ -10,13 +10,13 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.timeout(300)  # a kernel that imports TensorFlow
+@pytest.mark.timeout(600)  # a kernel that imports TensorFlow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Jupyter's own, of its paths and event loops
 def test_the_demo_notebook_runs_from_the_first_cell_to_the_last() -> None:
     notebook = nbformat.read(ROOT / "docs/beats.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)
 
-    client = NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(ROOT)}})
+    client = NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(ROOT)}})
     asyncio.run(client.async_execute())
 
     pictures = [

@@ -248,7 +248,7 @@ def test_a_folds_model_answers_for_a_recording(
     table, picture = tmp_path / "beats.csv", tmp_path / "beats.png"
     status = main(["predict", "beats", *arguments, "--output_csv", str(table), "--output-fig", str(picture)])
 
-    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     assert status == 0
     assert len(rows) == 12
     assert {row["class"] for row in rows} <= {"Normal", "LBBB", "RBBB", "APB", "PVC"}
