@@ -80,12 +80,14 @@ class Home:
             if not path.exists():
                 _make_key(path)
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                raise KeyUnusableError(f"{path} may be read by others: chmod 600, or remove it and sync anew")
+                raise KeyUnusableError(
+                    f"{path.name} may be read by others: chmod 600, or remove it"
+                )
             return path.read_bytes().strip()
         except OSError as error:
             if isinstance(error, KeyUnusableError):
                 raise
-            raise KeyUnusableError(f"{path} cannot be read or kept ({error.strerror})") from error
+            raise KeyUnusableError(f"{path.name} cannot be read or kept ({error.strerror})") from error
 
 
 def _make_key(path: Path) -> None:

@@ -269,7 +269,8 @@ class Asking:
         try:
             signal = self.signal(prediction.input_sha256)
             predictor = cast("BeatPredictor", loaded.predictor)
-            return predictor.saliency(signal, beats.positions, number - 1)
+            answered = int(beats.labels[number - 1])
+            return predictor.saliency(signal, beats.positions, number - 1, beats.leads, label=answered)
         except Exception:
             log.exception("what a beat of prediction %s hangs on cannot be told", prediction.id)
             return None

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,19 @@ class ToyBeats:
             signal.sampling_rate_hz,
         )
 
-    def saliency(self, signal: Signal, peaks: npt.NDArray[np.int64], beat: int) -> Saliency:
-        """Find the R peak to matter most."""
+    def saliency(
+        self,
+        signal: Signal,
+        peaks: npt.NDArray[np.int64],
+        beat: int,
+        leads: Sequence[str],
+        *,
+        label: int,
+    ) -> Saliency:
+        """Find the R peak to matter most, in a lead that was read."""
+        assert set(leads) <= set(signal.leads)
         around = round(0.3 * signal.sampling_rate_hz)
         weights = 1 - np.abs(np.arange(-around, around + 1)) / around
-        label = int(self.classify(signal, peaks).labels[beat])
         return Saliency(int(peaks[beat]) - around, (weights / 2).astype(np.float32), label)
 
 
