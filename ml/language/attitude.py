@@ -361,7 +361,7 @@ class Attitudes:
         )
 
     def _restating(self) -> Iterator[int]:
-        """Yield each lone `soit`, which says again what stands before it: `axe à -70°, soit un axe gauche`."""
+        """Yield each lone `soit`: it says again what is before it, as in `axe à -70°, soit un axe gauche`."""
         lone: list[int] = []
         open_choice = False
         for index, key in enumerate((*self._keys, ".")):
