@@ -178,10 +178,11 @@ class Attitudes:
         self._before = {cue.last: cue for cue in BEFORE.find(self._keys, self._owner)}
         self._after = {cue.first: cue for cue in AFTER.find(self._keys, self._owner)}
         self._before.update((cue.last, cue) for cue in self._compared())
+        restating = frozenset(self._restating())
         self._before = {
             last: cue
             for last, cue in self._before.items()
-            if not self._speaks_of_last(cue) and not self._restates(cue)
+            if not self._speaks_of_last(cue) and cue.first not in restating
         }
         self._openings = {
             index for cue in self._before.values() for index in range(cue.first, cue.last)
@@ -210,29 +211,36 @@ class Attitudes:
 
         Those before, of one sort with these and parted by commas only, belong to the same list.
         """
+        trailing = self._trailing(mentions)
         for position, (one, other) in enumerate(pairwise(mentions)):
             between = self._between(one, other)
             opened = _BETWEEN.intersection(self._keys[max(0, one.first - 2) : one.first])
             either = [key for key in between if key != "," and key not in _FILLING]
             set_apart = (len(either) == 1 and either[0] in _EITHER) or (opened and between in _APART)
-            trailing = _is_comma(between) and self._trails_off(mentions[position + 1 :])
-            if not set_apart and not trailing:
-                continue
-            yield position, position + 1
-            first = position
+            if set_apart or position in trailing:
+                yield position, position + 1
+            first = position if set_apart else 0
             while first and self._between(mentions[first - 1], mentions[first]) == [","]:
                 first -= 1
                 if mentions[first].shelf in {one.shelf, other.shelf}:
                     yield first, position + 1
 
-    def _trails_off(self, mentions: Sequence[Mentioned]) -> bool:
-        """Say whether a list of names ends in dots: `péricardite, EP, SCA...`."""
-        last = mentions[0]
-        for following in mentions[1:]:
-            if not _is_comma(self._between(last, following)):
-                break
-            last = following
-        return self._keys[last.last + 1 : last.last + 4] == [".", ".", "."]
+    def _trailing(self, mentions: Sequence[Mentioned]) -> set[int]:
+        """Return the positions of names, but the last, in lists that end in dots: `péricardite, SCA...`."""
+        found: set[int] = set()
+        trails = False
+        for position in range(len(mentions) - 1, -1, -1):
+            last = mentions[position].last
+            if self._keys[last + 1 : last + 4] == [".", ".", "."]:
+                trails = True
+                continue
+            parted = position + 1 < len(mentions) and _is_comma(
+                self._between(mentions[position], mentions[position + 1])
+            )
+            trails = trails and parted
+            if trails:
+                found.add(position)
+        return found
 
     def _between(self, one: Mentioned, other: Mentioned) -> list[str]:
         return [key for key in self._keys[one.last + 1 : other.first] if key not in SMALL_WORDS]
@@ -352,17 +360,18 @@ class Attitudes:
             and self._keys[cue.first - 1] != ","
         )
 
-    def _restates(self, cue: Cue) -> bool:
-        """Say whether a lone `soit` says again what stands before it: `axe à -70°, soit un axe gauche`."""
-        if self._keys[cue.first : cue.last + 1] != ["soit"]:
-            return False
-        first, last = cue.first, cue.last
-        while first > 0 and self._keys[first - 1] not in _STRONG:
-            first -= 1
-        while last < len(self._keys) and self._keys[last] not in _STRONG:
-            last += 1
-        sentence = self._keys[first:last]
-        return sentence.count("soit") == 1 and _EITHER.isdisjoint(sentence)
+    def _restating(self) -> Iterator[int]:
+        """Yield each lone `soit`: it says again what is before it, as in `axe à -70°, soit un axe gauche`."""
+        lone: list[int] = []
+        open_choice = False
+        for index, key in enumerate((*self._keys, ".")):
+            if key in _STRONG:
+                if len(lone) == 1 and not open_choice:
+                    yield lone[0]
+                lone, open_choice = [], False
+            elif key == "soit":
+                lone.append(index)
+            open_choice = open_choice or key in _EITHER
 
     def _taken_back(self, mention: Mentioned) -> bool:
         """Say whether what seemed so is taken back: `on croirait une FA, mais`."""

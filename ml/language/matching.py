@@ -108,7 +108,8 @@ class EmbeddedMatcher:
         folded = fold(text[:LONGEST_TEXT])
         tokens = tokenise(folded)
         grown = growing(folded)
-        measured = [each for each in measure(folded) if not any(_within(each, span) for span in grown)]
+        in_turn = {index for span in grown for index in range(span.start, span.end)}
+        measured = [each for each in measure(folded) if each.number.start not in in_turn]
         sex = sex or sex_told(folded)
         mentions = [*self._mentions(folded, tokens, measured, language, sex), *self._grown(tokens, grown)]
         claims, ranked = self._claims(tokens, mentions)
@@ -421,10 +422,6 @@ class EmbeddedMatcher:
             spans=mention.spans,
             method=mention.method,
         )
-
-
-def _within(measured: Measured, span: Span) -> bool:
-    return span.start <= measured.number.start < span.end
 
 
 def merged(claims: Iterable[Claim]) -> tuple[Claim, ...]:

@@ -1,7 +1,9 @@
 """What the numbers of a text mean, and whether the words beside them agree."""
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ml.language.concepts import Concept, Kind, MeasuredRange
@@ -71,27 +73,37 @@ class Meanings:
     ) -> tuple[Measurement, ...]:
         """Return the measurements with their meaning, and whether their sentence agrees with it."""
         ends = [folded.origin[found.start()] for found in _SENTENCE_END.finditer(folded.text)]
-        return tuple(self._understood(each, claims, ends, sex) for each in measured)
+        said: dict[int, dict[str, list[Span]]] = defaultdict(lambda: defaultdict(list))
+        for claim in claims:
+            if claim.method != "measured" and claim.polarity is Polarity.PRESENT:
+                for span in claim.spans:
+                    for sentence in _sentences(span, ends):
+                        said[sentence][claim.concept].append(span)
+        return tuple(self._understood(each, said, ends, sex) for each in measured)
 
     def _understood(
-        self, measured: Measured, claims: Sequence[Claim], ends: Sequence[int], sex: Sex | None
+        self,
+        measured: Measured,
+        said: Mapping[int, Mapping[str, Sequence[Span]]],
+        ends: Sequence[int],
+        sex: Sex | None,
     ) -> Measurement:
         meaning = next(iter(self.meant(measured, sex)), None)
         whole = measured.measurement.span
-        verdicts = {
-            (self._called(claim.concept, meaning, measured), _overlap(span, whole))
-            for claim in claims
-            if claim.method != "measured" and claim.polarity is Polarity.PRESENT
-            for span in claim.spans
-            if _same_sentence(span, whole, ends)
-        }
-        if (False, True) in verdicts and (True, True) not in verdicts:
+        near: set[bool | None] = set()
+        within: set[bool | None] = set()
+        for sentence in _sentences(whole, ends):
+            for concept, spans in said.get(sentence, {}).items():
+                verdict = self._called(concept, meaning, measured)
+                near.add(verdict)
+                if verdict is not None and _overlaps(whole, spans):
+                    within.add(verdict)
+        if False in within and True not in within:
             agrees: bool | None = (
-                False  # the word in the number's own phrase: `FC rapide à 42/min, bradycardie`
+                False  # a word in the number's own phrase: `FC rapide à 42/min, bradycardie`
             )
         else:
-            told = {verdict for verdict, _ in verdicts}
-            agrees = True if True in told else False if False in told else None
+            agrees = True if True in near else False if False in near else None
         return replace(measured.measurement, meaning=meaning, agrees=agrees)
 
     def _called(self, concept: str, meaning: str | None, measured: Measured) -> bool | None:
@@ -122,13 +134,15 @@ def _verdict(concept: Concept, interval: MeasuredRange) -> Verdict:
     return Verdict.LOW if interval.above is None and interval.at_least is None else Verdict.HIGH
 
 
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
+def _sentences(span: Span, ends: Sequence[int]) -> range:
+    """Return the numbers of the sentences a stretch lies in."""
+    return range(bisect_left(ends, span.start), bisect_left(ends, span.end) + 1)
 
 
-def _same_sentence(one: Span, other: Span, ends: Sequence[int]) -> bool:
-    first, last = min(one.end, other.end), max(one.start, other.start)
-    return not any(first <= end < last for end in ends)
+def _overlaps(whole: Span, spans: Sequence[Span]) -> bool:
+    """Say whether a stretch overlaps one of others, which are in text order."""
+    last = bisect_left(spans, whole.end, key=lambda span: span.start)
+    return last > 0 and spans[last - 1].end > whole.start
 
 
 _MAN = re.compile(r"\b(?:hommes?|monsieur|masculin|garcon|man|male|gentleman)\b")

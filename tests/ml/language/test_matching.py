@@ -315,6 +315,9 @@ def test_any_text_gives_a_reading(text: str) -> None:
         "altern ",
         "\n",
         "fc 75 ",
+        "FC 150/min bradycardie ",
+        "péricardite, ",
+        "soit ",
     ],
 )
 def test_reading_takes_as_long_as_the_text_is_whatever_its_shape(piece: str) -> None:
