@@ -109,10 +109,10 @@ def package(
 
 def _given(model: Any, inputs: Mapping[str, npt.NDArray[np.float32]]) -> Any:
     """Return the inputs as the model was built to take them: by name, in its order, or alone."""
-    if isinstance(model.input, dict):
-        return dict(inputs)
     given = [inputs[each.name] for each in model.inputs]
-    return given if isinstance(model.input, list) else given[0]
+    if len(given) == 1:
+        return given[0]
+    return dict(inputs) if isinstance(model.input, dict) else given
 
 
 def _examples(inputs: Mapping[str, npt.NDArray[np.float32]], expected: npt.NDArray[np.float32]) -> bytes:

@@ -80,9 +80,7 @@ class Home:
             if not path.exists():
                 _make_key(path)
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                raise KeyUnusableError(
-                    f"{path.name} may be read by others: chmod 600, or remove it"
-                )
+                raise KeyUnusableError(f"{path.name} may be read by others: chmod 600, or remove it")
             return path.read_bytes().strip()
         except OSError as error:
             if isinstance(error, KeyUnusableError):

@@ -86,7 +86,8 @@ class LocalDoorbell:
             self._waiting.add(waiter)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(waiter[1].wait(), seconds)
+                async with asyncio.timeout(seconds):  # `wait_for` may lose a cancellation to a ring (3.11)
+                    await waiter[1].wait()
         finally:
             with self._lock:
                 self._waiting.discard(waiter)

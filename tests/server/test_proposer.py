@@ -111,7 +111,7 @@ def test_marks_within_a_transaction_wait_for_no_model(
 ) -> None:
     services = wired(openai_base_url=chat.base_url, model_reads_answers=True)
     marked = services.grader.grade(Draft(TEXT, ()), Key(1, (), ""), at_once=True)
-    assert (marked.document["fallback"], chat.asked) == ("slow", [])
+    assert (marked.document["fallback"], chat.asked) == ("not_asked", [])
 
 
 def test_the_answers_of_an_attempt_are_asked_about_side_by_side(

@@ -41,7 +41,7 @@ def test_without_a_language_model_there_is_no_budget(world: World) -> None:
     figures = world.ask(MATCHER, world.person(Role.ANALYST))
     assert figures["languageModel"] is None
     causes = [each["cause"] for each in figures["fallbacks"]]
-    assert causes == ["UNREACHABLE", "SLOW", "OVER_BUDGET", "MALFORMED"]
+    assert causes == ["UNREACHABLE", "SLOW", "NOT_ASKED", "OVER_BUDGET", "MALFORMED"]
 
 
 def test_the_days_budget_is_told(world: World, tmp_path: Path) -> None:

@@ -372,7 +372,7 @@ def test_examples_hold_the_text_and_nothing_of_who_wrote_it(hospital: Hospital) 
         "ruled": "found",
         "ontology_version": hospital.ontology.version,
         "matcher_version": hospital.matcher.version,
-        "grader_version": "3",
+        "grader_version": "4",
     }
     assert name not in str(example)
     assert "Lina" not in str(example)

@@ -43,19 +43,19 @@ def test_the_score_is_the_mean_of_the_cases_out_of_100(hospital: Hospital) -> No
 
 
 def test_a_mark_is_kept_with_its_reasons_and_all_it_depends_on(hospital: Hospital) -> None:
-    case = hospital.case("A", ["LBBB", "AV_BLOCK_1", "SINUS_RHYTHM"])
+    case = hospital.case("A", ["LBBB", "LVH", "SINUS_RHYTHM"])
     student = hospital.student()
     attempt = hospital.started(hospital.training([case]), student)
     text = "Bloc de branche gauche. Fibrillation atriale."
-    hospital.save(student, attempt, text, picked=["AV_BLOCK_1"])
+    hospital.save(student, attempt, text, picked=["LVH"])
     hospital.submissions.submit(student, attempt.id or 0, "key")
     grade = answers(hospital, attempt)[0].grade or {}
     verdicts = {item["concept"]: (item["verdict"], item["spans"]) for item in grade["items"]}
     assert verdicts["LBBB"] == ("found", [[0, 22]])
-    assert verdicts["AV_BLOCK_1"] == ("found", [])
+    assert verdicts["LVH"] == ("found", [])
     assert verdicts["SINUS_RHYTHM"] == ("contradicted", [[24, 44]])
     assert [claim["concept"] for claim in grade["wrong"]] == ["ATRIAL_FIBRILLATION"]
-    assert grade["picked"] == ["AV_BLOCK_1"]
+    assert grade["picked"] == ["LVH"]
     assert grade["key_revision"] == case.revision
     assert grade["ontology_version"] == hospital.ontology.version
     assert grade["matcher_version"] == hospital.matcher.version
