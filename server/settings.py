@@ -1,7 +1,5 @@
 """Every setting in one place: read once, checked at start with every bad value named."""
 
-import os
-import secrets
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ml.keyfile import make_key
 
 MIN_SECRET_LENGTH = 32
 KEY_FILE = "secret_key"
@@ -315,22 +315,7 @@ def _kept_key(data_dir: Path) -> str:
     """Return the key kept in the data folder; of several processes starting at once, one makes it."""
     path = data_dir / KEY_FILE
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            draft = data_dir / f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
-            draft.touch(mode=0o600, exist_ok=False)
-            draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
-            _publish(draft, path)
+        make_key(path)
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise SettingsError([f"CHEVET_DATA_DIR: cannot keep a secret key there ({error.strerror})"]) from None
-
-
-def _publish(draft: Path, path: Path) -> None:
-    """Give the draft its final name unless another process was first."""
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()

@@ -27,8 +27,9 @@ from ml.beats.inputs import (
     BeatInputs,
     beat_inputs,
 )
-from ml.beats.learning import Arrays, Options, Prepared, Probabilities, learn
+from ml.beats.learning import Arrays, Options, Prepared, learn
 from ml.beats.protocols import Indices, Protocol, load
+from ml.beats.tempering import Probabilities
 from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated
 
 Floats = npt.NDArray[np.float32]

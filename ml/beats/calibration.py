@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from ml.beats.learning import Probabilities
 from ml.beats.protocols import Indices
+from ml.beats.tempering import Probabilities, tempered
 
 COVERAGE = 0.9
 BINS = 10
@@ -87,13 +87,6 @@ class CalibrationReport:
     def figures(self) -> dict[str, Any]:
         """Return everything, for JSON."""
         return asdict(self)
-
-
-def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """Return the probabilities that a softmax at this temperature would have given."""
-    logarithms = np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / temperature
-    powers = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def fit(probabilities: Probabilities, labels: Indices) -> Calibration:

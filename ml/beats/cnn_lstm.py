@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ml.beats.learning import Options, Prepared, Probabilities, learn, predict
+from ml.beats.learning import Options, Prepared, learn, predict
 from ml.beats.protocols import Indices, Protocol, load
 from ml.beats.segments import RUN_LENGTH
 from ml.beats.showing import filled
+from ml.beats.tempering import Probabilities
 
 FILTERS = (8, 16, 32)
 KERNELS = (21, 11, 5)

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from ml.beats.protocols import Indices, Protocol
 from ml.beats.segments import Segments
+from ml.beats.tempering import Probabilities
 
-Probabilities = npt.NDArray[np.float32]
 Arrays = Mapping[str, npt.NDArray[Any]]
 """A model's inputs by the names of its input layers."""
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ml.beats.assessing import Finding, before_peaks, quality_of, usable, with_peaks
 from ml.beats.quality import Quality, Reason, Verdict
 from ml.beats.showing import SHOWN, Arrays
+from ml.beats.tempering import Probabilities, tempered
 from ml.ecg.rpeaks.detector import detect_r_peaks
 from ml.ecg.signal import Signal
 from ml.registry.artefact import Artefact
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Indices = npt.NDArray[np.int64]
-Probabilities = npt.NDArray[np.float32]
 
 MAX_DURATION_S = 3600.0
 """Of a longer recording the first hour is read, and the answer says so (`Reason.CUT`)."""
@@ -275,9 +275,7 @@ class BeatPredictor:
         return np.asarray(self._session.run(None, dict(inputs))[0], np.float32)
 
     def _calibrated(self, probabilities: Probabilities) -> Probabilities:
-        logarithms = np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / self._manifest.temperature
-        powers = np.exp(logarithms - logarithms.max(axis=-1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
+        return tempered(probabilities, self._manifest.temperature)
 
     def _sets(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
         thresholds = np.asarray(self._manifest.conformal.thresholds, np.float32)

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ml.beats.architectures import ARCHITECTURES
-from ml.beats.learning import Options, Prepared, Probabilities, read_progress
+from ml.beats.learning import Options, Prepared, read_progress
 from ml.beats.protocols import Fold, Indices, Protocol, by_class, by_patient, folds, load
 from ml.beats.segments import Segments
+from ml.beats.tempering import Probabilities
 
 DESCRIPTION = "run.json"
 WATCHED = 8

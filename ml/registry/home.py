@@ -1,11 +1,11 @@
 """Where a site keeps its models: the local store, the key that seals them, the cache of verified ones."""
 
-import os
-import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ml.keyfile import make_key
 
 KEY_FILE = "model_key"
 MIN_KEY = 32
@@ -77,8 +77,7 @@ class Home:
     def _kept_key(self) -> bytes:
         path = self.folder / KEY_FILE
         try:
-            if not path.exists():
-                _make_key(path)
+            make_key(path)
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
                 raise KeyUnusableError(f"{path.name} may be read by others: chmod 600, or remove it")
             return path.read_bytes().strip()
@@ -86,17 +85,3 @@ class Home:
             if isinstance(error, KeyUnusableError):
                 raise
             raise KeyUnusableError(f"{path.name} cannot be read or kept ({error.strerror})") from error
-
-
-def _make_key(path: Path) -> None:
-    """Write a key, unless another process was first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
-    draft.touch(mode=0o600, exist_ok=False)
-    try:
-        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()

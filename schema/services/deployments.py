@@ -4,8 +4,6 @@ Whoever serves a request that asks a model calls `refresh`, which looks at most 
 """
 
 import logging
-import threading
-import time
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
@@ -16,10 +14,10 @@ from schema.models.models import Deployment, Model, ModelVersion
 from schema.models.predictions import ModelFamily, ModelProblem
 from schema.models.webhooks import WebhookEvent
 from schema.services.clock import Clock
+from schema.services.glancing import Glance
 from schema.services.models import deployed
 from schema.services.webhooks import emit
 
-LOOK_SECONDS = 1.0
 LONGEST_FAULT = 500
 
 log = logging.getLogger(__name__)
@@ -43,29 +41,15 @@ class Deployments:
     """
 
     def __init__(self, database: Database, registry: Registry) -> None:
-        self._database = database
         self._registry = registry
-        self._lock = threading.Lock()
-        self._look_at = 0.0
+        self._glance = Glance(database, self._take_up, log, "the deployments")
 
     def refresh(self, *, at_once: bool = False) -> None:
         """Take up what the rows say, if they were looked at more than a second ago.
 
         While the database is away, what was loaded goes on answering.
         """
-        if not at_once and time.monotonic() < self._look_at:
-            return
-        with self._lock:
-            try:
-                with self._database.read() as session:
-                    rows = deployed(session)
-            except SQLAlchemyError as error:
-                log.warning("deployments could not be read, what is loaded stays: %s", type(error).__name__)
-            else:
-                self._registry.deploy(
-                    {(row.family, row.alias): Deployed(row.number, row.digest) for row in rows}
-                )
-            self._look_at = time.monotonic() + LOOK_SECONDS
+        self._glance.refresh(at_once=at_once)
 
     def serving(self, family: ModelFamily, alias: str, patience: float) -> Loaded:
         """Return what answers, having waited this many seconds for it to be loaded at most.
@@ -85,6 +69,10 @@ class Deployments:
         """Return how everything that is deployed stands in this process."""
         self.refresh()
         return self._registry.status()
+
+    def _take_up(self, session: Session) -> None:
+        rows = deployed(session)
+        self._registry.deploy({(row.family, row.alias): Deployed(row.number, row.digest) for row in rows})
 
     def _why_not(self, slot: Slot) -> ModelProblem:
         for status in self._registry.status():

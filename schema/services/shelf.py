@@ -5,13 +5,10 @@ Others may edit an ontology or put another to use at any time, in any process: w
 """
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, func, select
 
 from ml.language.checking import OntologyError
@@ -21,9 +18,8 @@ from schema.database import Database
 from schema.models import ontologies as rows
 from schema.models.ontologies import OntologyOrigin
 from schema.services.editions import WITHOUT_DOCUMENT, latest_ontology, latest_version
+from schema.services.glancing import Glance
 from schema.services.matching import CachedMatcher
-
-LOOK_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -99,11 +95,9 @@ class Shelf:
     """
 
     def __init__(self, database: Database, shipped: Ontology, make: Callable[[Ontology], Matchers]) -> None:
-        self._database = database
         self._shipped = shipped
         self._make = make
-        self._lock = threading.Lock()
-        self._look_at = 0.0
+        self._glance = Glance(database, self._take_up, log, "the ontologies", (OntologyError,))
         codes = frozenset(each.id for each in shipped.concepts)
         self._shelved = _Shelved(0, 0, {0: Loaded(shipped, make)}, {}, {}, codes)
 
@@ -142,15 +136,7 @@ class Shelf:
         While the database is away, or the ontology in use is none that this release can read, what was loaded
         stays in use.
         """
-        if not at_once and time.monotonic() < self._look_at:
-            return
-        with self._lock:
-            try:
-                with self._database.read() as session:
-                    self._take_up(session)
-            except (SQLAlchemyError, OntologyError) as error:
-                log.warning("the ontologies could not be read, those loaded stay: %s", type(error).__name__)
-            self._look_at = time.monotonic() + LOOK_SECONDS
+        self._glance.refresh(at_once=at_once)
 
     def _take_up(self, session: Session) -> None:
         lines = session.exec(select(rows.Ontology.id, rows.Ontology.origin, rows.Ontology.active)).all()
