@@ -12,8 +12,8 @@ from ml.beats.calibration import (
     ece,
     fit,
     report,
-    tempered,
 )
+from ml.beats.tempering import tempered
 
 CLASSES = ("a", "b", "c")
 
