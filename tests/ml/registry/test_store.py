@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +14,15 @@ import numpy as np
 import pytest
 
 from ml.__main__ import main
-from ml.registry import helper
 from ml.registry.artefact import open_sealed, seal, write_artefact
 from ml.registry.contents import CARD, GRAPH
+from ml.registry.helper import KINDS, StoreProcess, error_of
 from ml.registry.home import Home
 from ml.registry.mlflow_store import MlflowStore
 from ml.registry.predictor import LoadError
 from ml.registry.shipped import ship
 from ml.registry.store import (
+    StoreClosedError,
     StoreDamagedError,
     StoredVersion,
     StoreError,
@@ -293,7 +295,20 @@ def test_a_server_that_is_down_says_so_and_no_password_is_repeated(tmp_path: Pat
 
 def test_the_helper_is_waited_for_in_bounded_time(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="no answer within"):
-        helper.sync(Home(tmp_path), timeout_s=0.05)
+        StoreProcess(Home(tmp_path), timeout_s=0.05).sync()
+
+
+def test_who_waits_for_the_helper_is_let_go_when_the_process_ends(tmp_path: Path) -> None:
+    store = StoreProcess(Home(tmp_path))
+    closing = threading.Timer(0.5, store.close)
+    closing.start()
+    started = time.monotonic()
+    with pytest.raises(StoreClosedError):
+        store.sync()  # importing MLflow alone takes longer
+    assert not closing.is_alive()
+    with pytest.raises(StoreClosedError):
+        store.set_alias("beats", "champion", 1)
+    assert time.monotonic() - started < BOUND_S
 
 
 def test_the_process_answers_what_was_synced_and_what_went_wrong(
@@ -301,7 +316,7 @@ def test_the_process_answers_what_was_synced_and_what_went_wrong(
 ) -> None:
     digest = add(home, store, tmp_path, 0, "champion").digest
 
-    synced = helper.sync(home, timeout_s=250)
+    synced = StoreProcess(home, timeout_s=250).sync()
     assert synced.aliases == {"beats": {"champion": 1}}
     assert [(each.version, each.digest, each.classes[0]) for each in synced.versions] == [
         (1, digest, "Normal")
@@ -329,9 +344,9 @@ def test_the_command_line_promotes_rolls_back_lists_and_names_failures(
     )
 
 
-@pytest.mark.parametrize("name", sorted(helper.KINDS))
+@pytest.mark.parametrize("name", sorted(KINDS))
 def test_every_kind_of_failure_keeps_its_kind_on_the_way(name: str) -> None:
-    error = helper.KINDS[name]("why")
+    error = KINDS[name]("why")
 
-    assert helper.error_of(error) == {"error": {"kind": name, "message": "why"}}
-    assert helper.error_of(StoreError("why"))["error"]["kind"] == "failed"
+    assert error_of(error) == {"error": {"kind": name, "message": "why"}}
+    assert error_of(StoreError("why"))["error"]["kind"] == "failed"
