@@ -1,7 +1,7 @@
 """MLflow as the store: a database and a folder of the site's own, or any server.
 
 MLflow is imported as a store is made, which takes seconds: in the process of `python -m ml`, never in one
-that serves. A family is a registered model, of the name in `NAMES`; versions have aliases, no stages.
+that serves. A registered model is a family, called as `Home.names` says; versions have aliases, no stages.
 """
 
 import json
@@ -41,48 +41,6 @@ BOUNDS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-
-
-@dataclass(frozen=True)
-class Names:
-    """What MLflow calls a family.
-
-    Parameters
-    ----------
-    experiment : str
-        What its runs belong to.
-    model : str
-        The registered model that its versions are of.
-    """
-
-    experiment: str
-    model: str
-
-    @classmethod
-    def of(cls, family: str) -> "Names":
-        """Return a family's names: `CHEVET_TRIAGE_EXPERIMENT` and `CHEVET_TRIAGE_MODEL`, or the usual ones.
-
-        Raises
-        ------
-        StoreError
-            When one is no name.
-        """
-        usual = NAMES.get(family, cls(family, family))
-        return cls(
-            _name(f"CHEVET_{family.upper()}_EXPERIMENT", usual.experiment),
-            _name(f"CHEVET_{family.upper()}_MODEL", usual.model),
-        )
-
-
-NAMES: Mapping[str, Names] = {"triage": Names("medtriage-classification", "triage-classifier")}
-"""The usual names of the families that are not called in MLflow as they are here."""
-
-
-def _name(variable: str, usual: str) -> str:
-    name = os.environ.get(variable) or usual
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}", name):
-        raise StoreError(f"{variable} is no name: letters, digits, spaces, dots, hyphens and underscores")
-    return name
 
 
 @dataclass(frozen=True)
@@ -135,7 +93,7 @@ class MlflowStore:
 
     def experiment(self, family: str) -> str:
         """Return the id of a family's experiment, made where there is none."""
-        name = Names.of(family).experiment
+        name = self._home.names(family).experiment
         with translated():
             found = self.client.get_experiment_by_name(name)
             if found is not None:
@@ -172,7 +130,7 @@ class MlflowStore:
 
     def versions(self, family: str) -> list[StoredVersion]:
         """Return the versions of a family, oldest first."""
-        name = Names.of(family).model
+        name = self._home.names(family).model
         with translated():
             found = []
             for each in _pages(self.client.search_model_versions, f"name='{name}'"):
@@ -185,7 +143,7 @@ class MlflowStore:
         """Return which version each alias means."""
         try:
             with translated():
-                found = self.client.get_registered_model(Names.of(family).model).aliases
+                found = self.client.get_registered_model(self._home.names(family).model).aliases
         except VersionMissingError:
             return {}
         return {alias: int(version) for alias, version in found.items()}
@@ -195,7 +153,7 @@ class MlflowStore:
         present = self.aliases(family).get(alias)
         if present == version:
             return
-        name = Names.of(family).model
+        name = self._home.names(family).model
         with translated():
             self.client.get_model_version(name, str(version))
             self.client.set_registered_model_alias(name, alias, str(version))
@@ -205,7 +163,7 @@ class MlflowStore:
     def previous(self, family: str, alias: str) -> int:
         """Return the version that an alias meant before, as far as `set_alias` has changed it."""
         with translated():
-            tags = self.client.get_registered_model(Names.of(family).model).tags
+            tags = self.client.get_registered_model(self._home.names(family).model).tags
             before = tags.get(f"{PREVIOUS}.{alias}")
         if before is None:
             raise VersionMissingError(f"{family} {alias}: nothing is known of a version before")
@@ -219,7 +177,7 @@ class MlflowStore:
 
         name = f"{version.family} {version.version}"
         with translated(StoreDamagedError):
-            model = Names.of(version.family).model
+            model = self._home.names(version.family).model
             uri = self.client.get_model_version_download_uri(model, str(version.version))
             repository = get_artifact_repository(uri)
             files = repository.list_artifacts() or []
@@ -237,7 +195,7 @@ class MlflowStore:
             if each.digest == artefact.digest:
                 return each
         run = run or self.track(family, _described(artefact))
-        name = Names.of(family).model
+        name = self._home.names(family).model
         with translated():
             # The version comes last: an interruption leaves files that nothing refers to.
             self.client.log_artifacts(run, str(artefact.folder), FOLDER)

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from ml.__main__ import main
-from ml.registry.home import Home
-from ml.registry.mlflow_store import MlflowStore, Names
-from ml.registry.store import StoreError
+from ml.registry.home import Home, Names, NameUnusableError
+from ml.registry.mlflow_store import MlflowStore
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's, of SQLAlchemy
@@ -72,17 +71,15 @@ def test_a_run_has_the_figures_the_data_the_code_and_the_files(site: Path, train
     assert figures["cv_accuracy_mean"] == run.data.metrics["cv_accuracy_mean"]
 
 
-def test_experiment_and_model_have_the_names_that_others_know_unless_told_otherwise(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert Names.of("triage") == Names("medtriage-classification", "triage-classifier")
-    assert Names.of("beats") == Names("beats", "beats")
-    monkeypatch.setenv("CHEVET_TRIAGE_EXPERIMENT", "triage CHU")
-    monkeypatch.setenv("CHEVET_TRIAGE_MODEL", "triage-chu")
-    assert Names.of("triage") == Names("triage CHU", "triage-chu")
-    monkeypatch.setenv("CHEVET_TRIAGE_MODEL", "x' OR '1'='1")
-    with pytest.raises(StoreError, match="CHEVET_TRIAGE_MODEL is no name"):
-        Names.of("triage")
+def test_experiment_and_model_have_the_names_that_others_know_unless_told_otherwise(tmp_path: Path) -> None:
+    assert Home(tmp_path).names("triage") == Names("medtriage-classification", "triage-classifier")
+    assert Home(tmp_path).names("beats") == Names("beats", "beats")
+    told = {"CHEVET_TRIAGE_EXPERIMENT": "triage CHU", "CHEVET_TRIAGE_MODEL": "triage-chu"}
+    home = Home.of_environment(told, tmp_path)
+    assert home.names("triage") == Names("triage CHU", "triage-chu")
+    assert Home.of_environment(home.environment()).triage == home.triage
+    with pytest.raises(NameUnusableError, match="no name"):
+        Home.of_environment({"CHEVET_TRIAGE_MODEL": "x' OR '1'='1"})
 
 
 def test_a_trained_model_is_registered_in_its_run_promoted_judged_and_asked(
