@@ -200,14 +200,15 @@ def cross_validate(
     data: Dataset, options: Options, tell: Callable[[int, int], None] = lambda _done, _all: None
 ) -> Report:
     """Measure in folds: each visit by a model that learnt, and was calibrated, without it."""
+    start = time.perf_counter()
     seen = [see(visit) for visit in data.visits]
+    took = time.perf_counter() - start
     expert = np.array(data.levels)
     chances = np.empty((len(seen), len(KTAS)))
     said = np.empty(len(seen), np.int64)
     sets = np.empty(chances.shape, np.bool_)
     confidence = np.empty(len(seen))
     by_fold = []
-    took = 0.0
     for number, (rest, held) in enumerate(folds(data.levels, FOLDS, options.seed)):
         tell(number, FOLDS)
         model = learn([seen[i] for i in rest], [data.levels[i] for i in rest], options).model

@@ -89,7 +89,7 @@ def test_a_trained_model_is_registered_in_its_run_promoted_judged_and_asked(
     assert main([*registered, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["family"] == "triage"
     store = MlflowStore(Home(site))
-    assert store.client.get_registered_model("triage-classifier").aliases == {"champion": "1"}
+    assert store.client.get_registered_model("triage-classifier").aliases == {"champion": 1}
     (version,) = store.versions("triage")
     assert version.run == run.info.run_id
 
