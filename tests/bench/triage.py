@@ -24,7 +24,7 @@ MOST_BATCH_S = 10.0
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured, of the processor; `clock_p99_ms` is what others that kept it busy made of a visit."""
+    """What was measured of the processor; `clock_p99_ms` is what others that kept it busy made of it."""
 
     p50_ms: float
     p99_ms: float
