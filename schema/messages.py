@@ -64,6 +64,9 @@ MESSAGES: dict[str, str] = {
     "file_too_many_pages": N_(
         "This file has more than {pages} pages. Print those that show the ECG to a file of their own."
     ),
+    "file_lost": N_("This file did not arrive whole. Send it again."),
+    "too_many_files": N_("At most {maximum} ECGs at once. Send them in several parts."),
+    "sent_twice": N_("These files are being sent a second time. Wait for one of the two to end."),
     "file_encrypted": N_("This file is protected by a password. Save it without one, then add it."),
     "file_damaged": N_("This file is damaged. Export it again, then add it."),
     "file_too_long": N_(

@@ -52,9 +52,13 @@ def store_upload(decoder: DecoderPool, blobs: BlobStore, upload: IO[bytes]) -> l
             _copy(upload, staged)
             pages = decoder.decode(Path(staged.name))
         except DecodeError as error:
-            limit = _LIMITS.get(error.code, {})
-            raise ValidationFailedError.of("file", f"file_{error.code.value}", **limit) from None
+            raise refusal_of(error) from None
     return [_stored(blobs, page) for page in pages]
+
+
+def refusal_of(error: DecodeError) -> ValidationFailedError:
+    """Return the refusal of a file that cannot be decoded."""
+    return ValidationFailedError.of("file", f"file_{error.code.value}", **_LIMITS.get(error.code, {}))
 
 
 def _stored(blobs: BlobStore, page: Decoded) -> StoredFile:
