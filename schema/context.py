@@ -34,6 +34,7 @@ from schema.services.outbound import Outbound
 from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
+from schema.services.recording_imports import RecordingImports
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
@@ -117,6 +118,11 @@ class Services:
     def imports(self) -> ParticipantImports:
         """Return what enrols many at once; it keeps its own transactions."""
         return ParticipantImports(self.database, self.clock)
+
+    @cached_property
+    def recording_imports(self) -> RecordingImports:
+        """Return what makes cases of many files; it keeps its own transactions."""
+        return RecordingImports(self.database, self.clock, self.blobs, self.decoder, self.shelf)
 
     @cached_property
     def exports(self) -> AttemptExports:

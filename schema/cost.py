@@ -57,6 +57,7 @@ DEAR = {
     "Mutation.updateWebhook": READING,
     "Mutation.sendTestEvent": READING,
     "Mutation.importParticipants": HASHING,
+    "Mutation.importRecordings": HASHING,
     "Mutation.exportAttempts": READING,
     "Mutation.registerDocument": HASHING,
     "Mutation.predictBeats": HASHING,
@@ -73,6 +74,7 @@ LISTS = {
     "Case.revisions": 100,
     "ParticipantImport.faults": 100,
     "Prediction.feedback": 100,
+    "RecordingImport.files": 500,
     "Session.enrolments": 100,
 }
 """Lists that are often longer."""

@@ -55,17 +55,24 @@ MESSAGES: dict[str, str] = {
     "too_many_annotations": N_("At most {maximum} annotations in a case. Remove some first."),
     "unknown_concept": N_("This concept is not in the ontology. Choose one from the list."),
     "file_unsupported_type": N_(
-        "This is no ECG we can read. Choose a picture (PNG, JPEG) or a recording: "
-        "DICOM, GE MUSE, Philips or HL7 XML, SCP-ECG, EDF, or a WFDB record as a zip."
+        "This is no ECG we can read. Choose a picture (PNG, JPEG, HEIC, WebP, TIFF, BMP), a PDF or a "
+        "recording: DICOM, GE MUSE, Philips or HL7 XML, SCP-ECG, EDF, or a WFDB record as a zip."
     ),
     "file_empty": N_("This file is empty. Export it again, then add it."),
     "file_too_large": N_("This file is too large. Choose one of at most {megabytes} MB."),
     "file_too_many_pixels": N_("This picture has too many pixels. Scan it at 300 dpi or less, then add it."),
+    "file_too_many_pages": N_(
+        "This file has more than {pages} pages. Print those that show the ECG to a file of their own."
+    ),
+    "file_lost": N_("This file did not arrive whole. Send it again."),
+    "too_many_files": N_("At most {maximum} ECGs at once. Send them in several parts."),
+    "sent_twice": N_("These files are being sent a second time. Wait for one of the two to end."),
+    "file_encrypted": N_("This file is protected by a password. Save it without one, then add it."),
     "file_damaged": N_("This file is damaged. Export it again, then add it."),
     "file_too_long": N_(
         "This recording is too long: up to 24 hours of 3 leads are read. Export the part that matters."
     ),
-    "file_no_waveform": N_("This file holds no ECG waveform. Export the waveform or a picture of it."),
+    "file_no_waveform": N_("This file holds neither an ECG waveform nor a picture. Export one of them."),
     "file_unsupported_variant": N_(
         "This format is known, but not this version of it or its compression. "
         "Export the ECG in another format, or add a picture of it."

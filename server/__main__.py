@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     _add_seed(commands)
     _add_user(commands)
     _add_token(commands)
+    _add_import(commands)
     audit = commands.add_parser("audit", help="the trail of changes").add_subparsers(
         required=True, metavar="WHAT"
     )
@@ -119,6 +120,28 @@ def _add_token(commands: Commands) -> None:
         help="confine the token to the GraphQL documents given this way; repeat for several",
     )
     create.add_argument("--days", type=int, default=365, help="days until it expires (default: %(default)s)")
+
+
+def _add_import(commands: Commands) -> None:
+    importing = _add(
+        commands,
+        "import",
+        "make drafts of ECG files; the same files again go on where they were interrupted",
+        "import_:run",
+    )
+    importing.add_argument("path", type=Path, metavar="FILE|DIR|ZIP", help="what to import, 500 ECGs at most")
+    importing.add_argument(
+        "--group-by",
+        choices=("folder", "prefix"),
+        help="make one case of the ECGs of a folder, or of those whose names are the same up to their last "
+        "underscore, hyphen or blank (default: each a case)",
+    )
+    importing.add_argument(
+        "--as",
+        dest="account",
+        metavar="ACCOUNT",
+        help="e-mail address of whose the cases are to be (default: the first administrator)",
+    )
 
 
 def _add_schema(commands: Commands) -> None:

@@ -179,7 +179,7 @@ class LateDecoder:
         self._lock = threading.Lock()
         self._pool: DecoderPool | None = None
 
-    def decode(self, path: Path) -> Decoded:
+    def decode(self, path: Path) -> list[Decoded]:
         """Decode a file as `DecoderPool.decode` does."""
         with self._lock:
             self._pool = self._pool or DecoderPool()

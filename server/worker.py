@@ -10,12 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from schema.context import Services
 from schema.services.attempt_exports import expire
-from schema.services.bulk import EXPORT_JOB, IMPORT_JOB
+from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, RECORDINGS_JOB
 from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Handler, run_due
 from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
+from schema.services.recording_imports import forget
 from schema.services.webhooks import DELIVER_JOB
 from server.faults import log_fault
 
@@ -85,7 +86,13 @@ def queues_of(services: Services) -> Sequence[Queue]:
     couriers: dict[str, Handler] = {DELIVER_JOB: services.courier.deliver}
     store: dict[str, Handler] = {SYNC_JOB: services.model_sync.work} if services.model_sync else {}
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
-    queues = [Queue(prompt), Queue(bulky, at_once=1), *[Queue(couriers)] * COURIERS]
+    recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
+    queues = [
+        Queue(prompt),
+        Queue(bulky, at_once=1),
+        Queue(recordings, at_once=1),
+        *[Queue(couriers)] * COURIERS,
+    ]
     return [*queues, Queue(store)] if store else queues
 
 
@@ -111,12 +118,16 @@ def _batch(services: Services, queue: Queue) -> int:
 
 
 def _pruned(services: Services) -> int:
-    """Remove a part of what is old; whatever one of the two raises, the other and the task go on."""
+    """Remove a part of what is old; whatever one of them raises, the others and the task go on."""
     removed = 0
     try:
         removed += expire(services.database, services.clock, services.blobs)
     except Exception as error:  # noqa: BLE001 - each store of files has its own
         log_fault(error, "none", "removing old exports")
+    try:
+        removed += forget(services.database, services.blobs)
+    except Exception as error:  # noqa: BLE001 - each store of files has its own
+        log_fault(error, "none", "removing files of imports")
     try:
         removed += prune(services.database, services.clock)
     except Exception as error:  # noqa: BLE001 - nothing may end the task

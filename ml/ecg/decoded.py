@@ -6,6 +6,8 @@ from typing import Literal
 
 MAX_FILE_BYTES = 200_000_000
 MAX_PIXELS = 100_000_000
+"""Of all pages together."""
+MOST_PAGES = 10
 MAX_LEADS = 32
 MAX_VALUES = 60_000_000
 """Samples of all leads together: 24 hours of 3 leads at 200 Hz are 51.8 million."""
@@ -18,10 +20,12 @@ class DecodeFailure(Enum):
     EMPTY = "empty"
     TOO_LARGE = "too_large"
     TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_MANY_PAGES = "too_many_pages"
     TOO_LONG = "too_long"
     DAMAGED = "damaged"
     NO_WAVEFORM = "no_waveform"
     UNSUPPORTED_VARIANT = "unsupported_variant"
+    ENCRYPTED = "encrypted"
     UNSAFE = "unsafe"
     INCOMPLETE = "incomplete"
     SEVERAL_RECORDS = "several_records"
@@ -39,7 +43,7 @@ class DecodeError(Exception):
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file made safe to keep and to show.
+    """A file, or one page of it, made safe to keep and to show.
 
     Attributes
     ----------

@@ -18,12 +18,9 @@ _TALLEST_THUMBNAIL_PX = 960
 _MANY_LEADS = 16
 
 
-def decode_file(path: Path) -> Decoded:
-    """Read, de-identify and draw an ECG file; raise `DecodeError` when it cannot be."""
-    reading = read(path)
-    if isinstance(reading.content, Signal):
-        return _decoded_signal(reading, reading.content)
-    return _decoded_picture(reading, reading.content)
+def decode_file(path: Path) -> list[Decoded]:
+    """Read, de-identify and draw an ECG file, page by page; raise `DecodeError` when it cannot be."""
+    return [_decoded(reading) for reading in read(path)]
 
 
 def thumbnail(picture: Image.Image) -> bytes:
@@ -33,6 +30,12 @@ def thumbnail(picture: Image.Image) -> bytes:
     output = io.BytesIO()
     small.save(output, "WEBP", quality=80, method=4)
     return output.getvalue()
+
+
+def _decoded(reading: Reading) -> Decoded:
+    if isinstance(reading.content, Signal):
+        return _decoded_signal(reading, reading.content)
+    return _decoded_picture(reading, reading.content)
 
 
 def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:

@@ -14,10 +14,18 @@ import time
 from pathlib import Path
 from typing import Self
 
-from ml.ecg.decoded import MAX_FILE_BYTES, MAX_PIXELS, Decoded, DecodeError, DecodeFailure
+from ml.ecg.decoded import MAX_FILE_BYTES, MAX_PIXELS, MOST_PAGES, Decoded, DecodeError, DecodeFailure
 from ml.ecg.wire import unpack
 
-__all__ = ["MAX_FILE_BYTES", "MAX_PIXELS", "DecodeError", "DecodeFailure", "Decoded", "DecoderPool"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_PIXELS",
+    "MOST_PAGES",
+    "DecodeError",
+    "DecodeFailure",
+    "Decoded",
+    "DecoderPool",
+]
 
 DEFAULT_DECODER = "ml.ecg.decoder:decode_file"
 MAX_ANSWER_BYTES = 1_000_000_000
@@ -39,7 +47,7 @@ class DecoderPool:
     memory_mb : int
         Address space of a child; a picture of `MAX_PIXELS` needs most of the default.
     decoder : str
-        The function that decodes, as ``module:function`` taking a Path and returning `Decoded`.
+        The function that decodes, as ``module:function``, from a Path to the `Decoded` of each page.
 
     Notes
     -----
@@ -61,8 +69,8 @@ class DecoderPool:
         self._closed = False
         self._start()
 
-    def decode(self, path: Path) -> Decoded:
-        """Decode a file; blocks for at most the time limit once its turn has come.
+    def decode(self, path: Path) -> list[Decoded]:
+        """Decode a file, page by page; blocks for at most the time limit once its turn has come.
 
         Raises
         ------

@@ -1,7 +1,9 @@
 """How a decoding child answers: one line of JSON and raw bytes, so that nothing it says is ever executed."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields
+from itertools import accumulate
 from typing import Any
 
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
@@ -10,19 +12,28 @@ _BLOBS = ("original", "rendering", "thumbnail_webp")
 _NAMES = {field.name for field in fields(Decoded)}
 
 
-def pack(outcome: Decoded | DecodeFailure) -> tuple[bytes, ...]:
-    """Return the pieces to send: a JSON line, then each blob; a rendering equal to the original goes once."""
+def pack(outcome: Sequence[Decoded] | DecodeFailure) -> tuple[bytes, ...]:
+    """Return the pieces to send: a JSON line about the pages, then the blobs of each.
+
+    A rendering equal to the original goes once.
+    """
     if isinstance(outcome, DecodeFailure):
         return (json.dumps({"failure": outcome.value}).encode() + b"\n",)
-    header: dict[str, Any] = asdict(outcome)
+    pages = [_packed(page) for page in outcome]
+    line = json.dumps({"pages": [header for header, _ in pages]}).encode() + b"\n"
+    return (line, *(blob for _, blobs in pages for blob in blobs))
+
+
+def _packed(page: Decoded) -> tuple[dict[str, Any], list[bytes]]:
+    header: dict[str, Any] = asdict(page)
     blobs = [header.pop(name) for name in _BLOBS]
     if blobs[1] == blobs[0]:
         blobs[1] = b""
     header["sizes"] = [len(blob) for blob in blobs]
-    return (json.dumps(header).encode() + b"\n", *blobs)
+    return header, blobs
 
 
-def unpack(message: bytearray) -> Decoded:
+def unpack(message: bytearray) -> list[Decoded]:
     """Read a whole answer.
 
     Raises
@@ -35,9 +46,19 @@ def unpack(message: bytearray) -> Decoded:
         header = json.loads(line)
         if "failure" in header:
             raise DecodeError(DecodeFailure(header["failure"]))
-        return _decoded(header, memoryview(message)[len(line) + 1 :])
+        return _pages(header["pages"], memoryview(message)[len(line) + 1 :])
     except (ValueError, TypeError, KeyError, AttributeError):
         raise DecodeError(DecodeFailure.CRASHED) from None
+
+
+def _pages(headers: list[dict[str, Any]], body: memoryview) -> list[Decoded]:
+    ends = list(accumulate(sum(header["sizes"]) for header in headers))
+    if not ends or ends[-1] != len(body):
+        raise ValueError("incomplete")
+    starts = [0, *ends[:-1]]
+    return [
+        _decoded(header, body[start:end]) for header, start, end in zip(headers, starts, ends, strict=True)
+    ]
 
 
 def _decoded(header: dict[str, Any], body: memoryview) -> Decoded:

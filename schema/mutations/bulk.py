@@ -6,15 +6,29 @@ import strawberry
 from anyio import to_thread
 from strawberry.file_uploads import Upload
 
+from ml.ecg.batch import File, Grouping
 from schema.context import Info
 from schema.errors import ValidationFailedError
+from schema.messages import N_
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
 from schema.services.attempt_exports import ask_for_export
 from schema.services.participant_files import read_participants
 from schema.services.participant_imports import ask_for_import
 from schema.types.base import local_key
+from schema.types.enums import describe_enum
 from schema.types.jobs import Job
+
+IMPORTED = N_("Imported ECG")
+
+describe_enum(
+    Grouping,
+    "RecordingGrouping",
+    "Which of many ECGs make one case.",
+    "Each a case of its own.",
+    "Those of one folder.",
+    "Those of one folder whose names are the same up to the last underscore, hyphen or blank.",
+)
 
 
 @strawberry.input(description="Participants to enrol, one a line.")
@@ -44,6 +58,29 @@ class ExportAttemptsInput:
     )
 
 
+@strawberry.input(description="ECGs to make cases of.")
+class ImportRecordingsInput:
+    """Files, and what belongs together."""
+
+    files: list[Upload] = strawberry.field(
+        description="Files as `addRecording` takes them, each at most 200 MB, and zips of such files; at "
+        "most 500 ECGs in all. They are taken in the order of their paths; their names are not kept."
+    )
+    idempotency_key: str = strawberry.field(
+        description="Yours; the same again answers with the same job, and goes on with what was half sent."
+    )
+    grouping: Grouping = strawberry.field(default=Grouping.EACH, description="What belongs to one case.")
+    name: str | None = strawberry.field(
+        default=None,
+        description="What the cases are called, before a number, at most 180 characters; « Imported ECG » "
+        "when left out.",
+    )
+
+
+ImportRecordingsResult = Annotated[
+    Job | Refusal,
+    strawberry.union("ImportRecordingsResult", description="The job to follow, or why there is none."),
+]
 ImportParticipantsResult = Annotated[
     Job | Refusal,
     strawberry.union("ImportParticipantsResult", description="The job to follow, or why there is none."),
@@ -83,6 +120,25 @@ class BulkMutations:
         return Job.of(row)
 
     @mutation_field(
+        Scope.CASES_WRITE,
+        "Makes drafts of many ECGs, a file at a time: what cannot be read is told, and the others are kept.",
+    )
+    async def import_recordings(
+        self,
+        info: Info,
+        input: ImportRecordingsInput,  # noqa: A002
+    ) -> ImportRecordingsResult:
+        """Take the files in and queue the import."""
+        context = info.context
+        files = [_file(given) for given in input.files]
+        name = context.translate(IMPORTED) if input.name is None else input.name
+        imports, viewer = context.services.recording_imports, context.viewer
+        row = await context.call(
+            lambda: imports.ask(viewer, files, input.grouping, name, input.idempotency_key)
+        )
+        return Job.of(row)
+
+    @mutation_field(
         Scope.SESSIONS_READ,
         "Writes attempts handed in to a file of JSON lines, without names: answers, marks and times.",
     )
@@ -94,3 +150,11 @@ class BulkMutations:
             lambda session: ask_for_export(session, viewer, clock, key, input.idempotency_key)
         )
         return Job.of(row)
+
+
+def _file(given: Any) -> File:
+    """Return an upload of the web framework, or a plain stream."""
+    stream = getattr(given, "file", given)
+    if not hasattr(stream, "read"):
+        raise ValidationFailedError.of("files", "required")
+    return File(str(getattr(given, "filename", None) or ""), stream)

@@ -23,10 +23,13 @@ class AddRecordingInput:
 
     case_id: strawberry.ID = strawberry.field(description="The case.")
     file: Upload = strawberry.field(
-        description="PNG, JPEG or DICOM waveform, told by its content, at most 200 MB. Its name is not kept."
+        description="A picture, a PDF or a recording in any format that is read, told by its content, at "
+        "most 200 MB; each page is a recording. Its name is not kept."
     )
     label: str | None = strawberry.field(
-        default=None, description="At most 100 characters; the next ECG_01, ECG_02 when left out."
+        default=None,
+        description="At most 100 characters; the next ECG_01, ECG_02 when left out. Further "
+        "pages are numbered after it.",
     )
     timing: RecordingTiming = strawberry.field(
         default=RecordingTiming.INITIAL, description="When in the patient's course it was taken."
@@ -80,7 +83,7 @@ RemoveRecordingResult = Annotated[
 class RecordingMutations:
     """Changes to recordings."""
 
-    @mutation_field(Scope.CASES_WRITE, "Adds an ECG to a case, after the others.")
+    @mutation_field(Scope.CASES_WRITE, "Adds an ECG to a case, after the others; of several pages, each.")
     async def add_recording(self, info: Info, input: AddRecordingInput) -> AddRecordingResult:  # noqa: A002
         """Ask first, then decode outside any transaction, then add."""
         key, context = local_key(input.case_id, "Case"), info.context

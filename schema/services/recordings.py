@@ -1,14 +1,14 @@
 """A case's ECGs: uploaded, decoded away from this process, kept without anything identifying, ordered."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sqlmodel import Session, select
 
-from ml.ecg.decoding import MAX_FILE_BYTES, Decoded, DecodeError, DecodeFailure, DecoderPool
+from ml.ecg.decoding import MAX_FILE_BYTES, MOST_PAGES, Decoded, DecodeError, DecodeFailure, DecoderPool
 from schema.errors import NotFoundError, ValidationFailedError
 from schema.models.cases import Case, Recording, RecordingTiming
 from schema.services.blobs import BlobStore
@@ -22,11 +22,16 @@ LONGEST_LABEL = 100
 LONGEST_KEY = 100
 THUMBNAIL_MEDIA_TYPE = "image/webp"
 _CHUNK = 1 << 20
+_LIMITS = {
+    DecodeFailure.TOO_LARGE: {"megabytes": MAX_FILE_BYTES // 1_000_000},
+    DecodeFailure.TOO_MANY_PAGES: {"pages": MOST_PAGES},
+}
+"""What the words of a failure name."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """An upload that was decoded and whose blobs are kept."""
+    """A page of an upload that was decoded and whose blobs are kept."""
 
     decoded: Decoded
     original_key: str
@@ -34,8 +39,8 @@ class StoredFile:
     thumbnail_key: str
 
 
-def store_upload(decoder: DecoderPool, blobs: BlobStore, upload: IO[bytes]) -> StoredFile:
-    """Decode an upload and keep its blobs; slow, so never inside a transaction.
+def store_upload(decoder: DecoderPool, blobs: BlobStore, upload: IO[bytes]) -> list[StoredFile]:
+    """Decode an upload, page by page, and keep its blobs; slow, so never inside a transaction.
 
     Raises
     ------
@@ -45,15 +50,23 @@ def store_upload(decoder: DecoderPool, blobs: BlobStore, upload: IO[bytes]) -> S
     with tempfile.NamedTemporaryFile(prefix="chevet-") as staged:
         try:
             _copy(upload, staged)
-            decoded = decoder.decode(Path(staged.name))
+            pages = decoder.decode(Path(staged.name))
         except DecodeError as error:
-            values = {"megabytes": MAX_FILE_BYTES // 1_000_000}
-            raise ValidationFailedError.of("file", f"file_{error.code.value}", **values) from None
+            raise refusal_of(error) from None
+    return [_stored(blobs, page) for page in pages]
+
+
+def refusal_of(error: DecodeError) -> ValidationFailedError:
+    """Return the refusal of a file that cannot be decoded."""
+    return ValidationFailedError.of("file", f"file_{error.code.value}", **_LIMITS.get(error.code, {}))
+
+
+def _stored(blobs: BlobStore, page: Decoded) -> StoredFile:
     return StoredFile(
-        decoded,
-        original_key=blobs.put(decoded.original, decoded.media_type),
-        rendering_key=blobs.put(decoded.rendering, decoded.rendering_media_type),
-        thumbnail_key=blobs.put(decoded.thumbnail_webp, THUMBNAIL_MEDIA_TYPE),
+        page,
+        original_key=blobs.put(page.original, page.media_type),
+        rendering_key=blobs.put(page.rendering, page.rendering_media_type),
+        thumbnail_key=blobs.put(page.thumbnail_webp, THUMBNAIL_MEDIA_TYPE),
     )
 
 
@@ -81,10 +94,10 @@ class Recordings:
         self._cases = cases
         self._clock = clock
 
-    def with_room(self, case_id: int) -> Case:
-        """Return the case if the actor may add a recording to it: worth asking before a file is decoded."""
+    def with_room(self, case_id: int, pages: int = 1) -> Case:
+        """Return the case if the actor may add recordings to it: worth asking before a file is decoded."""
         case = self._cases.to_change(case_id)
-        if len(recordings_of(self._session, case_id)) >= MOST:
+        if len(recordings_of(self._session, case_id)) + pages > MOST:
             raise ValidationFailedError.of("file", "too_many_recordings", maximum=MOST)
         return case
 
@@ -102,40 +115,32 @@ class Recordings:
     def add(
         self,
         case_id: int,
-        stored: StoredFile,
+        pages: Sequence[StoredFile],
         label: str | None = None,
         timing: RecordingTiming | None = None,
         idempotency_key: str | None = None,
     ) -> Case:
-        """Add a recording after the others, once for each key; without a label it is numbered (ECG_01)."""
+        """Add the pages of a file after the others, once for each key: one revision, all or none.
+
+        Without a label they are numbered (ECG_01); a label is followed by the number of a page but the first.
+        """
         known = self.imported(case_id, idempotency_key)
         if known is not None:
             return known
-        case = self.with_room(case_id)
+        case = self.with_room(case_id, len(pages))
         others = recordings_of(self._session, case_id)
-        decoded = stored.decoded
-        self._session.add(
-            Recording(
+        for number, page in enumerate(pages, start=1):
+            recording = _recording(
+                page,
                 case_id=case_id,
-                label=_next_label(others) if label is None else _label(label),
+                label=_next_label(others) if label is None else _label(label, number),
                 timing=(timing or RecordingTiming.INITIAL).value,
                 position=len(others),
-                kind=decoded.kind,
-                media_type=decoded.media_type,
-                original_key=stored.original_key,
-                rendering_key=stored.rendering_key,
-                rendering_media_type=decoded.rendering_media_type,
-                thumbnail_key=stored.thumbnail_key,
-                width=decoded.width,
-                height=decoded.height,
-                pixels_per_mm=decoded.pixels_per_mm,
-                sampling_rate_hz=decoded.sampling_rate_hz,
-                duration_s=decoded.duration_s,
-                leads=list(decoded.leads),
-                idempotency_key=idempotency_key,
+                idempotency_key=idempotency_key if number == 1 else None,
                 created_at=self._clock(),
             )
-        )
+            self._session.add(recording)
+            others.append(recording)
         return self._cases.saved(case, "case.recording_added")
 
     def update(
@@ -182,11 +187,31 @@ class Recordings:
         return recording, case
 
 
-def _label(label: str) -> str:
+def _recording(page: StoredFile, **place: Any) -> Recording:
+    decoded = page.decoded
+    return Recording(
+        kind=decoded.kind,
+        media_type=decoded.media_type,
+        original_key=page.original_key,
+        rendering_key=page.rendering_key,
+        rendering_media_type=decoded.rendering_media_type,
+        thumbnail_key=page.thumbnail_key,
+        width=decoded.width,
+        height=decoded.height,
+        pixels_per_mm=decoded.pixels_per_mm,
+        sampling_rate_hz=decoded.sampling_rate_hz,
+        duration_s=decoded.duration_s,
+        leads=list(decoded.leads),
+        **place,
+    )
+
+
+def _label(label: str, page: int = 1) -> str:
     tidy, problems = line(label, "label", LONGEST_LABEL)
     if problems:
         raise ValidationFailedError(problems)
-    return tidy
+    suffix = f" ({page})" if page > 1 else ""
+    return tidy[: LONGEST_LABEL - len(suffix)] + suffix
 
 
 def _next_label(others: Iterable[Recording]) -> str:

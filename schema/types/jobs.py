@@ -59,8 +59,34 @@ class AttemptExport:
     expires_at: datetime = strawberry.field(description="When it is removed.")
 
 
+@strawberry.type(description="What became of one ECG of an import.")
+class ImportedFile:
+    """A file by its place; its name is nowhere kept."""
+
+    number: int = strawberry.field(description="Its place in the order of paths, counted from 1.")
+    case_id: strawberry.ID | None = strawberry.field(
+        description="The case it went to, which may be gone by now; null when it was left out."
+    )
+    recording_count: int = strawberry.field(description="Recordings made of it: one a page.")
+    message: str | None = strawberry.field(
+        description="Why it was left out, in the viewer's language; null when it was not."
+    )
+    code: str | None = strawberry.field(description="The same, stable and machine-readable.")
+
+
+@strawberry.type(description="What came of importing ECGs.")
+class RecordingImport:
+    """Counts, and what became of each file."""
+
+    file_count: int = strawberry.field(description="ECGs sent, one a file or WFDB record.")
+    recording_count: int = strawberry.field(description="Recordings made of them.")
+    case_count: int = strawberry.field(description="Drafts begun.")
+    fault_count: int = strawberry.field(description="Files that were left out.")
+    files: list[ImportedFile] = strawberry.field(description="Each file, in the order of paths.")
+
+
 JobResult = Annotated[
-    ParticipantImport | AttemptExport,
+    ParticipantImport | RecordingImport | AttemptExport,
     strawberry.union("JobResult", description="What came of a job, by its kind."),
 ]
 
@@ -84,6 +110,8 @@ class Job(Node):
             return None
         if self.row.kind == bulk.IMPORT_JOB:
             return _import(info, self.row.result)
+        if self.row.kind == bulk.RECORDINGS_JOB:
+            return _recordings(info, self.row.result)
         return _export(info, self.row) if self.row.kind == bulk.EXPORT_JOB else None
 
     @classmethod
@@ -115,6 +143,28 @@ def _import(info: Info, result: dict[str, Any]) -> ParticipantImport:
         present_count=result["present"],
         fault_count=result["fault_count"],
         faults=faults,
+    )
+
+
+def _recordings(info: Info, result: dict[str, Any]) -> RecordingImport:
+    files = []
+    for number, each in enumerate(result["outcomes"], start=1):
+        said, code = None, each["code"] or None
+        if code:
+            sentence, named = text_of(FieldProblem(("files",), code, tuple(each["values"].items())))
+            said = info.context.translate(sentence).format(**named)
+        case_id = global_id("Case", each["case"]) if each["case"] else None
+        files.append(
+            ImportedFile(
+                number=number, case_id=case_id, recording_count=each["recordings"], message=said, code=code
+            )
+        )
+    return RecordingImport(
+        file_count=result["files"],
+        recording_count=result["recordings"],
+        case_count=result["cases"],
+        fault_count=result["faults"],
+        files=files,
     )
 
 

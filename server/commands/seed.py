@@ -80,7 +80,7 @@ def sign_ins(settings: Settings) -> list[tuple[str, str, str]]:
     return [(role, email, password) for role, email, password in rows]
 
 
-def _teach(session: Session, services: Services, teacher: Actor, stored: StoredFile) -> None:
+def _teach(session: Session, services: Services, teacher: Actor, stored: list[StoredFile]) -> None:
     cases = Cases(session, teacher, services.clock, services.ontology)
     case = cases.create("Rythme sinusal normal", CaseCategory.NORMAL, Difficulty.BEGINNER, VIGNETTE)
     case_id = case.id or 0

@@ -1,5 +1,6 @@
 """The builder: import, annotate, validate, session. A draft is a case: returning to it loses nothing."""
 
+import secrets
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -67,6 +68,19 @@ async def create(request: Request) -> Response:
         await mutate(request, "cases/delete", input={"id": case_id})
         return await _start(request, problems)
     return await _after_upload(request, case_id, files, problems)
+
+
+async def choose_batch(request: Request) -> Response:
+    """Ask for many ECGs at once."""
+    return await _batch(request, Submission("Job"))
+
+
+async def import_batch(request: Request) -> Response:
+    """Have many ECGs made cases, beside what else goes on."""
+    done = await submit(request, "builder/import_recordings", idempotencyKey=secrets.token_urlsafe(16))
+    if not done.ok:
+        return await _batch(request, done)
+    return redirect(request, f"/jobs/{done.value['id']}")
 
 
 async def show_import(request: Request) -> Response:
@@ -157,6 +171,11 @@ def address(case_id: str, step: str) -> str:
 async def _start(request: Request, problems: list[str] | None = None) -> Response:
     given = {**await query(request, "builder/start"), "problems": problems or []}
     return await render(request, "builder/start.html", given, status=422 if problems else 200)
+
+
+async def _batch(request: Request, done: Submission) -> Response:
+    given = {**await query(request, "builder/start"), "form": done.form, "refusal": done.message}
+    return await render(request, "builder/batch.html", given, status=done.status)
 
 
 async def _step(
@@ -341,6 +360,14 @@ routes = [
     Route("/builder", resume, name="builder"),
     Route("/builder/new", start, name="builder_new"),
     Route("/builder/new", create, methods=["POST"], max_body_size=MAX_FILES_BODY, middleware=TAKING_FILES),
+    Route("/builder/batch", choose_batch, name="builder_batch"),
+    Route(
+        "/builder/batch",
+        import_batch,
+        methods=["POST"],
+        max_body_size=MAX_FILES_BODY,
+        middleware=TAKING_FILES,
+    ),
     Route("/builder/{id}/import", show_import),
     Route("/builder/{id}/annotate", show_annotate),
     Route("/builder/{id}/validate", show_validate),

@@ -15,7 +15,7 @@ from schema.services.recordings import Recordings, StoredFile
 from tests.schema.conftest import World
 
 PICTURE = Decoded("image", "image/png", b"", b"", "image/png", b"", width=800, height=600)
-STORED = StoredFile(PICTURE, "a" * 64, "b" * 64, "c" * 64)
+STORED = [StoredFile(PICTURE, "a" * 64, "b" * 64, "c" * 64)]
 
 
 class Author:

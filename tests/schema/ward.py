@@ -32,7 +32,7 @@ FEEDBACK = f"""mutation M($input: SubmitFeedbackInput!) {{ submitFeedback(input:
 @cache
 def signal() -> bytes:
     """Return the demonstration ECG as it is kept: 12 leads, 10 s at 1,000 Hz."""
-    return read(demo_ecg()).original
+    return read(demo_ecg())[0].original
 
 
 class Ward:

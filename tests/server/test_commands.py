@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 from graphql import build_schema
+from PIL import Image
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import col, select
 
 from ml.language.agreement import agreement
 from ml.language.masking import Masker
 from ml.language.ruling import RuledVerdict
 from schema.database import SQLITE_PRAGMAS, Database
 from schema.models.accounts import AuditEvent
+from schema.models.cases import Case
 from schema.models.training import Answer
 from schema.policy import Role
 from schema.services.authentication import Authentication
@@ -64,6 +66,7 @@ def authentication(settings: Settings) -> Authentication:
         "token create --role teacher --name LMS --document a.graphql --document b.graphql",
         "audit verify",
         "rulings export --output rulings.jsonl",
+        "import ecgs.zip --group-by prefix --as a@b.example",
         "schema",
         "schema --diff schema.graphql",
         "match --input in.jsonl --output out.jsonl --ontology edu-ecg.json --language fr --faults",
@@ -407,3 +410,57 @@ def test_the_process_that_serves_imports_nothing_heavy() -> None:
 
 def test_the_command_line_itself_imports_next_to_nothing() -> None:
     assert imported_by("import server.__main__") & {"sqlalchemy", "strawberry", "starlette"} == set()
+
+
+def drawn(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    Image.new("L", (60, 40), 255).save(path, "BMP")
+    return path
+
+
+def test_a_folder_is_imported_once_and_told_by_the_names_it_has_here(
+    site: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "ecgs"
+    for name in ("P1_2.bmp", "P1_10.bmp", "P2_1.bmp"):
+        drawn(folder / name)
+    (folder / "notes.txt").write_text("no ECG")
+    (folder / "link.bmp").symlink_to(folder / "P2_1.bmp")
+    main(["user", "add", "--email", "a@b.example", "--name", "Ada", "--role", "teacher"])
+    capsys.readouterr()
+    for _ in range(2):
+        assert main(["import", str(folder), "--group-by", "prefix", "--as", "a@b.example"]) == 1
+        told = capsys.readouterr().out.splitlines()
+        assert [line.partition(": ")[0] for line in told[:-1]] == [
+            "notes.txt",
+            "P1_2.bmp",
+            "P1_10.bmp",
+            "P2_1.bmp",
+        ]
+        assert told[-1] == "files: 4, recordings: 3, cases: 2, faults: 1"
+    with Database(site.database_url).read() as session:
+        names = session.exec(select(Case.name).order_by(col(Case.id))).all()
+    assert names == ["ECG importé 1", "ECG importé 2"]
+    kept = [
+        path
+        for path in (tmp_path / "data").rglob("*")
+        if path.is_file() and "P1_" in path.read_text("latin-1")
+    ]
+    assert kept == []
+
+
+def test_an_import_for_nobody_or_of_nothing_says_so(
+    site: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert site.database_url
+    path = drawn(tmp_path / "ecgs" / "a.bmp")
+    main(["user", "add", "--email", "s@b.example", "--name", "Sam", "--role", "student"])
+    assert main(["import", str(path)]) == 2
+    assert main(["import", str(path), "--as", "nobody@b.example"]) == 2
+    assert main(["import", str(path), "--as", "s@b.example"]) == 2
+    assert main(["import", str(tmp_path / "missing")]) == 2
+    main(["user", "add", "--email", "a@b.example", "--name", "Ada", "--role", "admin"])
+    assert main(["import", str(path)]) == 0
+    (tmp_path / "empty").mkdir()
+    assert main(["import", str(tmp_path / "empty")]) == 2
+    assert "This field is required." in capsys.readouterr().err

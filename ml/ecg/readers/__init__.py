@@ -1,7 +1,7 @@
 """Readers of ECG files: one module per format, chosen by content and never by name.
 
-A format is a module with ``recognises(head)`` and ``read(path)``, and a line in `FORMATS`. A reader of
-voltages returns a `Signal`, kept in one form whatever it came in; one of pictures says what is kept of them.
+A format is a module with ``recognises(head)`` and ``read(path)``, and a place in `FORMATS`. A reader of
+voltages returns a `Signal`, kept in one form whatever it came in; one of pictures what is kept of each page.
 """
 
 import io
@@ -10,7 +10,23 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 from ml.ecg.decoded import MAX_FILE_BYTES, DecodeError, DecodeFailure
-from ml.ecg.readers import aecg, dicom, edf, jpeg, kept, muse, png, scp, sierra, wfdb
+from ml.ecg.readers import (
+    aecg,
+    bmp,
+    dicom,
+    edf,
+    heif,
+    jpeg,
+    kept,
+    muse,
+    pdf,
+    png,
+    scp,
+    sierra,
+    tiff,
+    webp,
+    wfdb,
+)
 from ml.ecg.readers.reading import Reading
 from ml.ecg.signal import Signal
 
@@ -18,7 +34,7 @@ __all__ = ["FORMATS", "Format", "Reading", "read", "read_kept", "read_signal", "
 
 HEAD_BYTES = 16_384
 
-Content = TypeVar("Content", bound=Signal | Reading)
+Content = TypeVar("Content", bound=Signal | list[Reading])
 
 
 class Format(Protocol):
@@ -28,12 +44,15 @@ class Format(Protocol):
         """Say whether a file starting with these bytes is of this format."""
         ...
 
-    def read(self, path: Path, /) -> Signal | Reading:
+    def read(self, path: Path, /) -> Signal | list[Reading]:
         """Read the file without anything identifying; whatever is raised but `DecodeError` means damage."""
         ...
 
 
-FORMATS: tuple[Format, ...] = (png, jpeg, dicom, muse, sierra, aecg, wfdb, edf, scp)
+FORMATS: tuple[Format, ...] = (
+    *(png, jpeg, dicom, tiff, webp, heif, bmp, pdf),
+    *(muse, sierra, aecg, wfdb, edf, scp),
+)
 
 
 def sniff(head: bytes) -> Format:
@@ -44,12 +63,14 @@ def sniff(head: bytes) -> Format:
     raise DecodeError(DecodeFailure.UNSUPPORTED_TYPE)
 
 
-def read(path: Path) -> Reading:
-    """Read an ECG file of any known format, refusing by size before anything is decoded."""
+def read(path: Path) -> list[Reading]:
+    """Read an ECG file of any known format, page by page, refusing by size before anything is decoded."""
     content = _content(path)
-    if isinstance(content, Reading):
-        return content
-    return Reading(kept.MEDIA_TYPE, kept.write(content), content)
+    if isinstance(content, Signal):
+        return [Reading(kept.MEDIA_TYPE, kept.write(content), content)]
+    if not content:
+        raise DecodeError(DecodeFailure.DAMAGED)
+    return content
 
 
 def read_kept(original: bytes) -> Signal:
@@ -78,12 +99,12 @@ def read_signal(path: Path) -> Signal:
     """
     folder_or_header = path.is_dir() or path.suffix == ".hea"
     content = _guarded(lambda: wfdb.read_record(path)) if folder_or_header else _content(path)
-    if isinstance(content, Reading):
+    if not isinstance(content, Signal):
         raise DecodeError(DecodeFailure.NO_WAVEFORM)
     return content
 
 
-def _content(path: Path) -> Signal | Reading:
+def _content(path: Path) -> Signal | list[Reading]:
     size = path.stat().st_size
     if size == 0:
         raise DecodeError(DecodeFailure.EMPTY)

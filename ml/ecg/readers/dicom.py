@@ -18,7 +18,9 @@ from pydicom.uid import (
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from ml.ecg.leads import lead_from_code, lead_from_text, unique_leads
+from ml.ecg.readers import dicom_image
 from ml.ecg.readers.channels import Channel, assemble, calibrated, check_size, placed, unit_mv
+from ml.ecg.readers.reading import Reading
 from ml.ecg.signal import Signal
 
 SOP_CLASSES = frozenset(
@@ -43,10 +45,15 @@ def recognises(head: bytes) -> bool:
     return head[128:132] == b"DICM"
 
 
-def read(path: Path) -> Signal:
-    """Read the rhythm of an ECG waveform object."""
+def read(path: Path) -> Signal | list[Reading]:
+    """Read the rhythm of an ECG waveform object, or the pictures of another."""
     with path.open("rb") as file:
-        return signal_of(file)
+        dataset = pydicom.dcmread(file)
+    if not dataset:  # pydicom gives up all elements where the last is cut short
+        raise DecodeError(DecodeFailure.DAMAGED)
+    if dicom_image.has_pictures(dataset):
+        return dicom_image.pictures_of(dataset)
+    return _rhythm(dataset)
 
 
 def signal_of(source: IO[bytes]) -> Signal:
@@ -57,7 +64,11 @@ def signal_of(source: IO[bytes]) -> Signal:
     DecodeError
         NO_WAVEFORM when it is another kind of object or holds no ECG; what `check_size` raises.
     """
-    groups, little_endian = _groups(source)
+    return _rhythm(pydicom.dcmread(source))
+
+
+def _rhythm(dataset: pydicom.FileDataset) -> Signal:
+    groups, little_endian = _groups(dataset)
     chosen = [_Group(groups[0], little_endian)]
     for group in groups[1:]:
         if not _is_derived(group) and chosen[0].goes_with(group):
@@ -77,7 +88,7 @@ def stretch_of(source: IO[bytes], start_s: float, stop_s: float, leads: Collecti
     ValueError, OverflowError
         When the stretch or the leads are not there.
     """
-    groups, little_endian = _groups(source)
+    groups, little_endian = _groups(pydicom.dcmread(source))
     group = groups[0]
     rate, counts = float(group.SamplingFrequency), _counts(group, little_endian)
     padding = _padding(group, counts)
@@ -89,9 +100,8 @@ def stretch_of(source: IO[bytes], start_s: float, stop_s: float, leads: Collecti
     return Signal(tuple(names[at] for at in places), np.stack(columns, axis=1), rate)
 
 
-def _groups(source: IO[bytes]) -> tuple[list[Dataset], bool]:
+def _groups(dataset: pydicom.FileDataset) -> tuple[list[Dataset], bool]:
     """Return the groups of an ECG waveform object, the rhythm first, and whether it is little-endian."""
-    dataset = pydicom.dcmread(source)
     sop_class = UID(str(dataset.get("SOPClassUID", "")))
     if sop_class not in SOP_CLASSES or not dataset.get("WaveformSequence"):
         raise DecodeError(DecodeFailure.NO_WAVEFORM)

@@ -1,9 +1,7 @@
 from pathlib import Path
 
-from ml.ecg.readers.image import encode, load
+from ml.ecg.readers.image import JPEG, load, reading
 from ml.ecg.readers.reading import Reading
-
-MEDIA_TYPE = "image/jpeg"
 
 
 def recognises(head: bytes) -> bool:
@@ -11,7 +9,6 @@ def recognises(head: bytes) -> bool:
     return head.startswith(b"\xff\xd8\xff")
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> list[Reading]:
     """Read a JPEG picture upright, without its metadata."""
-    picture = load(path, "JPEG")
-    return Reading(MEDIA_TYPE, encode(picture, MEDIA_TYPE), picture)
+    return [reading(load(path, "JPEG"), JPEG)]

@@ -1,9 +1,7 @@
 from pathlib import Path
 
-from ml.ecg.readers.image import encode, load
+from ml.ecg.readers.image import PNG, load, reading
 from ml.ecg.readers.reading import Reading
-
-MEDIA_TYPE = "image/png"
 
 
 def recognises(head: bytes) -> bool:
@@ -11,7 +9,6 @@ def recognises(head: bytes) -> bool:
     return head.startswith(b"\x89PNG\r\n\x1a\n")
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> list[Reading]:
     """Read a PNG picture upright, on white, without its metadata."""
-    picture = load(path, "PNG")
-    return Reading(MEDIA_TYPE, encode(picture, MEDIA_TYPE), picture)
+    return [reading(load(path, "PNG"), PNG)]

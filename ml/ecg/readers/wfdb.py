@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ml.ecg.archive import Archive
 from ml.ecg.decoded import MAX_FILE_BYTES, DecodeError, DecodeFailure
 from ml.ecg.leads import lead_from_text
-from ml.ecg.readers.archive import Archive
 from ml.ecg.readers.channels import MILLIVOLTS, Channel, assemble, calibrated, check_size, unit_mv
 from ml.ecg.signal import Signal
 

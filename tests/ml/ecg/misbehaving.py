@@ -8,9 +8,9 @@ from pathlib import Path
 from ml.ecg.decoded import Decoded
 
 
-def decode(path: Path) -> Decoded:
+def decode(path: Path) -> list[Decoded]:
     """Do what the file says."""
-    return _BEHAVIOURS[path.read_text()](path)
+    return [_BEHAVIOURS[path.read_text()](path)]
 
 
 def _answer(path: Path) -> Decoded:

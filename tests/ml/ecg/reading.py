@@ -5,12 +5,18 @@ from pathlib import Path
 import pytest
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
-from ml.ecg.readers import read
+from ml.ecg.readers import Reading, read
 from ml.ecg.signal import Signal
 
 
+def only_page(path: Path) -> Reading:
+    """Return the one page of a file."""
+    [page] = read(path)
+    return page
+
+
 def signal_of(path: Path) -> Signal:
-    content = read(path).content
+    content = only_page(path).content
     assert isinstance(content, Signal)
     return content
 

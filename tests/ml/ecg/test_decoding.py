@@ -23,7 +23,8 @@ def pool() -> Iterator[DecoderPool]:
 def ask(pool: DecoderPool, folder: Path, behaviour: str) -> Decoded:
     path = folder / f"{behaviour}.txt"
     path.write_text(behaviour)
-    return pool.decode(path)
+    [decoded] = pool.decode(path)
+    return decoded
 
 
 def failure(pool: DecoderPool, folder: Path, behaviour: str) -> DecodeFailure:

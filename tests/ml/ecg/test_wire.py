@@ -10,30 +10,36 @@ DECODED = Decoded(
 )
 
 
-def sent(outcome: Decoded | DecodeFailure) -> bytearray:
-    return bytearray(b"".join(pack(outcome)))
+def sent(*pages: Decoded) -> bytearray:
+    return bytearray(b"".join(pack(pages)))
 
 
 def test_what_is_packed_is_unpacked() -> None:
-    assert unpack(sent(DECODED)) == DECODED
+    assert unpack(sent(DECODED)) == [DECODED]
 
 
 def test_a_picture_is_sent_once_when_it_is_its_own_rendering() -> None:
     same = Decoded("image", "a/b", b"x" * 10_000, b"x" * 10_000, "a/b", b"t", 1, 1)
     assert len(sent(same)) < 11_000
-    assert unpack(sent(same)) == same
+    assert unpack(sent(same)) == [same]
+
+
+def test_pages_arrive_in_order_each_with_its_own_bytes() -> None:
+    same = Decoded("image", "a/b", b"x" * 10, b"x" * 10, "a/b", b"t", 1, 1)
+    assert unpack(sent(DECODED, same, DECODED)) == [DECODED, same, DECODED]
 
 
 @pytest.mark.parametrize("code", list(DecodeFailure))
 def test_a_failure_arrives_as_itself(code: DecodeFailure) -> None:
     with pytest.raises(DecodeError) as caught:
-        unpack(sent(code))
+        unpack(bytearray(b"".join(pack(code))))
     assert caught.value.code is code
 
 
 def header(**changes: object) -> bytes:
     line, _, body = sent(DECODED).partition(b"\n")
-    return json.dumps({**json.loads(line), **changes}).encode() + b"\n" + bytes(body)
+    [page] = json.loads(line)["pages"]
+    return json.dumps({"pages": [{**page, **changes}]}).encode() + b"\n" + bytes(body)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +48,9 @@ def header(**changes: object) -> bytes:
         b"\x80\x04garbage",
         b"[]\n",
         b"{}\n",
+        b'{"pages": []}\n',
+        b'{"pages": {}}\n',
+        b'{"pages": 3}\n',
         b'{"failure": "a new one"}\n',
         bytes(sent(DECODED)[:-1]),
         header(sizes=[1, 2, 3]),

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from schema.policy import Actor, Role
-from schema.services.bulk import EXPORT_JOB, IMPORT_JOB
+from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, RECORDINGS_JOB
 from schema.services.jobs import run_due
 from schema.types.base import global_id
 from tests.schema.conftest import World
@@ -20,6 +21,10 @@ IMPORT = f"""mutation M($input: ImportParticipantsInput!) {{ importParticipants(
   ... on Job {{ id kind state result {{ __typename }} }} {REFUSALS} }} }}"""
 EXPORT = f"""mutation M($input: ExportAttemptsInput!) {{ exportAttempts(input: $input) {{ __typename
   ... on Job {{ id kind state }} {REFUSALS} }} }}"""
+IMPORT_ECGS = f"""mutation M($input: ImportRecordingsInput!) {{ importRecordings(input: $input) {{ __typename
+  ... on Job {{ id kind state }} {REFUSALS} }} }}"""
+ECGS = """query Q($id: ID!) { job(id: $id) { state result { __typename ... on RecordingImport {
+  fileCount recordingCount caseCount faultCount files { number caseId recordingCount message code } } } } }"""
 JOB = """query Q($id: ID!) { job(id: $id) { state progress finishedAt result { __typename
   ... on ParticipantImport { dryRun lineCount enrolledCount presentCount faultCount
     faults { line column message code } }
@@ -36,7 +41,11 @@ def hospital(world: World, tmp_path: Path) -> Iterator[Hospital]:
 
 def work(world: World) -> None:
     services = world.services
-    handlers: Any = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
+    handlers: Any = {
+        IMPORT_JOB: services.imports.work,
+        EXPORT_JOB: services.exports.work,
+        RECORDINGS_JOB: services.recording_imports.work,
+    }
     run_due(world.database, handlers, world.clock, 10)
 
 
@@ -101,3 +110,40 @@ def test_an_export_says_where_it_is_and_until_when(world: World, hospital: Hospi
     assert (done["attemptCount"], done["url"]) == (1, f"/exports/{job['id']}")
     world.clock.pass_(days=7)
     assert world.ask(JOB, hospital.teacher, id=job["id"])["result"]["url"] is None
+
+
+def test_strangers_and_students_import_no_ecg(world: World) -> None:
+    given = {"files": [io.BytesIO(b"x")], "idempotencyKey": "k"}
+    assert world.codes(IMPORT_ECGS, None, input=given) == ["UNAUTHENTICATED"]
+    refused = world.ask(IMPORT_ECGS, world.person(Role.STUDENT), input=given)
+    assert (refused["__typename"], refused["code"]) == ("NotAllowed", "missing_scope")
+
+
+def test_an_import_of_ecgs_tells_file_by_file_what_came_of_it(world: World) -> None:
+    teacher, output = world.person(), io.BytesIO()
+    Image.new("L", (30, 20)).save(output, "BMP")
+    files = [io.BytesIO(output.getvalue()), io.BytesIO(b"a letter")]
+    given = {"files": files, "idempotencyKey": "k", "grouping": "EACH", "name": "Garde"}
+    job = world.ask(IMPORT_ECGS, teacher, input=given)
+    assert (job["kind"], job["state"]) == ("import_recordings", "QUEUED")
+    work(world)
+    result = world.ask(ECGS, teacher, id=job["id"])["result"]
+    first, second = result.pop("files")
+    assert result == {
+        "__typename": "RecordingImport",
+        "fileCount": 2,
+        "recordingCount": 1,
+        "caseCount": 1,
+        "faultCount": 1,
+    }
+    assert (first["number"], first["recordingCount"], first["message"], first["code"]) == (1, 1, None, None)
+    assert (second["caseId"], second["code"]) == (None, "file_unsupported_type")
+    assert second["message"].startswith("This is no ECG we can read.")
+    named = world.ask("query Q($id: ID!) { case(id: $id) { name } }", teacher, id=first["caseId"])
+    assert named == {"name": "Garde 1"}
+    assert world.ask(ECGS, world.person(), id=job["id"]) is None
+
+
+def test_what_is_no_file_is_refused_at_its_field(world: World) -> None:
+    refused = world.ask(IMPORT_ECGS, world.person(), input={"files": [], "idempotencyKey": "k"})
+    assert [(each["path"], each["code"]) for each in refused["fields"]] == [(["files"], "required")]

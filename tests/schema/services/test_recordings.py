@@ -43,7 +43,7 @@ def key_of(author: Author, case: int, label: str) -> int:
     return next(row.id or 0 for row in present(author, case) if row.label == label)
 
 
-def stored(world: World, data: bytes) -> StoredFile:
+def stored(world: World, data: bytes) -> list[StoredFile]:
     return store_upload(world.services.decoder, world.services.blobs, io.BytesIO(data))
 
 
@@ -128,7 +128,7 @@ def test_a_removed_recording_leaves_no_gap_and_its_files_stay(each_world: World,
     recording = key_of(author, key, "ECG_01")
     author.record(lambda recordings: recordings.remove(recording))
     assert [(row.label, row.position) for row in present(author, key)] == [("ECG_02", 0)]
-    assert each_world.services.blobs.exists(kept.original_key)
+    assert each_world.services.blobs.exists(kept[0].original_key)
     with pytest.raises(NotFoundError):
         author.record(lambda recordings: recordings.remove(recording))
 
@@ -163,7 +163,7 @@ def test_an_archived_case_takes_no_recording(author: Author) -> None:
 
 
 def test_a_dicom_waveform_is_drawn_and_kept_without_the_patient(world: World) -> None:
-    kept = stored(world, dicom())
+    [kept] = stored(world, dicom())
     assert (kept.decoded.kind, len(kept.decoded.leads), kept.decoded.sampling_rate_hz) == ("signal", 12, 1000)
     assert kept.decoded.pixels_per_mm is not None
     original = pydicom.dcmread(io.BytesIO(world.services.blobs.get(kept.original_key)))
@@ -173,16 +173,60 @@ def test_a_dicom_waveform_is_drawn_and_kept_without_the_patient(world: World) ->
 
 
 def test_a_picture_keeps_its_size(world: World) -> None:
-    kept = stored(world, png(640, 480))
+    [kept] = stored(world, png(640, 480))
     assert (kept.decoded.kind, kept.decoded.width, kept.decoded.height) == ("image", 640, 480)
     assert Image.open(io.BytesIO(world.services.blobs.get(kept.rendering_key))).size == (640, 480)
+
+
+def scanned(pages: int) -> bytes:
+    first, *others = [Image.new("L", (60 + page, 40)) for page in range(pages)]
+    output = io.BytesIO()
+    first.save(output, "TIFF", save_all=True, append_images=others)
+    return output.getvalue()
+
+
+def test_each_page_of_a_file_is_a_recording_in_its_order_by_one_revision(
+    each_world: World, author: Author
+) -> None:
+    pages, key = stored(each_world, scanned(3)), author.draft()
+    author.record(lambda recordings: recordings.add(key, STORED))
+    case = author.record(lambda recordings: recordings.add(key, pages))
+    assert [(row.label, row.position, row.width) for row in present(author, key)] == [
+        ("ECG_01", 0, 800),
+        ("ECG_02", 1, 60),
+        ("ECG_03", 2, 61),
+        ("ECG_04", 3, 62),
+    ]
+    assert case.revision == 3
+
+
+def test_further_pages_are_numbered_after_the_label(author: Author) -> None:
+    key = author.draft()
+    author.record(lambda recordings: recordings.add(key, STORED * 2, "Aux urgences"))
+    author.record(lambda recordings: recordings.add(key, STORED * 2, "x" * 100))
+    assert labels(author, key) == ["Aux urgences", "Aux urgences (2)", "x" * 100, "x" * 96 + " (2)"]
+
+
+def test_an_upload_sent_again_adds_none_of_its_pages_again(author: Author) -> None:
+    key = author.draft()
+    for _ in range(2):
+        author.record(lambda recordings: recordings.add(key, STORED * 3, idempotency_key="k"))
+    assert len(present(author, key)) == 3
+
+
+def test_a_file_with_more_pages_than_there_is_room_adds_none(author: Author) -> None:
+    key = author.draft()
+    author.record(lambda recordings: recordings.add(key, STORED * (MOST - 1)))
+    with pytest.raises(ValidationFailedError, match="file:too_many_recordings"):
+        author.record(lambda recordings: recordings.add(key, STORED * 2))
+    assert len(present(author, key)) == MOST - 1
 
 
 @pytest.mark.parametrize(
     "data, code",
     [
         (b"", "file_empty"),
-        (b"%PDF-1.7 not an ECG", "file_unsupported_type"),
+        (b"%!PS not an ECG", "file_unsupported_type"),
         (png()[:200], "file_damaged"),
     ],
     ids=["empty", "unsupported", "damaged"],

@@ -68,7 +68,7 @@ def test_when_no_file_can_be_read_no_case_is_begun(teacher: Visitor, school: Sch
     before = school.count(Case)
     page = teacher.post("/builder/new", files=[TEXT, ("files", ("empty.png", b""))])
     first, second = page.said("error")
-    assert first.startswith("File 1: This is no ECG we can read. Choose a picture (PNG, JPEG) or a recording")
+    assert first.startswith("File 1: This is no ECG we can read. Choose a picture (PNG, JPEG, HEIC")
     assert second == "File 2: This file is empty. Export it again, then add it."
     assert page.headings == ["Import one or several ECGs"]
     assert school.count(Case) == before

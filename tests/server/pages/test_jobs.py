@@ -1,12 +1,14 @@
 """Participants imported and attempts exported from pages, with and without a script."""
 
+import io
 import json
 import time
 
 import pytest
+from PIL import Image
 
 from schema.policy import Role, Scope
-from schema.services.bulk import EXPORT_JOB, IMPORT_JOB
+from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, RECORDINGS_JOB
 from schema.services.jobs import run_due
 from schema.services.tokens import Tokens
 from server.app import Application
@@ -18,8 +20,9 @@ from tests.server.pages.conftest import Meet, School, Visitor
 def worked_off(app: Application) -> None:
     """Do all imports and exports."""
     services = app.site.services
-    [lane] = [each for each in queues_of(services) if {IMPORT_JOB, EXPORT_JOB} <= set(each.handlers)]
-    run_due(services.database, lane.handlers, services.clock, 100)
+    for kind in (IMPORT_JOB, EXPORT_JOB, RECORDINGS_JOB):
+        [lane] = [each for each in queues_of(services) if kind in each.handlers]
+        run_due(services.database, lane.handlers, services.clock, 100)
 
 
 def test_what_a_stranger_asks_for_is_not_there(meet: Meet, teacher: Visitor, school: School) -> None:
@@ -127,3 +130,40 @@ def test_too_many_exports_at_once_are_refused_in_words(meet: Meet) -> None:
     assert teacher.leads("/exports") == "/jobs"
     assert "At most 5 at a time." in teacher.get("/jobs").words
     worked_off(teacher.app)
+
+
+def bmp() -> bytes:
+    output = io.BytesIO()
+    Image.new("L", (60, 40), 255).save(output, "BMP")
+    return output.getvalue()
+
+
+def test_strangers_and_students_have_no_page_to_import_ecgs(meet: Meet) -> None:
+    assert meet().browser.get("/builder/batch").status_code == 303
+    assert meet(Role.STUDENT).ask("/builder/batch", files={"files": ("a.bmp", bmp())}).status_code in {
+        403,
+        413,
+    }
+
+
+def test_many_ecgs_become_drafts_and_the_others_are_told_file_by_file(teacher: Visitor) -> None:
+    assert "/builder/batch" in teacher.get("/builder/new").links
+    form = teacher.get("/builder/batch").form("/builder/batch")
+    assert {"files", "grouping", "name", "csrf_token"} <= form.names
+    files = [("files", (name, bmp())) for name in ("P1_1.bmp", "P1_2.bmp")] + [("files", ("P2_1.bmp", b"x"))]
+    job = teacher.leads(form.action, {"grouping": "PREFIX", "name": "Garde"}, files=files)
+    assert "Reload this page" in teacher.get(job).html
+    worked_off(teacher.app)
+    done = teacher.get(job)
+    assert "This is no ECG we can read." in done.words
+    drafts = {link for link in done.links if link.startswith("/builder/") and link.endswith("/import")}
+    [draft] = drafts
+    assert "Garde 1" in teacher.get(draft).html
+    assert "P1_" not in done.html + teacher.get(draft).html
+    assert "Import of ECGs" in teacher.get("/jobs").words
+
+
+def test_nothing_chosen_to_import_comes_back_with_the_form(teacher: Visitor) -> None:
+    page = teacher.post("/builder/batch", {"grouping": "FOLDER", "name": "Garde"}, files={"files": ("", b"")})
+    assert page.headings[0] == "Import many ECGs"
+    assert 'value="Garde"' in page.html

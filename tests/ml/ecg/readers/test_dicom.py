@@ -10,9 +10,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
-from ml.ecg.readers import read, read_stretch
+from ml.ecg.readers import read_stretch
 from ml.ecg.signal import STANDARD_LEADS, Signal
-from tests.ml.ecg.reading import failure_of, signal_of
+from tests.ml.ecg.reading import failure_of, only_page, signal_of
 from tests.ml.ecg.waveforms import SHIPPED, channel, group, ramp, write
 
 
@@ -89,7 +89,7 @@ def test_padding_is_no_voltage_and_stays_so_when_read_again(tmp_path: Path) -> N
     counts = np.array([1, -32768, 3], "<i2")[:, None]
     padded = group(counts, [channel()])
     padded.add_new("WaveformPaddingValue", "OW", struct.pack("<h", -32768))
-    reading = read(write(tmp_path / "x", [padded]))
+    reading = only_page(write(tmp_path / "x", [padded]))
     (tmp_path / "again").write_bytes(reading.original)
     for signal in (reading.content, signal_of(tmp_path / "again")):
         assert isinstance(signal, Signal)
@@ -130,7 +130,7 @@ def test_leads_recorded_one_after_another_lie_where_they_were_recorded(tmp_path:
     assert not np.isnan(signal.lead("II")).any()
     np.testing.assert_allclose(signal.lead("V1"), [0.001] * 100 + [np.nan] * 100)
     np.testing.assert_allclose(signal.lead("V2"), [np.nan] * 100 + [0.002] * 100)
-    (tmp_path / "kept").write_bytes(read(path).original)
+    (tmp_path / "kept").write_bytes(only_page(path).original)
     np.testing.assert_array_equal(signal_of(tmp_path / "kept").samples_mv, signal.samples_mv)
 
 
@@ -233,7 +233,7 @@ def texts_of(dataset: Dataset) -> set[bytes]:
 
 
 def test_nothing_identifying_of_the_shipped_ecg_is_kept() -> None:
-    original = read(SHIPPED).original
+    original = only_page(SHIPPED).original
     dataset = pydicom.dcmread(SHIPPED)
     identity = dataset.copy()
     del identity.WaveformSequence
@@ -258,7 +258,7 @@ def test_a_patient_hidden_in_every_corner_is_not_kept(tmp_path: Path) -> None:
     stored = bytearray(path.read_bytes())
     stored[:6] = secret.encode()
     path.write_bytes(stored)
-    reading = read(path)
+    reading = only_page(path)
     assert path.read_bytes().count(secret.encode()) >= 9
     assert secret.encode() not in reading.original
     assert isinstance(reading.content, Signal)
@@ -266,7 +266,7 @@ def test_a_patient_hidden_in_every_corner_is_not_kept(tmp_path: Path) -> None:
 
 
 def test_only_elements_on_the_list_are_written() -> None:
-    stored = pydicom.dcmread(io.BytesIO(read(SHIPPED).original))
+    stored = pydicom.dcmread(io.BytesIO(only_page(SHIPPED).original))
     assert {element.keyword for element in stored} == {
         "SOPClassUID",
         "SOPInstanceUID",
@@ -276,9 +276,9 @@ def test_only_elements_on_the_list_are_written() -> None:
 
 
 def test_what_is_kept_reads_the_same_and_keeps_the_same(tmp_path: Path) -> None:
-    first = read(SHIPPED)
+    first = only_page(SHIPPED)
     (tmp_path / "kept").write_bytes(first.original)
-    second = read(tmp_path / "kept")
+    second = only_page(tmp_path / "kept")
     assert isinstance(first.content, Signal)
     assert isinstance(second.content, Signal)
     assert second.content.leads == first.content.leads
@@ -288,7 +288,7 @@ def test_what_is_kept_reads_the_same_and_keeps_the_same(tmp_path: Path) -> None:
 
 def rewritten() -> io.BytesIO:
     """Return the shipped ECG as it is kept."""
-    return io.BytesIO(read(SHIPPED).original)
+    return io.BytesIO(only_page(SHIPPED).original)
 
 
 def test_a_stretch_of_some_leads_is_what_the_whole_has_there() -> None:

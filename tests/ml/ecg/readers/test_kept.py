@@ -7,12 +7,12 @@ import pydicom
 import pytest
 
 from ml.ecg.decoded import MAX_VALUES, DecodeError, DecodeFailure
-from ml.ecg.readers import read, read_kept
+from ml.ecg.readers import read_kept
 from ml.ecg.readers.channels import check_size
 from ml.ecg.readers.kept import write
 from ml.ecg.signal import STANDARD_LEADS, Signal
 from tests.ml.ecg import samples
-from tests.ml.ecg.reading import put
+from tests.ml.ecg.reading import only_page, put
 
 PLANTED = "DUPONT"
 FORMATS: dict[str, Callable[[Path, str], bytes]] = {
@@ -35,8 +35,8 @@ def stored(kept: bytes) -> pydicom.Dataset:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_kept_of_any_format_reads_the_same_and_keeps_the_same(tmp_path: Path, name: str) -> None:
-    first = read(put(tmp_path / "x", FORMATS[name](tmp_path, "X")))
-    second = read(put(tmp_path / "kept", first.original))
+    first = only_page(put(tmp_path / "x", FORMATS[name](tmp_path, "X")))
+    second = only_page(put(tmp_path / "kept", first.original))
     assert isinstance(first.content, Signal)
     kept = read_kept(first.original)
     np.testing.assert_array_equal(kept.samples_mv, first.content.samples_mv)
@@ -51,9 +51,9 @@ def test_a_patient_hidden_in_every_corner_of_any_format_is_not_kept(tmp_path: Pa
     data = FORMATS[name](tmp_path, PLANTED)
     plain = data.replace(b"\0", b"")
     assert plain.count(PLANTED.encode()) >= 3
-    reading = read(put(tmp_path / f"{PLANTED}.x", data))
+    reading = only_page(put(tmp_path / f"{PLANTED}.x", data))
     assert PLANTED.encode() not in reading.original
-    assert reading.original == read(put(tmp_path / "x", FORMATS[name](tmp_path, "MARTIN"))).original
+    assert reading.original == only_page(put(tmp_path / "x", FORMATS[name](tmp_path, "MARTIN"))).original
     assert {element.keyword for element in stored(reading.original)} == {
         "SOPClassUID",
         "SOPInstanceUID",

@@ -208,5 +208,5 @@ def test_a_picture_is_no_signal_for_the_command_line(shared_data: Path) -> None:
 
 
 def test_very_many_leads_are_drawn_at_half_the_size(tmp_path: Path) -> None:
-    decoded = decode_file(put(tmp_path / "x", wfdb_zip(beats(17, 100), ["x"] * 17)))
+    [decoded] = decode_file(put(tmp_path / "x", wfdb_zip(beats(17, 100), ["x"] * 17)))
     assert (len(decoded.leads), decoded.pixels_per_mm) == (17, 6)

@@ -1,15 +1,23 @@
 """Zip archives of strangers: looked into without unpacking anything, and read within bounds."""
 
+import io
 import re
 import stat
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import IO, Self
 
 from ml.ecg.decoded import MAX_FILE_BYTES, DecodeError, DecodeFailure
 
 _MOST_MEMBERS = 10_000
+_MOST_DIRECTORY_BYTES = 5_000_000
+_END, _ZIP64 = b"PK\5\6", b"PK\6\7"
+_END_BYTES, _TAIL_BYTES = 22, 22 + 65_535
+"""Of the record that ends a zip, with the longest comment behind it."""
+
 _FOREIGN = re.compile(r"\\|^[A-Za-z]:")
 """What a path of another system begins with or is separated by."""
 
@@ -19,6 +27,11 @@ _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 class Archive:
     """The files of a zip by their path in it; use it as a context.
 
+    Parameters
+    ----------
+    most_bytes
+        What may be read of all members together, whatever sizes they announce.
+
     Raises
     ------
     DecodeError
@@ -26,12 +39,13 @@ class Archive:
         is no zip; UNSUPPORTED_VARIANT when a member is encrypted or compressed in an unusual way.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: Path | IO[bytes], most_bytes: int = MAX_FILE_BYTES) -> None:
+        _check_directory(file)
         try:
-            self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+            self._zip = zipfile.ZipFile(file)
+        except Exception:  # noqa: BLE001 - `zipfile` fails in every way there is
             raise DecodeError(DecodeFailure.DAMAGED) from None
-        self._left = MAX_FILE_BYTES
+        self._left = most_bytes
         self.members: Mapping[PurePosixPath, zipfile.ZipInfo] = {
             PurePosixPath(member.filename): member
             for member in self._zip.infolist()
@@ -47,7 +61,7 @@ class Archive:
         self._zip.close()
 
     def read(self, name: PurePosixPath) -> bytes:
-        """Return a member, never more than `MAX_FILE_BYTES` of all together, whatever sizes it announces.
+        """Return a member.
 
         Raises
         ------
@@ -56,12 +70,44 @@ class Archive:
         """
         if name not in self.members:
             raise DecodeError(DecodeFailure.INCOMPLETE)
-        with self._zip.open(self.members[name]) as file:
-            data = file.read(self._left + 1)
+        try:
+            with self._zip.open(self.members[name]) as file:
+                data = file.read(self._left + 1)
+        except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError, OSError):
+            raise DecodeError(DecodeFailure.DAMAGED) from None
         self._left -= len(data)
         if self._left < 0:
             raise DecodeError(DecodeFailure.TOO_LARGE)
         return data
+
+
+@contextmanager
+def reading(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
+    """Read a file from its beginning; one that is open already stays so."""
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as stream:
+        stream.seek(0)
+        yield stream
+
+
+def _check_directory(file: Path | IO[bytes]) -> None:
+    """Refuse a long list of members before `zipfile` makes an object of each.
+
+    Raises
+    ------
+    DecodeError
+        UNSAFE when it is long, UNSUPPORTED_VARIANT in a zip of the kind that may be, DAMAGED without any.
+    """
+    with reading(file) as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(max(size - _TAIL_BYTES, 0))
+        tail = stream.read(_TAIL_BYTES)
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < _END_BYTES:
+        raise DecodeError(DecodeFailure.DAMAGED)
+    if tail[max(at - 20, 0) :].startswith(_ZIP64):
+        raise DecodeError(DecodeFailure.UNSUPPORTED_VARIANT)
+    if int.from_bytes(tail[at + 12 : at + 16], "little") > _MOST_DIRECTORY_BYTES:
+        raise DecodeError(DecodeFailure.UNSAFE)
 
 
 def _is_file(member: zipfile.ZipInfo) -> bool:

@@ -1,0 +1,292 @@
+"""Many ECGs made cases, one after another: what one file lacks keeps no other out.
+
+Files wait in the store of blobs until their turn, each behind some random bytes, so that no other blob is
+theirs, and are removed after it. Which ones wait is a row before they are stored; their names are never kept.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from ml.ecg.batch import MOST_ENTRIES, Entry, File, Grouping, TooManyError, opened
+from ml.ecg.decoding import DecodeError, DecoderPool
+from schema.database import Database
+from schema.errors import ConflictError, DomainError, FieldProblem, NotAllowedError, ValidationFailedError
+from schema.models.cases import CaseCategory, Difficulty
+from schema.models.work import Job, JobState
+from schema.policy import Actor, Scope
+from schema.services import bulk, jobs
+from schema.services.audit import Audit
+from schema.services.blobs import BlobMissingError, BlobStore, key_of
+from schema.services.cases import Cases
+from schema.services.clock import Clock
+from schema.services.jobs import Again, Claim
+from schema.services.recordings import Recordings, StoredFile, refusal_of, store_upload
+from schema.services.shelf import Shelf
+from schema.services.text import line
+
+LONGEST_NAME = 180
+"""Of what cases are called: a number follows."""
+FILES_A_TURN = 10
+"""Files read before others' jobs have their turn, and a process that is to stop may."""
+PATIENCE = timedelta(hours=1)
+"""How long files may take to arrive before what is there of them goes; docs/operating.md says so too."""
+TOGETHER, TOGETHER_BYTES = 20, 64_000_000
+"""Files noted down at a time before they are stored."""
+SALT_BYTES = 16
+MEDIA_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A file that waits: the blob it is in, or why there is nothing to read; and the group it belongs to."""
+
+    group: int
+    key: str | None = None
+    code: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file."""
+
+    case: int | None = None
+    recordings: int = 0
+    code: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """How far an import has come: what waits, which case each group is, what became of the first files.
+
+    `stager` names who is sending the files; `ready` says that all have arrived.
+    """
+
+    stager: str
+    ready: bool = False
+    waiting: list[Waiting] = field(default_factory=list)
+    cases: dict[str, int] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> "State":
+        """Return what was kept."""
+        waiting = [Waiting(**each) for each in document["waiting"]]
+        outcomes = [Outcome(**each) for each in document["outcomes"]]
+        return cls(**{**document, "waiting": waiting, "outcomes": outcomes})
+
+    @property
+    def over(self) -> bool:
+        """Return whether every file has had its turn."""
+        return len(self.outcomes) == len(self.waiting)
+
+
+class RecordingImports:
+    """Takes files in, and makes cases of them. It keeps its own transactions, one for each file."""
+
+    def __init__(
+        self, database: Database, clock: Clock, blobs: BlobStore, decoder: DecoderPool, shelf: Shelf
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._blobs = blobs
+        self._decoder = decoder
+        self._shelf = shelf
+
+    def ask(self, actor: Actor, files: Sequence[File], grouping: Grouping, name: str, key: str) -> Job:
+        """Have files made cases called by a name and a number; the same key again answers with the same job.
+
+        What an earlier call under the key left half sent is sent anew.
+
+        Raises
+        ------
+        ValidationFailedError
+            At `files` when there are none or very many, at `name`, and what `bulk.ask` raises.
+        ConflictError
+            When the files are being sent a second time meanwhile.
+        """
+        tidy, problems = line(name, "name", LONGEST_NAME)
+        if problems:
+            raise ValidationFailedError(problems)
+        try:
+            with opened(files, grouping) as entries:
+                if not entries:
+                    raise ValidationFailedError.of("files", "required")
+                return self._asked(actor, entries, tidy, key)
+        except TooManyError:
+            raise ValidationFailedError.of("files", "too_many_files", maximum=MOST_ENTRIES) from None
+
+    def work(self, claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any] | Again:
+        """Do the job, or what another worker has left of it."""
+        state = State.of(claim.checkpoint or {})
+        try:
+            if not state.ready:
+                raise NotAllowedError("files_missing")
+            for _ in range(FILES_A_TURN):
+                if not state.over:
+                    self._next(claim, state)
+            if not state.over:
+                return Again(lambda _session: self._clock())
+            result = self._finished(claim, state)
+        except DomainError:
+            self._drop(state)
+            raise
+        self._drop(state)
+        return result
+
+    def _asked(self, actor: Actor, entries: Sequence[Entry], name: str, key: str) -> Job:
+        mine = State(secrets.token_hex(8))
+        with self._database.write() as session:
+            job = bulk.ask(session, actor, self._clock, bulk.RECORDINGS_JOB, {"name": name}, key)
+            before = State.of(job.checkpoint) if job.checkpoint is not None else mine
+            if job.finished_at is not None or before.ready or job.attempts:
+                return job
+            self._note(job, mine)
+            job_id = job.id or 0
+        self._drop(before)
+        for some in _together(entries):
+            mine.waiting += [waiting for waiting, _data in some]
+            with self._database.write() as session:
+                self._note(_sending(session, job_id, mine), mine)
+            for waiting, data in some:
+                if waiting.key is not None:
+                    self._blobs.put(data, MEDIA_TYPE)
+        mine.ready = True
+        with self._database.write() as session:
+            job = _sending(session, job_id, mine)
+            self._note(job, mine)
+            job.run_after = self._clock()
+        return job
+
+    def _note(self, job: Job, state: State) -> None:
+        """Keep what is being sent; should no more come, a worker takes the job up and removes it."""
+        job.checkpoint, job.run_after = asdict(state), self._clock() + PATIENCE
+
+    def _next(self, claim: Claim, state: State) -> None:
+        waiting = state.waiting[len(state.outcomes)]
+        pages, problem = self._read(waiting)
+        with self._database.write() as session:
+            job = jobs.held(session, claim)
+            actor = bulk.asking(session, self._clock, claim, Scope.CASES_WRITE)
+            cases = Cases(session, actor, self._clock, self._shelf.current.ontology)
+            if problem is None:
+                outcome = self._kept(session, cases, claim.payload["name"], state, waiting.group, pages)
+            else:
+                outcome = Outcome(code=problem.code, values=dict(problem.values))
+            state.outcomes.append(outcome)
+            done = len(state.outcomes) / len(state.waiting)
+            jobs.checkpoint(session, self._clock, job, asdict(state), done)
+        if waiting.key is not None:
+            self._blobs.delete(waiting.key)
+
+    def _read(self, waiting: Waiting) -> tuple[list[StoredFile], FieldProblem | None]:
+        """Return the pages of a file, or why there are none."""
+        if waiting.key is None:
+            return [], FieldProblem(("file",), waiting.code, tuple(waiting.values.items()))
+        try:
+            with self._blobs.open(waiting.key) as stream:
+                stream.read(SALT_BYTES)
+                return store_upload(self._decoder, self._blobs, stream), None
+        except BlobMissingError:
+            return [], FieldProblem(("file",), "file_lost")
+        except ValidationFailedError as error:
+            return [], error.problems[0]
+
+    def _kept(  # noqa: PLR0913, PLR0917 - where what is to go
+        self,
+        session: Session,
+        cases: Cases,
+        name: str,
+        state: State,
+        group: int,
+        pages: Sequence[StoredFile],
+    ) -> Outcome:
+        """Add pages to the case of their group, the first of which begins it."""
+        case_id = state.cases.get(str(group))
+        if case_id is None:
+            numbered = f"{name} {len(state.cases) + 1}"
+            case_id = cases.create(numbered, CaseCategory.OTHER, Difficulty.BEGINNER, "").id or 0
+            state.cases[str(group)] = case_id
+        try:
+            Recordings(session, cases, self._clock).add(case_id, pages)
+        except ValidationFailedError as error:
+            [problem] = error.problems
+            return Outcome(code=problem.code, values=dict(problem.values))
+        except DomainError as error:
+            return Outcome(code=getattr(error, "code", "not_found"))
+        return Outcome(case_id, len(pages))
+
+    def _finished(self, claim: Claim, state: State) -> dict[str, Any]:
+        added = sum(outcome.recordings for outcome in state.outcomes)
+        faults = sum(bool(outcome.code) for outcome in state.outcomes)
+        counts = {
+            "files": len(state.outcomes),
+            "recordings": added,
+            "cases": len(state.cases),
+            "faults": faults,
+        }
+        with self._database.write() as session:
+            job = jobs.held(session, claim)
+            actor = bulk.asking(session, self._clock, claim, Scope.CASES_WRITE)
+            Audit(session, self._clock, actor).record("recordings.imported", "Job", claim.id, **counts)
+            jobs.checkpoint(session, self._clock, job, asdict(state), 1.0)
+        return {**counts, "outcomes": [asdict(outcome) for outcome in state.outcomes]}
+
+    def _drop(self, state: State) -> None:
+        for waiting in state.waiting:
+            if waiting.key is not None:
+                self._blobs.delete(waiting.key)
+
+
+def forget(database: Database, blobs: BlobStore) -> int:
+    """Remove what files an import has left that came to an end without its worker; return how many it was."""
+    ended = select(Job).where(
+        Job.kind == bulk.RECORDINGS_JOB,
+        col(Job.finished_at).is_not(None),
+        col(Job.checkpoint).is_not(None),
+    )
+    with database.read() as session:
+        found = session.exec(ended).all()
+    for job in found:
+        for waiting in State.of(job.checkpoint or {}).waiting:
+            if waiting.key is not None:
+                blobs.delete(waiting.key)
+        with database.write() as session:
+            session.get_one(Job, job.id).checkpoint = None
+    return len(found)
+
+
+def _sending(session: Session, job_id: int, mine: State) -> Job:
+    """Return the job whose files are being sent, unless somebody else sends them by now."""
+    job = session.get_one(Job, job_id, with_for_update=True)
+    if job.state != JobState.QUEUED.value or (job.checkpoint or {}).get("stager") != mine.stager:
+        raise ConflictError("sent_twice")
+    return job
+
+
+def _together(entries: Iterable[Entry]) -> Iterator[list[tuple[Waiting, bytes]]]:
+    """Read files, some at a time."""
+    some, size = list[tuple[Waiting, bytes]](), 0
+    for entry in entries:
+        some.append(_salted(entry))
+        size += len(some[-1][1])
+        if len(some) == TOGETHER or size > TOGETHER_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _salted(entry: Entry) -> tuple[Waiting, bytes]:
+    try:
+        data = secrets.token_bytes(SALT_BYTES) + entry.data()
+    except DecodeError as error:
+        [problem] = refusal_of(error).problems
+        return Waiting(entry.group, None, problem.code, dict(problem.values)), b""
+    return Waiting(entry.group, key_of(data)), data
