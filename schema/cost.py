@@ -60,6 +60,8 @@ DEAR = {
     "Mutation.exportAttempts": READING,
     "Mutation.registerDocument": HASHING,
     "Mutation.predictBeats": HASHING,
+    "Mutation.predictTriage": READING,
+    "Query.triageNote": READING,
     "BeatPrediction.strip": READING,
     "BeatPrediction.saliency": READING,
 }
@@ -73,6 +75,8 @@ LISTS = {
     "Case.revisions": 100,
     "ParticipantImport.faults": 100,
     "Prediction.feedback": 100,
+    "Query.triageComplaints": 115,
+    "Query.triagePatients": 100,
     "Session.enrolments": 100,
 }
 """Lists that are often longer."""
