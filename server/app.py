@@ -23,7 +23,7 @@ from ml.language.endpoint import LanguageModelSettings
 from ml.language.language_model import LanguageModelMatcher
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
-from ml.registry.home import Home
+from ml.registry.home import Home, Names
 from ml.registry.registry import Registry
 from schema.build import build_schema
 from schema.context import Services
@@ -290,7 +290,12 @@ def _budget(settings: Settings, cache: Cache) -> DailyBudget | None:
 def _home(settings: Settings) -> Home:
     """Return where the site keeps its models."""
     key = settings.model_key
-    return Home(settings.data_dir, settings.mlflow_tracking_uri, key.get_secret_value() if key else None)
+    return Home(
+        settings.data_dir,
+        settings.mlflow_tracking_uri,
+        key.get_secret_value() if key else None,
+        Names(settings.triage_experiment, settings.triage_model),
+    )
 
 
 def _model_sync(settings: Settings, database: Database, home: Home) -> ModelSync | None:

@@ -17,9 +17,9 @@ from ml.registry import helper
 from ml.registry.artefact import open_sealed, seal, write_artefact
 from ml.registry.contents import CARD, GRAPH
 from ml.registry.home import Home
-from ml.registry.mlflow_store import MlflowStore
+from ml.registry.mlflow_store import DIGEST, MlflowStore
 from ml.registry.predictor import LoadError
-from ml.registry.shipped import ship
+from ml.registry.shipped import ship, shipped
 from ml.registry.store import (
     StoreDamagedError,
     StoredVersion,
@@ -159,7 +159,7 @@ def test_the_shipped_champion_is_registered_where_there_is_none_and_only_there(
     digest = ship(write_toy(tmp_path / "toy"), pretrained).digest
 
     synced = sync(home, store, pretrained)
-    assert synced.aliases == {"beats": {"champion": 1}}
+    assert synced.aliases == {"beats": {"champion": 1}, "triage": {}}
     (version,) = synced.versions
     assert (version.version, version.digest, version.fault) == (1, digest, None)
     assert (version.architecture, version.metrics, version.card) == (
@@ -252,6 +252,20 @@ def test_what_another_tool_registered_is_listed_with_its_fault(
     assert "manifest.hmac is missing" in version.fault
 
 
+def test_a_version_of_another_family_is_not_used_as_one_of_this(
+    home: Home, store: MlflowStore, tmp_path: Path, none_shipped: Path
+) -> None:
+    beats = add(home, store, tmp_path, 0)
+    source = store.client.get_model_version("beats", "1").source
+    store.client.create_registered_model("triage-classifier")
+    store.client.create_model_version("triage-classifier", source, tags={DIGEST: beats.digest})
+    store.set_alias("triage", "champion", 1)
+
+    ours, theirs = sync(home, store, none_shipped).versions
+    assert (ours.family, ours.digest, ours.fault) == ("beats", beats.digest, None)
+    assert (theirs.family, theirs.digest, theirs.fault) == ("triage", None, "beats, not triage")
+
+
 @pytest.fixture
 def locked(home: Home) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(home.store / "mlflow.db", isolation_level=None)
@@ -300,11 +314,14 @@ def test_the_process_answers_what_was_synced_and_what_went_wrong(
     home: Home, store: MlflowStore, tmp_path: Path
 ) -> None:
     digest = add(home, store, tmp_path, 0, "champion").digest
+    champion = shipped("triage")
+    assert champion is not None
 
     synced = helper.sync(home, timeout_s=250)
-    assert synced.aliases == {"beats": {"champion": 1}}
-    assert [(each.version, each.digest, each.classes[0]) for each in synced.versions] == [
-        (1, digest, "Normal")
+    assert synced.aliases["beats"] == {"champion": 1}
+    assert [(each.family, each.version, each.digest, each.classes[0]) for each in synced.versions] == [
+        ("beats", 1, digest, "Normal"),
+        ("triage", 1, champion.digest, "KTAS 1"),
     ]
 
 
