@@ -119,7 +119,8 @@ def read_visit(sent: SentVisit, masker: Masker, *, french_numbers: bool = False)
         With every field that cannot be read, each beside its name.
     """
     complaint, problems = prose(sent.complaint, path_of(COMPLAINT), LONGEST_COMPLAINT)
-    reading = read({**sent.values, COMPLAINT: masker.mask(" ".join(complaint.split()))})
+    told = "" if problems else masker.mask(" ".join(complaint.split()))
+    reading = read({**sent.values, COMPLAINT: told})
     problems += [_problem(each, french_numbers=french_numbers) for each in reading.errors]
     scale = french()
     if sent.chosen is not None and sent.chosen not in scale.complaints:

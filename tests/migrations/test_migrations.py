@@ -172,7 +172,7 @@ def test_what_was_said_of_recordings_outlives_the_predictions_of_visits(database
     rows = (
         "INSERT INTO account (id, display_name, role, language, theme, created_at)"
         f" VALUES (7, 'Anne', 'teacher', 'fr', 'auto', {at})",
-        "INSERT INTO \"case\" (id, owner_id, name, category, difficulty, description, draft_text, status,"
+        'INSERT INTO "case" (id, owner_id, name, category, difficulty, description, draft_text, status,'
         " search_text, revision, created_at, updated_at)"
         f" VALUES (5, 7, 'Flutter', 'other', 'beginner', '', '', 'draft', '', 1, {at}, {at})",
         "INSERT INTO prediction (id, family, case_id, recording_id, asked_by, alias, input_sha256, ml_available,"
