@@ -12,8 +12,9 @@ from tests.schema.ward import FEEDBACK, REFUSALS
 
 LOADED_S = 10.0
 """Seconds a toy may take to load on a busy machine."""
-TOLD = """id predictionId family alias level gravityLevel nurseWithinMinutes doctorWithinMinutes source disagreement
-  confidenceScore predictionQuality qualityRule missingFeatures imputedValues { feature value unit } scaleLevel
+TOLD = """id predictionId family alias level gravityLevel nurseWithinMinutes doctorWithinMinutes source
+  disagreement confidenceScore predictionQuality qualityRule missingFeatures scaleLevel
+  imputedValues { feature value unit }
   mlAvailable mlError latencyMilliseconds inputHash rules { kind code level text decides }
   complaint { code label section median } complaintCandidates { code } questions { code feature levels label }
   modelView { ktasLevel likeliestLevel probabilities { level probability } conformalSet

@@ -22,8 +22,8 @@ ONE = f"query Q($code: String!) {{ triagePatient(code: $code) {{ {PATIENT} }} }}
 ANSWER = f"""mutation M($input: AnswerTriagePatientInput!) {{ answerTriagePatient(input: $input) {{ __typename
   ... on TriageAnswer {{ id patientCode level expectedLevel verdict score number explanation
     rules {{ text decides }} patient {{ code }} }} {REFUSALS} }} }}"""
-RECORD = """query Q($student: ID) { triageTraining(studentId: $student) { patientCount answeredCount averageScore
-  exactCount overTriageCount underTriageCount
+RECORD = """query Q($student: ID) { triageTraining(studentId: $student) {
+  patientCount answeredCount averageScore exactCount overTriageCount underTriageCount
   byLevel { level answeredCount exactCount overTriageCount underTriageCount }
   answers(first: 5) { totalCount edges { node { id patientCode number } } } } }"""
 NODE = "query Q($id: ID!) { node(id: $id) { __typename id } }"
@@ -79,7 +79,6 @@ def test_no_patient_says_its_level(each_world: World, student: Actor) -> None:
         text = json.dumps(each, ensure_ascii=False)
         assert known.explanation not in text
         assert "Tri" not in text
-        assert not {name for name in known.visit.answers if name in text}
 
 
 def test_each_student_meets_every_patient_in_an_order_of_their_own(each_world: World, student: Actor) -> None:
