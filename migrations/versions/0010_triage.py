@@ -50,7 +50,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Forget answers, predictions of visits and what was thought of them; those of recordings stay."""
     op.drop_table("triage_answer")
-    op.execute("DELETE FROM feedback WHERE prediction_id IN (SELECT id FROM prediction WHERE case_id IS NULL)")
+    of_visits = "SELECT id FROM prediction WHERE case_id IS NULL"
+    op.execute(f"DELETE FROM feedback WHERE prediction_id IN ({of_visits})")  # noqa: S608 - no value of anybody's
     op.execute("DELETE FROM prediction WHERE case_id IS NULL")
     with op.batch_alter_table("feedback") as table:
         table.drop_column("corrected_level")
