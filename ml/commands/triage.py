@@ -21,6 +21,8 @@ from ml.triage.tracking import log
 def train(options: argparse.Namespace) -> int:
     """Judge in folds, train on all visits of a file, write the artefact and log both; 1 as `evaluate`."""
     data, learning = dataset.load(options.data), _options(options)
+    if options.output.exists():
+        raise FileExistsError(f"{options.output} is there already")
     report = cross_validate(data, learning, _tell)
     learnt = learn([see(visit) for visit in data.visits], data.levels, learning)
     artefact = package(learnt, data, report, options.output)

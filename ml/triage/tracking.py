@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.drawing import draw_confusion
 from ml.registry.artefact import Artefact
 from ml.registry.contents import CARD
 from ml.registry.home import Home
@@ -52,6 +51,8 @@ def log(artefact: Artefact, report: Report, name: str) -> str:
 
 
 def _confusion(report: Report) -> bytes:
+    from ml.drawing import draw_confusion  # noqa: PLC0415 - Matplotlib takes a second, and only this draws
+
     counts = _Counts(CLASSES, np.array(report.confusion, np.int64))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "confusion_matrix.png"
