@@ -159,7 +159,7 @@ def _shown(number: str) -> str:
 
 
 def _level_name(level: str) -> str:
-    return f"Tri {level.removeprefix('TRI_')}"
+    return f"Tri\N{NO-BREAK SPACE}{level.removeprefix('TRI_')}"
 
 
 routes = [
