@@ -15,6 +15,20 @@ from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 
 LEVELS = ("TRI_1", "TRI_2", "TRI_3A", "TRI_3B", "TRI_4", "TRI_5")
+FEATURES = (
+    "AGE",
+    "SEXE",
+    "FREQUENCE_CARDIAQUE",
+    "PRESSION_SYSTOLIQUE",
+    "PRESSION_DIASTOLIQUE",
+    "FREQUENCE_RESPIRATOIRE",
+    "TEMPERATURE",
+    "SATURATION_OXYGENE",
+    "ECHELLE_DOULEUR",
+    "GLASGOW",
+    "GLYCEMIE",
+    "MOTIF_CONSULTATION",
+)
 LONGEST_NOTE = 5_000
 """What the page reads of a note or a complaint; browsers stop there by themselves."""
 
@@ -97,6 +111,7 @@ async def _form(
         "note": typed.get("note", ""),
         "note_read": step == "note",
         "note_open": not typed or step == "note",
+        "features": {_field(each): each for each in FEATURES},
         "candidates": candidates,
         "recognised": {each["code"] for each in candidates},
         "looked_up": step in {"note", "complaint"},
