@@ -23,6 +23,7 @@ from schema.mutations.predictions import PredictionMutations
 from schema.mutations.recordings import RecordingMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
+from schema.mutations.triage import TriageMutations
 from schema.mutations.trusted_documents import TrustedDocumentMutations
 from schema.mutations.webhooks import WebhookMutations
 from schema.queries.accounts import AccountQueries
@@ -40,9 +41,10 @@ from schema.queries.ontologies import OntologyQueries
 from schema.queries.predictions import PredictionQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
+from schema.queries.triage import TriageQueries
 from schema.queries.webhooks import WebhookQueries
 from schema.reading import Reading
-from schema.scalars import DATE_TIME
+from schema.scalars import DATE_TIME, MEASURED_VALUE, MeasuredValue
 from schema.subscriptions.jobs import JobSubscriptions
 from schema.subscriptions.sessions import SessionSubscriptions
 from schema.subscriptions.statistics import StatisticsSubscriptions
@@ -64,6 +66,7 @@ QUERIES = (
     WebhookQueries,
     PredictionQueries,
     ModelQueries,
+    TriageQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
@@ -82,6 +85,7 @@ MUTATIONS: tuple[type, ...] = (
     BulkMutations,
     PredictionMutations,
     ModelMutations,
+    TriageMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 
@@ -105,7 +109,9 @@ def build_schema() -> Schema:
         mutation=_root("Mutation", MUTATIONS, "What can be changed; each answers with what became of it."),
         subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed as it happens."),
         execution_context_class=Executor,
-        config=StrawberryConfig(auto_camel_case=True, scalar_map={datetime: DATE_TIME}),
+        config=StrawberryConfig(
+            auto_camel_case=True, scalar_map={datetime: DATE_TIME, MeasuredValue: MEASURED_VALUE}
+        ),
     )
 
 

@@ -38,6 +38,7 @@ from schema.services.recording_imports import RecordingImports
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
+from schema.services.triage import TriageDesk
 
 T = TypeVar("T")
 
@@ -138,6 +139,11 @@ class Services:
     def asking(self) -> Asking:
         """Return what asks models about recordings."""
         return Asking(self.deployments, self.blobs)
+
+    @cached_property
+    def triage(self) -> TriageDesk:
+        """Return what answers visits to triage."""
+        return TriageDesk(self.deployments)
 
     @cached_property
     def grader(self) -> Grader:

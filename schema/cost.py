@@ -61,6 +61,8 @@ DEAR = {
     "Mutation.exportAttempts": READING,
     "Mutation.registerDocument": HASHING,
     "Mutation.predictBeats": HASHING,
+    "Mutation.predictTriage": READING,
+    "Query.triageNote": READING,
     "BeatPrediction.strip": READING,
     "BeatPrediction.saliency": READING,
 }
@@ -74,6 +76,8 @@ LISTS = {
     "Case.revisions": 100,
     "ParticipantImport.faults": 100,
     "Prediction.feedback": 100,
+    "Query.triageComplaints": 115,
+    "Query.triagePatients": 100,
     "RecordingImport.files": 500,
     "Session.enrolments": 100,
 }

@@ -154,6 +154,16 @@ MESSAGES: dict[str, str] = {
     "version_unusable": N_("This version cannot be loaded, or the store of models has it no more."),
     "no_previous_version": N_("No other version answered before under this alias."),
     "correct_needs_no_class": N_("Choose a class only where the model is wrong."),
+    "correct_needs_no_level": N_("Choose a level only where the answer is wrong."),
+    "upgrade_not_more_urgent": N_("This level is not more urgent than the one that was given."),
+    "downgrade_not_less_urgent": N_("This level is not less urgent than the one that was given."),
+    "same_level": N_("This is the level that was given."),
+    "not_a_number": N_("“{text}” is not a number."),
+    "not_whole": N_("{value} is not a whole number."),
+    "other_unit": N_(
+        "{value} looks like {other}: in {unit} it would be {converted}. Check, then type it again."
+    ),
+    "not_below": N_("The diastolic pressure ({value}) is not below the systolic one ({systolic})."),
     "key_used": N_("This key was used for something else."),
     "explain_dismissal": N_("Say in a sentence why the mark stays."),
 }
@@ -174,6 +184,16 @@ FAULTS: dict[str, str] = {
     "states_excluded": N_("“{0}” states {1}, which excludes {2}."),
 }
 """What was wrong in an imported ontology and left out, by the code of `ml.language.checking`."""
+
+
+TRIAGE_QUALITY: dict[str, str] = {
+    "high": N_("Every required and important value is there."),
+    "medium": N_("Every required value is there; the pain scale or the Glasgow score is missing."),
+    "low": N_("A required value is missing."),
+    "insufficient": N_("Four or more of the eight required values are missing: do not rely on this answer."),
+}
+"""How far an answer about a visit can be relied on, and by which rule."""
+COMPLAINT_LABEL = N_("reason for coming")
 
 
 def text_of(problem: FieldProblem) -> tuple[str, dict[str, str]]:

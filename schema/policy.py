@@ -39,6 +39,7 @@ class Scope(StrEnum):
     FEEDBACK_WRITE = "feedback:write"
     MODELS_READ = "models:read"
     MODELS_WRITE = "models:write"
+    TRIAGE = "triage"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
@@ -67,7 +68,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             *ANYONES,
         }
     ),
-    Role.CLINICIAN: ANYONES,
+    Role.CLINICIAN: frozenset({Scope.TRIAGE, Scope.PREDICTIONS_READ, Scope.FEEDBACK_WRITE, *ANYONES}),
 }
 """The most each role may do; a token's scopes only narrow it."""
 
@@ -152,6 +153,11 @@ def may_see_case(actor: Actor, owner_id: int, status: str) -> bool:
 def may_change_case(actor: Actor, owner_id: int) -> bool:
     """Return whether the actor may change a case: its owner, or an administrator."""
     return actor.is_author and (actor.is_admin or actor.account_id == owner_id)
+
+
+def may_manage_visit(actor: Actor, asked_by: int) -> bool:
+    """Return whether a prediction of a visit is the actor's to manage: whoever asked, or an administrator."""
+    return actor.is_admin or actor.account_id == asked_by
 
 
 def may_manage_session(actor: Actor, owner_id: int) -> bool:

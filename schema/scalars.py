@@ -3,6 +3,7 @@
 import base64
 import binascii
 from datetime import UTC, datetime
+from typing import NewType
 
 import strawberry
 from strawberry.exceptions import StrawberryInputCoercionError
@@ -36,6 +37,28 @@ DATE_TIME = ScalarDefinition(
     parse_value=_instant,
     parse_literal=None,
     origin=datetime,
+)
+
+
+MeasuredValue = NewType("MeasuredValue", str)
+"""A number as somebody wrote it; the domain reads it, so that what is wrong is told beside its field."""
+
+
+def _written(value: object) -> MeasuredValue:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise StrawberryInputCoercionError("A MeasuredValue is a number, or a text that holds one.")
+    return MeasuredValue(value if isinstance(value, str) else f"{value:.9g}")
+
+
+MEASURED_VALUE = ScalarDefinition(
+    name="MeasuredValue",
+    description='A number, or one written as a text, with a decimal point or comma: 37.8, "37,8", "37,8 °C". '
+    "What is no number, out of range or in another unit is refused beside its field.",
+    specified_by_url=None,
+    serialize=str,
+    parse_value=_written,
+    parse_literal=None,
+    origin=MeasuredValue,
 )
 
 

@@ -24,6 +24,13 @@ def answers_of_predictions(session: Session, keys: list[int]) -> list[bytes | No
     return [found.get(key) for key in keys]
 
 
+def families_of_predictions(session: Session, keys: list[int]) -> list[str]:
+    """Return the family of each prediction; a foreign key vouches for each."""
+    rows = select(Prediction.id, Prediction.family).where(col(Prediction.id).in_(keys))
+    found = dict(session.exec(rows).all())
+    return [found[key] for key in keys]
+
+
 def owners_of_cases(session: Session, keys: list[int]) -> list[int]:
     """Return who owns each case; a foreign key vouches for each."""
     found = dict(session.exec(select(Case.id, Case.owner_id).where(col(Case.id).in_(keys))).all())

@@ -1,12 +1,13 @@
-"""What models said of recordings, and what people think of it."""
+"""What models said of recordings and visits, and what people think of it."""
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from schema.models.base import instant
+from schema.models.base import DOCUMENT, instant
 
 WHOLE = 0
 """The target of feedback on a prediction as a whole; its parts are counted from 1."""
@@ -16,6 +17,7 @@ class ModelFamily(StrEnum):
     """What kind of question a model answers."""
 
     BEATS = "beats"
+    TRIAGE = "triage"
 
 
 class BeatClass(StrEnum):
@@ -26,6 +28,22 @@ class BeatClass(StrEnum):
     RBBB = "RBBB"
     APB = "APB"
     PVC = "PVC"
+
+
+class TriageLevel(StrEnum):
+    """How soon a patient is to be seen, by the FRENCH scale, the most urgent first."""
+
+    TRI_1 = "1"
+    TRI_2 = "2"
+    TRI_3A = "3A"
+    TRI_3B = "3B"
+    TRI_4 = "4"
+    TRI_5 = "5"
+
+    def urgency_over(self, other: "TriageLevel") -> int:
+        """Return by how many steps this level is more urgent than another; negative where it is less."""
+        levels = list(TriageLevel)
+        return levels.index(other) - levels.index(self)
 
 
 class ModelProblem(StrEnum):
@@ -48,10 +66,12 @@ class FeedbackType(StrEnum):
 
 
 class Prediction(SQLModel, table=True):
-    """What one version of a model said of one recording at one time; never altered.
+    """What one version of a model said of one recording, or of one visit, at one time; never altered.
 
-    `input_sha256` is the key of the signal that was read, which stays when the recording leaves its case.
-    `answer` is the whole of it, packed as its family does; `counts` and `quality` are told without unpacking.
+    `input_sha256` is the key of the signal that was read, which stays when the recording leaves its case; of
+    a visit, the digest of what was said of it. `answer` is the whole of it, packed as its family does;
+    `counts`, `level` and `quality` are told without unpacking. `visit` is pseudonymous: what was measured and
+    answered, and the complaint with whatever names it held overwritten.
     """
 
     __table_args__ = (
@@ -60,9 +80,10 @@ class Prediction(SQLModel, table=True):
     )
     id: int | None = Field(default=None, primary_key=True)
     family: str
-    case_id: int = Field(foreign_key="case.id", index=True)
-    recording_id: int
-    asked_by: int = Field(foreign_key="account.id")
+    case_id: int | None = Field(default=None, foreign_key="case.id", index=True)
+    recording_id: int | None = None
+    visit: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
+    asked_by: int = Field(foreign_key="account.id", index=True)
     version_id: int | None = Field(default=None, foreign_key="model_version.id", index=True)
     alias: str
     input_sha256: str
@@ -72,6 +93,7 @@ class Prediction(SQLModel, table=True):
     quality: str | None = None
     quality_reasons: list[str] = Field(default_factory=list, sa_type=JSON)
     counts: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
+    level: str | None = None
     answer: bytes | None = None
     created_at: datetime = instant(index=True)
 
@@ -104,6 +126,7 @@ class Feedback(SQLModel, table=True):
     current: bool = True
     type: str
     corrected_class: str | None = None
+    corrected_level: str | None = None
     reason: str = ""
     missed_findings: list[str] = Field(default_factory=list, sa_type=JSON)
     idempotency_key: str | None = None

@@ -7,13 +7,13 @@ from anyio import to_thread
 
 from schema.context import Info
 from schema.models.models import ModelAlias
-from schema.models.predictions import WHOLE, BeatClass, FeedbackType
+from schema.models.predictions import WHOLE, BeatClass, FeedbackType, TriageLevel
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
 from schema.services.feedback import Opinion
 from schema.services.predictions import Predictions
 from schema.types.base import local_key
-from schema.types.predictions import BeatPrediction, Feedback, readers_for
+from schema.types.predictions import BeatPrediction, Feedback, prediction_key, readers_for
 
 
 @strawberry.input(description="A recording whose beats a model is to read.")
@@ -34,7 +34,12 @@ class SubmitFeedbackInput:
         default=None, description="The beat, counted from 1; the prediction as a whole when left out."
     )
     corrected_class: BeatClass | None = strawberry.field(
-        default=None, description="What it should have said; not beside `CORRECT`."
+        default=None, description="What it should have said of beats; not beside `CORRECT`."
+    )
+    corrected_level: TriageLevel | None = strawberry.field(
+        default=None,
+        description="The level a visit should have been given: more urgent beside `UPGRADE`, less beside "
+        "`DOWNGRADE`, and required there; not beside `CORRECT`.",
     )
     reason: str = strawberry.field(default="", description="Why, at most 1,000 characters.")
     missed_findings: list[str] = strawberry.field(
@@ -80,15 +85,19 @@ class PredictionMutations:
     )
     async def submit_feedback(self, info: Info, input: SubmitFeedbackInput) -> SubmitFeedbackResult:  # noqa: A002
         """Put the opinion in force."""
-        key, ontology = local_key(input.prediction_id, "BeatPrediction"), info.context.services.ontology
+        family, key = prediction_key(input.prediction_id)
+        ontology = info.context.services.ontology
         opinion = Opinion(
             type=input.type,
             target=WHOLE if input.beat is None else input.beat,
             corrected=input.corrected_class,
+            level=input.corrected_level,
             reason=input.reason,
             missed=input.missed_findings,
         )
         given = await info.context.write(
-            lambda session: readers_for(session, info).submit(key, opinion, ontology, input.idempotency_key)
+            lambda session: readers_for(session, info).submit(
+                family, key, opinion, ontology, input.idempotency_key
+            )
         )
         return Feedback.of(given)

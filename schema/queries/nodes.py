@@ -41,6 +41,7 @@ from schema.types.concepts import Concept, concept_code
 from schema.types.contests import Contest
 from schema.types.disagreements import MatcherDisagreement
 from schema.types.enrolments import Enrolment
+from schema.types.families import prediction_of
 from schema.types.jobs import Job
 from schema.types.models import Model, ModelVersion
 from schema.types.ontologies import (
@@ -50,10 +51,11 @@ from schema.types.ontologies import (
     OntologyVersion,
     ontologies_for,
 )
-from schema.types.predictions import BeatPrediction, Feedback, readers_for
+from schema.types.predictions import Feedback, prediction_key, readers_for
 from schema.types.recordings import Recording
 from schema.types.sessions import Session as TrainingSession
 from schema.types.tokens import ApiToken
+from schema.types.triage_training import TriageAnswer, training_for
 from schema.types.trusted_documents import TrustedDocument
 from schema.types.webhooks import Webhook, WebhookDelivery
 
@@ -188,13 +190,17 @@ def _model_version(info: Info, session: Session, identifier: str) -> Node:
     return ModelVersion.of(models.version(local_key(identifier, "ModelVersion")))
 
 
-def _beat_prediction(info: Info, session: Session, identifier: str) -> Node:
+def _prediction(info: Info, session: Session, identifier: str) -> Node:
     predictions = Predictions(session, info.context.viewer, info.context.services.clock)
-    return BeatPrediction.of(predictions.get(local_key(identifier, "BeatPrediction")))
+    return prediction_of(predictions.get(*prediction_key(identifier)))
 
 
 def _feedback(info: Info, session: Session, identifier: str) -> Node:
     return Feedback.of(readers_for(session, info).get(local_key(identifier, "Feedback")))
+
+
+def _triage_answer(info: Info, session: Session, identifier: str) -> Node:
+    return TriageAnswer.of(training_for(session, info).get(local_key(identifier, "TriageAnswer")))
 
 
 Part = TypeVar("Part", models.Recording, models.Annotation, models.CaseRevision)
@@ -233,7 +239,7 @@ KINDS: dict[str, NodeKind] = {
     "ApiToken": NodeKind(Scope.PROFILE, _token),
     "Attempt": NodeKind(Scope.ATTEMPTS_READ, _attempt),
     "AuditEvent": NodeKind(Scope.AUDIT_READ, _audit_event),
-    "BeatPrediction": NodeKind(Scope.PREDICTIONS_READ, _beat_prediction),
+    "BeatPrediction": NodeKind(Scope.PREDICTIONS_READ, _prediction),
     "Case": NodeKind(Scope.CASES_READ, _case),
     "CaseRevision": NodeKind(Scope.CASES_READ, _revision),
     "Concept": NodeKind(Scope.CONCEPTS_READ, _concept),
@@ -250,6 +256,8 @@ KINDS: dict[str, NodeKind] = {
     "MatcherDisagreement": NodeKind(Scope.DISAGREEMENTS, _disagreement),
     "Recording": NodeKind(Scope.CASES_READ, _recording),
     "Session": NodeKind(Scope.SESSIONS_READ, _session),
+    "TriageAnswer": NodeKind(Scope.ATTEMPTS_READ, _triage_answer),
+    "TriagePrediction": NodeKind(Scope.PREDICTIONS_READ, _prediction),
     "TrustedDocument": NodeKind(Scope.PROFILE, _trusted_document),
     "Webhook": NodeKind(Scope.WEBHOOKS, _webhook),
     "WebhookDelivery": NodeKind(Scope.WEBHOOKS, _webhook_delivery),

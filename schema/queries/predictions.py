@@ -14,7 +14,8 @@ from schema.services.predictions import PredictionFilter as Filter
 from schema.services.predictions import Predictions
 from schema.types.arguments import After, Before, First, Last
 from schema.types.base import Connection, connection, local_key
-from schema.types.predictions import BeatPrediction, Prediction
+from schema.types.families import prediction_of
+from schema.types.predictions import Prediction, prediction_key
 
 
 @strawberry.input(description="Which predictions to list; what is left out does not narrow.")
@@ -44,14 +45,15 @@ class PredictionQueries:
         id: Annotated[strawberry.ID, strawberry.argument(description="The prediction's id.")],  # noqa: A002
     ) -> Prediction | None:
         """Return one prediction."""
-        key, viewer, clock = local_key(id, "BeatPrediction"), info.context.viewer, info.context.services.clock
-        found = await info.context.read(lambda session: Predictions(session, viewer, clock).get(key))
-        return BeatPrediction.of(found)
+        viewer, clock = info.context.viewer, info.context.services.clock
+        family, key = prediction_key(id)
+        found = await info.context.read(lambda session: Predictions(session, viewer, clock).get(family, key))
+        return prediction_of(found)
 
     @query_field(
         Scope.PREDICTIONS_READ,
-        "Predictions the viewer may see, newest first: of their own cases; of what they read, once its mark "
-        "is shown; figures of all for analysts.",
+        "Predictions the viewer may see, newest first: of their own cases and of visits they asked about; "
+        "of what they read, once its mark is shown; figures of all for analysts.",
     )
     async def predictions(  # noqa: PLR0913, PLR0917 - Relay's arguments
         self,
@@ -70,7 +72,7 @@ class PredictionQueries:
         page = await info.context.read(
             lambda session: Predictions(session, viewer, clock).page(chosen, request)
         )
-        return connection(page, BeatPrediction.of)
+        return connection(page, prediction_of)
 
 
 def _conditions(given: PredictionFilter | None, viewer: Actor) -> Filter:

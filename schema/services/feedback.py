@@ -8,7 +8,15 @@ from sqlmodel import Session, col, select
 
 from ml.language.ontology import Ontology
 from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
-from schema.models.predictions import WHOLE, BeatClass, Feedback, FeedbackType, Prediction
+from schema.models.predictions import (
+    WHOLE,
+    BeatClass,
+    Feedback,
+    FeedbackType,
+    ModelFamily,
+    Prediction,
+    TriageLevel,
+)
 from schema.policy import Actor
 from schema.services.audit import Audit
 from schema.services.clock import Clock
@@ -30,7 +38,9 @@ class Opinion:
     target
         The part that it is about, counted from 1; `WHOLE` for the prediction as such.
     corrected
-        What it should have said; None where the opinion does not tell.
+        The class it should have said of beats; None where the opinion does not tell.
+    level
+        The level it should have given a visit; None where the opinion does not tell.
     missed
         Codes of concepts that it should have found.
     """
@@ -38,6 +48,7 @@ class Opinion:
     type: FeedbackType
     target: int = WHOLE
     corrected: BeatClass | None = None
+    level: TriageLevel | None = None
     reason: str = ""
     missed: Sequence[str] = ()
 
@@ -63,13 +74,19 @@ class Readers:
         found = self._session.get(Feedback, feedback_id)
         if found is None:
             raise NotFoundError
-        prediction = self._predictions.get(found.prediction_id)
+        family = self._session.get_one(Prediction, found.prediction_id).family
+        prediction = self._predictions.get(ModelFamily(family), found.prediction_id)
         if found.account_id != self._actor.account_id and not self._predictions.manages(prediction):
             raise NotFoundError
         return found
 
     def submit(
-        self, prediction_id: int, opinion: Opinion, ontology: Ontology, idempotency_key: str | None
+        self,
+        family: ModelFamily,
+        prediction_id: int,
+        opinion: Opinion,
+        ontology: Ontology,
+        idempotency_key: str | None,
     ) -> Feedback:
         """Put an opinion in force; the same one again, or the same key again, changes nothing.
 
@@ -80,7 +97,7 @@ class Readers:
         ValidationFailedError
             For a part that there is not, a correction that is none, a text that is too long.
         """
-        prediction = self._predictions.get(prediction_id)
+        prediction = self._predictions.get(family, prediction_id)
         if idempotency_key is not None and (known := self._known(idempotency_key)) is not None:
             return known
         made = self._row(prediction, opinion, ontology, idempotency_key)
@@ -129,14 +146,11 @@ class Readers:
         reason, problems = prose(opinion.reason.strip(), "reason", LONGEST_REASON)
         if not WHOLE <= opinion.target <= sum(prediction.counts.values()):
             problems.append(FieldProblem(("beat",), "unknown_choice"))
-        if opinion.corrected is not None:
-            if opinion.type is FeedbackType.CORRECT:
-                problems.append(FieldProblem(("correctedClass",), "correct_needs_no_class"))
-            elif opinion.corrected.value not in prediction.counts:
-                problems.append(FieldProblem(("correctedClass",), "unknown_choice"))
+        problems += _faults_of_class(prediction, opinion)
+        problems += _faults_of_level(prediction, opinion)
         if len(opinion.missed) > MOST_FINDINGS:
             problems.append(FieldProblem(("missedFindings",), "too_many", (("maximum", str(MOST_FINDINGS)),)))
-        elif not all(code in ontology for code in opinion.missed):
+        elif opinion.missed and (prediction.level or not all(code in ontology for code in opinion.missed)):
             problems.append(FieldProblem(("missedFindings",), "unknown_concept"))
         if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
             problems.append(FieldProblem(("idempotencyKey",), "too_long", (("maximum", str(LONGEST_KEY)),)))
@@ -149,6 +163,7 @@ class Readers:
             target=opinion.target,
             type=opinion.type.value,
             corrected_class=opinion.corrected.value if opinion.corrected else None,
+            corrected_level=opinion.level.value if opinion.level else None,
             reason=reason,
             missed_findings=list(dict.fromkeys(opinion.missed)),
             idempotency_key=idempotency_key,
@@ -157,4 +172,32 @@ class Readers:
 
 
 def _said(row: Feedback) -> tuple[object, ...]:
-    return row.type, row.corrected_class, row.reason, row.missed_findings
+    return row.type, row.corrected_class, row.corrected_level, row.reason, row.missed_findings
+
+
+def _faults_of_class(prediction: Prediction, opinion: Opinion) -> list[FieldProblem]:
+    if opinion.corrected is None:
+        return []
+    if opinion.corrected.value not in prediction.counts:
+        return [FieldProblem(("correctedClass",), "unknown_choice")]
+    if opinion.type is FeedbackType.CORRECT:
+        return [FieldProblem(("correctedClass",), "correct_needs_no_class")]
+    return []
+
+
+def _faults_of_level(prediction: Prediction, opinion: Opinion) -> list[FieldProblem]:
+    """Return what is wrong with the level: a visit moved up needs a more urgent one, moved down a less."""
+    moved = opinion.type in {FeedbackType.UPGRADE, FeedbackType.DOWNGRADE}
+    if prediction.level is None:
+        return [FieldProblem(("correctedLevel",), "unknown_choice")] if opinion.level else []
+    if opinion.level is None:
+        return [FieldProblem(("correctedLevel",), "required")] if moved else []
+    steps = opinion.level.urgency_over(TriageLevel(prediction.level))
+    wrong = {
+        FeedbackType.CORRECT: (True, "correct_needs_no_level"),
+        FeedbackType.UPGRADE: (steps <= 0, "upgrade_not_more_urgent"),
+        FeedbackType.DOWNGRADE: (steps >= 0, "downgrade_not_less_urgent"),
+        FeedbackType.DISAGREE: (steps == 0, "same_level"),
+    }
+    faulty, code = wrong[opinion.type]
+    return [FieldProblem(("correctedLevel",), code)] if faulty else []

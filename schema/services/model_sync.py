@@ -17,6 +17,7 @@ from ml.registry.store import (
     VersionMissingError,
 )
 from ml.registry.store import StoreUnavailableError as UnavailableError
+from ml.triage.levels import KTAS
 from schema.database import Database
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion, StoreFault
 from schema.models.predictions import BeatClass, ModelFamily
@@ -25,6 +26,11 @@ from schema.services.jobs import Again, Claim
 from schema.services.models import deploy, deployment_of
 
 LONGEST_FAULT = 500
+KNOWN_CLASSES: Mapping[str, frozenset[str]] = {
+    ModelFamily.BEATS: frozenset(BeatClass),
+    ModelFamily.TRIAGE: frozenset(f"KTAS {level}" for level in KTAS),
+}
+"""What a version of each family may tell apart."""
 FAULTS: tuple[tuple[type[StoreError], StoreFault], ...] = (
     (StoreLockedError, StoreFault.LOCKED),
     (UnavailableError, StoreFault.UNAVAILABLE),
@@ -215,7 +221,7 @@ def _models(session: Session, clock: Clock) -> list[Model]:
 
 def _usable(each: SyncedVersion) -> SyncedVersion:
     """Return a version, without its artefact where that tells apart what the product does not know."""
-    unknown = sorted(set(each.classes) - {label.value for label in BeatClass})
+    unknown = sorted(set(each.classes) - KNOWN_CLASSES[each.family])
     if each.digest is None or not unknown:
         return each
     return replace(each, digest=None, fault=f"it tells apart what is not known here: {', '.join(unknown)}")

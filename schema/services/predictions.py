@@ -1,4 +1,4 @@
-"""What models say of recordings: asked, kept with what explains it, shown to whom it may be shown."""
+"""What models say of recordings and visits: asked, kept, shown to whom it may be shown."""
 
 import logging
 import time
@@ -16,13 +16,14 @@ from schema.models.models import ModelAlias, ModelVersion
 from schema.models.predictions import ModelFamily, ModelProblem, Prediction
 from schema.models.training import Attempt, SessionCase, TrainingSession
 from schema.pagination import Page, PageRequest
-from schema.policy import Actor, Role, may_change_case, may_see_case
+from schema.policy import Actor, Role, may_change_case, may_manage_visit, may_see_case
 from schema.services.audit import Audit
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
 from schema.services.deployments import Deployments, NoAnswerError
 from schema.services.models import deployed_version
 from schema.services.paging import Sort, page_of
+from schema.services.triage import AskedVisit, TriageOutcome, pack
 
 if TYPE_CHECKING:
     from ml.beats.packing import KeptBeats
@@ -84,9 +85,10 @@ class PredictionFilter:
 class Predictions:
     """One actor's way to predictions.
 
-    Owners of a case ask and see, administrators as well. Students see those of what they read once they may
-    see their mark, and only while they have no attempt under way at anything with that case. Analysts see
-    figures: whoever shows a prediction keeps the recording from them (`shows_recording`).
+    Owners of a case ask and see, administrators as well; of a visit, whoever asked. Students see those of
+    what they read once they may see their mark, and only while they have no attempt under way at anything
+    with that case. Analysts see figures: whoever shows a prediction keeps the recording or the visit from
+    them (`shows_input`).
     """
 
     def __init__(self, session: Session, actor: Actor, clock: Clock) -> None:
@@ -94,9 +96,10 @@ class Predictions:
         self._actor = actor
         self._clock = clock
 
-    def get(self, prediction_id: int) -> Prediction:
-        """Return a prediction; one the actor may not see is missing."""
-        wanted = select(Prediction).where(Prediction.id == prediction_id, *self._seen())
+    def get(self, family: ModelFamily, prediction_id: int) -> Prediction:
+        """Return a prediction of a family; one the actor may not see is missing."""
+        its = (Prediction.id == prediction_id, Prediction.family == family.value)
+        wanted = select(Prediction).where(*its, *self._seen())
         found = self._session.exec(wanted.options(WITHOUT_ANSWER)).first()
         if found is None:
             raise NotFoundError
@@ -134,7 +137,7 @@ class Predictions:
     def keep(self, asked: Asked, alias: ModelAlias, outcome: Outcome) -> Prediction:
         """Keep what came of asking, with who was answered by which version on the trail."""
         asked = self.to_ask(asked.recording_id)
-        version_id = self._version(outcome)
+        version_id = self._version(ModelFamily.BEATS, outcome.digest)
         made = Prediction(
             family=ModelFamily.BEATS.value,
             case_id=asked.case_id,
@@ -150,20 +153,42 @@ class Predictions:
         )
         if outcome.answer is not None:
             _fill(made, outcome.answer)
-        self._session.add(made)
-        self._session.flush()
-        self._record(made, outcome.digest)
-        return made
+        return self._kept(made, outcome.digest)
+
+    def keep_visit(self, asked: AskedVisit, alias: ModelAlias, outcome: TriageOutcome) -> Prediction:
+        """Keep what came of asking about a visit."""
+        made = Prediction(
+            family=ModelFamily.TRIAGE.value,
+            visit=asked.document(),
+            asked_by=self._actor.account_id,
+            version_id=self._version(ModelFamily.TRIAGE, outcome.digest),
+            alias=alias.value,
+            input_sha256=asked.digest(),
+            ml_available=outcome.answer.model_available,
+            ml_error=outcome.problem.value if outcome.problem else None,
+            latency_ms=outcome.latency_ms,
+            quality=outcome.answer.quality,
+            level=outcome.answer.level,
+            answer=pack(outcome.answer, asked),
+            created_at=self._clock(),
+        )
+        return self._kept(made, outcome.digest)
 
     def manages(self, prediction: Prediction) -> bool:
-        """Return whether the actor owns the case, or administers."""
+        """Return whether the actor owns the case, asked about the visit, or administers."""
+        if prediction.case_id is None:
+            return may_manage_visit(self._actor, prediction.asked_by)
         owner_id = self._session.get_one(Case, prediction.case_id).owner_id
         return may_change_case(self._actor, owner_id)
 
-    def _version(self, outcome: Outcome) -> int | None:
-        if outcome.digest is None:
-            return None
-        return deployed_version(self._session, ModelFamily.BEATS, outcome.digest)
+    def _kept(self, made: Prediction, digest: str | None) -> Prediction:
+        self._session.add(made)
+        self._session.flush()
+        self._record(made, digest)
+        return made
+
+    def _version(self, family: ModelFamily, digest: str | None) -> int | None:
+        return None if digest is None else deployed_version(self._session, family, digest)
 
     def _record(self, made: Prediction, digest: str | None) -> None:
         version = self._session.get(ModelVersion, made.version_id) if made.version_id else None
@@ -184,12 +209,12 @@ class Predictions:
         """Return what the actor may see, as a condition."""
         if self._actor.is_admin or self._actor.role is Role.ANALYST:
             return []
+        asked = and_(col(Prediction.case_id).is_(None), col(Prediction.asked_by) == self._actor.account_id)
+        if self._actor.role is Role.CLINICIAN:
+            return [asked]
         if self._actor.is_author:
-            return [
-                exists().where(
-                    col(Case.id) == Prediction.case_id, col(Case.owner_id) == self._actor.account_id
-                )
-            ]
+            its = (col(Case.id) == Prediction.case_id, col(Case.owner_id) == self._actor.account_id)
+            return [or_(exists().where(*its), asked)]
         return [self._corrected(), ~self._under_way()]
 
     def _corrected(self) -> ColumnElement[bool]:
@@ -292,7 +317,7 @@ class Asking:
             raise SignalUnreadableError from error
 
 
-def shows_recording(actor: Actor) -> bool:
+def shows_input(actor: Actor) -> bool:
     """Return whether the actor is shown more than figures."""
     return actor.role is not Role.ANALYST
 

@@ -13,7 +13,9 @@ from sqlmodel import Session, col, func, select
 
 from ml.language.checking import OntologyError
 from ml.language.commenting import Commenter
+from ml.language.masking import Masker
 from ml.language.ontology import Ontology
+from ml.triage.scale import french
 from schema.database import Database
 from schema.models import ontologies as rows
 from schema.models.ontologies import OntologyOrigin
@@ -54,6 +56,14 @@ class Loaded:
     def matchers(self) -> Matchers:
         """Return what reads into it."""
         return self.make(self.ontology)
+
+    @cached_property
+    def masker(self) -> Masker:
+        """Return what hides who a text is about, and leaves concepts and complaints of triage."""
+        complaints = (name for each in french().complaints.values() for name in (each.fr, each.en))
+        return Masker(
+            [name for each in self.ontology.concepts for name in each.every_name] + list(complaints)
+        )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ describe_enum(
     "ModelFamily",
     "What kind of question a model answers.",
     "Which kind each heartbeat of a recording is of.",
+    "How soon a patient who comes to an emergency department is to be seen.",
 )
 describe_enum(
     ModelAlias,
@@ -42,6 +43,7 @@ describe_enum(
     "It does not have what this site knows of it.",
     "Anything else; the log says more.",
 )
+BEAT_NAMES = {each.value: each.name for each in BeatClass}
 describe_enum(
     BeatClass,
     "BeatClass",
@@ -72,7 +74,9 @@ class ModelVersion(Node):
     digest: str | None = strawberry.field(
         description="SHA-256 of its sealed artefact; null where it cannot be loaded."
     )
-    classes: list[BeatClass] = strawberry.field(description="What it tells apart.")
+    classes: list[str] = strawberry.field(
+        description="What it tells apart: kinds of heartbeats (`PVC`), or levels of a scale (`KTAS 1`)."
+    )
     metrics: list[ModelMetric] = strawberry.field(description="How it was evaluated.")
     card: str = strawberry.field(description="What it is for, how good it is and where it fails; Markdown.")
     data_hash: str = strawberry.field(description="Of what it was trained on.")
@@ -105,7 +109,7 @@ class ModelVersion(Node):
             number=row.number,
             architecture=row.architecture,
             digest=row.digest,
-            classes=[BeatClass(name) for name in row.classes],
+            classes=[BEAT_NAMES.get(name, name) for name in row.classes],
             metrics=[ModelMetric(name=name, value=value) for name, value in sorted(row.metrics.items())],
             card=row.card,
             data_hash=row.data_hash,

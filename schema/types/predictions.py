@@ -1,4 +1,4 @@
-"""What models said of recordings, as the API shows it; analysts are shown figures, not recordings."""
+"""What models said, as the API shows it; analysts are shown figures, not recordings."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -9,27 +9,36 @@ from sqlmodel import Session
 
 from ml.beats.quality import Reason, Verdict
 from schema.context import Info
+from schema.errors import NotFoundError
 from schema.loaders.accounts import accounts_by_id
 from schema.loaders.models import versions_by_id
 from schema.loaders.predictions import (
     answers_of_predictions,
+    families_of_predictions,
     feedback_at,
     feedback_of_predictions,
     owners_of_cases,
     recordings_by_id,
 )
 from schema.models.models import ModelAlias
-from schema.models.predictions import WHOLE, BeatClass, FeedbackType, ModelFamily, ModelProblem
+from schema.models.predictions import (
+    WHOLE,
+    BeatClass,
+    FeedbackType,
+    ModelFamily,
+    ModelProblem,
+    TriageLevel,
+)
 from schema.models.predictions import Feedback as FeedbackRow
 from schema.models.predictions import Prediction as PredictionRow
-from schema.policy import may_change_case
+from schema.policy import may_change_case, may_manage_visit
 from schema.services import beats
 from schema.services.beats import LONGEST_STRIP_S, BeatRow, BeatSort
 from schema.services.feedback import Readers
-from schema.services.predictions import SignalUnreadableError, kept_beats, shows_recording
+from schema.services.predictions import SignalUnreadableError, kept_beats, shows_input
 from schema.types.accounts import Account
 from schema.types.arguments import After, Before, First, Last, page_request, worded
-from schema.types.base import Connection, Node, connection, global_id
+from schema.types.base import Connection, Node, connection, global_id, split_id
 from schema.types.concepts import Concept
 from schema.types.enums import OrderDirection, describe_enum
 from schema.types.models import ModelVersion
@@ -69,12 +78,23 @@ describe_enum(
 describe_enum(
     ModelProblem,
     "ModelProblem",
-    "Why a prediction has no answer.",
+    "Why no model answered.",
     "No version of the model is deployed under the alias.",
     "The model was still being loaded: ask again in a moment.",
     "The version that is deployed could not be loaded.",
-    "The model failed on this recording.",
+    "The model failed on what it was asked.",
     "The signal could not be read.",
+)
+describe_enum(
+    TriageLevel,
+    "TriageLevel",
+    "How soon a patient is to be seen, by the FRENCH scale; 3A and 3B are told apart by comorbidities.",
+    "At once.",
+    "By a nurse within 10 minutes, a doctor within 20.",
+    "By a doctor within 60 minutes.",
+    "By a doctor within 90 minutes.",
+    "By a doctor within 120 minutes.",
+    "By a doctor within 240 minutes.",
 )
 describe_enum(
     FeedbackType,
@@ -92,6 +112,19 @@ describe_enum(
     "When they come.",
     "How likely their class is: the least certain first when ascending.",
 )
+
+
+NODE_TYPES = {ModelFamily.BEATS: "BeatPrediction", ModelFamily.TRIAGE: "TriagePrediction"}
+"""The node that a prediction of each family is."""
+
+
+def prediction_key(identifier: str) -> tuple[ModelFamily, int]:
+    """Return the family and the row key inside a prediction's id; raises NotFoundError for any other id."""
+    kind, key = split_id(identifier)
+    for family, name in NODE_TYPES.items():
+        if kind == name:
+            return family, key
+    raise NotFoundError
 
 
 def readers_for(session: Session, info: Info) -> Readers:
@@ -188,7 +221,6 @@ class Feedback(Node):
     """Feedback; a reader has one in force for each target."""
 
     row: strawberry.Private[FeedbackRow]
-    prediction_id: strawberry.ID = strawberry.field(description="The prediction.")
     reader: str = strawberry.field(description="Who it is, without saying who: the same for all of theirs.")
     beat: int | None = strawberry.field(
         description="The beat it is about, counted from 1; null for the prediction as a whole."
@@ -197,9 +229,18 @@ class Feedback(Node):
     corrected_class: BeatClass | None = strawberry.field(
         description="What it should have said; null where they do not tell."
     )
+    corrected_level: TriageLevel | None = strawberry.field(
+        description="The level a visit should have been given; null where they do not tell."
+    )
     reason: str = strawberry.field(description="Why; may be empty.")
     number: int = strawberry.field(description="Counts their changes of mind, from 1.")
     created_at: datetime = strawberry.field(description="When it was given.")
+
+    @strawberry.field(description="The prediction.")
+    async def prediction_id(self, info: Info) -> strawberry.ID:
+        """Name the prediction by its family's node."""
+        family = await info.context.loaders.of(families_of_predictions).load(self.row.prediction_id)
+        return global_id(NODE_TYPES[ModelFamily(family)], self.row.prediction_id)
 
     @strawberry.field(description="What should have been found and was not.")
     def missed_findings(self, info: Info) -> list[Concept]:
@@ -226,34 +267,32 @@ class Feedback(Node):
         return cls(
             id=global_id("Feedback", row.id or 0),
             row=row,
-            prediction_id=global_id("BeatPrediction", row.prediction_id),
             reader=row.reader,
             beat=None if row.target == WHOLE else row.target,
             type=FeedbackType(row.type),
             corrected_class=BeatClass(row.corrected_class) if row.corrected_class else None,
+            corrected_level=TriageLevel(row.corrected_level) if row.corrected_level else None,
             reason=row.reason,
             number=row.number,
             created_at=row.created_at,
         )
 
 
-@strawberry.interface(description="What one version of a model said of one recording. It is no diagnosis.")
+@strawberry.interface(
+    description="What one version of a model said of one recording or visit. It is no diagnosis."
+)
 class Prediction(Node):
     """A prediction of any family; never altered."""
 
     row: strawberry.Private[PredictionRow]
     family: ModelFamily = strawberry.field(description="What kind of question it answers.")
     alias: ModelAlias = strawberry.field(description="Under which alias the model was asked.")
-    input_hash: str = strawberry.field(description="SHA-256 of the signal that was read.")
+    input_hash: str = strawberry.field(
+        description="SHA-256 of the signal that was read, or of what is kept of the visit."
+    )
     ml_available: bool = strawberry.field(description="Whether the model answered.")
     ml_error: ModelProblem | None = strawberry.field(description="Why it did not; null when it did.")
     latency_milliseconds: int = strawberry.field(description="How long the answer took.")
-    quality: Verdict | None = strawberry.field(
-        description="How far the recording can be trusted; null without an answer."
-    )
-    quality_reasons: list[Reason] = strawberry.field(
-        description="Why not further, the gravest first; empty where nothing speaks against it."
-    )
     created_at: datetime = strawberry.field(description="When it was asked.")
 
     @strawberry.field(description="The version that was asked; null where none was to be had.")
@@ -263,37 +302,26 @@ class Prediction(Node):
             return None
         return ModelVersion.of(await info.context.loaders.of(versions_by_id).load(self.row.version_id))
 
-    @strawberry.field(
-        description="The recording; null once it has left its case, and for whoever is shown figures only."
-    )
-    async def recording(self, info: Info) -> Recording | None:
-        """Load the recording, if it is still the one that was read."""
-        if not shows_recording(info.context.viewer):
-            return None
-        found = await info.context.loaders.of(recordings_by_id).load(self.row.recording_id)
-        same = found is not None and found.original_key == self.row.input_sha256
-        return Recording.of(found) if found is not None and same else None
-
-    @strawberry.field(description="The case it is of; null unless for authors.")
-    def case_id(self, info: Info) -> strawberry.ID | None:
-        """Name the case."""
-        return global_id("Case", self.row.case_id) if info.context.viewer.is_author else None
-
-    @strawberry.field(description="Who asked; null unless for authors.")
+    @strawberry.field(description="Who asked; null unless for authors and whoever asked.")
     async def asked_by(self, info: Info) -> Account | None:
         """Load the account."""
-        if not info.context.viewer.is_author:
+        viewer = info.context.viewer
+        if not viewer.is_author and viewer.account_id != self.row.asked_by:
             return None
         return Account.of(await info.context.loaders.of(accounts_by_id).load(self.row.asked_by))
 
     @strawberry.field(
-        description="Feedback in force: the viewer's own, or all of it for whoever manages the case."
+        description="Feedback in force: the viewer's own, or all of it for whoever manages the case or asked "
+        "about the visit."
     )
     async def feedback(self, info: Info) -> list[Feedback]:
         """Load the feedback."""
         loaders, viewer = info.context.loaders, info.context.viewer
         rows = await loaders.of(feedback_of_predictions).load(self.row.id or 0)
-        manages = may_change_case(viewer, await loaders.of(owners_of_cases).load(self.row.case_id))
+        if self.row.case_id is None:
+            manages = may_manage_visit(viewer, self.row.asked_by)
+        else:
+            manages = may_change_case(viewer, await loaders.of(owners_of_cases).load(self.row.case_id))
         return [Feedback.of(row) for row in rows if manages or row.account_id == viewer.account_id]
 
 
@@ -303,8 +331,31 @@ class Prediction(Node):
 class BeatPrediction(Prediction):
     """The beats of one recording."""
 
+    quality: Verdict | None = strawberry.field(
+        description="How far the recording can be trusted; null without an answer."
+    )
+    quality_reasons: list[Reason] = strawberry.field(
+        description="Why not further, the gravest first; empty where nothing speaks against it."
+    )
     beat_count: int = strawberry.field(description="How many beats were found.")
     counts: list[BeatCount] = strawberry.field(description="How many of each class; empty without an answer.")
+
+    @strawberry.field(
+        description="The recording; null once it has left its case, and for whoever is shown figures only."
+    )
+    async def recording(self, info: Info) -> Recording | None:
+        """Load the recording, if it is still the one that was read."""
+        if self.row.recording_id is None or not shows_input(info.context.viewer):
+            return None
+        found = await info.context.loaders.of(recordings_by_id).load(self.row.recording_id)
+        same = found is not None and found.original_key == self.row.input_sha256
+        return Recording.of(found) if found is not None and same else None
+
+    @strawberry.field(description="The case it is of; null unless for authors.")
+    def case_id(self, info: Info) -> strawberry.ID | None:
+        """Name the case."""
+        seen = info.context.viewer.is_author and self.row.case_id is not None
+        return global_id("Case", self.row.case_id or 0) if seen else None
 
     @strawberry.field(description="The beats; null without an answer, and for whoever is shown figures only.")
     async def beats(  # noqa: PLR0913, PLR0917 - Relay's arguments
@@ -431,7 +482,7 @@ class BeatPrediction(Prediction):
 
     async def _kept(self, info: Info) -> "KeptBeats | None":
         """Load the beats, for whoever is shown more than figures; None without an answer."""
-        if not self.row.ml_available or not shows_recording(info.context.viewer):
+        if not self.row.ml_available or not shows_input(info.context.viewer):
             return None
         answer = await info.context.loaders.of(answers_of_predictions).load(self.row.id or 0)
         return None if answer is None else kept_beats(answer)

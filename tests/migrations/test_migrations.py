@@ -164,3 +164,43 @@ def test_the_migrations_form_one_line() -> None:
     scripts = ScriptDirectory.from_config(Config(ROOT / "alembic.ini"))
     assert len(scripts.get_heads()) == 1
     assert len(scripts.get_bases()) == 1
+
+
+OF_A_RECORDING = (
+    """INSERT INTO account (id, display_name, role, language, theme, created_at)
+    VALUES (7, 'Anne', 'teacher', 'fr', 'auto', :at)""",
+    """INSERT INTO "case" (id, owner_id, name, category, difficulty, description, draft_text, status,
+    search_text, revision, created_at, updated_at)
+    VALUES (5, 7, 'Flutter', 'other', 'beginner', '', '', 'draft', '', 1, :at, :at)""",
+    """INSERT INTO prediction (id, family, case_id, recording_id, asked_by, alias, input_sha256, ml_available,
+    latency_ms, quality_reasons, counts, created_at)
+    VALUES (3, 'beats', 5, 9, 7, 'champion', 'a', true, 5, '[]', '{}', :at)""",
+    """INSERT INTO feedback (id, prediction_id, reader, account_id, target, number, current, type, reason,
+    missed_findings, created_at) VALUES (4, 3, 'r', 7, 0, 1, true, 'correct', '', '[]', :at)""",
+)
+OF_A_VISIT = (
+    """INSERT INTO prediction (id, family, asked_by, alias, input_sha256, ml_available, latency_ms,
+    quality_reasons, counts, level, visit, created_at)
+    VALUES (8, 'triage', 7, 'champion', 'b', false, 5, '[]', '{}', '2', '{}', :at)""",
+    """INSERT INTO feedback (id, prediction_id, reader, account_id, target, number, current, type,
+    corrected_level, reason, missed_findings, created_at)
+    VALUES (6, 8, 'r', 7, 0, 1, true, 'upgrade', '1', '', '[]', :at)""",
+)
+
+
+def insert(database: Database, rows: tuple[str, ...]) -> None:
+    with database.write() as session:
+        for row in rows:
+            session.execute(text(row), {"at": "2026-03-02 09:00:00.000000"})
+
+
+def test_what_was_said_of_recordings_outlives_the_predictions_of_visits(database: Database) -> None:
+    migrate(database.url, "0009")
+    insert(database, OF_A_RECORDING)
+    migrate(database.url)
+    insert(database, OF_A_VISIT)
+    migrate(database.url, "0009", down=True)
+    with database.read() as session:
+        assert session.execute(text("SELECT id, case_id FROM prediction")).all() == [(3, 5)]
+        assert session.execute(text("SELECT id, prediction_id FROM feedback")).all() == [(4, 3)]
+    migrate(database.url)

@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,16 @@ from sqlmodel import Session, SQLModel, col, select
 
 from ml.beats.packing import KeptBeats, pack
 from schema.models.cases import Annotation, CaseRevision, Recording
+from schema.models.models import ModelAlias
 from schema.models.ontologies import ConceptChange, OntologyFault, OntologyVersion
-from schema.models.predictions import BeatClass, FeedbackType, Prediction
+from schema.models.predictions import (
+    BeatClass,
+    FeedbackType,
+    ModelFamily,
+    ModelProblem,
+    Prediction,
+    TriageLevel,
+)
 from schema.models.training import Enrolment
 from schema.models.webhooks import DeliveryFault, Webhook, WebhookDelivery, WebhookEvent
 from schema.models.work import Job
@@ -25,7 +33,10 @@ from schema.policy import ROLE_SCOPES, Actor, Role
 from schema.services.bulk import IMPORT_JOB
 from schema.services.editions import shipped_line
 from schema.services.feedback import Opinion, Readers
+from schema.services.predictions import Predictions
 from schema.services.tokens import Tokens
+from schema.services.triage import SentVisit, read_visit
+from schema.services.triage_training import TriageTraining
 from schema.services.trusted_documents import TrustedDocuments
 from schema.types.base import global_id, split_id
 from tests.schema.conftest import World, the_ontology
@@ -123,6 +134,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
         ids |= _made(session, world, owner, split_id(imported)[1])
         ids |= _parts(session, draft.id or 0)
         ids |= _answered(session, world, owner, participant)
+        ids |= _triaged(session, world, owner, participant)
     people: dict[str, Actor | None] = {"anonymous": None, "owner": owner, "participant": participant}
     people |= {role.value: hospital.actor(role) for role in Role}
     yield Installation(world, people, ids)
@@ -220,15 +232,29 @@ def _answered(session: Session, world: World, owner: Actor, participant: Actor) 
     session.add_all(made)
     session.flush()
     readers = Readers(session, participant, world.clock, PASSWORDS)
-    wrong = Opinion(FeedbackType.UPGRADE, 1, BeatClass.PVC, "Large.", ["LBBB"])
+    wrong = Opinion(FeedbackType.UPGRADE, 1, BeatClass.PVC, reason="Large.", missed=["LBBB"])
     corrected = made[0].id or 0
-    readers.submit(corrected, Opinion(FeedbackType.CORRECT, 1), the_ontology(), None)
-    feedback = readers.submit(corrected, wrong, the_ontology(), None)
+    readers.submit(ModelFamily.BEATS, corrected, Opinion(FeedbackType.CORRECT, 1), the_ontology(), None)
+    feedback = readers.submit(ModelFamily.BEATS, corrected, wrong, the_ontology(), None)
     return {
         "BeatPrediction": global_id("BeatPrediction", corrected),
         "Feedback": global_id("Feedback", feedback.id or 0),
         "Model": global_id("Model", version.model_id),
         "ModelVersion": global_id("ModelVersion", version.id or 0),
+    }
+
+
+def _triaged(session: Session, world: World, owner: Actor, participant: Actor) -> dict[str, str]:
+    """Return what was said of a visit the owner asked about, and an answer of the participant's training."""
+    sent = SentVisit({"age": "54", "sexe": "M"}, "douleur thoracique", None, [("ecg_typique_sca", True)])
+    asked = read_visit(sent, world.services.shelf.current.masker)
+    outcome = replace(world.services.triage.answer(asked, ModelAlias.CHAMPION), problem=ModelProblem.LOADING)
+    made = Predictions(session, owner, world.clock).keep_visit(asked, ModelAlias.CHAMPION, outcome)
+    training = TriageTraining(session, participant, world.clock)
+    answer = training.answer("patient-01", TriageLevel.TRI_2, None, None)
+    return {
+        "TriagePrediction": global_id("TriagePrediction", made.id or 0),
+        "TriageAnswer": global_id("TriageAnswer", answer.id or 0),
     }
 
 

@@ -37,6 +37,7 @@ ROOTS = ("Query", "Mutation", "Subscription")
 LONG_S = 20.0
 """How long a subscription is listened to that must be refused, which it is at once."""
 BESIDES: dict[str, Callable[[], dict[str, Any]]] = {
+    "answerTriagePatient": lambda: {"patient": "patient-01"},
     "enrolParticipant": lambda: {"email": "nobody@example.org"},
     "importParticipants": lambda: {"file": io.BytesIO(b"email\nnobody@example.org\n")},
 }

@@ -1,8 +1,10 @@
 """Toy models in real, sealed artefacts, loaded by the real registry; some fail on purpose."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,14 @@ from ml.beats.classes import PRODUCT_CLASSES
 from ml.beats.predicting import BeatAnswer, Saliency
 from ml.beats.quality import Quality, Reason, Verdict
 from ml.ecg.signal import Signal
-from ml.registry.artefact import Artefact, copy_sealed, seal, write_artefact
+from ml.registry.artefact import Artefact, copy_sealed, open_unsealed, seal, write_artefact
 from ml.registry.helper import Synced, SyncedVersion
 from ml.registry.home import Home
 from ml.registry.manifest import Manifest, TensorSpec
-from ml.registry.predictor import LoadError, Predictor
+from ml.registry.predictor import LoadError, Predictor, load
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
 from schema.services.clock import Clock
+from tests.support.triage import write_toy_triage
 
 CARD = "# A toy\n\nIt answers by the clock."
 REGISTERED = "2026-03-01T12:00:00+00:00"
@@ -85,8 +88,8 @@ class ToyBeats:
 
 
 def toy_loader(artefact: Artefact) -> Predictor:
-    """Load a toy."""
-    return ToyBeats(artefact)
+    """Load a toy of beats, or what answers as a real version of another family does."""
+    return ToyBeats(artefact) if artefact.manifest.family == "beats" else load(artefact)
 
 
 def toy(home: Home, **settings: Any) -> str:
@@ -119,6 +122,25 @@ def toy(home: Home, **settings: Any) -> str:
         shutil.rmtree(scratch)
 
 
+def toy_triage(home: Home) -> str:
+    """Put a small model of triage, sealed, into a site's cache and return its digest."""
+    scratch = Path(tempfile.mkdtemp(prefix="toy-"))
+    try:
+        shutil.copytree(_learnt_triage(), scratch / "triage")
+        sealed = seal(open_unsealed(scratch / "triage"), home.key())
+        return copy_sealed(sealed.folder, home.cache, home.key()).digest
+    finally:
+        shutil.rmtree(scratch)
+
+
+@cache
+def _learnt_triage() -> Path:
+    """Learn one for this process."""
+    folder = Path(tempfile.mkdtemp(prefix="toy-triage-"))
+    atexit.register(shutil.rmtree, folder)
+    return write_toy_triage(folder / "made").folder
+
+
 def synced_version(number: int, digest: str | None, fault: str | None = None) -> SyncedVersion:
     """Return a version as the helper tells it."""
     if digest is None:
@@ -143,11 +165,13 @@ def offered(versions: list[SyncedVersion], **aliases: int) -> Synced:
     return Synced(tuple(versions), {"beats": aliases})
 
 
-def registered(session: Session, clock: Clock, digest: str | None, **fields: Any) -> ModelVersion:
-    """Add a version of `beats` as the job would have."""
-    model = session.exec(select(Model).where(Model.family == "beats")).first()
+def registered(
+    session: Session, clock: Clock, digest: str | None, family: str = "beats", **fields: Any
+) -> ModelVersion:
+    """Add a version of a family as the job would have."""
+    model = session.exec(select(Model).where(Model.family == family)).first()
     if model is None:
-        model = Model(family="beats", created_at=clock(), looked_at=clock())
+        model = Model(family=family, created_at=clock(), looked_at=clock())
         session.add(model)
         session.flush()
     numbered = session.exec(select(ModelVersion).where(ModelVersion.model_id == model.id)).all()

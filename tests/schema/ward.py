@@ -25,7 +25,7 @@ PREDICT = f"""mutation M($input: PredictBeatsInput!) {{ predictBeats(input: $inp
     alias family inputHash modelVersion {{ id number digest }} recording {{ id }} askedBy {{ id }} }}
   {REFUSALS} }} }}"""
 FEEDBACK = f"""mutation M($input: SubmitFeedbackInput!) {{ submitFeedback(input: $input) {{ __typename
-  ... on Feedback {{ id predictionId reader beat type correctedClass reason number mine
+  ... on Feedback {{ id predictionId reader beat type correctedClass correctedLevel reason number mine
     missedFindings {{ code }} replaced {{ id type }} }} {REFUSALS} }} }}"""
 
 

@@ -23,6 +23,10 @@ ON_THEIR_GROUND = (
     ("accent-strong", "accent-ground"),
     ("on-accent", "accent"),
     ("on-accent", "accent-strong"),
+    ("on-triage", "triage-rouge"),
+    ("on-triage", "triage-orange"),
+    ("on-triage-jaune", "triage-jaune"),
+    ("on-triage", "triage-vert"),
 )
 READABLE = [*((text, ground) for text in TEXTS for ground in GROUNDS), *ON_THEIR_GROUND]
 VISIBLE = [(edge, ground) for edge in ("edge", "focus", "accent") for ground in GROUNDS]

@@ -24,6 +24,7 @@ CODES = {"BAD_REQUEST", "TOO_MUCH"}
 NEWER = "application/graphql-response+json"
 
 schemathesis.graphql.scalar("DateTime", st.datetimes().map(lambda at: nodes.String(f"{at.isoformat()}Z")))
+schemathesis.graphql.scalar("MeasuredValue", st.text(max_size=9).map(nodes.String))
 schemathesis.graphql.scalar("Upload", st.just(nodes.Null))
 
 

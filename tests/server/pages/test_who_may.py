@@ -40,6 +40,12 @@ PAGES = [
     "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
     "/predictions/QmVhdFByZWRpY3Rpb246MQ==",
     "/models",
+    "/triage",
+    "/triage/new",
+    "/triage/visits/VHJpYWdlUHJlZGljdGlvbjox",
+    "/training",
+    "/training/patient-01",
+    "/training/answers/VHJpYWdlQW5zd2VyOjE=",
     "/webhooks",
     "/webhooks/V2ViaG9vazox",
     "/jobs",
@@ -96,6 +102,9 @@ FORMS = [
     "/models/promote",
     "/models/rollback",
     "/models/sync",
+    "/triage/new",
+    "/triage/visits/VHJpYWdlUHJlZGljdGlvbjox/feedback",
+    "/training/patient-01",
     "/webhooks",
     "/webhooks/V2ViaG9vazox/update",
     "/webhooks/V2ViaG9vazox/state",
@@ -111,9 +120,12 @@ AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"
 CLOSED = [
     (Role.TEACHER, ["/audit", *EXPERTS]),
     (Role.EXPERT, ["/accounts", "/audit"]),
-    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher", "/models"]),
-    (Role.ANALYST, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit"]),
-    (Role.CLINICIAN, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/matcher", "/models"]),
+    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher", "/models", "/triage/new"]),
+    (Role.ANALYST, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/triage/new", "/training"]),
+    (
+        Role.CLINICIAN,
+        [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/matcher", "/models", "/training"],
+    ),
 ]
 
 
@@ -153,6 +165,7 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "type": "CORRECT",
         "versionId": "x",
         "modelId": "x",
+        "level": "TRI_1",
     }
     for path in FORMS:
         verdict = {"verdict": "RULES"} if path == "/matcher" else {}

@@ -1,0 +1,94 @@
+"""The scale's complaints, what a note says of a visit, and patients to train on."""
+
+from typing import Annotated
+
+import strawberry
+
+from ml.triage.notes import LONGEST_NOTE, read_note
+from ml.triage.patients import patients
+from ml.triage.scale import french
+from schema.context import Info
+from schema.errors import NotFoundError, ValidationFailedError
+from schema.permissions import query_field
+from schema.policy import Scope
+from schema.services.text import storable
+from schema.types.base import local_key
+from schema.types.triage import TriageComplaint, TriageNote
+from schema.types.triage_training import TriagePatient, TriageTrainingRecord, training_for
+
+StudentId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="The account of a participant, for the outside system that enrolled them; the viewer's "
+        "own when left out."
+    ),
+]
+
+
+@strawberry.type
+class TriageQueries:
+    """Queries about triage."""
+
+    @query_field(Scope.TRIAGE, "The chief complaints of the FRENCH scale, in its order.")
+    async def triage_complaints(self, info: Info) -> list[TriageComplaint]:
+        """Return all of them."""
+        return [TriageComplaint.of(code, info.context) for code in french().complaints]
+
+    @query_field(Scope.TRIAGE, "One complaint by its name; null when there is none.")
+    async def triage_complaint(
+        self, info: Info, code: Annotated[str, strawberry.argument(description="The complaint's name.")]
+    ) -> TriageComplaint | None:
+        """Return one of them."""
+        if code not in french().complaints:
+            raise NotFoundError
+        return TriageComplaint.of(code, info.context)
+
+    @query_field(
+        Scope.TRIAGE,
+        "Vital signs and the complaint as a free note states them, for a person to confirm. Nothing is kept.",
+    )
+    async def triage_note(
+        self,
+        info: Info,
+        text: Annotated[str, strawberry.argument(description="The note, at most 5,000 characters.")],
+    ) -> TriageNote:
+        """Read the note."""
+        if len(text) > LONGEST_NOTE:
+            raise ValidationFailedError.of("text", "too_long", maximum=LONGEST_NOTE)
+        reading = await info.context.read(lambda _session: read_note(storable(text)))
+        return TriageNote.of(reading, info.context)
+
+    @query_field(Scope.ATTEMPTS_READ, "The patients to train triage on.")
+    async def triage_patients(self) -> list[TriagePatient]:
+        """Return all of them, without the key."""
+        return [TriagePatient.of(each) for each in patients().values()]
+
+    @query_field(Scope.ATTEMPTS_READ, "One patient by its name; null when there is none.")
+    async def triage_patient(
+        self, code: Annotated[str, strawberry.argument(description="The patient's name.")]
+    ) -> TriagePatient | None:
+        """Return one of them, without the key."""
+        found = patients().get(code)
+        return TriagePatient.of(found) if found else None
+
+    @query_field(
+        Scope.ATTEMPTS_READ,
+        "The patient to triage next: one that was not yet, in an order of one's own; once all were, the one "
+        "that was longest ago.",
+    )
+    async def next_triage_patient(self, info: Info, student_id: StudentId = None) -> TriagePatient | None:
+        """Choose it."""
+        key = _account(student_id)
+        found = await info.context.read(lambda session: training_for(session, info).following(key))
+        return TriagePatient.of(found)
+
+    @query_field(Scope.ATTEMPTS_READ, "How one triages: figures and all answers.")
+    async def triage_training(self, info: Info, student_id: StudentId = None) -> TriageTrainingRecord | None:
+        """Sum up."""
+        key = _account(student_id)
+        figures = await info.context.read(lambda session: training_for(session, info).figures(key))
+        return TriageTrainingRecord.of(figures, key)
+
+
+def _account(identifier: strawberry.ID | None) -> int | None:
+    return None if identifier is None else local_key(identifier, "Account")
