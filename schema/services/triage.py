@@ -21,7 +21,7 @@ from schema.services.text import prose
 if TYPE_CHECKING:
     from ml.triage.predicting import Answer, TriagePredictor
 
-PATIENCE_S = 0.5
+PATIENCE_S = 2.0
 """How long whoever asks waits for a model that is being loaded: without it the scale answers."""
 MOST_ANSWERS = 200
 MOST_CANDIDATES = 5

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import wfdb
 
+from ml.ecg import archive
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from ml.ecg.decoder import decode_file
-from ml.ecg.readers import archive, read_signal
+from ml.ecg.readers import read_signal
 from ml.ecg.signal import STANDARD_LEADS
 from tests.ml.ecg.reading import failure_of, put, signal_of
 from tests.ml.ecg.samples import beats, twelve, wfdb_files, wfdb_zip, zipped
