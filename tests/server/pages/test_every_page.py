@@ -13,7 +13,7 @@ from server.i18n import LOCALE_FOLDER
 from tests.server.pages.conftest import Meet, School, Visitor, key_of
 from tests.server.pages.reading import Page
 from tests.server.pages.test_contests import contested
-from tests.server.pages.test_jobs import worked_off
+from tests.server.pages.test_jobs import bmp, worked_off
 from tests.server.pages.test_webhooks import made
 
 SHARED = {
@@ -63,6 +63,11 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
     jobs = [
         teacher.leads(f"/sessions/{session}/import", files={"file": ("a.csv", b"email\nx@example.org")}),
         teacher.leads("/exports"),
+        teacher.leads(
+            "/builder/batch",
+            {"grouping": "EACH"},
+            files=[("files", ("a.bmp", bmp())), ("files", ("b", b"x"))],
+        ),
     ]
     worked_off(teacher.app)
     jobs.append(teacher.leads("/exports", {"sessionId": session}))
@@ -72,6 +77,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
         Role.TEACHER: [
             "/",
             "/builder/new",
+            "/builder/batch",
             *steps,
             f"/builder/{draft}/annotate?category=RHYTHM",
             "/builder/session",

@@ -11,6 +11,7 @@ PAGES = [
     "/",
     "/builder",
     "/builder/new",
+    "/builder/batch",
     "/builder/session",
     "/builder/Q2FzZToxMQ==/import",
     "/builder/Q2FzZToxMQ==/annotate",
@@ -59,6 +60,7 @@ PAGES = [
 ]
 FORMS = [
     "/builder/new",
+    "/builder/batch",
     "/builder/session",
     "/builder/Q2FzZToxMQ==/recordings",
     "/builder/Q2FzZToxMQ==/arrange",
