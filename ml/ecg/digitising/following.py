@@ -1,0 +1,170 @@
+"""Following a curve across the sheet: which ink of each column is its own, and where the pen's middle was."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.ecg.digitising.picture import Floats
+from ml.ecg.digitising.sheet import HALF
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+_JUMP, _SKIP, _AWAY = 1.0, 1.2, 0.02
+"""Costs, a millimetre each: of a leap between inks, of columns without any, of keeping off the base line."""
+_MEMORY_MM = 1.6
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Every unbroken stretch of ink in every column of a sheet, column by column.
+
+    Attributes
+    ----------
+    column : ndarray of int
+        Ascending.
+    top, bottom : ndarray of float
+        Where coverage passes a half, in rows of the sheet, to a fraction of one.
+    first : ndarray of int, shape (columns + 1,)
+        Where each column's runs begin.
+    """
+
+    column: Indices
+    top: Array
+    bottom: Array
+    first: Indices
+
+
+class Envelope(NamedTuple):
+    """The upper and lower edge of a curve's ink in each column; NaN where it has none."""
+
+    top: Array
+    bottom: Array
+
+
+def find_runs(coverage: Floats) -> Runs:
+    """Return the runs of a sheet."""
+    turned = np.ascontiguousarray(coverage.T)
+    columns, rows = turned.shape
+    padded = np.zeros((columns, rows + 2), np.float32)
+    padded[:, 1:-1] = turned
+    inked = padded >= HALF
+    column, before = np.nonzero(inked[:, 1:] & ~inked[:, :-1])
+    _, last = np.nonzero(inked[:, :-1] & ~inked[:, 1:])
+    outer, inner = padded[column, before], padded[column, before + 1]
+    top = before + (HALF - outer) / (inner - outer) - 1
+    inner, outer = padded[column, last], padded[column, last + 1]
+    bottom = last + (inner - HALF) / (inner - outer) - 1
+    first = np.searchsorted(column, np.arange(columns + 1))
+    return Runs(column, top.astype(np.float64), bottom.astype(np.float64), first)
+
+
+def within(runs: Runs, top: float, bottom: float) -> Runs:
+    """Return the runs that reach into a band of rows."""
+    kept = (runs.bottom >= top) & (runs.top <= bottom)
+    first = np.searchsorted(runs.column[kept], np.arange(len(runs.first)))
+    return Runs(runs.column[kept], runs.top[kept], runs.bottom[kept], first)
+
+
+def follow(runs: Runs, baseline: float, scale: int) -> Indices:
+    """Return the run that a curve takes in each column, -1 where it takes none.
+
+    Notes
+    -----
+    The cheapest path from the first column to the last: ink that touches the ink before costs nothing, a
+    leap costs its height, a column passed over its width, and straying from the base line a little, so that
+    a gap does not lead to a neighbour's curve.
+    """
+    columns = len(runs.first) - 1
+    chosen = np.full(columns, -1, np.int64)
+    total = len(runs.column)
+    if not total:
+        return chosen
+    jump, skip, away = _JUMP / scale, _SKIP / scale, _AWAY / scale / scale
+    memory = max(round(_MEMORY_MM * scale), 2)
+    middle = (runs.top + runs.bottom) / 2
+    beside = np.maximum(np.maximum(runs.top - baseline, baseline - runs.bottom), 0)
+    own = away * np.minimum(np.abs(middle - baseline), beside + scale)
+    cost, origin = np.empty(total), np.full(total, -1, np.int64)
+    filled = np.flatnonzero(np.diff(runs.first))
+    previous = -1
+    for column in filled:
+        start, stop = runs.first[column], runs.first[column + 1]
+        here = skip * column + 0.3 * jump * beside[start:stop]
+        if previous >= 0:
+            low = min(runs.first[max(column - memory, 0)], runs.first[previous])
+            gap = np.maximum(
+                runs.top[start:stop, None] - runs.bottom[None, low:start],
+                runs.top[None, low:start] - runs.bottom[start:stop, None],
+            )
+            reached = cost[None, low:start] + skip * (column - 1 - runs.column[None, low:start])
+            reached = reached + jump * np.maximum(gap, 0)
+            best = reached.argmin(axis=1)
+            cheapest = reached[np.arange(stop - start), best]
+            better = cheapest < here
+            here = np.where(better, cheapest, here)
+            origin[start:stop] = np.where(better, low + best, -1)
+        cost[start:stop] = here + own[start:stop]
+        previous = column
+    at = int(np.argmin(cost + skip * (columns - 1 - runs.column)))
+    while at >= 0:
+        chosen[runs.column[at]] = at
+        at = origin[at]
+    return chosen
+
+
+def envelope(runs: Runs, chosen: Indices) -> Envelope:
+    """Return the edges of the runs a curve takes."""
+    there = chosen >= 0
+    top = np.where(there, runs.top[chosen], np.nan)
+    return Envelope(top, np.where(there, runs.bottom[chosen], np.nan))
+
+
+def pen_middle(edges: Envelope, radius: float) -> Array:
+    """Return the path of a round pen's middle from the edges of its ink; NaN where there is none.
+
+    Notes
+    -----
+    A pen that follows y(x) inks from the least to the greatest y it has nearby, and its own radius. Rolling
+    the pen back along the upper edge gives y but for downward spikes, which it fills; along the lower edge,
+    but for upward ones. Together, less what is filled in both, they give y with both.
+    """
+    there = ~np.isnan(edges.top)
+    if there.sum() < 2:
+        return np.full(len(there), np.nan)
+    at = np.arange(len(there))
+    top, bottom = (np.interp(at, at[there], side[there]) for side in edges)
+    middle = (top + bottom) / 2
+    thin = bottom - top < 2 * radius  # a line thinner than the pen has lost ink on both sides
+    top, bottom = np.where(thin, middle - radius, top), np.where(thin, middle + radius, bottom)
+    upper = -_rolled(-top, radius)
+    lower = _rolled(bottom, radius)
+    filled = _spread(_rolled_under(lower, radius), radius)
+    return np.where(there, upper + lower - filled, np.nan)
+
+
+def _rolled(edge: Array, radius: float) -> Array:
+    """Return the least of edge - pen over the pen's width: its middle as it rolls above."""
+    return _over_pen(edge, radius, -1, np.minimum)
+
+
+def _rolled_under(path: Array, radius: float) -> Array:
+    """Return the upper edge that a path would ink."""
+    return _over_pen(path, radius, -1, np.minimum)
+
+
+def _spread(edge: Array, radius: float) -> Array:
+    """Return the greatest of edge + pen over the pen's width."""
+    return _over_pen(edge, radius, 1, np.maximum)
+
+
+def _over_pen(values: Array, radius: float, sign: int, choose: np.ufunc) -> Array:
+    reach = int(radius)
+    padded = np.pad(values, reach, mode="edge")
+    stacked = [
+        padded[reach + d : reach + d + len(values)] + sign * np.sqrt(radius**2 - d**2)
+        for d in range(-reach, reach + 1)
+    ]
+    return np.asarray(choose.reduce(stacked))
