@@ -15,6 +15,8 @@ Indices = npt.NDArray[np.int64]
 _JUMP, _SKIP, _AWAY = 1.0, 1.2, 0.02
 """Costs, a millimetre each: of a leap between inks, of columns without any, of keeping off the base line."""
 _MEMORY_MM = 1.6
+_FINER = 4
+"""Places a column at which the pen is rolled back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,42 +131,38 @@ def pen_middle(edges: Envelope, radius: float) -> Array:
     -----
     A pen that follows y(x) inks from the least to the greatest y it has nearby, and its own radius. Rolling
     the pen back along the upper edge gives y but for downward spikes, which it fills; along the lower edge,
-    but for upward ones. Together, less what is filled in both, they give y with both.
+    but for upward ones. Their sum, less what has both filled, has both.
     """
     there = ~np.isnan(edges.top)
     if there.sum() < 2:
         return np.full(len(there), np.nan)
     at = np.arange(len(there))
-    top, bottom = (np.interp(at, at[there], side[there]) for side in edges)
+    fine = np.arange((len(there) - 1) * _FINER + 1) / _FINER
+    top, bottom = (np.interp(fine, at[there], side[there]) for side in edges)
     middle = (top + bottom) / 2
-    thin = bottom - top < 2 * radius  # a line thinner than the pen has lost ink on both sides
-    top, bottom = np.where(thin, middle - radius, top), np.where(thin, middle + radius, bottom)
-    upper = -_rolled(-top, radius)
-    lower = _rolled(bottom, radius)
-    filled = _spread(_rolled_under(lower, radius), radius)
-    return np.where(there, upper + lower - filled, np.nan)
+    # A line thinner than the pen has lost ink on both sides.
+    top, bottom = np.minimum(top, middle - radius), np.maximum(bottom, middle + radius)
+    above = _greatest(top, radius)
+    below = _least(bottom, radius)
+    filled = (_greatest(_least(below, radius), radius) + _least(_greatest(above, radius), radius)) / 2
+    return np.where(there, (above + below - filled)[::_FINER], np.nan)
 
 
-def _rolled(edge: Array, radius: float) -> Array:
-    """Return the least of edge - pen over the pen's width: its middle as it rolls above."""
-    return _over_pen(edge, radius, -1, np.minimum)
+def _greatest(edge: Array, radius: float) -> Array:
+    """Return the lowest place of a pen's middle whose ink reaches up to an edge and nowhere beyond."""
+    return np.asarray(np.maximum.reduce(_over_pen(edge, radius, 1)))
 
 
-def _rolled_under(path: Array, radius: float) -> Array:
-    """Return the upper edge that a path would ink."""
-    return _over_pen(path, radius, -1, np.minimum)
+def _least(edge: Array, radius: float) -> Array:
+    """Return the same from the other side."""
+    return np.asarray(np.minimum.reduce(_over_pen(edge, radius, -1)))
 
 
-def _spread(edge: Array, radius: float) -> Array:
-    """Return the greatest of edge + pen over the pen's width."""
-    return _over_pen(edge, radius, 1, np.maximum)
-
-
-def _over_pen(values: Array, radius: float, sign: int, choose: np.ufunc) -> Array:
-    reach = int(radius)
+def _over_pen(values: Array, radius: float, sign: int) -> list[Array]:
+    """Return values moved to each side by as much as the pen is wide, and by half its height there."""
+    reach = int(radius * _FINER)
     padded = np.pad(values, reach, mode="edge")
-    stacked = [
-        padded[reach + d : reach + d + len(values)] + sign * np.sqrt(radius**2 - d**2)
+    return [
+        padded[reach + d : reach + d + len(values)] + sign * np.sqrt(radius**2 - (d / _FINER) ** 2)
         for d in range(-reach, reach + 1)
     ]
-    return np.asarray(choose.reduce(stacked))
