@@ -7,10 +7,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ml.ecg.digitising.following import Array
-from ml.ecg.digitising.sheet import HALF, Sheet
+from ml.ecg.digitising.sheet import Sheet
 
 _FOOT_MM = 4.0
-_BESIDE_MM = 2.5
+BESIDE_MM, ASTRAY_MM = 2.5, 8.0
 _TICK_MM = (1.0, 9.0)
 _LEAST_TICK_MM = 1.5
 
@@ -57,20 +57,17 @@ def begin(span: Span, total: float, scale: int, inked: npt.NDArray[np.bool_]) ->
     return float(edge)
 
 
-def settle(
-    start: float, pitch: float, count: int, sheet: Sheet, baselines: list[float], tops: list[Array]
-) -> float:
-    """Move the beginning so that what separates the leads falls on the marks printed there, if any are."""
+def settle(start: float, pitch: float, count: int, marks: Array, reach: float) -> float:
+    """Move the beginning, by `reach` columns at most, so that leads meet at the marks printed between them."""
     if count < 2:
         return start
-    marks = _marks(sheet, baselines, tops)
-    reach = round(_BESIDE_MM * sheet.scale)
     moves = np.arange(-reach, reach + 0.1, 0.25)
     heights = [
-        np.interp(start - 0.5 + index * pitch + moves, np.arange(len(marks)), marks) for index in range(1, count)
+        np.interp(start + index * pitch + moves, np.arange(len(marks)), marks)
+        for index in range(1, count)
     ]
     together = np.mean(heights, axis=0)
-    if together.max() < _LEAST_TICK_MM * sheet.scale:
+    if together.max() < 1:
         return start
     # The middle of the mark: it is some pixels wide.
     wide = together > 0.5 * together.max()
@@ -79,13 +76,13 @@ def settle(
     return start + float(np.average(moves[wide], weights=together[wide]))
 
 
-def _marks(sheet: Sheet, baselines: list[float], tops: list[Array]) -> Array:
-    """Return how much ink stands upright beside the curves in each column, as most rows have it."""
+def marks(sheet: Sheet, baselines: list[float], tops: list[Array]) -> Array:
+    """Return how much thin ink stands upright beside the curves of most rows, 1 for a mark's least."""
     near, far = (round(side * sheet.scale) for side in _TICK_MM)
     amounts = []
     for baseline, top in zip(baselines, tops, strict=True):
         middle = round(baseline)
-        band = sheet.coverage[max(middle - far, 0) : middle + far + 1] >= HALF
+        band = sheet.coverage[max(middle - far, 0) : middle + far + 1] >= sheet.inked
         curve = np.where(np.isnan(top), middle, top) - max(middle - far, 0)
         rows = np.arange(len(band))[:, None]
         amounts.append((band & (np.abs(rows - curve[None, :]) > near)).sum(axis=0))
@@ -93,4 +90,5 @@ def _marks(sheet: Sheet, baselines: list[float], tops: list[Array]) -> Array:
     # A mark is thin: what is as tall a little to its side is a letter or a wave.
     beside = round(1.2 * sheet.scale)
     padded = np.pad(amount, beside, mode="edge")
-    return np.asarray(np.maximum(amount - np.maximum(padded[: -2 * beside], padded[2 * beside :]), 0), np.float64)
+    thin = amount - np.maximum(padded[: -2 * beside], padded[2 * beside :])
+    return np.asarray(np.maximum(thin, 0) / (_LEAST_TICK_MM * sheet.scale), np.float64)

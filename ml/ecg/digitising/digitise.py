@@ -9,22 +9,34 @@ from PIL import Image
 
 from ml.ecg.digitising import columns, rows
 from ml.ecg.digitising.columns import Span
-from ml.ecg.digitising.digitised import Digitised, DigitisingError, Quality, Refusal, Trace
-from ml.ecg.digitising.following import Array, Envelope, Runs, envelope, find_runs, follow, pen_middle, within
+from ml.ecg.digitising.digitised import Anchor, Digitised, DigitisingError, Paper, Quality, Refusal, Trace
+from ml.ecg.digitising.following import (
+    Array,
+    Envelope,
+    Runs,
+    envelope,
+    find_runs,
+    follow,
+    pen_middle,
+    settle_shared,
+    with_points,
+    within,
+)
 from ml.ecg.digitising.grid import Grid, find_grid
 from ml.ecg.digitising.layouts import COLUMN_S, LAYOUTS, Layout, lead_at
 from ml.ecg.digitising.picture import darkness
 from ml.ecg.digitising.sheet import Sheet, flatten
-from ml.ecg.signal import STANDARD_LEADS, Signal
+from ml.ecg.signal import Signal
 
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 200
 RATE_HZ = 500.0
 RESOLUTION_UV = 1.0
 
-_SPEED_MM_S, _GAIN_MM_MV = 25.0, 10.0
+_ANY_PAPER = Paper()
+_GAIN_MM_MV = 10.0
 _PULSES_MM = (5.0, 10.0, 20.0)
-_REACH = 1.6
+_REACH, _ALONE_MM = 1.6, 40.0
 _SAME = 0.6
 
 
@@ -35,30 +47,20 @@ class _Curve:
     baseline: float
     edges: Envelope
     middle: Array
+    shared: npt.NDArray[np.bool_]
 
 
-def digitise(
-    picture: Image.Image,
-    *,
-    layout: str | None = None,
-    order: Sequence[str] = STANDARD_LEADS,
-    paper_speed_mm_s: float = _SPEED_MM_S,
-    gain_mm_mv: float | None = None,
-) -> Digitised:
+def digitise(picture: Image.Image, paper: Paper = _ANY_PAPER, anchors: Sequence[Anchor] = ()) -> Digitised:
     """Digitise a scan or photograph of a printed ECG, upright to some 10°.
 
     Parameters
     ----------
     picture : PIL.Image.Image
         Mode L or RGB.
-    layout : str, optional
-        A name of `LAYOUTS`; told from the rows without it.
-    order : sequence of str
-        The 12 leads column by column, where they are not in the standard order (`layouts.CABRERA`).
-    paper_speed_mm_s : float
-        Millimetres a second: paper does not tell.
-    gain_mm_mv : float, optional
-        Millimetres a millivolt; from the calibration pulse, or 10, without it.
+    paper : Paper
+        What is known of it.
+    anchors : sequence of Anchor, optional
+        Points that a person knows curves to go through; the rest is followed anew around them.
 
     Raises
     ------
@@ -66,24 +68,23 @@ def digitise(
         When there is no grid, no trace or no layout that is known, or the picture is too large or small.
     """
     grid, sheet = _laid_flat(picture)
-    runs = find_runs(sheet.coverage)
     baselines = rows.find_baselines(sheet)
     if not baselines:
         raise DigitisingError(Refusal.NO_TRACE)
-    name, plan = _layout(layout, len(baselines))
-    curves = _followed(runs, baselines, sheet.scale)
-    span, pulse_mm = _span(curves, sheet.scale)
-    pitch = COLUMN_S[plan.columns] * paper_speed_mm_s * sheet.scale
+    name, plan = _layout(paper.layout, len(baselines))
+    curves, radius = _followed(find_runs(sheet), baselines, sheet, anchors)
+    span, pulse_mm = _span(curves, radius, sheet.scale)
+    pitch = COLUMN_S[plan.columns] * paper.speed_mm_s * sheet.scale
     inked = np.mean([~np.isnan(curve.middle) for curve in curves], axis=0) > 0.5
     start = columns.begin(span, pitch * plan.columns, sheet.scale, inked)
-    leads = curves[: plan.rows]
-    start = columns.settle(
-        start, pitch, plan.columns, sheet, baselines[: plan.rows], [curve.edges.top for curve in leads]
-    )
-    gain = gain_mm_mv or _gain(pulse_mm)
-    page = _Page(sheet, start, pitch, span.last + 1.0, paper_speed_mm_s, gain)
+    tops = [curve.edges.top for curve in curves[: plan.rows]]
+    reach = sheet.scale * (columns.ASTRAY_MM if span.pulse is None else columns.BESIDE_MM)
+    marks = columns.marks(sheet, baselines[: plan.rows], tops)
+    start = columns.settle(start, pitch, plan.columns, marks, reach)
+    gain = paper.gain_mm_mv or _gain(pulse_mm)
+    page = _Page(sheet, start, pitch, span.last + 1.0, paper.speed_mm_s, gain)
     traces = [
-        page.trace(curves[row], lead_at(plan, row, column, tuple(order)), row, column, 1)
+        page.trace(curves[row], lead_at(plan, row, column, paper.order), row, column, 1)
         for row in range(plan.rows)
         for column in range(plan.columns)
     ]
@@ -93,7 +94,7 @@ def digitise(
     ]
     traces += _named(strips, traces)
     signal, quality = _assembled(traces)
-    return Digitised(signal, tuple(traces), quality, name, grid, paper_speed_mm_s, gain, pulse_mm)
+    return Digitised(signal, tuple(traces), quality, name, grid, gain, pulse_mm)
 
 
 def _laid_flat(picture: Image.Image) -> tuple[Grid, Sheet]:
@@ -119,22 +120,33 @@ def _layout(name: str | None, count: int) -> tuple[str, Layout]:
     return usual[count], LAYOUTS[usual[count]]
 
 
-def _followed(runs: Runs, baselines: list[float], scale: int) -> list[_Curve]:
-    apart = float(np.median(np.diff(baselines))) if len(baselines) > 1 else 40.0 * scale
-    edges = []
-    for baseline in baselines:
-        near = within(runs, baseline - _REACH * apart, baseline + _REACH * apart)
-        edges.append(envelope(near, follow(near, baseline, scale)))
+def _followed(
+    runs: Runs, baselines: list[float], sheet: Sheet, anchors: Sequence[Anchor]
+) -> tuple[list[_Curve], float]:
+    apart = float(np.median(np.diff(baselines))) if len(baselines) > 1 else _ALONE_MM * sheet.scale
+    edges, taken = [], []
+    for row, baseline in enumerate(baselines):
+        near, names = within(runs, baseline - _REACH * apart, baseline + _REACH * apart)
+        points = [sheet.from_picture(anchor.x, anchor.y) for anchor in anchors if anchor.row == row]
+        places = [(float(column), float(height)) for column, height in points]
+        near, names, pinned = with_points(near, names, places, sheet.scale)
+        chosen = follow(near, baseline, sheet.scale, pinned)
+        edges.append(envelope(near, chosen))
+        taken.append(np.where(chosen >= 0, names[chosen] if names.size else -1, -1))
     thickness = np.concatenate([each.bottom - each.top for each in edges])
     radius = float(np.nanmedian(thickness)) / 2 if not np.isnan(thickness).all() else 1.0
-    return [
-        _Curve(baseline, each, pen_middle(each, radius)) for baseline, each in zip(baselines, edges, strict=True)
+    owned = settle_shared(edges, taken)
+    curves = [
+        _Curve(baseline, each, pen_middle(each, radius), shared)
+        for baseline, (each, shared) in zip(baselines, owned, strict=True)
     ]
+    return curves, radius
 
 
-def _span(curves: list[_Curve], scale: int) -> tuple[Span, float | None]:
+def _span(curves: list[_Curve], radius: float, scale: int) -> tuple[Span, float | None]:
     bounds = np.array([rows.extent(curve.edges.top, scale) for curve in curves])
     first, last = (int(side) for side in np.median(bounds, axis=0))
+    first, last = first + round(radius), last - round(radius)  # ink begins before the pen's middle
     heights = np.array([(curve.baseline - curve.middle) / scale for curve in curves])
     found = rows.find_pulses(heights, scale)
     if found is None:
@@ -181,7 +193,8 @@ class _Page:
         there = ~np.isnan(curve.middle[inside])
         top, bottom = curve.edges.top[inside][there], curve.edges.bottom[inside][there]
         edge = (top < 1) | (bottom > len(self.sheet.coverage) - 2)
-        return Quality(float(there.mean()), 0.0, float(edge.sum() / inside.size))
+        shared = float(curve.shared[inside].mean())
+        return Quality(float(there.mean()), shared, float(edge.sum() / inside.size))
 
 
 def _sampled(at: npt.NDArray[np.int64], values: Array, wanted: Array) -> Array:
@@ -211,7 +224,10 @@ def _difference(strip: Trace, trace: Trace) -> float:
     length = min(len(ours), len(theirs))
     if length < RATE_HZ / 2:
         return np.inf
-    ours, theirs = ours[:length] - np.nanmedian(ours[:length]), theirs[:length] - np.nanmedian(theirs[:length])
+    ours, theirs = (
+        ours[:length] - np.nanmedian(ours[:length]),
+        theirs[:length] - np.nanmedian(theirs[:length]),
+    )
     return float(np.sqrt(np.nansum((ours - theirs) ** 2) / (np.nansum(theirs**2) + 1e-9)))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.ecg.digitising.grid import Grid
-from ml.ecg.signal import Signal
+from ml.ecg.signal import STANDARD_LEADS, Signal
 
 
 class Refusal(Enum):
@@ -37,7 +37,7 @@ class Quality:
     followed : float
         Where it has ink of its own; the rest is bridged, or missing.
     ambiguous : float
-        Where its ink touches another trace's, or other ink lies as near.
+        Where its ink and another row's are one.
     off_paper : float
         Where it reaches the edge of the paper.
     """
@@ -45,6 +45,37 @@ class Quality:
     followed: float
     ambiguous: float
     off_paper: float
+
+
+@dataclass(frozen=True)
+class Paper:
+    """How a page is printed, as far as it is known.
+
+    Attributes
+    ----------
+    layout : str or None
+        A name of `ml.ecg.digitising.layouts.LAYOUTS`; None to tell it from the rows.
+    order : tuple of str
+        The 12 leads, column by column.
+    speed_mm_s : float
+        Millimetres a second: paper does not tell.
+    gain_mm_mv : float or None
+        Millimetres a millivolt; None to tell it from the calibration pulse, or take 10 without one.
+    """
+
+    layout: str | None = None
+    order: tuple[str, ...] = STANDARD_LEADS
+    speed_mm_s: float = 25.0
+    gain_mm_mv: float | None = None
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A point in pixels of the picture that the curve of a row, counted from 0 at the top, goes through."""
+
+    row: int
+    x: float
+    y: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +125,8 @@ class Digitised:
         A name of `ml.ecg.digitising.layouts.LAYOUTS`.
     grid : Grid
         Where the paper's millimetres are.
-    paper_speed_mm_s, gain_mm_mv : float
-        The scales the voltages were read with.
+    gain_mm_mv : float
+        Millimetres a millivolt that the voltages were read with.
     pulse_mm : float or None
         How high the calibration pulse was found to be.
     """
@@ -105,6 +136,5 @@ class Digitised:
     quality: dict[str, Quality]
     layout: str
     grid: Grid
-    paper_speed_mm_s: float
     gain_mm_mv: float
     pulse_mm: float | None

@@ -5,6 +5,7 @@ from math import atan2, degrees
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from ml.ecg.digitising.picture import Floats
 
@@ -18,7 +19,13 @@ _WIDEST_MM, _NARROWEST_MM = 420.0, 90.0
 _COMPARED = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
 _FINEST_PX_MM = 4
 _STEEPEST = 0.2
-_SPECTRUM = 1024
+_STRETCH = 1.25
+"""How much longer a millimetre may be one way than the other."""
+_PERIOD_STEP = 0.0008
+_SPECTRA = (1024, 512)
+"""Sides of the middle that is looked at: in a smaller one, a page seen from the side is more regular."""
+_LEAST_SCORE = 0.5
+_LEAST_STRENGTH = 0.1
 _BLOCK_MM = 20.0
 
 
@@ -78,9 +85,12 @@ def find_grid(dark: Floats) -> Grid | None:
     compared, block by block, with lines every 5 mm and 1 mm of the map so far, and the map fitted anew to
     where the lines are: to a fraction of a pixel, as each block averages over many of them.
     """
-    start = _first_map(dark)
-    if start is None:
-        return None
+    found = (_grown_from(dark, start) for size in _SPECTRA if (start := _first_map(dark, size)) is not None)
+    return next((grid for grid in found if grid is not None), None)
+
+
+def _grown_from(dark: Floats, start: Matrix) -> Grid | None:
+    """Grow the map on the page made as small as its lines allow."""
     fold = max(int(1 / np.sqrt(abs(np.linalg.det(start[:2, :2]))) / _FINEST_PX_MM), 1)
     height, width = (side // fold * fold for side in dark.shape)
     folded = dark[:height, :width].reshape(height // fold, fold, width // fold, fold).mean(axis=(1, 3))
@@ -92,23 +102,29 @@ def find_grid(dark: Floats) -> Grid | None:
     return Grid(to_mm / to_mm[2, 2], grown.extent_mm, grown.strength)
 
 
-def _first_map(dark: Floats) -> Matrix | None:
+def _first_map(dark: Floats, size: int) -> Matrix | None:
     height, width = dark.shape
-    size = min(_SPECTRUM, height, width)
+    size = min(size, height, width)
     top, left = (height - size) // 2, (width - size) // 2
     window = np.hanning(size)
     patch = dark[top : top + size, left : left + size]
     patch = np.minimum(patch, np.quantile(patch, 0.97))
     tapered = (patch - patch.mean()) * np.outer(window, window)
-    padded = 2 * _SPECTRUM
+    padded = 2 * _SPECTRA[0]
     spectrum = np.abs(np.fft.fftshift(np.fft.fft2(tapered, (padded, padded))))
     least = 1 / (width / _NARROWEST_MM * BOLD_MM)
     angle = _direction(spectrum, least)
-    axes = [_along(spectrum, angle), _along(spectrum, angle + np.pi / 2)]
-    periods = [_period(axis, width) for axis in axes]
-    found = [period for period in periods if period is not None]
-    if len(found) < 2 or not 0.75 < found[0] / found[1] < 1.33:
+    periods = np.exp(np.arange(np.log(width / _WIDEST_MM), np.log(width / _NARROWEST_MM), _PERIOD_STEP))
+    across, down = (_scores(_along(spectrum, turned), periods) for turned in (angle, angle + np.pi / 2))
+    # Both ways at once: what looks like half or twice the period one way seldom does the other.
+    reach = round(np.log(_STRETCH) / _PERIOD_STEP)
+    best = ndimage.maximum_filter1d(down, 2 * reach + 1)
+    at = int(np.argmax(across + best))
+    if across[at] + best[at] < 2 * _LEAST_SCORE:
         return None
+    low = max(at - reach, 0)
+    beside = low + int(np.argmax(down[low : at + reach + 1]))
+    found = [periods[at], periods[beside]]
     cos, sin = np.cos(angle), np.sin(angle)
     to_mm = np.eye(3)
     to_mm[:2, :2] = np.array([[cos, sin], [-sin, cos]]) / np.array(found)[:, None]
@@ -150,22 +166,17 @@ def _along(spectrum: Floats, angle: float) -> Matrix:
     return np.asarray(_polar(spectrum, angles, np.hypot(radii[None, :], sideways[:, None])).max(axis=0))
 
 
-def _period(amplitude: Matrix, width: int) -> float | None:
-    """Return pixels a millimetre: the comb of 5 mm and 1 mm lines that the spikes fit best."""
-    from scipy import ndimage  # noqa: PLC0415
-
+def _scores(amplitude: Matrix, periods: Matrix) -> Matrix:
+    """Return how well spikes fit the comb of 5 mm and 1 mm lines, for pixels a millimetre."""
     spikes = np.log(amplitude + 1e-9) - np.log(ndimage.median_filter(amplitude, 61, mode="nearest") + 1e-9)
     spikes = np.clip(spikes, 0, 3)
-    periods = np.exp(np.arange(np.log(width / _WIDEST_MM), np.log(width / _NARROWEST_MM), 0.0008))
     index = 2 * len(amplitude) / BOLD_MM / periods[:, None] * np.array(_HARMONICS)[None, :]
     inside = index < len(amplitude) * 0.9
     near = np.clip(index, 0, len(amplitude) - 2)
     whole = near.astype(int)
     heights = spikes[whole] * (whole + 1 - near) + spikes[whole + 1] * (near - whole)
     weights = _WEIGHTS * inside
-    scores = (np.where(inside, heights, 0) * weights).sum(axis=1) / weights.sum(axis=1)
-    best = int(np.argmax(scores))
-    return float(periods[best]) if scores[best] > 0.6 else None
+    return np.asarray((np.where(inside, heights, 0) * weights).sum(axis=1) / weights.sum(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,25 +196,26 @@ def _grown(dark: Floats, to_mm: Matrix) -> Grid | None:
     half = max(round(_BLOCK_MM * scale / 2), 8)
     step = round(1.5 * half)
     x, y = np.meshgrid(np.arange(half, width - half, step), np.arange(half, height - half, step))
-    x, y = x.ravel(), y.ravel()
+    places = np.array([x.ravel(), y.ravel()])
     if x.size < 12:
         return None
-    distance = np.maximum(np.abs(x - width / 2) / width, np.abs(y - height / 2) / height) * 2
+    sides = np.array([[width], [height]])
+    distance = np.abs(2 * places / sides - 1).max(axis=0)
     reach = 0.3
     near = distance <= reach
     shift = np.eye(3)
-    shift[:2, 2] = -_compare(dark, to_mm, x[near], y[near], half, BOLD_MM / 2).common
+    shift[:2, 2] = -_compare(dark, to_mm, places[:, near], half, BOLD_MM / 2).common
     fitted = shift @ to_mm
     while reach < 1:
         near = distance <= reach
-        blocks = _compare(dark, fitted, x[near], y[near], half, 0.9)
+        blocks = _compare(dark, fitted, places[:, near], half, 0.9)
         fitted, good = _fit(fitted, blocks, affine=reach < 0.5)
         reach *= 1.4
     for within in (0.5, 0.4):
-        blocks = _compare(dark, fitted, x, y, half, within)
+        blocks = _compare(dark, fitted, places, half, within)
         fitted, good = _fit(fitted, blocks, affine=False)
     strength = float(np.median(blocks.strength[good])) if good.sum() >= 12 else 0.0
-    if strength < 0.15:
+    if strength < _LEAST_STRENGTH:
         return None
     return Grid(fitted, _extent(fitted, blocks, good, strength), strength)
 
@@ -224,13 +236,14 @@ def _extent(
     return float(sides[0]), float(sides[1]), float(sides[2]), float(sides[3])
 
 
-def _compare(dark: Floats, to_mm: Matrix, x: Matrix, y: Matrix, half: int, within: float) -> _Blocks:
+def _compare(dark: Floats, to_mm: Matrix, places: Matrix, half: int, within: float) -> _Blocks:
     """Hold blocks against lines every 5 and 1 mm: the shift (within ± mm) that fits best, each way."""
     shifts = np.arange(-within, within + 0.01, 0.02)
     turns = np.exp(2j * np.pi * _COMPARED[:, None] * shifts[None, :] / BOLD_MM)
     prior = np.exp(-0.5 * (shifts / (0.7 * within)) ** 2) if within < 1 else np.ones_like(shifts)
     window = np.outer(*[np.hanning(2 * half + 3)[1:-1]] * 2)
     away = np.arange(-half, half + 1)
+    x, y = places
     offset, strength = np.zeros((len(x), 2)), np.zeros((len(x), 2))
     total_likeness = np.zeros((2, len(shifts)))
     for index, (column, row) in enumerate(zip(x, y, strict=True)):

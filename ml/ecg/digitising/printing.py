@@ -103,9 +103,7 @@ def drawn(signal: Signal, stretch: Stretch, seconds: npt.NDArray[np.float64]) ->
     return np.where((seconds >= stretch.start_s) & (seconds <= stretch.stop_s), values, np.nan)
 
 
-def _curve(
-    signal: Signal, stretch: Stretch
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _curve(signal: Signal, stretch: Stretch) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     times = np.arange(len(signal.samples_mv)) / signal.sampling_rate_hz
     inside = (times >= stretch.start_s) & (times <= stretch.stop_s)
     values = signal.lead(stretch.lead)[inside].astype(np.float64)
@@ -159,7 +157,9 @@ def _grey(page: Print, _turn: int) -> Print:
 def _one_bit(page: Print, _turn: int) -> Print:
     """Fax: black or white, the grid's bold lines as black as the curves, fine ones gone."""
     darkness = 255 - np.asarray(page.picture, np.float64).min(axis=2)
-    return Print(Image.fromarray(np.where(darkness > 75, 0, 255).astype(np.uint8)), page.stretches, page.to_mm)
+    return Print(
+        Image.fromarray(np.where(darkness > 75, 0, 255).astype(np.uint8)), page.stretches, page.to_mm
+    )
 
 
 def _rotated(page: Print, turn: int) -> Print:

@@ -5,11 +5,12 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ml.ecg.digitising.following import Array
-from ml.ecg.digitising.sheet import HALF, Sheet
+from ml.ecg.digitising.sheet import Sheet
 
 _NEAR_MM = 3.0
 _CLOSEST_MM = 9.0
-_LEAST_SHARE = 0.45
+_LEAST_SHARE = 0.55
+_EDGE_MM = 4.0
 
 
 def find_baselines(sheet: Sheet) -> list[float]:
@@ -17,11 +18,13 @@ def find_baselines(sheet: Sheet) -> list[float]:
 
     A curve has ink near its base line in nearly every column; letters and lines across do not.
     """
-    ink = sheet.coverage >= HALF
+    ink = sheet.coverage >= sheet.inked
     near = ndimage.maximum_filter1d(ink, 2 * round(_NEAR_MM * sheet.scale) + 1, axis=0)
     columns = near.sum(axis=1).astype(np.float64)
     # Where a band of many columns is equally good, its ink decides.
     density = ndimage.gaussian_filter1d(ink.sum(axis=1).astype(np.float64), 0.5 * sheet.scale)
+    edge = round(_EDGE_MM * sheet.scale)
+    columns[:edge] = columns[len(columns) - edge :] = 0
     span = float(np.quantile(columns, 0.98))
     if span < 0.15 * ink.shape[1]:
         return []

@@ -14,7 +14,7 @@ _SCALES = (6, 8, 10)
 _WIDEST_MM, _TALLEST_MM = 440.0, 330.0
 _NEIGHBOURHOOD = 6
 _LEAST_CONTRAST = 0.15
-HALF = 0.5
+_INKED, _INKED_COARSE, _COARSE_PX_MM = 0.5, 0.4, 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,8 @@ class Sheet:
         0 for paper and grid, 1 for ink; pixel (0, 0) has its centre at `left_mm`, `top_mm` of the grid.
     scale : int
         Pixels a millimetre.
+    inked : float
+        The coverage from which a pixel is ink; less in a coarse picture, whose pixels the pen does not fill.
     to_pixels : ndarray, shape (3, 3)
         From the grid's millimetres to pixels of the picture.
     """
@@ -35,6 +37,7 @@ class Sheet:
     scale: int
     left_mm: float
     top_mm: float
+    inked: float
     to_pixels: Matrix
 
     def in_picture(self, column: npt.ArrayLike, row: npt.ArrayLike) -> tuple[Matrix, Matrix]:
@@ -59,7 +62,8 @@ def flatten(dark: Darkness, grid: Grid) -> Sheet:
     onto_mm = np.array([[1 / scale, 0, left], [0, 1 / scale, top], [0, 0, 1]])
     flat = _warped(dark.pen, grid.to_pixels @ onto_mm, size)
     paper = _periodic(flat, round(BOLD_MM * scale))
-    return Sheet(_coverage(flat, paper), scale, float(left), float(top), grid.to_pixels)
+    inked = _INKED if grid.pixels_per_mm >= _COARSE_PX_MM else _INKED_COARSE
+    return Sheet(_coverage(flat, paper), scale, float(left), float(top), inked, grid.to_pixels)
 
 
 def _warped(values: Floats, to_source: Matrix, size: tuple[int, int]) -> Floats:
