@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from ml.ecg.decoded import DecodeError
-from ml.ecg.digitising.digitise import digitise
-from ml.ecg.digitising.digitised import DigitisingError
+from ml.ecg.digitising.digitise import RATE_HZ, digitise
+from ml.ecg.digitising.digitised import DigitisingError, Paper
 from ml.ecg.digitising.evaluation import evaluate as measure
 from ml.ecg.digitising.evaluation import judged_on
 from ml.ecg.digitising.layouts import CABRERA
@@ -23,13 +23,8 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(picture, Signal):
             print(f"{options.image}: holds voltages, not a picture", file=sys.stderr)
             return 1
-        found = digitise(
-            picture,
-            layout=options.layout,
-            order=CABRERA if options.cabrera else STANDARD_LEADS,
-            paper_speed_mm_s=options.speed,
-            gain_mm_mv=options.gain,
-        )
+        order = CABRERA if options.cabrera else STANDARD_LEADS
+        found = digitise(picture, Paper(options.layout, order, options.speed, options.gain))
     except DecodeError as error:
         print(f"{options.image}: {error.code.value}", file=sys.stderr)
         return 1
@@ -44,11 +39,10 @@ def run(options: argparse.Namespace) -> int:
         f"{found.layout}, {found.grid.pixels_per_mm:.2f} pixels a mm, turned by {found.grid.angle_deg:.2f}°"
     )
     for trace in found.traces:
-        quality = trace.quality
-        print(
-            f"  {trace.lead:<5}from {trace.start_s:4.1f} s, {len(trace.millivolts) / 500:4.1f} s: followed "
-            f"{quality.followed:.0%}, ambiguous {quality.ambiguous:.0%}, off the paper {quality.off_paper:.0%}"
-        )
+        seen = trace.quality
+        where = f"{trace.lead:<5}from {trace.start_s:4.1f} s, {len(trace.millivolts) / RATE_HZ:4.1f} s"
+        shares = f"ambiguous {seen.ambiguous:.0%}, off the paper {seen.off_paper:.0%}"
+        print(f"  {where}: followed {seen.followed:.0%}, {shares}")
     return 0
 
 

@@ -58,13 +58,12 @@ def begin(span: Span, total: float, scale: int, inked: npt.NDArray[np.bool_]) ->
 
 
 def settle(start: float, pitch: float, count: int, marks: Array, reach: float) -> float:
-    """Move the beginning, by `reach` columns at most, so that leads meet at the marks printed between them."""
+    """Move the beginning, by `reach` columns at most, to where leads meet at the marks printed there."""
     if count < 2:
         return start
     moves = np.arange(-reach, reach + 0.1, 0.25)
     heights = [
-        np.interp(start + index * pitch + moves, np.arange(len(marks)), marks)
-        for index in range(1, count)
+        np.interp(start + index * pitch + moves, np.arange(len(marks)), marks) for index in range(1, count)
     ]
     together = np.mean(heights, axis=0)
     if together.max() < 1:

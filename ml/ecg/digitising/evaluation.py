@@ -111,14 +111,21 @@ class Report:
 
 STRIP = "strip"
 
-_HEAD = f"  {'':<17}{'pages':>6}{'refused':>9}{'mean dB':>9}{'median':>8}{'worst page':>12}{'covered':>9}{'s a page':>10}"
+_COLUMNS = (
+    ("pages", "6", ""),
+    ("refused", "9", ".1%"),
+    ("mean_db", "9", ".1f"),
+    ("median_db", "11", ".1f"),
+    ("worst_page_db", "15", ".1f"),
+    ("covered", "9", ".1%"),
+    ("seconds", "9", ".1f"),
+)
+_HEAD = f"  {'':<17}" + "".join(f"{name:>{width}}" for name, width, _ in _COLUMNS)
 
 
 def _line(condition: str, found: dict[str, Any]) -> str:
-    return (
-        f"  {condition:<17}{found['pages']:>6}{found['refused']:>9.1%}{found['mean_db']:>9.1f}"
-        f"{found['median_db']:>8.1f}{found['worst_page_db']:>12.1f}{found['covered']:>9.1%}{found['seconds']:>10.1f}"
-    )
+    figures = "".join(f"{found[name]:>{width}{form}}" for name, width, form in _COLUMNS)
+    return f"  {condition:<17}{figures}"
 
 
 def judged_on(folder: Path, every: int = 1) -> list[Path]:

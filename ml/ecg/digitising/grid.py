@@ -195,7 +195,7 @@ def _grown(dark: Floats, to_mm: Matrix) -> Grid | None:
     scale = 1 / np.sqrt(abs(np.linalg.det(to_mm[:2, :2])))
     half = max(round(_BLOCK_MM * scale / 2), 8)
     step = round(1.5 * half)
-    x, y = np.meshgrid(np.arange(half, width - half, step), np.arange(half, height - half, step))
+    x, y = np.meshgrid(*(_spread(half, side - 1 - half, step) for side in (width, height)))
     places = np.array([x.ravel(), y.ravel()])
     if x.size < 12:
         return None
@@ -218,6 +218,13 @@ def _grown(dark: Floats, to_mm: Matrix) -> Grid | None:
     if strength < _LEAST_STRENGTH:
         return None
     return Grid(fitted, _extent(fitted, blocks, good, strength), strength)
+
+
+def _spread(first: int, last: int, step: int) -> npt.NDArray[np.int64]:
+    """Return places from first to last, evenly and at most a step apart; none where there is no room."""
+    if last < first:
+        return np.zeros(0, np.int64)
+    return np.rint(np.linspace(first, last, -(-(last - first) // step) + 1)).astype(np.int64)
 
 
 def _extent(
