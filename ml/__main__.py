@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ml.databases import DATABASES
+from ml.ecg.digitising.layouts import LAYOUTS
 from ml.registry.predictor import FAMILIES
 
 RUNS = Path("var/beats")
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate = _models(commands, "evaluate", "measure a model on data")
     _add_language(evaluate)
     _add_readers(evaluate)
+    _add_digitising(commands, evaluate)
     _add_rpeaks(evaluate)
     train = _models(commands, "train", "train a model")
     predict = _models(commands, "predict", "ask a model")
@@ -81,6 +83,21 @@ def _add_readers(commands: Commands) -> None:
         "--data", type=Path, required=True, help="folder of recordings, read with those below it"
     )
     _add_json(readers)
+
+
+def _add_digitising(commands: Commands, evaluate: Commands) -> None:
+    digitise = _add(commands, "digitise", "turn a picture of a printed ECG into a signal", "digitise:run")
+    digitise.add_argument("image", type=Path, metavar="IMAGE", help="PNG or JPEG of the page, upright")
+    digitise.add_argument("--output", type=Path, required=True, help="folder for signal.dcm and overlay.png")
+    digitise.add_argument("--layout", choices=LAYOUTS, help="rows × columns + strips; told without it")
+    digitise.add_argument("--cabrera", action="store_true", help="leads in Cabrera's order: aVL, I, -aVR, …")
+    digitise.add_argument("--speed", type=float, default=25.0, help="millimetres a second (25)")
+    digitise.add_argument("--gain", type=float, help="millimetres a millivolt (the pulse's, or 10)")
+    judge = _add(evaluate, "digitise", "the digitising of printed ECGs", "digitise:evaluate")
+    judge.add_argument("--data", type=Path, required=True, help="folder of LUDB's records")
+    judge.add_argument("--every", type=_at_least_one, default=1, help="judge on every so many of them only")
+    _add_json(judge)
+    _add_require(judge)
 
 
 def _add_rpeaks(commands: Commands) -> None:
