@@ -134,7 +134,8 @@ def _followed(
         edges.append(envelope(near, chosen))
         taken.append(np.where(chosen >= 0, names[chosen] if names.size else -1, -1))
     thickness = np.concatenate([each.bottom - each.top for each in edges])
-    radius = float(np.nanmedian(thickness)) / 2 if not np.isnan(thickness).all() else 1.0
+    # The thinner part of all columns is where curves run level and show the pen's own width.
+    radius = float(np.nanquantile(thickness, 0.25)) / 2 if not np.isnan(thickness).all() else 1.0
     owned = settle_shared(edges, taken)
     curves = [
         _Curve(baseline, each, pen_middle(each, radius), shared)

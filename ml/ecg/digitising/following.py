@@ -83,16 +83,18 @@ def with_points(
     """
     column, top, bottom = runs.column, runs.top, runs.bottom
     near, dot = _AT_POINT_MM * scale, _DOT_MM * scale
-    for x, y in points:
-        at = round(x)
-        if 0 <= at < len(runs.first) - 1 and not _on_point(column, top, bottom, (at, y), near).any():
-            place = int(np.searchsorted(column, at))
-            column = np.insert(column, place, at)
-            top, bottom = np.insert(top, place, y - dot), np.insert(bottom, place, y + dot)
+    wide = round(near)  # a dot narrower than the pen would be rolled over
+    spots = [(round(x) + beside, y) for x, y in points for beside in range(-wide, wide + 1)]
+    spots = [spot for spot in spots if 0 <= spot[0] < len(runs.first) - 1]
+    for spot in spots:
+        if not _on_point(column, top, bottom, spot, near).any():
+            place = int(np.searchsorted(column, spot[0]))
+            column = np.insert(column, place, spot[0])
+            top, bottom = np.insert(top, place, spot[1] - dot), np.insert(bottom, place, spot[1] + dot)
             names = np.insert(names, place, -1)
     pinned = np.zeros(len(column), np.bool_)
-    for x, y in points:
-        pinned |= _on_point(column, top, bottom, (round(x), y), near)
+    for spot in spots:
+        pinned |= _on_point(column, top, bottom, spot, near)
     first = np.searchsorted(column, np.arange(len(runs.first)))
     return Runs(column, top, bottom, first), names, pinned
 
@@ -100,7 +102,7 @@ def with_points(
 def _on_point(
     column: Indices, top: Array, bottom: Array, point: tuple[int, float], near: float
 ) -> npt.NDArray[np.bool_]:
-    return (column == point[0]) & (top - near <= point[1]) & (point[1] <= bottom + near)
+    return np.asarray((column == point[0]) & (top - near <= point[1]) & (point[1] <= bottom + near))
 
 
 def follow(runs: Runs, baseline: float, scale: int, pinned: npt.NDArray[np.bool_]) -> Indices:
@@ -126,7 +128,7 @@ def follow(runs: Runs, baseline: float, scale: int, pinned: npt.NDArray[np.bool_
     cost, origin = np.empty(total), np.full(total, -1, np.int64)
     filled = np.flatnonzero(np.diff(runs.first))
     previous = -1
-    for column in filled:
+    for column in filled.tolist():
         start, stop = runs.first[column], runs.first[column + 1]
         here = skip * column + 0.3 * jump * beside[start:stop]
         if previous >= 0:
@@ -174,9 +176,10 @@ def settle_shared(
         labels, count = ndimage.label(together)
         for index in range(1, count + 1):
             columns = np.flatnonzero(labels == index)
-            beside = [columns[0] - 1, max(columns[0] - 2, 0), columns[-1] + 1, columns[-1] + 2]
-            beside = [column for column in beside if 0 <= column < len(together) and not together[column]]
-            reach = [max((heights[curve][column] for column in beside), default=0) for curve in (one, other)]
+            before, after = int(columns[0]), int(columns[-1])
+            beside = [before - 1, max(before - 2, 0), after + 1, after + 2]
+            beside = [at for at in beside if 0 <= at < len(together) and not together[at]]
+            reach = [max((float(heights[curve][at]) for at in beside), default=0.0) for curve in (one, other)]
             loser = other if reach[0] >= reach[1] else one
             tops[loser][columns] = bottoms[loser][columns] = np.nan
             shared[one][columns] = shared[other][columns] = True

@@ -51,7 +51,7 @@ class Grid:
     @property
     def to_pixels(self) -> Matrix:
         """Return the map back."""
-        return np.linalg.inv(self.to_mm)
+        return np.asarray(np.linalg.inv(self.to_mm), np.float64)
 
     @property
     def pixels_per_mm(self) -> float:

@@ -48,4 +48,4 @@ def _beside_paper(level: Floats) -> Floats:
     paper = np.partition(cells, kept, axis=2)[..., kept]
     paper = ndimage.gaussian_filter(ndimage.maximum_filter(paper, 3), 1.0, mode="nearest")
     zoomed = ndimage.zoom(np.maximum(paper, 16), _CELL, order=1, mode="nearest", grid_mode=True)
-    return np.clip(1 - level / zoomed[:height, :width], 0, 1).astype(np.float32)
+    return np.asarray(np.clip(1 - level / zoomed[:height, :width], 0, 1), np.float32)

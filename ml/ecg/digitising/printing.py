@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,12 @@ def print_page(signal: Signal, layout: str) -> Print:
         lines += [[(6, y), (291, y)] for y in range(30, 201, every)]
         kept = [line for line in lines if every == 5 or (line[0][0] - 6) % 5 or (line[0][1] - 30) % 5]
         axes.add_collection(LineCollection(kept, linewidths=width * points, colors=colour, snap=False))
-    style = {"color": _INK, "linewidth": _PEN_MM * points, "snap": False, "solid_joinstyle": "round"}
+    style: dict[str, Any] = {
+        "color": _INK,
+        "linewidth": _PEN_MM * points,
+        "snap": False,
+        "solid_joinstyle": "round",
+    }
     stretches = _stretches(layout)
     for y_mm in sorted({stretch.y_mm for stretch in stretches}):
         corners = np.cumsum([_LEFT_MM - sum(_PULSE_MM), *_PULSE_MM])
@@ -87,9 +93,9 @@ def print_page(signal: Signal, layout: str) -> Print:
         axes.plot(x, y, **style)
         axes.text(stretch.x_mm + 1.5, stretch.y_mm - 8, stretch.lead, color=_INK, fontsize=3.2 * points)
         if stretch.start_s > 0:
-            x = [stretch.x_mm] * 2
+            places = [stretch.x_mm] * 2
             for near, far in ((3, 6), (-3, -6)):
-                axes.plot(x, [stretch.y_mm + near, stretch.y_mm + far], **style)
+                axes.plot(places, [stretch.y_mm + near, stretch.y_mm + far], **style)
     axes.text(10, 20, "25 mm/s   10 mm/mV   0.05-150 Hz", color=_INK, fontsize=3.4 * points)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

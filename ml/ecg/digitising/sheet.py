@@ -48,7 +48,7 @@ class Sheet:
 
     def from_picture(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Matrix, Matrix]:
         """Return where pixels of the picture lie on the sheet: column and row."""
-        u, v = mapped(np.linalg.inv(self.to_pixels), x, y)
+        u, v = mapped(np.asarray(np.linalg.inv(self.to_pixels), np.float64), x, y)
         return (u - self.left_mm) * self.scale, (v - self.top_mm) * self.scale
 
 
@@ -102,4 +102,4 @@ def _coverage(flat: Floats, paper: Floats) -> Floats:
     edge = max(added.shape[1] // 20, 1)
     pen = float(np.median(ndimage.uniform_filter1d(added, 3, axis=1)[:, edge:-edge].max(axis=0)))
     room = np.maximum(pen - paper, max(_LEAST_CONTRAST, 0.3 * pen))
-    return np.clip(added / room, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(added / room, 0, 1), np.float32)
