@@ -87,7 +87,8 @@ def _add_readers(commands: Commands) -> None:
 
 def _add_digitising(commands: Commands, evaluate: Commands) -> None:
     digitise = _add(commands, "digitise", "turn a picture of a printed ECG into a signal", "digitise:run")
-    digitise.add_argument("image", type=Path, metavar="IMAGE", help="PNG or JPEG of the page, upright")
+    digitise.add_argument("image", type=Path, metavar="IMAGE", help="a picture or PDF of the page, upright")
+    digitise.add_argument("--page", type=_at_least_one, default=1, help="which of its pages (1)")
     digitise.add_argument("--output", type=Path, required=True, help="folder for signal.dcm and overlay.png")
     digitise.add_argument("--layout", choices=LAYOUTS, help="rows × columns + strips; told without it")
     digitise.add_argument("--cabrera", action="store_true", help="leads in Cabrera's order: aVL, I, -aVR, …")

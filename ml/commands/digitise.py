@@ -19,7 +19,11 @@ from ml.ecg.signal import STANDARD_LEADS, Signal
 def run(options: argparse.Namespace) -> int:
     """Write the kept form of the signal and the picture with its traces; 1 where it is refused."""
     try:
-        picture = read(options.image).content
+        pages = read(options.image)
+        if options.page > len(pages):
+            print(f"{options.image}: has {len(pages)} pages", file=sys.stderr)
+            return 1
+        picture = pages[options.page - 1].content
         if isinstance(picture, Signal):
             print(f"{options.image}: holds voltages, not a picture", file=sys.stderr)
             return 1
