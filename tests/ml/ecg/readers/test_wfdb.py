@@ -8,7 +8,7 @@ import wfdb
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from ml.ecg.decoder import decode_file
-from ml.ecg.readers import archive, read_signal
+from ml.ecg.readers import read_signal
 from ml.ecg.signal import STANDARD_LEADS
 from tests.ml.ecg.reading import failure_of, put, signal_of
 from tests.ml.ecg.samples import beats, twelve, wfdb_files, wfdb_zip, zipped
@@ -182,7 +182,7 @@ def test_a_zip_bomb_is_read_no_further_than_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal file of 2 MB of zeros in 2 kB, where 1 MB is the limit."""
-    monkeypatch.setattr(archive, "MAX_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr("ml.ecg.readers.wfdb.MAX_FILE_BYTES", 1_000_000)
     data = changed(f"r1 1 500 1000000\n{LINE}", bytes(2_000_000))
     assert len(data) < 10_000
     assert failure_of(put(tmp_path / "x", data)) is DecodeFailure.TOO_LARGE
