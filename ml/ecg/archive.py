@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
-from ml.ecg.decoded import MAX_FILE_BYTES, DecodeError, DecodeFailure
+from ml.ecg.decoded import DecodeError, DecodeFailure
 
 _MOST_MEMBERS = 10_000
 _MOST_DIRECTORY_BYTES = 5_000_000
@@ -39,7 +39,7 @@ class Archive:
         is no zip; UNSUPPORTED_VARIANT when a member is encrypted or compressed in an unusual way.
     """
 
-    def __init__(self, file: Path | IO[bytes], most_bytes: int = MAX_FILE_BYTES) -> None:
+    def __init__(self, file: Path | IO[bytes], most_bytes: int) -> None:
         _check_directory(file)
         try:
             self._zip = zipfile.ZipFile(file)

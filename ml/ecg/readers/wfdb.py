@@ -43,7 +43,7 @@ def read(path: Path) -> Signal:
     DecodeError
         NO_WAVEFORM without a header, SEVERAL_RECORDS with more than one, and what `Archive` raises.
     """
-    with Archive(path) as archive:
+    with Archive(path, MAX_FILE_BYTES) as archive:
         header = _only_header(archive.members)
         return _record(archive.read(header), lambda name: archive.read(header.with_name(name)))
 

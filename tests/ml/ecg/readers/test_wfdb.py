@@ -183,7 +183,7 @@ def test_a_zip_bomb_is_read_no_further_than_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal file of 2 MB of zeros in 2 kB, where 1 MB is the limit."""
-    monkeypatch.setattr(archive, "MAX_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr("ml.ecg.readers.wfdb.MAX_FILE_BYTES", 1_000_000)
     data = changed(f"r1 1 500 1000000\n{LINE}", bytes(2_000_000))
     assert len(data) < 10_000
     assert failure_of(put(tmp_path / "x", data)) is DecodeFailure.TOO_LARGE
