@@ -5,7 +5,6 @@ import json
 import sys
 from contextlib import ExitStack, redirect_stdout
 
-from ml.registry.artefact import Artefact
 from ml.registry.named import named
 from ml.registry.store import StoreError
 from ml.triage import dataset
@@ -14,7 +13,7 @@ from ml.triage.encoding import see
 from ml.triage.evaluation import Report, cross_validate, score
 from ml.triage.learning import Options, learn
 from ml.triage.packaging import FAMILY, package
-from ml.triage.predicting import TriagePredictor, load
+from ml.triage.predicting import TriagePredictor, load, model_of
 from ml.triage.tracking import log
 
 
@@ -47,12 +46,16 @@ def evaluate(options: argparse.Namespace) -> int:
     artefact = named(FAMILY, options.model)
     if artefact.manifest.data_hash == data.data_hash:
         print("it has learnt from these very visits: the figures flatter it", file=sys.stderr)
-    return _finish(score(data, _predictor(artefact).model), options)
+    load(artefact).verify_examples()
+    return _finish(score(data, model_of(artefact)), options)
 
 
 def predict(options: argparse.Namespace) -> int:
     """Answer a CSV file as JSON lines; 1 when a row could not be read."""
-    predictor = TriagePredictor() if options.model is None else _predictor(named(FAMILY, options.model))
+    predictor = TriagePredictor()
+    if options.model is not None:
+        predictor = load(named(FAMILY, options.model))
+        predictor.verify_examples()
     good = bad = 0
     with ExitStack() as stack:
         source = stack.enter_context(options.input.open(encoding="utf-8-sig", errors="replace", newline=""))
@@ -77,12 +80,6 @@ def _options(options: argparse.Namespace) -> Options:
         seed=options.seed,
         trials=options.tune or 0,
     )
-
-
-def _predictor(artefact: Artefact) -> TriagePredictor:
-    predictor = load(artefact)
-    predictor.verify_examples()
-    return predictor
 
 
 def _finish(report: Report, options: argparse.Namespace) -> int:

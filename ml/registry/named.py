@@ -1,6 +1,8 @@
 """The version of a model that a command names: an alias of the registry, or a folder."""
 
 import os
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from ml.registry.artefact import Artefact, open_sealed, open_unsealed
@@ -38,7 +40,8 @@ def registered(family: str, alias: str) -> Artefact:
         When the store fails, or the alias means nothing.
     """
     home = Home.of_environment(os.environ)
-    synced = sync(home, MlflowStore(home))
+    with redirect_stdout(sys.stderr):  # MLflow prints links
+        synced = sync(home, MlflowStore(home))
     version = synced.aliases[family].get(alias)
     for each in synced.versions:
         if each.family == family and each.version == version:

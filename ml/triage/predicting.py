@@ -174,15 +174,28 @@ def load(artefact: Artefact) -> TriagePredictor:
     LoadError
         When its files are no model of triage.
     """
-    if artefact.manifest.classes != CLASSES:
-        raise LoadError(f"it answers with {', '.join(artefact.manifest.classes)}")
     try:
-        model = TriageModel.from_files(
-            {name: artefact.read(name) for name in (MODEL, PREPROCESSOR, CALIBRATION)}
-        )
         examples = read_examples(artefact.read(EXAMPLES))
     except ValueError as error:
         raise LoadError(str(error)) from error
     if not examples or any(len(each.chances) != len(CLASSES) for each in examples):
         raise LoadError(f"{EXAMPLES}: none of {len(CLASSES)} classes")
-    return TriagePredictor(model, examples=examples)
+    return TriagePredictor(model_of(artefact), examples=examples)
+
+
+def model_of(artefact: Artefact) -> TriageModel:
+    """Return the model of a verified artefact.
+
+    Raises
+    ------
+    LoadError
+        When its files are none.
+    """
+    if artefact.manifest.classes != CLASSES:
+        raise LoadError(f"it answers with {', '.join(artefact.manifest.classes)}")
+    try:
+        return TriageModel.from_files(
+            {name: artefact.read(name) for name in (MODEL, PREPROCESSOR, CALIBRATION)}
+        )
+    except ModelError as error:
+        raise LoadError(str(error)) from error

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ml.registry.artefact import Artefact
 from ml.registry.contents import CARD
 from ml.registry.home import Home
+from ml.registry.manifest import MANIFEST
 from ml.registry.mlflow_store import FOLDER, MlflowStore, TrackedRun
 from ml.triage.evaluation import Report
 from ml.triage.learning import FEATURE_CONFIG
@@ -34,6 +35,7 @@ def log(artefact: Artefact, report: Report, name: str) -> str:
     manifest = artefact.manifest
     files = {f"{FOLDER}/{each}": artefact.read(each) for each in manifest.files}
     files |= {
+        f"{FOLDER}/{MANIFEST}": manifest.to_bytes(),
         f"preprocessor/{PREPROCESSOR}": artefact.read(PREPROCESSOR),
         f"config/{FEATURE_CONFIG}": artefact.read(FEATURE_CONFIG),
         "confusion_matrix.png": _confusion(report),

@@ -62,12 +62,10 @@ def test_learning_twice_gives_the_same_files(learnt: Learnt, visits: Dataset) ->
 
 
 def test_a_search_keeps_what_was_given_unless_inner_folds_like_another_better(visits: Dataset) -> None:
-    poor = Options(n_estimators=1, max_depth=1, learning_rate=0.001, trials=2)
-    seen = [see(visit) for visit in visits.visits]
-    found = learn(seen, visits.levels, poor)
+    poor = Options(n_estimators=1, max_depth=1, learning_rate=0.001, trials=1)
+    found = learn([see(visit) for visit in visits.visits], visits.levels, poor)
     assert found.options.n_estimators >= 40
     assert found.options.costs == poor.costs
-    assert learn(seen, visits.levels, poor).files == found.files
 
 
 def test_one_visit_is_answered_as_among_many(learnt: Learnt, visits: Dataset) -> None:

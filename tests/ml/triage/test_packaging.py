@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ml.registry.artefact import Artefact, open_unsealed, write_artefact
@@ -22,7 +21,7 @@ from ml.triage.learning import Learnt
 from ml.triage.model import CALIBRATION, MODEL, PREPROCESSOR
 from ml.triage.packaging import ParityError, package
 from ml.triage.predicting import TriagePredictor, load
-from ml.triage.trees import Trees
+from ml.triage.trees import Floats, Trees
 
 
 def changed(artefact: Artefact, folder: Path, files: Mapping[str, bytes | None]) -> Artefact:
@@ -141,7 +140,7 @@ def test_a_model_whose_trees_are_read_otherwise_than_by_xgboost_is_not_packaged(
     learnt: Learnt, visits: Dataset, report: Report, tmp_path: Path
 ) -> None:
     class Off(Trees):
-        def margins(self, rows: np.ndarray) -> np.ndarray:
+        def margins(self, rows: Floats) -> Floats:
             return super().margins(rows) + 0.001
 
     other = replace(learnt, model=replace(learnt.model, trees=Off(learnt.files[MODEL])))
