@@ -246,7 +246,7 @@ def test_a_visit_of_which_nothing_is_known_is_answered(quiet: Clinic) -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused_beside_its_field(
-    quiet: Clinic, field: str, value: object, code: str, says: str
+    quiet: Clinic, field: str, value: Any, code: str, says: str
 ) -> None:
     refused = quiet.predict(**{field: value})
     assert faults(refused) == [(field, code)]
