@@ -21,7 +21,8 @@ from tests.schema.training import Hospital
 from tests.schema.ward import PREDICT, Ward
 
 ONE = """query Q($id: ID!) { prediction(id: $id) { __typename id mlAvailable askedBy { id }
-  ... on BeatPrediction { recording { id } beatCount counts { class count } findings { concept { code } confidence beatCount }
+  ... on BeatPrediction { recording { id } beatCount counts { class count }
+    findings { concept { code } confidence beatCount }
     beats(first: 3) { totalCount edges { node { number seconds class } } } strip { lead }
     saliency(beat: 5) { class } } } }"""
 LIST = """query Q($filter: PredictionFilter) { predictions(filter: $filter) {
