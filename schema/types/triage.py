@@ -166,8 +166,8 @@ def _spoken(named: Label | Complaint, context: Context) -> str:
 def label_of(name: str, context: Context) -> str:
     """Return what a feature, something made of several, or a question is called in the viewer's language."""
     if name in DERIVED:
-        french_name, english_name, *_ = DERIVED[name]
-        return english_name if context.language == "en" else french_name
+        in_french, in_english, *_ = DERIVED[name]
+        return in_english if context.language == "en" else in_french
     if name == COMPLAINT:
         return context.translate(COMPLAINT_LABEL)
     if name in BY_NAME:

@@ -90,7 +90,7 @@ class Desk:
 
     def model(self) -> Model:
         with self.database.read() as session:
-            return session.exec(select(Model)).one()
+            return session.exec(select(Model).where(Model.family == "beats")).one()
 
     def rows(self) -> list[ModelVersion]:
         with self.database.read() as session:
