@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import wfdb
 
-from ml.ecg import archive
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from ml.ecg.decoder import decode_file
 from ml.ecg.readers import read_signal
