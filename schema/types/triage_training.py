@@ -40,7 +40,7 @@ def training_for(session: Session, info: Info) -> TriageTraining:
     return TriageTraining(session, info.context.viewer, info.context.services.clock)
 
 
-@strawberry.type(description="An authored patient to triage. None is real, and none says its level.")
+@strawberry.type(description="An authored patient to triage, who is not real and does not say the level.")
 class TriagePatient:
     """A patient without the key."""
 
