@@ -42,6 +42,8 @@ STEADY = 0.07
 """How uneven (median of the logarithms of ratios) intervals may be for a beat to be made early."""
 BLOCK_BEATS = 120
 """For so many beats premature ones follow the same manner."""
+PATTERNS = (0.1, 0.4, 0.15, 0.2, 0.15)
+"""How often the beats of a block come early: never, one by one, in a pattern, in short runs, in long ones."""
 AROUND = 21
 """Of so many intervals the usual one is the median."""
 VENTRICULAR_S = 0.1
@@ -239,7 +241,7 @@ def _pattern(n_beats: int, generator: np.random.Generator) -> tuple[Flags, bool]
 
     None; one by one; every second, third or fourth; in short runs; in long ones.
     """
-    kind = generator.choice(5, p=(0.1, 0.4, 0.15, 0.2, 0.15))
+    kind = generator.choice(len(PATTERNS), p=PATTERNS)
     early = np.zeros(n_beats, np.bool_)
     if kind == 1:
         early = generator.random(n_beats) < generator.uniform(0.02, 0.2)
