@@ -45,7 +45,7 @@ PATIENT_POWER = 0.0
 MADE_WEIGHT = 1.0
 """What a beat made premature counts, next to a usual one."""
 
-_VERSION = 4
+_VERSION = 5
 """Raised whenever the same record gives other variants: what is cached is then made anew."""
 
 

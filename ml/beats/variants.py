@@ -38,11 +38,14 @@ QRS_T_S = (0.06, 0.36)
 P_S = 0.22
 """Before the R peak: where the P wave of a beat begins."""
 SHORTEST_S = 0.3
+SHORTEST_USUAL_S = 0.36
+PACES = (0.55, 1.1)
+"""What usual intervals are multiplied by, so that a fast rate is not taken for premature beats."""
 STEADY = 0.07
 """How uneven (median of the logarithms of ratios) intervals may be for a beat to be made early."""
 BLOCK_BEATS = 120
 """For so many beats premature ones follow the same manner."""
-PATTERNS = (0.1, 0.4, 0.15, 0.2, 0.15)
+PATTERNS = (0.2, 0.45, 0.15, 0.15, 0.05)
 """How often the beats of a block come early: never, one by one, in a pattern, in short runs, in long ones."""
 AROUND = 21
 """Of so many intervals the usual one is the median."""
@@ -194,9 +197,10 @@ def _fibrillating(recorded: _Recorded, generator: np.random.Generator) -> _Recor
 def _with_atrial_beats(
     recorded: _Recorded, symbols: npt.NDArray[np.str_], generator: np.random.Generator
 ) -> tuple[_Recorded, Marks]:
-    """Return a record in which some of the usual beats come early, each where it then is, and which."""
+    """Return a record at another pace in which some of the usual beats come early, and which these are."""
     rate_hz, peaks = recorded.rate_hz, recorded.peaks
-    intervals = np.diff(peaks).astype(np.float64)
+    pace = generator.uniform(*PACES)
+    intervals = np.maximum(pace * np.diff(peaks), SHORTEST_USUAL_S * rate_hz)
     sinus = np.isin(symbols, list(SINUS))
     usual = _usual(intervals)
     uneven = ndimage.median_filter(np.abs(np.log(intervals / usual)), AROUND, mode="nearest")
@@ -214,7 +218,7 @@ def _with_atrial_beats(
         changed = changed[changed > start]
         wanted[changed - 1] = np.maximum(usual[changed - 1] * factors[changed - start], SHORTEST_S * rate_hz)
     before = np.where(early, QRS_T_S[0], np.where(sinus, P_S, VENTRICULAR_S))
-    after = np.where(np.append(wanted == intervals, False), WHOLE_S, QRS_T_S[1])
+    after = np.where(np.append(wanted == np.diff(peaks), False), WHOLE_S, QRS_T_S[1])
     moved = _moved(
         recorded,
         _placed(peaks, wanted),
