@@ -24,7 +24,7 @@ Flags = npt.NDArray[np.bool_]
 Marks = npt.NDArray[np.int8]
 
 EXCERPT_BEATS = (8, 30)
-CHANCES = (0.18, 0.13, 0.13, 0.10, 0.10, 0.10, 0.08, 0.08, 0.06, 0.04)
+CHANCES = (0.16, 0.10, 0.10, 0.12, 0.08, 0.09, 0.09, 0.09, 0.09, 0.05, 0.03)
 """How often each of `variants` is learnt from, in their order."""
 
 SINUS = "NLRej"
@@ -110,11 +110,13 @@ def variants(record: AnnotatedRecord) -> list[Variant]:
         early, told = _with_atrial_beats(real, symbols, generator)
         atrial.append((_recorded_otherwise(early, generator), told))
     fused, fused_told = _with_fusion_beats(real, symbols, generator)
+    fibrillating = [_fibrillating(real, generator) for _ in range(2)]
     none_early = np.where(np.isin(symbols, PREMATURE), Told.NOTHING, Told.AS_LABELLED).astype(np.int8)
     return [
         Variant(real.inputs(), labelled),
         *(Variant(each.inputs(), labelled) for each in made[:2]),
-        Variant(_fibrillating(real, generator).inputs(), none_early),
+        Variant(fibrillating[0].inputs(), none_early),
+        Variant(_in_excerpts(fibrillating[1], generator), none_early),
         Variant(_in_excerpts(real, generator), labelled),
         Variant(_in_excerpts(made[2], generator), labelled),
         *(Variant(each.inputs(), told) for each, told in atrial[:2]),
@@ -181,8 +183,8 @@ def _fibrillating(recorded: _Recorded, generator: np.random.Generator) -> _Recor
     """Return the same QRS and T waves at irregular intervals, with flicker in place of P waves."""
     rate_hz, peaks = recorded.rate_hz, recorded.peaks
     intervals = np.diff(peaks)
-    uneven = generator.uniform(0.12, 0.3)
-    mean = float(np.median(intervals)) * generator.uniform(0.7, 1)
+    uneven = generator.uniform(0.1, 0.35)
+    mean = float(np.median(intervals)) * generator.uniform(0.6, 1.2)
     drawn = generator.gamma(uneven**-2, mean * uneven**2, len(intervals))
     before, after = (np.full(len(peaks), round(each * rate_hz)) for each in QRS_T_S)
     moved = _moved(recorded, _placed(peaks, np.maximum(drawn, 0.4 * rate_hz)), before, after)
