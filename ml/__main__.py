@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ml.databases import DATABASES
+from ml.registry.predictor import FAMILIES
 
 RUNS = Path("var/beats")
 PROTOCOLS = ("oh2018", "patients", "interpatient", "champion")
@@ -166,7 +167,7 @@ def _add_registry(commands: Commands) -> None:
     rollback = _add(registry, "rollback", "let an alias mean what it meant before", "registry:rollback")
     ship = _add(registry, "ship", "have a version come with the program", "registry:ship")
     for each in (listed, promote, rollback):
-        each.add_argument("family", nargs="?" if each is listed else None, default="beats", help="beats")
+        each.add_argument("family", nargs="?" if each is listed else None, default="beats", choices=FAMILIES)
     promote.add_argument("version", type=int, help="its number")
     for each in (promote, rollback):
         each.add_argument("--alias", default="champion", help="champion (the default), challenger or shadow")
@@ -181,33 +182,42 @@ def _add_registry(commands: Commands) -> None:
 
 def _add_triage_evaluation(evaluate: Commands) -> None:
     triage = _add(evaluate, "triage", "the triage of emergency visits, in 10 folds", "triage:evaluate")
-    _add_triage_data(triage)
-    triage.add_argument(
-        "--model", type=Path, help="a trained model's folder: score it, on visits it never saw"
-    )
+    _add_triage_learning(triage)
+    triage.add_argument("--model", help="an alias or an artefact's folder: score it, on visits it never saw")
     _add_json(triage)
     _add_require(triage)
 
 
 def _add_triage_training(train: Commands) -> None:
-    triage = _add(train, "triage", "train the triage of emergency visits", "triage:train")
-    _add_triage_data(triage)
-    triage.add_argument("--output", type=Path, required=True, help="folder for the model's files")
+    triage = _add(train, "triage", "train the triage of emergency visits, and judge it", "triage:train")
+    _add_triage_learning(triage)
+    triage.add_argument("--output", type=Path, required=True, help="folder to make, for the artefact")
+    triage.add_argument("--run-name", default="xgboost", help="name of the run in MLflow (xgboost)")
+    _add_json(triage)
+    _add_require(triage)
 
 
-def _add_triage_data(command: argparse.ArgumentParser) -> None:
+def _add_triage_learning(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", type=Path, required=True, help="visits with the experts' level, as ktas.csv"
     )
     command.add_argument("--n-estimators", type=_at_least_one, default=120, help="trees a boundary (120)")
     command.add_argument("--max-depth", type=_depth, default=3, help="of the trees, 1 to 6 (3)")
     command.add_argument("--seed", type=int, default=0, help="of the folds and the trees (0)")
+    command.add_argument(
+        "--tune",
+        type=_at_least_one,
+        nargs="?",
+        const=20,
+        metavar="TRIALS",
+        help="search for better trees with optuna, so many candidates (20), each judged on inner folds",
+    )
 
 
 def _add_triage_prediction(predict: Commands) -> None:
     triage = _add(predict, "triage", "triage a CSV file of visits", "triage:predict")
     triage.add_argument("--input", type=Path, required=True, help="CSV with columns of the feature table")
-    triage.add_argument("--model", type=Path, help="a trained model's folder; without it, the rules alone")
+    triage.add_argument("--model", help="an alias or an artefact's folder; without it, the rules alone")
     triage.add_argument(
         "--output", type=Path, help="write the answers, one JSON a line, here (standard output)"
     )

@@ -23,7 +23,8 @@ from ml.language.endpoint import LanguageModelSettings
 from ml.language.language_model import LanguageModelMatcher
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
-from ml.registry.home import Home
+from ml.registry.helper import StoreProcess
+from ml.registry.home import Home, Names
 from ml.registry.registry import Registry
 from schema.build import build_schema
 from schema.context import Services
@@ -37,7 +38,7 @@ from schema.services.deployments import FaultBook
 from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell
 from schema.services.matching import CachedMatcher, Patience
-from schema.services.model_sync import ModelSync, Store
+from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
@@ -194,7 +195,7 @@ class LateDecoder:
 @asynccontextmanager
 async def _lifespan(app: Application) -> AsyncIterator[None]:
     site = app.site
-    listening = site.stopping.heed_signals()
+    listening = asyncio.create_task(site.stopping.heed_signals())
     try:
         if site.settings.jobs == "inside":
             async with working(site.services):
@@ -208,6 +209,8 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
 
 def close_services(services: Services) -> None:
     """Let go of connections, threads and children."""
+    if services.model_sync is not None:
+        services.model_sync.close()
     services.decoder.close()
     services.database.dispose()
     services.doorbell.close()
@@ -290,13 +293,18 @@ def _budget(settings: Settings, cache: Cache) -> DailyBudget | None:
 def _home(settings: Settings) -> Home:
     """Return where the site keeps its models."""
     key = settings.model_key
-    return Home(settings.data_dir, settings.mlflow_tracking_uri, key.get_secret_value() if key else None)
+    return Home(
+        settings.data_dir,
+        settings.mlflow_tracking_uri,
+        key.get_secret_value() if key else None,
+        Names(settings.triage_experiment, settings.triage_model),
+    )
 
 
 def _model_sync(settings: Settings, database: Database, home: Home) -> ModelSync | None:
     if not settings.model_sync_minutes:
         return None
-    return ModelSync(database, now, Store(home), timedelta(minutes=settings.model_sync_minutes))
+    return ModelSync(database, now, StoreProcess(home), timedelta(minutes=settings.model_sync_minutes))
 
 
 def _cache(settings: Settings) -> Cache:

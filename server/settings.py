@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ml.keyfile import make_key
+from ml.registry.home import NAME, TRIAGE
 
 MIN_SECRET_LENGTH = 32
 KEY_FILE = "secret_key"
@@ -111,6 +112,18 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_MODEL_KEY",
         description="seals clinical models, 32 characters at least, where machines share a store; "
         "made and kept in the data folder when absent",
+    )
+    triage_experiment: str = Field(
+        TRIAGE.experiment,
+        pattern=f"^{NAME}$",
+        validation_alias="CHEVET_TRIAGE_EXPERIMENT",
+        description="MLflow's experiment of the triage of visits",
+    )
+    triage_model: str = Field(
+        TRIAGE.model,
+        pattern=f"^{NAME}$",
+        validation_alias="CHEVET_TRIAGE_MODEL",
+        description="MLflow's registered model of the triage of visits",
     )
     model_sync_minutes: int = Field(
         15,

@@ -7,8 +7,8 @@ from types import FrameType
 
 from schema.services.events import LocalDoorbell
 
-SETTLED_S = 0.5
-"""By then granian has given asyncio its own handler, which asyncio calls beside any Python handler."""
+LOOK_AGAIN_S = 0.25
+"""Granian gives asyncio its handlers once the application has started, however long that takes."""
 
 
 class Stopping:
@@ -28,15 +28,23 @@ class Stopping:
         if not self.asked:
             await self._bell.wait(seconds)
 
-    def heed_signals(self) -> asyncio.TimerHandle:
-        """Have SIGTERM and SIGINT noticed, once the server has its own handlers in place."""
-        return asyncio.get_running_loop().call_later(SETTLED_S, self._listen, asyncio.get_running_loop())
+    async def heed_signals(self) -> None:
+        """Have SIGTERM and SIGINT noticed, as soon as the server has its own handlers in place.
 
-    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        Asyncio goes on calling those: it is woken by the signal itself.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+
         def noticed(_signal: int, _frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self.ask)  # the bell's lock may be held by what the signal interrupted
 
-        if threading.current_thread() is threading.main_thread():
-            for wanted in (signal.SIGTERM, signal.SIGINT):
-                if signal.getsignal(wanted) not in {signal.SIG_DFL, signal.default_int_handler}:
-                    signal.signal(wanted, noticed)
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            while not _is_asyncios(signal.getsignal(wanted)):  # noqa: ASYNC110 - nobody tells of handlers
+                await asyncio.sleep(LOOK_AGAIN_S)
+            signal.signal(wanted, noticed)
+
+
+def _is_asyncios(handler: object) -> bool:
+    return getattr(handler, "__module__", None) == "asyncio.unix_events"

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+FAMILY = "beats"
+"""What the registry calls this classifier."""
+
 PRODUCT_CLASSES = ("Normal", "LBBB", "RBBB", "APB", "PVC")
 PRODUCT_CODES: Mapping[str, str] = {"N": "Normal", "L": "LBBB", "R": "RBBB", "A": "APB", "V": "PVC"}
 CHAMPION_CODES: Mapping[str, str] = {

@@ -1,37 +1,17 @@
-"""Figures as PNG files. Matplotlib's own surface, so that no display is asked for."""
+"""Figures of recordings and of the classifier of beats, as PNG files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from ml.beats.metrics import Figures
 from ml.beats.predicting import BeatAnswer
 from ml.beats.segments import RATE_HZ, Segments
+from ml.drawing import new_figure, save
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00")
 """Okabe and Ito's, told apart by everyone."""
-
-
-def draw_confusion(parts: Mapping[str, Figures], path: Path) -> None:
-    """Draw confusion matrices: counts, shaded by the share of the true class."""
-    columns = min(len(parts), 4)
-    rows = -(-len(parts) // columns)
-    figure = _figure(1 + 3.2 * columns, 3.4 * rows)
-    for place, (title, part) in enumerate(parts.items(), start=1):
-        axes = figure.add_subplot(rows, columns, place, title=title, xlabel="called", ylabel="truly")
-        shares = part.counts / np.maximum(part.counts.sum(axis=1, keepdims=True), 1)
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axes.set_xticks(range(len(part.classes)), part.classes, rotation=45)
-        axes.set_yticks(range(len(part.classes)), part.classes)
-        for (row, column), count in np.ndenumerate(part.counts):
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=7)
-    _save(figure, path)
 
 
 def draw_calibration(
@@ -39,7 +19,7 @@ def draw_calibration(
     path: Path,
 ) -> None:
     """Draw how often an answer is right against how sure it is, in bins of equal mass."""
-    figure = _figure(5, 5)
+    figure = new_figure(5, 5)
     axes = figure.add_subplot(xlabel="confidence", ylabel="share that is right", aspect="equal")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
     for (name, bins), colour in zip(curves.items(), COLOURS, strict=False):
@@ -47,12 +27,12 @@ def draw_calibration(
             [sure for sure, _, _ in bins], [right for _, right, _ in bins], "o-", color=colour, label=name
         )
     axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_histories(histories: Sequence[Sequence[Mapping[str, float]]], path: Path) -> None:
     """Draw loss and accuracy by epoch: each fold a line, what it watched dashed."""
-    figure = _figure(10, 4)
+    figure = new_figure(10, 4)
     for place, name in enumerate(("loss", "accuracy"), start=1):
         axes = figure.add_subplot(1, 2, place, xlabel="epoch", ylabel=name)
         for history in histories:
@@ -63,13 +43,13 @@ def draw_histories(histories: Sequence[Sequence[Mapping[str, float]]], path: Pat
         if any(f"val_{name}" in epoch for history in histories for epoch in history):
             axes.plot([], [], "--", color=COLOURS[4], label="watched")
         axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_examples(segments: Segments, path: Path, seed: int, number: int = 4) -> None:
     """Draw a few segments of each class, chosen by chance."""
     generator = np.random.default_rng(seed)
-    figure = _figure(2.4 * number, 1.8 * len(segments.classes))
+    figure = new_figure(2.4 * number, 1.8 * len(segments.classes))
     for label, name in enumerate(segments.classes):
         places = np.flatnonzero(segments.labels == label)
         chosen = generator.permutation(places)[:number]
@@ -79,14 +59,14 @@ def draw_examples(segments: Segments, path: Path, seed: int, number: int = 4) ->
             axes.plot(np.arange(length) / RATE_HZ, segments.samples[place][:length], linewidth=0.8)
             axes.set_title(f"{name}, record {segments.records[place]}", fontsize=8)
             axes.tick_params(labelsize=6)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_beats(lead: npt.NDArray[np.floating], answer: BeatAnswer, path: Path) -> None:
     """Draw a rhythm strip with each beat's class: the first two minutes, ten seconds a row."""
     rate = answer.sampling_rate_hz
     rows = min(12, int(np.ceil(len(lead) / rate / _ROW_S)))
-    figure = _figure(12, 1.3 * rows + 0.6)
+    figure = new_figure(12, 1.3 * rows + 0.6)
     for row in range(rows):
         start, end = int(row * _ROW_S * rate), min(int((row + 1) * _ROW_S * rate), len(lead))
         axes = figure.add_subplot(rows, 1, row + 1)
@@ -99,18 +79,7 @@ def draw_beats(lead: npt.NDArray[np.floating], answer: BeatAnswer, path: Path) -
             axes.plot(*point, "o", color=colour, markersize=3)
             axes.annotate(answer.classes[label], point, fontsize=6, color=colour)
     axes.set_xlabel("s")
-    _save(figure, path)
+    save(figure, path)
 
 
 _ROW_S = 10.0
-
-
-def _figure(width: float, height: float) -> Any:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Any, path: Path) -> None:
-    # Without the writer's version the same figures give the same bytes.
-    figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -15,7 +15,7 @@ from ml.beats.calibration import CalibrationReport, Interval
 from ml.beats.calibration import report as calibration_report
 from ml.beats.metrics import Figures, figures
 from ml.beats.training import Answers
-from ml.beats.versions import code_version
+from ml.versions import code_version
 
 BY_PATIENT = ("patients", "champion")
 """The protocols whose folds have whole patients, so that calibration can be judged."""

@@ -17,10 +17,10 @@ from ml.beats.classes import AAMI_CLASSES, AAMI_CODES, AAMI_OF_PRODUCT
 from ml.beats.evaluation import Evaluation
 from ml.beats.metrics import Figures, figures
 from ml.beats.predicting import BeatPredictor
-from ml.beats.versions import code_version
 from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated, record_names
 from ml.ecg.signal import Signal
 from ml.registry.artefact import Artefact
+from ml.versions import code_version
 
 
 def evaluate_external(

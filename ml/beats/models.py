@@ -1,22 +1,15 @@
 """The model that a command names: an alias of the registry, an artefact's folder, or a fold's Keras file."""
 
-import os
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from ml.beats.calibration import COVERAGE
-from ml.beats.classes import PRODUCT_CLASSES
+from ml.beats.classes import FAMILY, PRODUCT_CLASSES
 from ml.beats.predicting import BeatPredictor
 from ml.beats.showing import SHOWN
-from ml.registry import syncing
-from ml.registry.artefact import Artefact, open_sealed, open_unsealed
-from ml.registry.home import Home
-from ml.registry.mlflow_store import MlflowStore
-from ml.registry.store import ALIASES, VersionMissingError
-
-FAMILY = "beats"
+from ml.registry.named import named
 
 
 def predictor(name: str) -> BeatPredictor:
@@ -27,31 +20,8 @@ def predictor(name: str) -> BeatPredictor:
     OSError
         When there is no such model, or it may not be loaded.
     """
-    if name in ALIASES:
-        return BeatPredictor(registered(name))
     path = Path(name)
-    if path.suffix == ".keras":
-        return _from_keras(path)
-    return BeatPredictor(open_unsealed(path))
-
-
-def registered(alias: str) -> Artefact:
-    """Return the verified artefact that an alias means; the shipped one is registered where there is none.
-
-    Raises
-    ------
-    StoreError
-        When the store fails, or the alias means nothing.
-    """
-    home = Home.of_environment(os.environ)
-    synced = syncing.sync(home, MlflowStore(home))
-    version = synced.aliases[FAMILY].get(alias)
-    for each in synced.versions:
-        if each.family == FAMILY and each.version == version:
-            if each.digest is None:
-                raise VersionMissingError(f"{FAMILY} {alias}, version {version}: {each.fault}")
-            return open_sealed(home.cache / each.digest, home.key(), each.digest)
-    raise VersionMissingError(f"{FAMILY} has no {alias}")
+    return _from_keras(path) if path.suffix == ".keras" else BeatPredictor(named(FAMILY, name))
 
 
 def _from_keras(path: Path) -> BeatPredictor:

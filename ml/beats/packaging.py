@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.beats.cards import CITATION, LICENCE
+from ml.beats.classes import FAMILY
 from ml.beats.exporting import ExportError, to_onnx
-from ml.beats.versions import code_version
+from ml.beats.settings import Settings
 from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.contents import CARD, EXAMPLES, GRAPH, KERAS
-from ml.registry.manifest import MAX_PARITY, Conformal, Manifest, TensorSpec
+from ml.registry.manifest import MAX_PARITY, Manifest, TensorSpec
+from ml.versions import code_version
 
-FAMILY = "beats"
 MAX_EXAMPLES = 16
 EXAMPLES_BYTES = 2**16
 
@@ -83,13 +84,12 @@ def package(
     parity = _difference(graph, inputs, expected)
     if not parity <= MAX_PARITY:
         raise ExportError(f"parity fails: {parity:.1e} from the Keras model, above {MAX_PARITY:g}")
+    settings = Settings(facts.temperature, facts.coverage, (facts.threshold,) * len(facts.classes))
     manifest = Manifest(
         family=FAMILY,
         architecture=facts.architecture,
         classes=facts.classes,
         inputs=tuple(TensorSpec(each.name, tuple(each.shape)) for each in model.inputs),
-        temperature=facts.temperature,
-        conformal=Conformal(facts.coverage, (facts.threshold,) * len(facts.classes)),
         metrics=facts.metrics,
         parity=parity,
         data_hash=facts.data_hash,
@@ -97,6 +97,7 @@ def package(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         licence=LICENCE,
         citation=CITATION,
+        settings=settings.to_json(),
     )
     files = {
         GRAPH: graph,
@@ -132,7 +133,12 @@ def _difference(graph: bytes, inputs: Mapping[str, Any], expected: npt.NDArray[n
 
 
 def _archive(model: Any) -> bytes:
+    """Return the model without what taught it, which would be three quarters of the file."""
+    import keras  # noqa: PLC0415 - takes seconds, and serving does without
+
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / KERAS
-        model.save(path)
+        bare.save(path)
         return path.read_bytes()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ml.beats.assessing import Finding, before_peaks, quality_of, usable, with_peaks
 from ml.beats.quality import Quality, Reason, Verdict
+from ml.beats.settings import Settings
 from ml.beats.showing import SHOWN, Arrays
 from ml.beats.tempering import Probabilities, tempered
 from ml.ecg.rpeaks.detector import detect_r_peaks
@@ -115,6 +116,7 @@ class BeatPredictor:
             raise LoadError(f"the architecture {manifest.architecture} is not known here")
         self._artefact = artefact
         self._manifest = manifest
+        self._settings = Settings.from_json(manifest.settings, manifest.classes)
         self._shown = SHOWN[manifest.architecture]
         self._session = _session(artefact.read(GRAPH))
         found = [(each.name, len(each.shape)) for each in self._session.get_inputs()]
@@ -275,10 +277,10 @@ class BeatPredictor:
         return np.asarray(self._session.run(None, dict(inputs))[0], np.float32)
 
     def _calibrated(self, probabilities: Probabilities) -> Probabilities:
-        return tempered(probabilities, self._manifest.temperature)
+        return tempered(probabilities, self._settings.temperature)
 
     def _sets(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
-        thresholds = np.asarray(self._manifest.conformal.thresholds, np.float32)
+        thresholds = np.asarray(self._settings.thresholds, np.float32)
         return np.asarray(probabilities >= thresholds)
 
     def leads_of(self, signal: Signal) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ import jinja2.sandbox
 import numpy as np
 
 from ml.beats.calibration import curve
-from ml.beats.drawing import draw_calibration, draw_confusion, draw_examples, draw_histories
+from ml.beats.drawing import draw_calibration, draw_examples, draw_histories
 from ml.beats.evaluation import Evaluation
 from ml.beats.metrics import Figures
 from ml.beats.training import Answers
+from ml.drawing import draw_confusion
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -2,20 +2,17 @@
 
 import json
 import os
-import time
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ml.beats.cards import card
+from ml.beats.classes import FAMILY
 from ml.beats.evaluation import Evaluation
+from ml.registry.contents import CARD
 from ml.registry.home import Home
-from ml.registry.mlflow_store import MlflowStore, translated
-
-FAMILY = "beats"
-_BATCH = 500
-"""MLflow takes a thousand metrics at a time."""
+from ml.registry.mlflow_store import MlflowStore, TrackedRun
 
 
 def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> str:
@@ -35,44 +32,34 @@ def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> s
     StoreError
         When MLflow cannot be used.
     """
-    store = MlflowStore(Home.of_environment(os.environ))
-    experiment = store.experiment(FAMILY)
-    with translated():
-        return _log(store.client, experiment, evaluation, report, model)
-
-
-def _log(
-    client: Any, experiment: str, evaluation: Evaluation, report: Iterable[Path], model: Path | None
-) -> str:
-    from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415 - takes seconds
-
-    name = f"{evaluation.parameters['architecture']}-{evaluation.protocol}"
-    now = int(time.time() * 1000)
-    versions = {"data_hash": evaluation.data_hash, "code_version": evaluation.code_version}
-    run = str(client.create_run(experiment, run_name=name).info.run_id)
-    metrics = [Metric(key, value, now, 0) for key, value in evaluation.metrics().items()]
-    metrics += [
-        Metric(f"fold_{fold}_{key}", value, now, epoch)
+    files = {f"report/{path.name}": path.read_bytes() for path in report}
+    files |= {
+        "figures.json": _document(evaluation.figures()),
+        "figures.md": evaluation.markdown().encode(),
+        CARD: card(evaluation).encode(),
+    }
+    if model:
+        files["signature.json"] = _document(_signature(model, evaluation.pooled.classes))
+    epochs = [
+        (f"fold_{fold}_{key}", value, epoch)
         for fold, history in enumerate(evaluation.histories, start=1)
         for epoch, figures in enumerate(history, start=1)
         for key, value in figures.items()
     ]
-    for start in range(0, len(metrics), _BATCH):
-        client.log_batch(run, metrics=metrics[start : start + _BATCH])
-    client.log_batch(
-        run,
-        params=[Param(key, str(value)) for key, value in (dict(evaluation.parameters) | versions).items()],
-        tags=[RunTag(key, value) for key, value in versions.items()],
+    run = TrackedRun(
+        f"{evaluation.parameters['architecture']}-{evaluation.protocol}",
+        evaluation.parameters,
+        evaluation.metrics(),
+        evaluation.data_hash,
+        evaluation.code_version,
+        files,
+        epochs,
     )
-    for path in report:
-        client.log_artifact(run, str(path), "report")
-    client.log_dict(run, evaluation.figures(), "figures.json")
-    client.log_text(run, evaluation.markdown(), "figures.md")
-    client.log_text(run, card(evaluation), "card.md")
-    if model:
-        client.log_dict(run, _signature(model, evaluation.pooled.classes), "signature.json")
-    client.set_terminated(run)
-    return run
+    return MlflowStore(Home.of_environment(os.environ)).track(FAMILY, run)
+
+
+def _document(figures: dict[str, Any]) -> bytes:
+    return (json.dumps(figures, indent=2) + "\n").encode()
 
 
 def _signature(model: Path, classes: tuple[str, ...]) -> dict[str, Any]:

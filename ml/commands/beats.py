@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ml.beats.answers import summary, write_answer
+from ml.beats.classes import FAMILY
 from ml.beats.drawing import draw_beats
 from ml.beats.evaluation import Evaluation
 from ml.beats.evaluation import evaluate as judge
 from ml.beats.external import evaluate_external
-from ml.beats.models import predictor, registered
+from ml.beats.models import predictor
 from ml.beats.protocols import Data
 from ml.beats.quality import Verdict
 from ml.beats.recipes import recipe
@@ -22,6 +23,7 @@ from ml.beats.synthetic import LIST, write_synthetic
 from ml.beats.tracking import log
 from ml.beats.training import Run, read_answers
 from ml.beats.training import train as train_folds
+from ml.registry.named import registered
 from ml.registry.store import CHAMPION, StoreError
 
 SYNTHETIC_FOLDS = 2
@@ -46,11 +48,11 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Judge by a protocol; with `--require`, 1 where an aim is missed."""
-    model = registered(options.model) if options.model else None
+    model = registered(FAMILY, options.model) if options.model else None
     if options.protocol == "external":
         if options.data_dir is None:
             raise OSError("no data: give --data, a folder of WFDB records with annotated beats")
-        artefact = model or registered(CHAMPION)
+        artefact = model or registered(FAMILY, CHAMPION)
         evaluation = evaluate_external(artefact, options.data_dir, options.annotator, _show)
         _log(evaluation, [], None)
         return _finish(evaluation, options)

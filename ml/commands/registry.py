@@ -12,7 +12,7 @@ from ml.registry import helper, syncing
 from ml.registry.artefact import open_unsealed
 from ml.registry.home import Home
 from ml.registry.mlflow_store import MlflowStore
-from ml.registry.predictor import LoadError, load
+from ml.registry.predictor import load
 from ml.registry.shipped import ship as put_in_place
 
 
@@ -90,8 +90,6 @@ def _answered(options: argparse.Namespace, work: Callable[[], dict[str, Any]]) -
     try:
         with redirect_stdout(sys.stderr):  # MLflow prints links
             document = work()
-    except LoadError as error:
-        raise OSError(str(error)) from error
     except OSError as error:
         if not options.json:
             raise

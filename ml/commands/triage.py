@@ -3,55 +3,56 @@
 import argparse
 import json
 import sys
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, redirect_stdout
 
+from ml.registry.artefact import Artefact
+from ml.registry.named import named
+from ml.registry.store import StoreError
+from ml.triage import dataset
 from ml.triage.batch import BatchError, answer_file
-from ml.triage.dataset import Dataset, DatasetError, load
 from ml.triage.encoding import see
-from ml.triage.evaluation import cross_validate, score
+from ml.triage.evaluation import Report, cross_validate, score
 from ml.triage.learning import Options, learn
-from ml.triage.model import CALIBRATION, MODEL, PREPROCESSOR, ModelError, TriageModel
-from ml.triage.predicting import TriagePredictor
+from ml.triage.packaging import FAMILY, package
+from ml.triage.predicting import TriagePredictor, load
+from ml.triage.tracking import log
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train on all visits of a file and write the model's files."""
-    data = _load(options.data)
-    if data is None:
-        return 2
-    learnt = learn([see(visit) for visit in data.visits], data.levels, _options(options))
-    learnt.write(options.output)
-    print(f"{options.output}: {', '.join(sorted(learnt.files))}, learnt from {len(data.visits)} visits")
-    return 0
+    """Judge in folds, train on all visits of a file, write the artefact and log both; 1 as `evaluate`."""
+    data, learning = dataset.load(options.data), _options(options)
+    if options.output.exists():
+        raise FileExistsError(f"{options.output} is there already")
+    report = cross_validate(data, learning, _tell)
+    learnt = learn([see(visit) for visit in data.visits], data.levels, learning)
+    artefact = package(learnt, data, report, options.output)
+    register = f"python -m ml registry register {options.output} --alias challenger"
+    try:
+        with redirect_stdout(sys.stderr):  # MLflow prints links
+            run = log(artefact, report, options.run_name)
+        register += f" --run-id {run}"
+    except StoreError as error:
+        print(f"MLflow: {error}", file=sys.stderr)
+    if learning.trials:
+        print(f"settled on {learnt.options.to_json()}", file=sys.stderr)
+    print(register, file=sys.stderr)
+    return _finish(report, options)
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print the figures; with `--require`, 1 where an aim is missed."""
-    data = _load(options.data)
-    if data is None:
-        return 2
+    data = dataset.load(options.data)
     if options.model is None:
-        report = cross_validate(data, _options(options), _tell)
-    else:
-        model = _model(options.model)
-        if model is None:
-            return 2
-        report = score(data, model)
-    print(report.text())
-    if options.json:
-        options.json.write_text(json.dumps(report.figures(), indent=2) + "\n", encoding="utf-8")
-    faults = report.missed() if options.require else []
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    return 1 if faults else 0
+        return _finish(cross_validate(data, _options(options), _tell), options)
+    artefact = named(FAMILY, options.model)
+    if artefact.manifest.data_hash == data.data_hash:
+        print("it has learnt from these very visits: the figures flatter it", file=sys.stderr)
+    return _finish(score(data, _predictor(artefact).model), options)
 
 
 def predict(options: argparse.Namespace) -> int:
     """Answer a CSV file as JSON lines; 1 when a row could not be read."""
-    model = None
-    if options.model is not None and (model := _model(options.model)) is None:
-        return 2
+    predictor = TriagePredictor() if options.model is None else _predictor(named(FAMILY, options.model))
     good = bad = 0
     with ExitStack() as stack:
         source = stack.enter_context(options.input.open(encoding="utf-8-sig", errors="replace", newline=""))
@@ -59,7 +60,7 @@ def predict(options: argparse.Namespace) -> int:
         if options.output:
             output = stack.enter_context(options.output.open("w", encoding="utf-8"))
         try:
-            for row in answer_file(source, TriagePredictor(model)):
+            for row in answer_file(source, predictor):
                 print(row.to_json(), file=output)
                 good, bad = good + (row.answer is not None), bad + (row.answer is None)
         except BatchError as error:
@@ -70,25 +71,29 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def _options(options: argparse.Namespace) -> Options:
-    return Options(n_estimators=options.n_estimators, max_depth=options.max_depth, seed=options.seed)
+    return Options(
+        n_estimators=options.n_estimators,
+        max_depth=options.max_depth,
+        seed=options.seed,
+        trials=options.tune or 0,
+    )
 
 
-def _load(path: Path) -> Dataset | None:
-    try:
-        return load(path)
-    except DatasetError as error:
-        print(error, file=sys.stderr)
-        return None
+def _predictor(artefact: Artefact) -> TriagePredictor:
+    predictor = load(artefact)
+    predictor.verify_examples()
+    return predictor
 
 
-def _model(folder: Path) -> TriageModel | None:
-    try:
-        return TriageModel.from_files(
-            {name: (folder / name).read_bytes() for name in (MODEL, PREPROCESSOR, CALIBRATION)}
-        )
-    except ModelError as error:
-        print(f"{folder}: {error}", file=sys.stderr)
-        return None
+def _finish(report: Report, options: argparse.Namespace) -> int:
+    """Print the figures; the exit status is 1 where an aim is missed that is required."""
+    print(report.text())
+    if options.json:
+        options.json.write_text(json.dumps(report.figures(), indent=2) + "\n", encoding="utf-8")
+    faults = report.missed() if options.require else []
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1 if faults else 0
 
 
 def _tell(done: int, folds: int) -> None:

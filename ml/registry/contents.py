@@ -16,6 +16,7 @@ EXAMPLES = "examples.npz"
 
 MAX_FILES = 16
 MAX_FILE = 64 * 1024 * 1024
+MAX_JSON = 8 * 1024 * 1024
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}\.[a-z0-9]{1,8}")
 _KERAS_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -69,6 +70,29 @@ def _text(name: str, data: bytes) -> None:
         data.decode()
     except UnicodeDecodeError as error:
         raise ArtefactError(f"{name}: not a text") from error
+
+
+def _json(name: str, data: bytes) -> None:
+    """Refuse what is not one object of JSON, strictly read: no NaN, no name twice, nothing too deep."""
+    if len(data) > MAX_JSON:
+        raise ArtefactError(f"{name}: {len(data)} bytes of JSON, more than {MAX_JSON}")
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise ArtefactError(f"{name}: not JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise ArtefactError(f"{name}: not an object of JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice in an object")
+    return found
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def _onnx(name: str, data: bytes) -> None:
@@ -125,6 +149,7 @@ def _members(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
 
 _KINDS: Mapping[str, Callable[[str, bytes], None]] = {
     "md": _text,
+    "json": _json,
     "onnx": _onnx,
     "npz": _npz,
     "keras": _keras,

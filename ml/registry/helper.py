@@ -1,6 +1,6 @@
 """The store, asked in a process of its own: whoever serves pages never imports MLflow.
 
-Each function runs `python -m ml registry …`, waits for a bounded time, and raises a `StoreError` of the
+Each question runs `python -m ml registry …`, waits for a bounded time, and raises a `StoreError` of the
 kind that the process met.
 """
 
@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from ml.registry.home import Home
 from ml.registry.store import (
+    StoreClosedError,
     StoreDamagedError,
     StoreError,
     StoreLockedError,
@@ -88,21 +90,87 @@ class Synced:
     aliases: Mapping[str, Mapping[str, int]]
 
 
-def sync(home: Home, timeout_s: float = TIMEOUT_S) -> Synced:
-    """Register the shipped champion where the store has none, and bring every version into the cache."""
-    document = _asked(home, ["sync"], timeout_s)
-    try:
-        versions = (
-            SyncedVersion(**each | {"classes": tuple(each["classes"])}) for each in document["versions"]
-        )
-        return Synced(tuple(versions), document["aliases"])
-    except (KeyError, TypeError) as error:
-        raise StoreError(f"an unknown answer ({error})") from error
+class StoreProcess:
+    """The store of a home; every method may be called from any thread.
 
+    Parameters
+    ----------
+    home : Home
+        Where the models are kept.
+    timeout_s : float
+        For how long an answer is waited for.
+    """
 
-def set_alias(home: Home, family: str, alias: str, version: int, timeout_s: float = TIMEOUT_S) -> None:
-    """Let an alias mean a version in the store."""
-    _asked(home, ["promote", family, str(version), "--alias", alias], timeout_s)
+    def __init__(self, home: Home, timeout_s: float = TIMEOUT_S) -> None:
+        self.home = home
+        self._timeout_s = timeout_s
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def sync(self) -> Synced:
+        """Register the shipped champions the store has none of, and bring every version into the cache."""
+        document = self._asked("sync")
+        try:
+            versions = (
+                SyncedVersion(**each | {"classes": tuple(each["classes"])}) for each in document["versions"]
+            )
+            return Synced(tuple(versions), document["aliases"])
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"an unknown answer ({error})") from error
+
+    def set_alias(self, family: str, alias: str, version: int) -> None:
+        """Let an alias mean a version in the store."""
+        self._asked("promote", family, str(version), "--alias", alias)
+
+    def close(self) -> None:
+        """End what is being asked, and ask nothing more: whoever waits meets a StoreClosedError."""
+        with self._lock:
+            self._closed = True
+            for process in self._running:
+                process.kill()
+
+    def _asked(self, *arguments: str) -> Any:
+        """Run the command and return what it answers."""
+        process = self._begin(arguments)
+        try:
+            answer, said = process.communicate(timeout=self._timeout_s)
+        except subprocess.TimeoutExpired:
+            raise StoreUnavailableError(f"no answer within {self._timeout_s:g} seconds") from None
+        finally:
+            process.kill()
+            process.communicate()
+            with self._lock:
+                self._running.discard(process)
+        if self._closed:
+            raise StoreClosedError("the process that asked is about to end")
+        try:
+            document = json.loads(answer)
+        except ValueError:
+            last = said.decode(errors="replace").strip().splitlines()[-1:]
+            raise StoreError(f"no answer, status {process.returncode}: {''.join(last)[:300]}") from None
+        if "error" in document:
+            raise KINDS.get(document["error"]["kind"], StoreError)(document["error"]["message"])
+        return document
+
+    def _begin(self, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
+        environment = {
+            name: value for name, value in os.environ.items() if name not in self.home.environment()
+        }
+        environment |= {name: value for name, value in self.home.environment().items() if value}
+        with self._lock:
+            if self._closed:
+                raise StoreClosedError("the process that asks is about to end")
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "ml", "registry", *arguments, "--json"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            self._running.add(process)
+        return process
 
 
 def document_of(synced: Synced) -> dict[str, Any]:
@@ -114,29 +182,3 @@ def error_of(error: OSError) -> dict[str, Any]:
     """Return an error as the process writes it."""
     kind = next((name for name, each in KINDS.items() if type(error) is each), "failed")
     return {"error": {"kind": kind, "message": str(error)}}
-
-
-def _asked(home: Home, arguments: Sequence[str], timeout_s: float) -> Any:
-    """Run the command and return what it answers."""
-    environment = {name: value for name, value in os.environ.items() if name not in home.environment()}
-    environment |= {name: value for name, value in home.environment().items() if value}
-    try:
-        done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-m", "ml", "registry", *arguments, "--json"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise StoreUnavailableError(f"no answer within {timeout_s:g} seconds") from None
-    try:
-        document = json.loads(done.stdout)
-    except ValueError:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise StoreError(f"no answer, status {done.returncode}: {''.join(last)[:300]}") from None
-    if "error" in document:
-        raise KINDS.get(document["error"]["kind"], StoreError)(document["error"]["message"])
-    return document

@@ -1,5 +1,6 @@
 """Where a site keeps its models: the local store, the key that seals them, the cache of verified ones."""
 
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,40 @@ class KeyUnusableError(OSError):
     """The key that seals models is missing, too short, or may be read by others."""
 
 
+class NameUnusableError(OSError):
+    """What MLflow is to call something is no name."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What MLflow calls a family.
+
+    Parameters
+    ----------
+    experiment : str
+        What its runs belong to.
+    model : str
+        The registered model that its versions are of.
+
+    Raises
+    ------
+    NameUnusableError
+        When one would mean something else in a path or a query of MLflow's.
+    """
+
+    experiment: str
+    model: str
+
+    def __post_init__(self) -> None:
+        for name in (self.experiment, self.model):
+            if not re.fullmatch(NAME, name):
+                raise NameUnusableError(f"{name!r} is no name of an experiment or model: {NAME}")
+
+
+NAME = "[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}"
+TRIAGE = Names("medtriage-classification", "triage-classifier")
+
+
 @dataclass(frozen=True)
 class Home:
     """A site's data folder as the models see it.
@@ -28,11 +63,14 @@ class Home:
     model_key : str or None
         `CHEVET_MODEL_KEY`, 32 characters or more, where several machines share a store; otherwise one is made
         and kept in the folder.
+    triage : Names
+        `CHEVET_TRIAGE_EXPERIMENT` and `CHEVET_TRIAGE_MODEL`: what MLflow calls the triage of visits.
     """
 
     folder: Path
     tracking_uri: str | None = field(default=None, repr=False)
     model_key: str | None = field(default=None, repr=False)
+    triage: Names = TRIAGE
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str], folder: Path | None = None) -> "Home":
@@ -41,6 +79,10 @@ class Home:
             folder or Path(environment.get("CHEVET_DATA_DIR") or "var"),
             environment.get("MLFLOW_TRACKING_URI") or None,
             environment.get("CHEVET_MODEL_KEY") or None,
+            Names(
+                environment.get("CHEVET_TRIAGE_EXPERIMENT") or TRIAGE.experiment,
+                environment.get("CHEVET_TRIAGE_MODEL") or TRIAGE.model,
+            ),
         )
 
     def environment(self) -> dict[str, str]:
@@ -49,7 +91,13 @@ class Home:
             "CHEVET_DATA_DIR": str(self.folder.resolve()),
             "MLFLOW_TRACKING_URI": self.tracking_uri or "",
             "CHEVET_MODEL_KEY": self.model_key or "",
+            "CHEVET_TRIAGE_EXPERIMENT": self.triage.experiment,
+            "CHEVET_TRIAGE_MODEL": self.triage.model,
         }
+
+    def names(self, family: str) -> Names:
+        """Return what MLflow calls a family: as it is called here, but for triage."""
+        return self.triage if family == "triage" else Names(family, family)
 
     @property
     def cache(self) -> Path:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TypeAlias
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 MAX_PARITY = 1e-5
-"""How far a graph's answers may be from those of the model it was made of."""
+"""How far what serves may be from the model it was made of, in what it answers."""
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -20,12 +20,12 @@ class ArtefactError(OSError):
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A tensor a graph takes.
+    """A tensor a model takes.
 
     Parameters
     ----------
     name : str
-        As in the graph.
+        As in the graph, where it is one.
     shape : tuple of int or None
         None where it may be anything.
     dtype : str
@@ -35,22 +35,6 @@ class TensorSpec:
     name: str
     shape: tuple[int | None, ...]
     dtype: str = "float32"
-
-
-@dataclass(frozen=True)
-class Conformal:
-    """What belongs to a conformal set.
-
-    Parameters
-    ----------
-    coverage : float
-        The share of cases whose set is to hold the truth: 0.9.
-    thresholds : tuple of float
-        A class is in the set when its calibrated probability is at least this; one for each class.
-    """
-
-    coverage: float
-    thresholds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -76,21 +60,17 @@ class Manifest:
     Parameters
     ----------
     family : str
-        Which kind of question it answers: ``beats``.
+        Which kind of question it answers: ``beats`` or ``triage``.
     architecture : str
-        ``cnn-lstm`` or ``best``.
+        How it is built: ``cnn-lstm``, ``xgboost``.
     classes : tuple of str
-        In the order of the graph's outputs.
+        In the order of its outputs.
     inputs : tuple of TensorSpec
-        What the graph takes.
-    temperature : float
-        What the logarithms of its probabilities are divided by.
-    conformal : Conformal
-        What belongs to a set.
+        What it takes.
     metrics : mapping of str to float
         As it was evaluated.
     parity : float
-        The largest difference between the graph's and the Keras model's answers, on real inputs.
+        The largest difference between what serves and the model it was made of, on real inputs.
     data_hash, code_version : str
         Of what it was trained on, and with.
     created : str
@@ -98,7 +78,7 @@ class Manifest:
     licence, citation : str
         Of the weights, and of the data they come from.
     settings : mapping
-        What its family needs to know besides.
+        What its family needs to know besides, and checks as it loads.
     files : mapping of str to FileEntry
         Every file but the manifest and its seal.
     """
@@ -107,8 +87,6 @@ class Manifest:
     architecture: str
     classes: tuple[str, ...]
     inputs: tuple[TensorSpec, ...]
-    temperature: float
-    conformal: Conformal
     metrics: Mapping[str, float]
     parity: float
     data_hash: str
@@ -136,12 +114,10 @@ class Manifest:
         try:
             document = json.loads(data)
             inputs = (TensorSpec(**each | {"shape": tuple(each["shape"])}) for each in document["inputs"])
-            conformal = document["conformal"]
             read = replace(
                 cls(**{name: value for name, value in document.items() if name != "format"}),
                 classes=tuple(document["classes"]),
                 inputs=tuple(inputs),
-                conformal=Conformal(conformal["coverage"], tuple(conformal["thresholds"])),
                 files={name: FileEntry(**entry) for name, entry in document["files"].items()},
             )
             _check_figures(read, document["format"])
@@ -153,10 +129,10 @@ class Manifest:
 def _check_figures(manifest: Manifest, written: int) -> None:
     if written != FORMAT:
         raise ValueError(f"format {written}")
-    if len(manifest.conformal.thresholds) != len(manifest.classes) or not manifest.classes:
-        raise ValueError("one threshold for each class")
-    if not 0 < manifest.temperature < math.inf or not 0 < manifest.conformal.coverage < 1:
-        raise ValueError("temperature or coverage")
+    if not manifest.classes or not all(isinstance(each, str) for each in manifest.classes):
+        raise ValueError("no classes")
+    if not isinstance(manifest.settings, dict):
+        raise TypeError("settings")
     if not 0 <= manifest.parity <= MAX_PARITY:
         raise ValueError(f"parity {manifest.parity:g}, above {MAX_PARITY:g}")
     if not all(math.isfinite(each) for each in manifest.metrics.values()):

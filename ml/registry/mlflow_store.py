@@ -1,15 +1,19 @@
 """MLflow as the store: a database and a folder of the site's own, or any server.
 
 MLflow is imported as a store is made, which takes seconds: in the process of `python -m ml`, never in one
-that serves. A registered model is a family; versions have aliases, no stages.
+that serves. A registered model is a family, called as `Home.names` says; versions have aliases, no stages.
 """
 
+import json
 import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,12 +33,43 @@ from ml.registry.store import (
 DIGEST = "chevet.digest"
 PREVIOUS = "chevet.previous"
 FOLDER = "model"
+BATCH = 500
+"""MLflow takes a thousand metrics at a time."""
 BOUNDS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """What is put down of a run.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    parameters : mapping
+        What it was made with.
+    metrics : mapping of str to float
+        What was measured in the end.
+    data_hash, code_version : str
+        Of what it learnt from, and with.
+    files : mapping of str to bytes
+        By their paths within the run.
+    steps : sequence of tuple
+        What was measured on the way: name, value, and which step.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    data_hash: str
+    code_version: str
+    files: Mapping[str, bytes]
+    steps: Sequence[tuple[str, float, int]] = ()
 
 
 class MlflowStore:
@@ -58,19 +93,47 @@ class MlflowStore:
 
     def experiment(self, family: str) -> str:
         """Return the id of a family's experiment, made where there is none."""
+        name = self._home.names(family).experiment
         with translated():
-            found = self.client.get_experiment_by_name(family)
+            found = self.client.get_experiment_by_name(name)
             if found is not None:
                 return str(found.experiment_id)
-            local = (self._home.store / "artifacts" / family).resolve().as_uri()
+            local = (self._home.store / "artifacts" / name).resolve().as_uri()
             location = None if self._home.tracking_uri else local
-            return str(self.client.create_experiment(family, artifact_location=location))
+            return str(self.client.create_experiment(name, artifact_location=location))
+
+    def track(self, family: str, run: TrackedRun) -> str:
+        """Put down a run of a family and return its id."""
+        from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415 - see the module
+
+        experiment = self.experiment(family)
+        with translated():
+            made = str(self.client.create_run(experiment, run_name=run.name).info.run_id)
+            now = int(time.time() * 1000)
+            figures = [(name, value, 0) for name, value in run.metrics.items()] + [*run.steps]
+            metrics = [Metric(name, value, now, step) for name, value, step in figures]
+            for start in range(0, len(metrics), BATCH):
+                self.client.log_batch(made, metrics=metrics[start : start + BATCH])
+            versions = {"data_hash": run.data_hash, "code_version": run.code_version}
+            self.client.log_batch(
+                made,
+                params=[Param(name, str(value)) for name, value in ({**run.parameters} | versions).items()],
+                tags=[RunTag(name, value) for name, value in versions.items()],
+            )
+            with tempfile.TemporaryDirectory() as scratch:
+                for path, data in run.files.items():
+                    (Path(scratch) / path).parent.mkdir(parents=True, exist_ok=True)
+                    (Path(scratch) / path).write_bytes(data)
+                self.client.log_artifacts(made, scratch)
+            self.client.set_terminated(made)
+            return made
 
     def versions(self, family: str) -> list[StoredVersion]:
         """Return the versions of a family, oldest first."""
+        name = self._home.names(family).model
         with translated():
             found = []
-            for each in _pages(self.client.search_model_versions, f"name='{family}'"):
+            for each in _pages(self.client.search_model_versions, f"name='{name}'"):
                 created = datetime.fromtimestamp(each.creation_timestamp / 1000, UTC)
                 digest = each.tags.get(DIGEST)
                 found.append(StoredVersion(family, int(each.version), digest, each.run_id or None, created))
@@ -80,7 +143,7 @@ class MlflowStore:
         """Return which version each alias means."""
         try:
             with translated():
-                found = self.client.get_registered_model(family).aliases
+                found = self.client.get_registered_model(self._home.names(family).model).aliases
         except VersionMissingError:
             return {}
         return {alias: int(version) for alias, version in found.items()}
@@ -90,16 +153,18 @@ class MlflowStore:
         present = self.aliases(family).get(alias)
         if present == version:
             return
+        name = self._home.names(family).model
         with translated():
-            self.client.get_model_version(family, str(version))
-            self.client.set_registered_model_alias(family, alias, str(version))
+            self.client.get_model_version(name, str(version))
+            self.client.set_registered_model_alias(name, alias, str(version))
             if present is not None:
-                self.client.set_registered_model_tag(family, f"{PREVIOUS}.{alias}", str(present))
+                self.client.set_registered_model_tag(name, f"{PREVIOUS}.{alias}", str(present))
 
     def previous(self, family: str, alias: str) -> int:
         """Return the version that an alias meant before, as far as `set_alias` has changed it."""
         with translated():
-            before = self.client.get_registered_model(family).tags.get(f"{PREVIOUS}.{alias}")
+            tags = self.client.get_registered_model(self._home.names(family).model).tags
+            before = tags.get(f"{PREVIOUS}.{alias}")
         if before is None:
             raise VersionMissingError(f"{family} {alias}: nothing is known of a version before")
         return int(before)
@@ -112,7 +177,8 @@ class MlflowStore:
 
         name = f"{version.family} {version.version}"
         with translated(StoreDamagedError):
-            uri = self.client.get_model_version_download_uri(version.family, str(version.version))
+            model = self._home.names(version.family).model
+            uri = self.client.get_model_version_download_uri(model, str(version.version))
             repository = get_artifact_repository(uri)
             files = repository.list_artifacts() or []
             if not files or len(files) > MAX_FILES + 2:
@@ -128,40 +194,41 @@ class MlflowStore:
         for each in self.versions(family):
             if each.digest == artefact.digest:
                 return each
-        experiment = self.experiment(family)
+        run = run or self.track(family, _described(artefact))
+        name = self._home.names(family).model
         with translated():
-            run = run or self._run(artefact, experiment)
             # The version comes last: an interruption leaves files that nothing refers to.
             self.client.log_artifacts(run, str(artefact.folder), FOLDER)
             source = f"{self.client.get_run(run).info.artifact_uri}/{FOLDER}"
-            self._ensure_model(family)
+            self._ensure_model(name)
             card = artefact.read(CARD).decode() if CARD in artefact.manifest.files else ""
             made = self.client.create_model_version(
-                family, source, run, tags={DIGEST: artefact.digest}, description=card
+                name, source, run, tags={DIGEST: artefact.digest}, description=card
             )
             created = datetime.fromtimestamp(made.creation_timestamp / 1000, UTC)
             return StoredVersion(family, int(made.version), artefact.digest, run, created)
 
-    def _run(self, artefact: Artefact, experiment: str) -> str:
-        """Return a run that holds what the manifest says."""
-        manifest = artefact.manifest
-        run = str(self.client.create_run(experiment, run_name=manifest.architecture).info.run_id)
-        for name in ("architecture", "data_hash", "code_version", "temperature"):
-            self.client.log_param(run, name, getattr(manifest, name))
-        for name, value in manifest.metrics.items():
-            self.client.log_metric(run, name, value)
-        inputs = [{"name": each.name, "shape": each.shape, "dtype": each.dtype} for each in manifest.inputs]
-        signature = {"inputs": inputs, "outputs": [{"name": "probabilities", "classes": manifest.classes}]}
-        self.client.log_dict(run, signature, "signature.json")
-        self.client.set_terminated(run)
-        return run
-
-    def _ensure_model(self, family: str) -> None:
+    def _ensure_model(self, name: str) -> None:
         try:
             with translated():
-                self.client.get_registered_model(family)
+                self.client.get_registered_model(name)
         except VersionMissingError:
-            self.client.create_registered_model(family)
+            self.client.create_registered_model(name)
+
+
+def _described(artefact: Artefact) -> TrackedRun:
+    """Return a run that holds what the manifest says."""
+    manifest = artefact.manifest
+    inputs = [{"name": each.name, "shape": each.shape, "dtype": each.dtype} for each in manifest.inputs]
+    signature = {"inputs": inputs, "outputs": [{"name": "probabilities", "classes": manifest.classes}]}
+    return TrackedRun(
+        manifest.architecture,
+        {"architecture": manifest.architecture, **manifest.settings},
+        manifest.metrics,
+        manifest.data_hash,
+        manifest.code_version,
+        {"signature.json": json.dumps(signature).encode()},
+    )
 
 
 def _client(home: Home) -> Any:

@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias, cast
 from ml.registry.artefact import Artefact
 
 
-class LoadError(RuntimeError):
+class LoadError(OSError):
     """A verified artefact that cannot be used; the message says why."""
 
 
@@ -26,8 +26,11 @@ class Predictor(Protocol):
 
 Loader: TypeAlias = Callable[[Artefact], Predictor]
 
-FAMILIES: Mapping[str, str] = {"beats": "ml.beats.predicting:load"}
-"""What loads each family: imported when one is first loaded, since it brings ONNX Runtime."""
+FAMILIES: Mapping[str, str] = {
+    "beats": "ml.beats.predicting:load",
+    "triage": "ml.triage.predicting:load",
+}
+"""What loads each family: imported when one is first loaded, since it brings NumPy or ONNX Runtime."""
 
 
 def load(artefact: Artefact) -> Predictor:
@@ -36,7 +39,7 @@ def load(artefact: Artefact) -> Predictor:
     Raises
     ------
     LoadError
-        When nothing here loads its family, or its graph cannot be used.
+        When nothing here loads its family, or its files cannot be used.
     """
     place = FAMILIES.get(artefact.manifest.family)
     if place is None:

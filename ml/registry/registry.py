@@ -216,6 +216,7 @@ class Registry:
         artefact = open_sealed(self._cache / deployed.digest, self._key(), deployed.digest)
         predictor = self._loader(artefact)
         predictor.warm_up()
+        predictor.verify_examples()
         grown = max(resident_bytes() - before, 0) / 1e6
         return Loaded(deployed, artefact.manifest, predictor, time.perf_counter() - started, grown)
 

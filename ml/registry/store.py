@@ -28,6 +28,10 @@ class StoreDamagedError(StoreError):
     """What it holds is incomplete or cannot be read."""
 
 
+class StoreClosedError(StoreError):
+    """Whoever asked is about to end."""
+
+
 class VersionMissingError(StoreError):
     """It has no such version or alias."""
 

@@ -42,7 +42,7 @@ def register(
     Parameters
     ----------
     folder : Path
-        What `ml.beats.packaging.package` has written; left as it is.
+        What `package` of its family has written; left as it is.
     alias : str or None
         What is to mean it.
     run : str or None
@@ -104,7 +104,7 @@ def _cached(home: Home, version: StoredVersion) -> Artefact | None:
     if version.digest is None:
         return None
     with suppress(ArtefactError):
-        return open_sealed(home.cache / version.digest, home.key(), version.digest)
+        return _opened(home, home.cache / version.digest, version)
     return None
 
 
@@ -113,7 +113,15 @@ def _fetched(home: Home, store: ModelStore, version: StoredVersion) -> Artefact:
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=home.cache) as scratch:
         folder = Path(scratch)
         store.fetch(version, folder)
+        _opened(home, folder, version)
         return copy_sealed(folder, home.cache, home.key(), version.digest)
+
+
+def _opened(home: Home, folder: Path, version: StoredVersion) -> Artefact:
+    artefact = open_sealed(folder, home.key(), version.digest)
+    if artefact.manifest.family != version.family:
+        raise ArtefactError(f"{artefact.manifest.family}, not {version.family}")
+    return artefact
 
 
 def _described(version: StoredVersion, artefact: Artefact, fault: str | None) -> SyncedVersion:

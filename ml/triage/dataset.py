@@ -5,6 +5,7 @@ of stay_min`, `KTAS duration_min` and `mistriage` tell the answer and are never 
 """
 
 import csv
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ _NO_PAIN = "0"
 _NEEDED = (*_COLUMNS, "Sex", "Mental", "Pain", "Chief_complain", "KTAS_expert")
 
 
-class DatasetError(ValueError):
+class DatasetError(OSError):
     """A file that does not hold such visits; the message says why."""
 
 
@@ -41,6 +42,14 @@ class Dataset:
     visits: tuple[Visit, ...]
     levels: tuple[Ktas, ...]
     faults: Mapping[str, int]
+
+    @property
+    def data_hash(self) -> str:
+        """Return the SHA-256 of the visits as they are learnt from."""
+        digest = hashlib.sha256()
+        for visit, level in zip(self.visits, self.levels, strict=True):
+            digest.update(f"{sorted(visit.values.items())} {visit.complaint!r} {level}\n".encode())
+        return digest.hexdigest()
 
 
 def load(path: Path) -> Dataset:

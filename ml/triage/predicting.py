@@ -5,11 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
+
+from ml.registry.artefact import Artefact
+from ml.registry.manifest import MAX_PARITY
+from ml.registry.predictor import LoadError
 from ml.triage.complaints import Candidate, match
 from ml.triage.conditions import Truth, truth
+from ml.triage.encoding import see
+from ml.triage.examples import EXAMPLES, Example, read_examples
 from ml.triage.features import Quality, Visit
 from ml.triage.levels import Gravity, Level, gravity
-from ml.triage.model import ModelError, TriageModel, View
+from ml.triage.model import CALIBRATION, CLASSES, MODEL, PREPROCESSOR, ModelError, TriageModel, View
 from ml.triage.policy import Combined, Disagreement, Source, combine
 from ml.triage.rules import Asked, Ruling, rule
 from ml.triage.scale import Delay, Scale, french
@@ -60,16 +67,48 @@ class Answer:
 
 
 class TriagePredictor:
-    """Answers visits with the scale and, where it has one, a model."""
+    """Answers visits with the scale and, where it has one, a model; may be asked from several threads.
 
-    def __init__(self, model: TriageModel | None = None, error: str | None = None) -> None:
+    Parameters
+    ----------
+    model
+        What took part in training; without one the scale answers alone.
+    error
+        Why there is none.
+    examples
+        Visits with what the model is to answer.
+    """
+
+    def __init__(
+        self, model: TriageModel | None = None, error: str | None = None, examples: Sequence[Example] = ()
+    ) -> None:
         self.model = model
         self.error = None if model else error or "no model is loaded"
         self.scale: Scale = french()
+        self._examples = examples
 
     def warm_up(self) -> None:
         """Answer a question of no meaning, so that the first real one is not slower than others."""
         self.predict(Visit({}, "", {}))
+
+    def verify_examples(self) -> float:
+        """Hold the model's answers to the examples against those it was packaged with.
+
+        They differ where trees are read otherwise than by XGBoost, or where this code takes something else
+        from a visit than the code it was trained with.
+
+        Raises
+        ------
+        LoadError
+            When the largest difference is above `MAX_PARITY`.
+        """
+        difference = 0.0
+        if self.model is not None and self._examples:
+            chances = self.model.chances([see(each.visit) for each in self._examples])
+            difference = float(np.abs(chances - np.array([each.chances for each in self._examples])).max())
+        if not difference <= MAX_PARITY:
+            raise LoadError(f"parity fails: {difference:.1e} from the trained model, above {MAX_PARITY:g}")
+        return difference
 
     def predict(self, visit: Visit, complaint: str | None = None) -> Answer:
         """Answer one visit, with the reasons.
@@ -125,3 +164,25 @@ class TriagePredictor:
         known = {each.name for each in ruling.asked}
         questions = ("comorbidites_lourdes", "adresse_par_medecin")
         return (*ruling.asked, *(Asked(each, ("3A",)) for each in questions if each not in known))
+
+
+def load(artefact: Artefact) -> TriagePredictor:
+    """Return the predictor of a verified artefact.
+
+    Raises
+    ------
+    LoadError
+        When its files are no model of triage.
+    """
+    if artefact.manifest.classes != CLASSES:
+        raise LoadError(f"it answers with {', '.join(artefact.manifest.classes)}")
+    try:
+        model = TriageModel.from_files(
+            {name: artefact.read(name) for name in (MODEL, PREPROCESSOR, CALIBRATION)}
+        )
+        examples = read_examples(artefact.read(EXAMPLES))
+    except ValueError as error:
+        raise LoadError(str(error)) from error
+    if not examples or any(len(each.chances) != len(CLASSES) for each in examples):
+        raise LoadError(f"{EXAMPLES}: none of {len(CLASSES)} classes")
+    return TriagePredictor(model, examples=examples)

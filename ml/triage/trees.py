@@ -160,8 +160,11 @@ def _boxes(tree: Mapping[str, Any], output: int) -> Iterator[_Box]:
     left, right = tree["left_children"], tree["right_children"]
     features, limits, cover = tree["split_indices"], tree["split_conditions"], tree["sum_hessian"]
     waiting: list[tuple[int, dict[int, tuple[float, float, float]]]] = [(0, {})]
+    seen = 0
     while waiting:
         node, sides = waiting.pop()
+        if (seen := seen + 1) > len(left):
+            raise TreesError("a tree with more ways than nodes")
         if left[node] == -1:
             yield _Box(output, float(np.float32(limits[node])), sides)
             continue

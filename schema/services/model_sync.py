@@ -4,13 +4,18 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlmodel import Session, col, select
 
-from ml.registry import helper
 from ml.registry.helper import Synced, SyncedVersion
-from ml.registry.home import Home
-from ml.registry.store import StoreDamagedError, StoreError, StoreLockedError, VersionMissingError
+from ml.registry.store import (
+    StoreClosedError,
+    StoreDamagedError,
+    StoreError,
+    StoreLockedError,
+    VersionMissingError,
+)
 from ml.registry.store import StoreUnavailableError as UnavailableError
 from schema.database import Database
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion, StoreFault
@@ -30,21 +35,17 @@ FAULTS: tuple[tuple[type[StoreError], StoreFault], ...] = (
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
-    """How the store is asked.
+class Store(Protocol):
+    """How the store is asked: `ml.registry.helper.StoreProcess`."""
 
-    Parameters
-    ----------
-    home
-        Where the models are kept.
-    sync, set_alias
-        As `ml.registry.helper` has them.
-    """
+    def sync(self) -> Synced:
+        """Return what the store has, every version brought into the cache."""
 
-    home: Home
-    sync: Callable[[Home], Synced] = helper.sync
-    set_alias: Callable[[Home, str, str, int], None] = helper.set_alias
+    def set_alias(self, family: str, alias: str, version: int) -> None:
+        """Let an alias mean a version in the store."""
+
+    def close(self) -> None:
+        """End what is being asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,18 @@ class ModelSync:
     def work(self, _claim: Claim, _progress: Callable[[float], None]) -> Again:
         """Tell the store what was decided here, then take up what it has."""
         begun = self._clock()
-        fault = self._told() or self._taken_up()
+        try:
+            fault = self._told() or self._taken_up()
+        except StoreClosedError:
+            return Again(lambda _session: self._clock())
         with self._database.write() as session:
             for model in _models(session, self._clock):
                 model.fault, model.looked_at = fault and fault.value, self._clock()
         return Again(lambda session: self._due(session, begun))
+
+    def close(self) -> None:
+        """End what the store is being asked; another process goes on with the job."""
+        self._store.close()
 
     def _due(self, session: Session, begun: datetime) -> datetime:
         """Return when to look next: at once where something was decided meanwhile."""
@@ -103,7 +111,9 @@ class ModelSync:
         fault = None
         for each in untold:
             try:
-                self._store.set_alias(self._store.home, each.family, each.alias, each.number)
+                self._store.set_alias(each.family, each.alias, each.number)
+            except StoreClosedError:
+                raise
             except OSError as error:
                 fault = _fault(error)
                 continue
@@ -114,7 +124,9 @@ class ModelSync:
 
     def _taken_up(self) -> StoreFault | None:
         try:
-            synced = self._store.sync(self._store.home)
+            synced = self._store.sync()
+        except StoreClosedError:
+            raise
         except OSError as error:
             return _fault(error)
         with self._database.write() as session:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import beats
+from tests.bench import beats, triage
 from tests.bench.measuring import data_of
 from tests.bench.peers import servers
 from tests.bench.peers.servers import PEERS
@@ -51,3 +51,14 @@ def test_half_an_hour_that_takes_more_than_two_seconds_is_a_bound_missed() -> No
     assert (quick.missed(), slow.missed()) == (False, True)
     assert [line.split()[0] for line in quick.lines()] == ["beats", "ours", "kept"]
     assert "2.10 s of one core" in list(slow.lines())[-1]
+
+
+def test_a_slow_visit_or_a_slow_batch_of_visits_is_a_bound_missed() -> None:
+    kept, slow_visit, slow_batch = (
+        triage.Report(p50_ms=3.0, p99_ms=p99, clock_p99_ms=90.0, batch_s=batch, load_s=1.0)
+        for p99, batch in ((20.0, 4.0), (61.0, 4.0), (20.0, 11.0))
+    )
+
+    assert [each.missed() for each in (kept, slow_visit, slow_batch)] == [False, True, True]
+    assert [line.split()[0] for line in slow_visit.lines()] == ["MISSED", "kept", "loaded,"]
+    assert "p99 20.0 ms of one core (at most 60)" in next(kept.lines())

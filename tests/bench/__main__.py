@@ -9,11 +9,14 @@ from pathlib import Path
 
 import orjson
 
+from tests.bench.beats import Report as BeatsReport
 from tests.bench.beats import measure as beats_alone
 from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_alone
 from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
 from tests.bench.servers import ROOT, Cores
+from tests.bench.triage import Report as TriageReport
+from tests.bench.triage import measure as triage_alone
 
 SAVERS = 30
 """Of each kind."""
@@ -29,6 +32,7 @@ def main() -> int:
     parser.add_argument("--require", action="store_true", help="exit with 1 when a bound is missed")
     parser.add_argument("--limits", action="store_true", help="measure only what the API's limits cost")
     parser.add_argument("--beats", action="store_true", help="measure only the classifier of beats")
+    parser.add_argument("--triage", action="store_true", help="measure only the triage of visits")
     parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
     cores = Cores.available()
@@ -42,17 +46,23 @@ def main() -> int:
             overloaded, _savers = overload_alone(Path(folder), SAVERS, QUICK_S if options.quick else FULL_S)
             print("\n".join(overloaded.lines()))
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
-        beats = beats_alone(Path(folder)) if options.beats or not options.quick else None
-        if beats is not None:
-            print("\n".join(beats.lines()))
-        if options.beats:
-            return 1 if options.require and beats is not None and beats.missed() else 0
+        alone = {
+            name: report
+            for name, report in (("beats", lambda: beats_alone(Path(folder))), ("triage", triage_alone))
+            if getattr(options, name) or not (options.quick or options.beats or options.triage)
+        }
+        models: dict[str, BeatsReport | TriageReport] = {name: report() for name, report in alone.items()}
+        for report in models.values():
+            print("\n".join(report.lines()))
+        slow = any(report.missed() for report in models.values())
+        if options.beats or options.triage:
+            return 1 if options.require and slow else 0
         measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
     print("\n".join(measured.lines()))
     KEPT.parent.mkdir(exist_ok=True)
-    document = measured.document() | ({"beats": asdict(beats)} if beats else {})
+    document = measured.document() | {name: asdict(report) for name, report in models.items()}
     KEPT.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
-    return 1 if options.require and (measured.missed() or (beats and beats.missed())) else 0
+    return 1 if options.require and (measured.missed() or slow) else 0
 
 
 if __name__ == "__main__":

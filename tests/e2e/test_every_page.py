@@ -139,6 +139,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
     }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("role", ["", "teacher", "student", "admin"])
 def test_every_page_meets_wcag_2_2_aa(

@@ -18,7 +18,7 @@ from ml.ecg.signal import Signal
 from ml.registry.artefact import Artefact, copy_sealed, seal, write_artefact
 from ml.registry.helper import Synced, SyncedVersion
 from ml.registry.home import Home
-from ml.registry.manifest import Conformal, Manifest, TensorSpec
+from ml.registry.manifest import Manifest, TensorSpec
 from ml.registry.predictor import LoadError, Predictor
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
 from schema.services.clock import Clock
@@ -102,8 +102,6 @@ def toy(home: Home, **settings: Any) -> str:
         architecture="toy",
         classes=PRODUCT_CLASSES,
         inputs=(TensorSpec("beats", (None, 10, 1)),),
-        temperature=1.0,
-        conformal=Conformal(0.9, (0.05,) * 5),
         metrics={"macro_f1": 0.5},
         parity=0.0,
         data_hash="d" * 64,

@@ -78,6 +78,12 @@ class Ward:
         whole = {"recordingId": self.recording} | given
         return self.world.ask(PREDICT, actor or self.teacher, input=whole)
 
+    def settle(self) -> None:
+        """Wait until what is deployed is loaded, or has failed."""
+        registry = self.world.services.registry
+        with registry._changed:  # noqa: SLF001 - to wait for what happens in another thread
+            registry._changed.wait_for(lambda: not any(s.loading for s in registry.status()), 60)  # noqa: SLF001
+
     def feedback(self, prediction: Any, actor: Actor | None = None, **given: Any) -> Any:
         whole = {"predictionId": prediction["id"], "type": "CORRECT"} | given
         return self.world.ask(FEEDBACK, actor or self.teacher, input=whole)

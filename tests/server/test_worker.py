@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ml.registry.helper import Synced
+from ml.registry.helper import StoreProcess, Synced
 from ml.registry.home import Home
 from schema.context import Services
 from schema.database import Database
@@ -19,7 +19,7 @@ from schema.services import events
 from schema.services.clock import Clock
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Claim, enqueue
-from schema.services.model_sync import ModelSync, Store
+from schema.services.model_sync import ModelSync
 from schema.services.pruning import KEPT
 from server.app import Application
 from server.worker import COURIERS, Queue, queues_of, tidy, work, working
@@ -70,21 +70,22 @@ def test_a_due_job_is_done(services: Services) -> None:
 
 
 def test_the_store_of_models_is_looked_at_as_a_worker_starts(services: Services, tmp_path: Path) -> None:
-    looked: list[Home] = []
+    looked: list[str] = []
 
-    def sync(home: Home) -> Synced:
-        looked.append(home)
-        return Synced((), {})
+    class Shop(StoreProcess):
+        def sync(self) -> Synced:
+            looked.append("looked")
+            return Synced((), {})
 
     async def scenario() -> None:
-        store = Store(Home(tmp_path), sync, lambda *_: None)
+        store = Shop(Home(tmp_path))
         looking = ModelSync(services.database, services.clock, store, timedelta(minutes=15))
         async with working(replace(services, model_sync=looking)):
             while not looked:
                 await services.doorbell.wait(0.05)
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
-    assert looked == [Home(tmp_path)]
+    assert looked == ["looked"]
 
 
 def test_jobs_of_other_workers_are_left_alone(services: Services) -> None:

@@ -11,9 +11,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ml.beats.classes import PRODUCT_CLASSES
+from ml.beats.settings import Settings
 from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.contents import CARD, EXAMPLES, GRAPH
-from ml.registry.manifest import Conformal, Manifest, TensorSpec
+from ml.registry.manifest import Manifest, TensorSpec
 
 LENGTH = 1000
 MANIFEST = Manifest(
@@ -21,8 +22,6 @@ MANIFEST = Manifest(
     architecture="cnn-lstm",
     classes=PRODUCT_CLASSES,
     inputs=(TensorSpec("segment", (None, LENGTH, 1)),),
-    temperature=1.0,
-    conformal=Conformal(0.9, (0.3,) * len(PRODUCT_CLASSES)),
     metrics={"macro_f1": 0.5},
     parity=0.0,
     data_hash="0" * 64,
@@ -30,6 +29,7 @@ MANIFEST = Manifest(
     created="2026-11-27T05:00:00+00:00",
     licence="MIT",
     citation="none",
+    settings=Settings(1.0, 0.9, (0.3,) * len(PRODUCT_CLASSES)).to_json(),
 )
 
 

@@ -16,12 +16,13 @@ from ml.beats.classes import PRODUCT_CLASSES
 from ml.beats.predicting import BeatPredictor, Saliency, load
 from ml.beats.quality import Reason, Verdict
 from ml.beats.segments import BEAT_LENGTH, BEFORE
+from ml.beats.settings import Settings
 from ml.beats.showing import SHOWN, bridged, resampled
 from ml.ecg.annotated import read_annotated
 from ml.ecg.signal import Signal
 from ml.registry.artefact import write_artefact
 from ml.registry.contents import EXAMPLES, GRAPH
-from ml.registry.manifest import Conformal, TensorSpec
+from ml.registry.manifest import TensorSpec
 from ml.registry.predictor import LoadError
 from tests.support.ecg import made
 from tests.support.growth import slowness
@@ -41,7 +42,7 @@ def sensitive(folder: Path) -> BeatPredictor:
     beat[BEFORE, 0] = 1
     toy = write_toy(folder / "toy")
     files = {name: toy.read(name) for name in toy.manifest.files} | {GRAPH: linear(weights)}
-    manifest = replace(toy.manifest, conformal=Conformal(0.9, (0.2,) * 5), temperature=1.3)
+    manifest = replace(toy.manifest, settings=Settings(1.3, 0.9, (0.2,) * 5).to_json())
     return load(write_artefact(folder / "sensitive", manifest, files))
 
 
@@ -74,8 +75,10 @@ def test_every_beat_is_found_and_gets_calibrated_probabilities_and_a_set(predict
 def test_the_temperature_divides_the_logarithms(tmp_path: Path) -> None:
     asked = signal(LEAD)
     cold, warm = (
-        load(write_toy(tmp_path / str(temperature), 3, temperature=temperature)).predict(asked).probabilities
-        for temperature in (1.0, 2.0)
+        load(write_toy(tmp_path / str(number), 3, settings=Settings(number, 0.9, (0.3,) * 5).to_json()))
+        .predict(asked)
+        .probabilities
+        for number in (1.0, 2.0)
     )
 
     expected = np.sqrt(cold)
@@ -229,7 +232,7 @@ def test_a_day_is_read_for_its_first_hour_and_that_is_said(predictor: BeatPredic
 
 
 def test_beats_unlike_any_it_knows_are_said_to_be(tmp_path: Path) -> None:
-    unsure = load(write_toy(tmp_path / "toy", 1, conformal=Conformal(0.9, (0.999,) * 5)))
+    unsure = load(write_toy(tmp_path / "toy", 1, settings=Settings(1.0, 0.9, (0.999,) * 5).to_json()))
     answer = unsure.predict(signal(LEAD))
 
     assert not answer.sets.any()
@@ -361,3 +364,23 @@ def test_the_registry_is_imported_without_numpy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert not {"numpy", "scipy", "mlflow"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"temperature": 0},
+        {"temperature": "hot"},
+        {"coverage": 1.0},
+        {"thresholds": [0.5] * 4},
+        {"thresholds": ["high"] * 5},
+    ],
+    ids=str,
+)
+def test_settings_that_do_not_fit_the_classes_are_not_loaded(
+    tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    usual = Settings(1.0, 0.9, (0.3,) * 5).to_json()
+    with pytest.raises(LoadError, match="settings"):
+        load(write_toy(tmp_path / "toy", settings={**usual, **wrong} if wrong else {}))

@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +14,15 @@ import numpy as np
 import pytest
 
 from ml.__main__ import main
-from ml.registry import helper
 from ml.registry.artefact import open_sealed, seal, write_artefact
 from ml.registry.contents import CARD, GRAPH
+from ml.registry.helper import KINDS, StoreProcess, error_of
 from ml.registry.home import Home
-from ml.registry.mlflow_store import MlflowStore
+from ml.registry.mlflow_store import DIGEST, MlflowStore
 from ml.registry.predictor import LoadError
-from ml.registry.shipped import ship
+from ml.registry.shipped import ship, shipped
 from ml.registry.store import (
+    StoreClosedError,
     StoreDamagedError,
     StoredVersion,
     StoreError,
@@ -159,7 +161,7 @@ def test_the_shipped_champion_is_registered_where_there_is_none_and_only_there(
     digest = ship(write_toy(tmp_path / "toy"), pretrained).digest
 
     synced = sync(home, store, pretrained)
-    assert synced.aliases == {"beats": {"champion": 1}}
+    assert synced.aliases == {"beats": {"champion": 1}, "triage": {}}
     (version,) = synced.versions
     assert (version.version, version.digest, version.fault) == (1, digest, None)
     assert (version.architecture, version.metrics, version.card) == (
@@ -252,6 +254,20 @@ def test_what_another_tool_registered_is_listed_with_its_fault(
     assert "manifest.hmac is missing" in version.fault
 
 
+def test_a_version_of_another_family_is_not_used_as_one_of_this(
+    home: Home, store: MlflowStore, tmp_path: Path, none_shipped: Path
+) -> None:
+    beats = add(home, store, tmp_path, 0)
+    source = store.client.get_model_version("beats", "1").source
+    store.client.create_registered_model("triage-classifier")
+    store.client.create_model_version("triage-classifier", source, tags={DIGEST: beats.digest})
+    store.set_alias("triage", "champion", 1)
+
+    ours, theirs = sync(home, store, none_shipped).versions
+    assert (ours.family, ours.digest, ours.fault) == ("beats", beats.digest, None)
+    assert (theirs.family, theirs.digest, theirs.fault) == ("triage", None, "beats, not triage")
+
+
 @pytest.fixture
 def locked(home: Home) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(home.store / "mlflow.db", isolation_level=None)
@@ -293,18 +309,34 @@ def test_a_server_that_is_down_says_so_and_no_password_is_repeated(tmp_path: Pat
 
 def test_the_helper_is_waited_for_in_bounded_time(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="no answer within"):
-        helper.sync(Home(tmp_path), timeout_s=0.05)
+        StoreProcess(Home(tmp_path), timeout_s=0.05).sync()
+
+
+def test_who_waits_for_the_helper_is_let_go_when_the_process_ends(tmp_path: Path) -> None:
+    store = StoreProcess(Home(tmp_path))
+    closing = threading.Timer(0.5, store.close)
+    closing.start()
+    started = time.monotonic()
+    with pytest.raises(StoreClosedError):
+        store.sync()  # importing MLflow alone takes longer
+    assert not closing.is_alive()
+    with pytest.raises(StoreClosedError):
+        store.set_alias("beats", "champion", 1)
+    assert time.monotonic() - started < BOUND_S
 
 
 def test_the_process_answers_what_was_synced_and_what_went_wrong(
     home: Home, store: MlflowStore, tmp_path: Path
 ) -> None:
     digest = add(home, store, tmp_path, 0, "champion").digest
+    champion = shipped("triage")
+    assert champion is not None
 
-    synced = helper.sync(home, timeout_s=250)
-    assert synced.aliases == {"beats": {"champion": 1}}
-    assert [(each.version, each.digest, each.classes[0]) for each in synced.versions] == [
-        (1, digest, "Normal")
+    synced = StoreProcess(home, timeout_s=250).sync()
+    assert synced.aliases["beats"] == {"champion": 1}
+    assert [(each.family, each.version, each.digest, each.classes[0]) for each in synced.versions] == [
+        ("beats", 1, digest, "Normal"),
+        ("triage", 1, champion.digest, "KTAS 1"),
     ]
 
 
@@ -329,9 +361,9 @@ def test_the_command_line_promotes_rolls_back_lists_and_names_failures(
     )
 
 
-@pytest.mark.parametrize("name", sorted(helper.KINDS))
+@pytest.mark.parametrize("name", sorted(KINDS))
 def test_every_kind_of_failure_keeps_its_kind_on_the_way(name: str) -> None:
-    error = helper.KINDS[name]("why")
+    error = KINDS[name]("why")
 
-    assert helper.error_of(error) == {"error": {"kind": name, "message": "why"}}
-    assert helper.error_of(StoreError("why"))["error"]["kind"] == "failed"
+    assert error_of(error) == {"error": {"kind": name, "message": "why"}}
+    assert error_of(StoreError("why"))["error"]["kind"] == "failed"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ml.__main__ import main
+from ml.registry.artefact import Artefact
 from ml.triage.batch import COLUMNS, BatchError, Row, answer_file
-from ml.triage.learning import Learnt
 from ml.triage.predicting import TriagePredictor
 
 HEAD = "age;sexe;frequence_cardiaque;pression_systolique;pression_diastolique;temperature;motif_consultation"
@@ -95,12 +95,11 @@ def test_few_rows_are_held_at_once(rules_alone: TriagePredictor) -> None:
 
 
 def test_the_command_answers_a_file_and_fails_where_rows_do(
-    learnt: Learnt, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    artefact: Artefact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    learnt.write(tmp_path / "model")
     source = tmp_path / "visits.csv"
     source.write_text(f"{HEAD}\n{GOOD}\n-1{GOOD}\n", encoding="utf-8")
-    command = ["predict", "triage", "--input", str(source), "--model", str(tmp_path / "model")]
+    command = ["predict", "triage", "--input", str(source), "--model", str(artefact.folder)]
     assert main(command) == 1
     told = capsys.readouterr()
     good, bad = map(json.loads, told.out.splitlines())

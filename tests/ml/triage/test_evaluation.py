@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from ml.__main__ import main
-from ml.triage.dataset import Dataset
-from ml.triage.evaluation import Aims, Report, score
-from ml.triage.learning import Learnt
+from ml.triage.evaluation import Aims, Report
 from ml.triage.metrics import (
     accuracy,
     calibration_error,
@@ -71,11 +69,6 @@ def test_coverage_counts_the_sets_with_the_experts_level() -> None:
     assert coverage(np.array([3, 4]), sets) == 0.5
 
 
-@pytest.fixture(scope="module")
-def report(learnt: Learnt, visits: Dataset) -> Report:
-    return score(visits, learnt.model)
-
-
 def test_a_report_tells_each_aim_it_misses_in_a_sentence(report: Report) -> None:
     hard = Aims(emergencies_missed=0.0, over_triage=-1, weighted_kappa=1.1, calibration_error=-1)
     told = replace(report, aims=hard).missed()
@@ -87,27 +80,6 @@ def test_a_report_tells_each_aim_it_misses_in_a_sentence(report: Report) -> None
 def test_combined_with_the_scale_fewer_emergencies_are_missed_and_none_is_lowered(report: Report) -> None:
     assert report.combined.emergencies_missed <= report.decision.emergencies_missed
     assert report.combined.under_triage <= min(report.decision.under_triage, 1)
-
-
-def test_the_commands_train_and_score(
-    visits_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "model"
-    quick = ["--n-estimators", "5", "--max-depth", "2"]
-    assert main(["train", "triage", "--data", str(visits_file), "--output", str(folder), *quick]) == 0
-    assert sorted(each.name for each in folder.iterdir()) == [
-        "calibration.json",
-        "feature_config.json",
-        "model.json",
-        "preprocessor.json",
-    ]
-    figures = tmp_path / "figures.json"
-    command = ["evaluate", "triage", "--data", str(visits_file), "--model", str(folder)]
-    assert main([*command, "--json", str(figures)]) == 0
-    written = json.loads(figures.read_text(encoding="utf-8"))
-    assert written["visits"] == 150
-    assert set(written["decision"]) >= {"accuracy", "weighted_kappa", "f1_macro", "emergencies_missed"}
-    assert "aims: decision missed < 5%" in capsys.readouterr().out
 
 
 def test_cross_validation_prints_its_folds_and_require_fails_where_an_aim_is_missed(

@@ -9,8 +9,9 @@ import pytest
 from ml.triage.dataset import Dataset, DatasetError, load
 from ml.triage.encoding import NEVER_LESS_URGENT, see
 from ml.triage.features import COMPLAINT, FEATURES, Visit
-from ml.triage.learning import Learnt, folds
+from ml.triage.learning import Learnt, Options, folds, learn
 from ml.triage.model import CALIBRATION, MODEL, PREPROCESSOR, Calibration, ModelError, TriageModel
+from tests.support.triage import quickly_learnt
 
 NEEDED = "Age;HR;SBP;DBP;RR;BT;Saturation;NRS_pain;Sex;Mental;Pain;Chief_complain;KTAS_expert"
 
@@ -57,12 +58,16 @@ def test_the_model_knows_most_of_the_visits_it_learnt_from(learnt: Learnt, visit
 
 
 def test_learning_twice_gives_the_same_files(learnt: Learnt, visits: Dataset) -> None:
-    from ml.triage.learning import Options, learn  # noqa: PLC0415 - beside the fixture that used it
+    assert quickly_learnt(visits).files == learnt.files
 
-    again = learn(
-        [see(visit) for visit in visits.visits], visits.levels, Options(n_estimators=20, learning_rate=0.3)
-    )
-    assert again.files == learnt.files
+
+def test_a_search_keeps_what_was_given_unless_inner_folds_like_another_better(visits: Dataset) -> None:
+    poor = Options(n_estimators=1, max_depth=1, learning_rate=0.001, trials=2)
+    seen = [see(visit) for visit in visits.visits]
+    found = learn(seen, visits.levels, poor)
+    assert found.options.n_estimators >= 40
+    assert found.options.costs == poor.costs
+    assert learn(seen, visits.levels, poor).files == found.files
 
 
 def test_one_visit_is_answered_as_among_many(learnt: Learnt, visits: Dataset) -> None:
@@ -102,13 +107,9 @@ def test_less_of_it_never_makes_the_model_less_urgent(
         assert levels == sorted(levels, reverse=True)
 
 
-def test_the_files_are_plain_json_and_bring_the_model_back(
-    learnt: Learnt, visits: Dataset, tmp_path: Path
-) -> None:
-    learnt.write(tmp_path / "model")
-    files = {each.name: each.read_bytes() for each in (tmp_path / "model").iterdir()}
-    assert all(json.loads(content) for content in files.values())
-    again = TriageModel.from_files(files)
+def test_the_files_are_plain_json_and_bring_the_model_back(learnt: Learnt, visits: Dataset) -> None:
+    assert all(json.loads(content) for content in learnt.files.values())
+    again = TriageModel.from_files(learnt.files)
     assert again.views(visits.visits[:5]) == learnt.model.views(visits.visits[:5])
 
 

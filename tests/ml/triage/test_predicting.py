@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from ml.triage.dataset import Dataset, load
-from ml.triage.encoding import see
+from ml.registry.shipped import shipped
+from ml.triage import dataset
+from ml.triage.dataset import Dataset
 from ml.triage.features import COMPLAINT, Visit, read
-from ml.triage.learning import Learnt, Options, learn
+from ml.triage.learning import Learnt
 from ml.triage.model import ModelError, TriageModel, View
-from ml.triage.predicting import TriagePredictor
+from ml.triage.predicting import TriagePredictor, load
 from ml.triage.trees import Floats
 
 WELL: Mapping[str, object] = {
@@ -133,9 +134,9 @@ def test_the_model_is_asked_of_all_of_a_chunk_at_once(learnt: Learnt, visits: Da
 
 @pytest.fixture(scope="module")
 def real(shared_data: Path) -> tuple[TriagePredictor, tuple[Visit, ...]]:
-    data = load(shared_data / "triage" / "ktas.csv")
-    learnt = learn([see(visit) for visit in data.visits], data.levels, Options(n_estimators=60))
-    return TriagePredictor(learnt.model), data.visits[:300]
+    champion = shipped("triage")
+    assert champion is not None
+    return load(champion), dataset.load(shared_data / "triage" / "ktas.csv").visits[:300]
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,15 @@ def test_what_is_no_such_model_is_refused(text: str) -> None:
         Trees(text)
 
 
+def test_a_tree_that_leads_back_to_itself_is_refused(booster: Any) -> None:
+    document = json.loads(booster.save_raw("json"))
+    tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
+    split = next(node for node, left in enumerate(tree["left_children"]) if left != -1)
+    tree["left_children"][split] = split
+    with pytest.raises(TreesError, match="more ways than nodes"):
+        Trees(json.dumps(document))
+
+
 def test_a_boundary_value_goes_to_the_right_as_in_xgboost(booster: Any, trees: Trees) -> None:
     limits = [
         limit

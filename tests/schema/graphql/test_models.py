@@ -64,9 +64,7 @@ def model_of(ward: Ward) -> str:
 def answering(ward: Ward) -> int:
     """Return the number of the version that answers, once what is deployed is loaded or has failed."""
     ward.predict()
-    registry = ward.world.services.registry
-    with registry._changed:  # noqa: SLF001 - to wait for what happens in another thread
-        registry._changed.wait_for(lambda: not any(s.loading for s in registry.status()), 10)  # noqa: SLF001
+    ward.settle()
     return int(ward.predict()["modelVersion"]["number"])
 
 

@@ -360,7 +360,7 @@ def test_the_first_look_at_a_new_champion_takes_it_up(world: World, ward: Ward) 
     promote = """mutation M($input: PromoteModelInput!) { promoteModel(input: $input) { __typename } }"""
     given = {"versionId": global_id("ModelVersion", version.id or 0)}
     assert world.ask(promote, world.person(Role.ADMIN), input=given)["__typename"] == "Model"
-    ward.world.services.registry.serving("beats", "champion", 5)
+    ward.settle()
     after = ward.predict()
     assert (before["modelVersion"]["number"], after["modelVersion"]["number"]) == (1, 2)
     assert world.ask(SALIENCY, ward.teacher, id=before["id"], beat=5)["saliency"] is None

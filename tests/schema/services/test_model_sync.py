@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlmodel import col, select
 
-from ml.registry.helper import SyncedVersion
-from ml.registry.home import Home
+from ml.registry.helper import Synced, SyncedVersion
 from ml.registry.registry import Deployed
 from ml.registry.store import (
+    StoreClosedError,
     StoreDamagedError,
     StoreError,
     StoreLockedError,
@@ -24,7 +23,7 @@ from schema.models.webhooks import Webhook, WebhookDelivery
 from schema.policy import Role
 from schema.services.deployments import FaultBook
 from schema.services.jobs import run_due
-from schema.services.model_sync import ModelSync, Store
+from schema.services.model_sync import ModelSync
 from schema.services.models import SYNC_JOB, Models, deployed, wake
 from tests.schema.people import StoppedClock, actor_of, person
 from tests.schema.toys import offered, synced_version
@@ -43,12 +42,15 @@ class Shop:
     fails: OSError | None = None
     fails_to_be_told: StoreError | None = None
 
-    def sync(self, _home: Home) -> object:
+    def sync(self) -> Synced:
         if self.fails is not None:
             raise self.fails
         return offered(self.versions, **self.aliases)
 
-    def set_alias(self, _home: Home, _family: str, alias: str, version: int) -> None:
+    def close(self) -> None:
+        """Do nothing: nothing is on its way."""
+
+    def set_alias(self, _family: str, alias: str, version: int) -> None:
         if self.fails_to_be_told is not None:
             raise self.fails_to_be_told
         self.told.append((alias, version))
@@ -58,10 +60,9 @@ class Shop:
 class Desk:
     """The standing job with its store, worked off when a test says so."""
 
-    def __init__(self, database: Database, clock: StoppedClock, folder: Path) -> None:
+    def __init__(self, database: Database, clock: StoppedClock) -> None:
         self.database, self.clock, self.shop = database, clock, Shop()
-        store = Store(Home(folder), self.shop.sync, self.shop.set_alias)  # type: ignore[arg-type]
-        self.sync = ModelSync(database, clock, store, EVERY)
+        self.sync = ModelSync(database, clock, self.shop, EVERY)
         self.admin = actor_of(person(database, clock, Role.ADMIN))
 
     def look(self) -> None:
@@ -97,8 +98,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(database: Database, clock: StoppedClock, tmp_path: Path) -> Desk:
-    made = Desk(database, clock, tmp_path)
+def desk(database: Database, clock: StoppedClock) -> Desk:
+    made = Desk(database, clock)
     made.shop.versions = [synced_version(1, A), synced_version(2, B)]
     made.shop.aliases = {"champion": 1}
     return made
@@ -254,23 +255,30 @@ def test_what_cannot_be_loaded_is_put_down_once_and_told_to_administrators(desk:
     assert desk.deployment().fault is None
 
 
-def test_a_decision_made_meanwhile_is_told_without_waiting(desk: Desk) -> None:
+def test_a_decision_made_meanwhile_is_told_without_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.look()
     ask = desk.shop.sync
 
-    def decided_meanwhile(home: Home) -> object:
+    def decided_meanwhile() -> Synced:
         if desk.answering() == {"champion": 1}:
             desk.clock.pass_(seconds=1)
             desk.promote(2)
-        return ask(home)
+        return ask()
 
-    desk.sync = ModelSync(
-        desk.database,
-        desk.clock,
-        Store(Home(Path("nowhere")), decided_meanwhile, desk.shop.set_alias),  # type: ignore[arg-type]
-        EVERY,
-    )
+    monkeypatch.setattr(desk.shop, "sync", decided_meanwhile)
     desk.look()
     assert desk.answering() == {"champion": 2}
     assert desk.work() == 1
     assert desk.shop.told == [("champion", 2)]
+
+
+def test_a_worker_that_ends_while_the_store_is_asked_leaves_the_job_for_the_next(desk: Desk) -> None:
+    desk.shop.fails = StoreClosedError("about to end")
+    desk.look()
+    with desk.database.read() as session:
+        assert not any(model.fault for model in session.exec(select(Model)))
+    desk.shop.fails = None
+    assert desk.work() == 1
+    assert desk.answering() == {"champion": 1}

@@ -24,6 +24,6 @@ def code_version() -> str:
 
 def _hash() -> str:
     digest = hashlib.sha256()
-    for path in sorted([*(_ML / "beats").rglob("*.py"), *(_ML / "ecg").rglob("*.py")]):
+    for path in sorted(_ML.rglob("*.py")):
         digest.update(path.relative_to(_ML).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
