@@ -36,16 +36,16 @@ MISSING = (0.07, 0.2)
 """How often stretches are learnt from with leads swapped, inverted, without the first or the second lead."""
 CLASS_POWER = 0.4
 MIN_SHARE = 0.05
-PREMATURE_WEIGHT = 1.0
+PREMATURE_WEIGHT = 1.5
 """What a premature beat of the atria counts beyond its rarity: it looks most like the usual ones."""
 RUN_POWER = 0.5
 PATIENT_POWER = 0.0
 """How much less each beat counts, the more of its class its record has: 1 has all records count alike."""
 
-MADE_WEIGHT = 0.5
+MADE_WEIGHT = 1.0
 """What a beat made premature counts, next to a usual one."""
 
-_VERSION = 6
+_VERSION = 7
 """Raised whenever the same record gives other variants: what is cached is then made anew."""
 
 

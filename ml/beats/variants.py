@@ -183,11 +183,11 @@ def _fibrillating(recorded: _Recorded, generator: np.random.Generator) -> _Recor
     """Return the same QRS and T waves at irregular intervals, with flicker in place of P waves."""
     rate_hz, peaks = recorded.rate_hz, recorded.peaks
     intervals = np.diff(peaks)
-    uneven = generator.uniform(0.1, 0.35)
+    uneven = generator.uniform(0.12, 0.45)
     mean = float(np.median(intervals)) * generator.uniform(0.6, 1.2)
     drawn = generator.gamma(uneven**-2, mean * uneven**2, len(intervals))
     before, after = (np.full(len(peaks), round(each * rate_hz)) for each in QRS_T_S)
-    moved = _moved(recorded, _placed(peaks, np.maximum(drawn, 0.4 * rate_hz)), before, after)
+    moved = _moved(recorded, _placed(peaks, np.maximum(drawn, SHORTEST_USUAL_S * rate_hz)), before, after)
     times = np.arange(len(moved.leads))
     knots = np.arange(0, len(times) + rate_hz, 0.3 * rate_hz)
     flicker_hz = np.interp(times, knots, generator.normal(6.5, 1, len(knots)))

@@ -6,6 +6,7 @@ import pytest
 from ml.beats.variants import (
     BLOCK_BEATS,
     SHORTEST_S,
+    SHORTEST_USUAL_S,
     Told,
     _fibrillating,
     _Recorded,
@@ -53,7 +54,7 @@ def test_fibrillation_leaves_the_qrs_and_makes_the_intervals_uneven(
     assert len(made.peaks) == len(symbols)
     assert made.leads[made.peaks[symbols == "N"], 0] == pytest.approx(1.0, abs=0.2)
     assert intervals.std() / intervals.mean() > 0.1
-    assert intervals.min() >= 0.4 * RATE_HZ - 1
+    assert intervals.min() >= SHORTEST_USUAL_S * RATE_HZ - 1
     assert np.median(np.abs(made.leads[made.peaks - 60, 0])) < 0.2
 
 
