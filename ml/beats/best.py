@@ -32,8 +32,11 @@ DROPOUT = 0.2
 WARM_UP_SHARE = 0.05
 SWAPPED = 0.5
 INVERTED = 0.1
+"""How often stretches are learnt from with leads swapped or inverted, where that changes no class."""
+SELDOM = 0.2
+"""How much of that where classes are told apart by which lead points where: bundle branch blocks."""
 MISSING = (0.07, 0.2)
-"""How often stretches are learnt from with leads swapped, inverted, without the first or the second lead."""
+"""How often they are learnt from without the first or the second lead."""
 CLASS_POWER = 0.4
 MIN_SHARE = 0.05
 PREMATURE_WEIGHT = 1.5
@@ -185,6 +188,7 @@ class Stretches:
         self._shapes = prepared.inputs["shapes"]
         self._rhythm = prepared.inputs["rhythm"]
         self._told = prepared.inputs["told"]
+        self._turned = SELDOM if {"LBBB", "RBBB"} & set(prepared.segments.classes) else 1.0
         ends = prepared.inputs["ends"].tolist()
         bounds = list(zip([0, *ends[:-1]], ends, strict=True))
         self._starts = np.asarray([at for start, end in bounds for at in range(start, end, STRETCH)])
@@ -210,7 +214,10 @@ class Stretches:
             return beats, {"shapes": shapes, "rhythm": rhythm}, self._told[0, beats], there
         chosen = generator.choice(len(CHANCES), len(beats), p=CHANCES)[:, None]
         inputs = _varied_leads(
-            self._shapes[chosen, beats].astype(np.float32), self._rhythm[chosen, beats], generator
+            self._shapes[chosen, beats].astype(np.float32),
+            self._rhythm[chosen, beats],
+            self._turned,
+            generator,
         )
         return beats, inputs, self._told[chosen, beats], there
 
@@ -285,14 +292,19 @@ def _kept(record: AnnotatedRecord, cache: Path) -> Arrays:
         return dict(arrays)
 
 
-def _varied_leads(shapes: Floats, rhythm: Floats, generator: np.random.Generator) -> Arrays:
-    """Return stretches with leads swapped or missing, other gains and polarities, intervals a little off."""
+def _varied_leads(shapes: Floats, rhythm: Floats, turned: float, generator: np.random.Generator) -> Arrays:
+    """Return stretches with leads swapped or missing, other gains and polarities, intervals a little off.
+
+    `turned` is what the chances of swapped and inverted leads are multiplied by.
+    """
     n = len(shapes)
-    swapped = generator.random(n) < SWAPPED
+    swapped = generator.random(n) < turned * SWAPPED
     shapes[swapped] = shapes[swapped][..., [1, 0, 3, 2]]
     leads = rhythm[..., LEAD_RHYTHM]
     leads[swapped] = leads[swapped][..., [1, 0, 3, 2]]
-    gains = np.exp(generator.normal(0, 0.15, (n, 2))) * np.where(generator.random((n, 2)) < INVERTED, -1, 1)
+    gains = np.exp(generator.normal(0, 0.15, (n, 2))) * np.where(
+        generator.random((n, 2)) < turned * INVERTED, -1, 1
+    )
     chance = generator.random(n)
     gains[chance < MISSING[1], 1] = 0
     gains[chance > 1 - MISSING[0], 0] = 0
