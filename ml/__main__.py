@@ -140,6 +140,8 @@ def _add_run(command: argparse.ArgumentParser, protocols: Sequence[str]) -> None
     _either(command, "--architecture", choices=("cnn-lstm", "best"), default="best", help="best")
     _either(command, "--protocol", choices=protocols, default="oh2018", help="oh2018")
     _either(command, "--data-dir", "--data", type=Path, help="folder of MIT-BIH")
+    further = "folder of LUDB or PTB-XL, whose patients `champion` also learns from (again for another)"
+    _either(command, "--further", type=Path, action="append", metavar="DIR", help=further)
     _either(command, "--models-dir", type=Path, default=RUNS, help=f"where runs are kept ({RUNS})")
     _either(command, "--synthetic", action="store_true", help="made records in place of MIT-BIH: a quick try")
     _either(command, "--synthetic-n", type=int, default=4800, help="so many made beats (4800)")

@@ -4,11 +4,9 @@ It reads a recording beat by beat (`ml/beats/inputs.py`) and answers for every b
 after. A run of beats is answered for by the mean of its beats' log-probabilities; how long it is plays no
 part.
 
-It learns from stretches of `STRETCH` consecutive beats. Of each record several variants are prepared: as it
-is, as other electrodes, another machine and another hand that marks the peaks might have recorded it, with
-fibrillating atria (few patients of MIT-BIH have that, and an early beat is then no premature one), and cut
-into short excerpts, in which so much less is known. What costs nothing is varied anew each time: gain,
-polarity, leads that are swapped or missing.
+It learns from stretches of `STRETCH` consecutive beats. Of each record several variants are prepared
+(`ml/beats/variants.py`). What costs nothing is varied anew each time: gain, polarity, leads that are swapped
+or missing.
 """
 
 import hashlib
@@ -17,51 +15,40 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
-from ml.beats.inputs import (
-    CHANNELS,
-    LEAD_RHYTHM,
-    RHYTHM_LENGTH,
-    SHAPE_LENGTH,
-    BeatInputs,
-    beat_inputs,
-)
+from ml.beats.inputs import CHANNELS, LEAD_RHYTHM, RHYTHM_LENGTH, SHAPE_LENGTH
 from ml.beats.learning import Arrays, Options, Prepared, learn
-from ml.beats.protocols import Indices, Protocol, load
+from ml.beats.protocols import Data, Indices, Protocol, load, read
 from ml.beats.tempering import Probabilities
-from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated
+from ml.beats.variants import CHANCES, Told, variants
+from ml.ecg.annotated import AnnotatedRecord
 
 Floats = npt.NDArray[np.float32]
 
 STRETCH = 32
-VARIED = 2
-EXCERPT_BEATS = (8, 30)
-FIBRILLATING = 1 + VARIED
-VARIANTS = FIBRILLATING + 3
-"""As it is; as another might have recorded it; with fibrillating atria; in excerpts, as it is and varied."""
-CHANCES = (0.2, *((0.35 / VARIED,) * VARIED), 0.15, 0.15, 0.15)
-
 FILTERS = (16, 24, 32, 32, 32)
 KERNELS = (7, 5, 5, 3, 3)
 DROPOUT = 0.2
 WARM_UP_SHARE = 0.05
 SWAPPED = 0.5
 INVERTED = 0.1
+"""How often stretches are learnt from with leads swapped or inverted, where that changes no class."""
+SELDOM = 0.2
+"""How much of that where classes are told apart by which lead points where: bundle branch blocks."""
 MISSING = (0.07, 0.2)
-"""How often stretches are learnt from with leads swapped, inverted, without the first or the second lead."""
+"""How often they are learnt from without the first or the second lead."""
 CLASS_POWER = 0.4
 MIN_SHARE = 0.05
-PREMATURE_WEIGHT = 3.0
+PREMATURE_WEIGHT = 1.5
 """What a premature beat of the atria counts beyond its rarity: it looks most like the usual ones."""
 RUN_POWER = 0.5
+PATIENT_POWER = 0.0
+"""How much less each beat counts, the more of its class its record has: 1 has all records count alike."""
 
-PREMATURE = tuple("AaJS")
-"""PhysioNet's codes of premature beats of atria and node; where the atria fibrillate there are none."""
-QRS_T_S = (0.06, 0.36)
-"""Before and after the R peak: what remains of a beat when the atria fibrillate."""
+MADE_WEIGHT = 1.0
+"""What a beat made premature counts, next to a usual one."""
 
-_VERSION = 3
+_VERSION = 7
 """Raised whenever the same record gives other variants: what is cached is then made anew."""
 
 
@@ -70,11 +57,11 @@ class Best:
 
     name = "best"
 
-    def load(self, protocol: Protocol, data: Path, cache: Path) -> Prepared:
+    def load(self, protocol: Protocol, data: Data, cache: Path) -> Prepared:
         """Return a protocol's segments, and the variants of their records' beats, record after record."""
         segments = load(protocol, data, cache)
         names = np.unique(segments.records)
-        kept = [_kept(data, str(name), cache) for name in names]
+        kept = [_kept(record, cache) for record in read(protocol, data, names.tolist())]
         ends = np.cumsum([len(each["positions"]) for each in kept])
         spans = np.zeros((len(segments.labels), 2), np.int64)
         for name, each, end in zip(names, kept, ends, strict=True):
@@ -87,7 +74,7 @@ class Best:
             {
                 "shapes": np.concatenate([each["shapes"] for each in kept], axis=1),
                 "rhythm": np.concatenate([each["rhythm"] for each in kept], axis=1),
-                "premature": np.concatenate([each["premature"] for each in kept]),
+                "told": np.concatenate([each["told"] for each in kept], axis=1),
                 "ends": ends,
                 "spans": spans,
             },
@@ -97,14 +84,18 @@ class Best:
         """Return the network, taught with the beats of `train`; the others are seen around them only."""
         stretches = Stretches(prepared)
         segments = prepared.segments
+        made = _made(segments.classes)
         learnt, watched = (_weights(prepared, some) for some in (train, watch))
         labels = _labels(prepared)
         places = stretches.with_any(learnt)
         steps = options.epochs * -(-len(places) // options.batch_size)
 
         def examples(some: Indices, generator: np.random.Generator | None) -> Any:
-            beats, inputs, counted = stretches.draw(some, generator)
-            return inputs, labels[beats], (watched if generator is None else learnt)[beats] * counted
+            beats, inputs, told, there = stretches.draw(some, generator)
+            weights = (watched if generator is None else learnt)[beats] * there
+            classes = made[told]
+            weights = np.where(told > 0, (classes >= 0) * np.minimum(weights, MADE_WEIGHT), weights)
+            return inputs, np.where(told > 0, np.maximum(classes, 0), labels[beats]), weights
 
         return learn(
             lambda: build(len(segments.classes), options.learning_rate, steps),
@@ -196,7 +187,8 @@ class Stretches:
     def __init__(self, prepared: Prepared) -> None:
         self._shapes = prepared.inputs["shapes"]
         self._rhythm = prepared.inputs["rhythm"]
-        self._premature = prepared.inputs["premature"]
+        self._told = prepared.inputs["told"]
+        self._turned = SELDOM if {"LBBB", "RBBB"} & set(prepared.segments.classes) else 1.0
         ends = prepared.inputs["ends"].tolist()
         bounds = list(zip([0, *ends[:-1]], ends, strict=True))
         self._starts = np.asarray([at for start, end in bounds for at in range(start, end, STRETCH)])
@@ -211,20 +203,23 @@ class Stretches:
 
     def draw(
         self, places: Indices, generator: np.random.Generator | None
-    ) -> tuple[Indices, Arrays, npt.NDArray[np.bool_]]:
-        """Return the beats of stretches, what the network is shown of them, and which of them may count.
+    ) -> tuple[Indices, Arrays, npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
+        """Return the beats of stretches, what the network is shown of them, what it is told, which are there.
 
         As they are, or, by a generator, moved a little and varied.
         """
         beats, there = self._beats(places, generator)
         if not generator:
             shapes, rhythm = self._shapes[0, beats].astype(np.float32), self._rhythm[0, beats]
-            return beats, {"shapes": shapes, "rhythm": rhythm}, there
-        variants = generator.choice(VARIANTS, len(beats), p=CHANCES)[:, None]
+            return beats, {"shapes": shapes, "rhythm": rhythm}, self._told[0, beats], there
+        chosen = generator.choice(len(CHANCES), len(beats), p=CHANCES)[:, None]
         inputs = _varied_leads(
-            self._shapes[variants, beats].astype(np.float32), self._rhythm[variants, beats], generator
+            self._shapes[chosen, beats].astype(np.float32),
+            self._rhythm[chosen, beats],
+            self._turned,
+            generator,
         )
-        return beats, inputs, there & ~(self._premature[beats] & (variants == FIBRILLATING))
+        return beats, inputs, self._told[chosen, beats], there
 
     def _beats(
         self, places: Indices, generator: np.random.Generator | None
@@ -247,143 +242,69 @@ def _labels(prepared: Prepared) -> Indices:
     return labels
 
 
+def _made(classes: tuple[str, ...]) -> Indices:
+    """Return the class of what variants tell otherwise, by `Told`; -1: it has none, and does not count."""
+    names = {Told.PREMATURE: ("S", "APB"), Told.FUSION: ("F",)}
+    made = np.full(len(Told), -1)
+    for told, same in names.items():
+        for name in set(same) & set(classes):
+            made[told] = classes.index(name)
+    return made
+
+
 def _weights(prepared: Prepared, places: Indices) -> Floats:
     """Return what each beat counts: of a rare class more, in a long run less, outside `places` nothing."""
     weights = np.zeros(prepared.inputs["ends"][-1], np.float32)
     spans, labels = prepared.inputs["spans"][places], prepared.segments.labels[places]
-    each = (spans[:, 1] - spans[:, 0]) ** (1 - RUN_POWER)
-    totals = np.bincount(labels, each, len(prepared.segments.classes))
+    lengths = spans[:, 1] - spans[:, 0]
+    _, groups = np.unique(prepared.segments.records[places], return_inverse=True)
+    groups = groups * len(prepared.segments.classes) + labels
+    alike = lengths**-RUN_POWER * np.bincount(groups, lengths)[groups] ** -PATIENT_POWER
+    totals = np.bincount(labels, lengths * alike, len(prepared.segments.classes))
     rarity = np.maximum(totals / max(totals.sum(), 1), MIN_SHARE) ** -CLASS_POWER
     rarity[[name in {"S", "APB"} for name in prepared.segments.classes]] *= PREMATURE_WEIGHT
-    for (start, end), label in zip(spans, labels, strict=True):
-        weights[start:end] = (end - start) ** -RUN_POWER * rarity[label]
+    for (start, end), weight in zip(spans, alike * rarity[labels], strict=True):
+        weights[start:end] = weight
     counted = weights > 0
     return weights / weights[counted].mean() if counted.any() else weights
 
 
-def _kept(data: Path, name: str, cache: Path) -> Arrays:
-    """Return the variants of a record's beats, made once for the same file."""
-    record = read_annotated(data, name)
-    digest = hashlib.sha256(repr((_VERSION, name, record.sampling_rate_hz)).encode())
+def _kept(record: AnnotatedRecord, cache: Path) -> Arrays:
+    """Return the variants of a record's beats, made once for the same recording."""
+    digest = hashlib.sha256(repr((_VERSION, record.name, record.sampling_rate_hz, record.symbols)).encode())
     digest.update(record.samples_mv.tobytes())
     digest.update(record.beats().tobytes())
-    path = cache / f"best-{name}-{digest.hexdigest()[:16]}.npz"
+    path = cache / f"best-{record.name}-{digest.hexdigest()[:16]}.npz"
     if not path.exists():
-        variants = _variants(record)
+        made = variants(record)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npz")
         np.savez(
             partial,
             allow_pickle=False,
             positions=record.beats(),
-            premature=np.isin([symbol for symbol in record.symbols if symbol in BEAT_SYMBOLS], PREMATURE),
-            shapes=np.stack([each.shapes for each in variants]).astype(np.float16),
-            rhythm=np.stack([each.rhythm for each in variants]),
+            told=np.stack([each.told for each in made]),
+            shapes=np.stack([each.inputs.shapes for each in made]).astype(np.float16),
+            rhythm=np.stack([each.inputs.rhythm for each in made]),
         )
         partial.replace(path)
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
 
 
-def _variants(record: AnnotatedRecord) -> list[BeatInputs]:
-    """Return a record's beats as they are, as others might have recorded them, and in excerpts."""
-    generator = np.random.default_rng(list(record.name.encode()))
-    leads = record.samples_mv[:, :2]
-    real = leads, record.sampling_rate_hz, record.beats()
-    made = [_recorded_otherwise(*real, generator) for _ in range(VARIED + 1)]
-    return [
-        beat_inputs(*real),
-        *(beat_inputs(*each) for each in made[:VARIED]),
-        beat_inputs(*_fibrillating(*real, generator)),
-        _in_excerpts(*real, generator),
-        _in_excerpts(*made[VARIED], generator),
-    ]
+def _varied_leads(shapes: Floats, rhythm: Floats, turned: float, generator: np.random.Generator) -> Arrays:
+    """Return stretches with leads swapped or missing, other gains and polarities, intervals a little off.
 
-
-def _recorded_otherwise(
-    leads: npt.NDArray[np.float64], rate_hz: float, peaks: Indices, generator: np.random.Generator
-) -> tuple[npt.NDArray[np.float64], float, Indices]:
-    """Return a record with electrodes moved, another bandwidth, noise, another pace, other marks."""
-    height = np.percentile(np.abs(leads - np.median(leads, axis=0)), 99, axis=0)
-    samples = leads / np.maximum(height, 0.05)
-    if samples.shape[1] == 2:
-        turn = generator.uniform(-0.5, 0.5)
-        samples = samples @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    if generator.random() < 0.5:
-        low_pass = signal.butter(2, generator.uniform(15, 40), fs=rate_hz, output="sos")
-        samples = signal.sosfiltfilt(low_pass, samples, axis=0)
-    if generator.random() < 0.7:
-        samples = samples + _noise(samples.shape, rate_hz, generator)
-    late_s = generator.uniform(-0.02, 0.02) + generator.normal(0, 0.006, len(peaks))
-    marked = np.maximum.accumulate(peaks + np.round(late_s * rate_hz).astype(np.int64))
-    return samples, rate_hz * np.exp(generator.normal(0, 0.06)), np.clip(marked, 0, len(samples) - 1)
-
-
-def _noise(shape: tuple[int, ...], rate_hz: float, generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Return noise of muscles throughout, and of moving electrodes now and then."""
-    muscles = generator.normal(size=shape) * generator.uniform(0, 0.08, shape[1]) * np.sqrt(rate_hz / 100)
-    band = signal.butter(1, (0.7, 5), "bandpass", fs=rate_hz, output="sos")
-    moving = signal.sosfilt(band, generator.normal(size=shape), axis=0)
-    moving *= generator.uniform(0, 0.3, shape[1]) / max(float(moving.std()), 1e-9)
-    strength = generator.uniform(0, 1, 300) ** 3
-    when = np.interp(np.arange(shape[0]), np.linspace(0, shape[0], len(strength)), strength)
-    return np.asarray(muscles + when[:, None] * moving)
-
-
-def _fibrillating(
-    leads: npt.NDArray[np.float64], rate_hz: float, peaks: Indices, generator: np.random.Generator
-) -> tuple[npt.NDArray[np.float64], float, Indices]:
-    """Return the same QRS and T waves at irregular intervals, with flicker in place of P waves."""
-    before, after = (round(each * rate_hz) for each in QRS_T_S)
-    intervals = np.diff(peaks)
-    uneven = generator.uniform(0.12, 0.3)
-    mean = float(np.median(intervals)) * generator.uniform(0.7, 1)
-    drawn = generator.gamma(uneven**-2, mean * uneven**2, len(intervals))
-    made = peaks[0] + np.concatenate([[0], np.cumsum(np.maximum(drawn, 0.4 * rate_hz))]).astype(np.int64)
-    room = np.minimum(intervals, np.diff(made)) - before - 2
-    lasting = np.append(np.clip(room, 2, after), after)
-    was = np.column_stack([peaks - before, peaks + lasting]).ravel()
-    now = np.column_stack([made - before, made + lasting]).ravel()
-    times = np.arange(made[-1] + round(rate_hz))
-    at = np.interp(times, now, was, right=was[-1])
-    kept = (np.searchsorted(now, times, side="right") % 2).astype(np.bool_)
-    knots = np.arange(0, len(times) + rate_hz, 0.3 * rate_hz)
-    flicker_hz = np.interp(times, knots, generator.normal(6.5, 1, len(knots)))
-    flicker = np.sin(2 * np.pi * np.cumsum(flicker_hz) / rate_hz)
-    samples = np.empty((len(times), leads.shape[1]))
-    for lead, values in enumerate(leads.T):
-        height = np.percentile(np.abs(values - np.median(values)), 99)
-        taken = np.interp(at, np.arange(len(values)), values)
-        samples[:, lead] = np.interp(times, times[kept], taken[kept])
-        samples[:, lead] += height * generator.uniform(0, 0.08) * flicker
-    return samples, rate_hz, made
-
-
-def _in_excerpts(
-    leads: npt.NDArray[np.float64], rate_hz: float, peaks: Indices, generator: np.random.Generator
-) -> BeatInputs:
-    """Return a record's beats as they are seen in excerpts of some beats, one after another."""
-    parts = []
-    start = 0
-    while start < len(peaks):
-        some = peaks[start : start + generator.integers(*EXCERPT_BEATS)]
-        first = max(int(some[0] - generator.uniform(0.2, 0.8) * rate_hz), 0)
-        last = int(some[-1] + generator.uniform(0.3, 0.9) * rate_hz)
-        parts.append(beat_inputs(leads[first : last + 1], rate_hz, some - first))
-        start += len(some)
-    return BeatInputs(
-        np.concatenate([each.shapes for each in parts]), np.concatenate([each.rhythm for each in parts])
-    )
-
-
-def _varied_leads(shapes: Floats, rhythm: Floats, generator: np.random.Generator) -> Arrays:
-    """Return stretches with leads swapped or missing, other gains and polarities, intervals a little off."""
+    `turned` is what the chances of swapped and inverted leads are multiplied by.
+    """
     n = len(shapes)
-    swapped = generator.random(n) < SWAPPED
+    swapped = generator.random(n) < turned * SWAPPED
     shapes[swapped] = shapes[swapped][..., [1, 0, 3, 2]]
     leads = rhythm[..., LEAD_RHYTHM]
     leads[swapped] = leads[swapped][..., [1, 0, 3, 2]]
-    gains = np.exp(generator.normal(0, 0.15, (n, 2))) * np.where(generator.random((n, 2)) < INVERTED, -1, 1)
+    gains = np.exp(generator.normal(0, 0.15, (n, 2))) * np.where(
+        generator.random((n, 2)) < turned * INVERTED, -1, 1
+    )
     chance = generator.random(n)
     gains[chance < MISSING[1], 1] = 0
     gains[chance > 1 - MISSING[0], 0] = 0

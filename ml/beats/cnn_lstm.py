@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ml.beats.learning import Options, Prepared, learn, predict
-from ml.beats.protocols import Indices, Protocol, load
+from ml.beats.protocols import Data, Indices, Protocol, load
 from ml.beats.segments import RUN_LENGTH
 from ml.beats.showing import filled
 from ml.beats.tempering import Probabilities
@@ -21,7 +21,7 @@ class CnnLstm:
 
     name = "cnn-lstm"
 
-    def load(self, protocol: Protocol, data: Path, cache: Path) -> Prepared:
+    def load(self, protocol: Protocol, data: Data, cache: Path) -> Prepared:
         """Return the segments of a protocol as they are."""
         segments = load(protocol, data, cache)
         return Prepared(segments, {INPUT: segments.samples})

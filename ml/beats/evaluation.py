@@ -75,6 +75,8 @@ class Evaluation:
         For one segment among many, as it was judged.
     fold_avg : bool
         Whether the aims are held against the mean of the folds, not all answers together.
+    databases : mapping of str to Figures
+        Of each database, where there are several.
     """
 
     protocol: str
@@ -87,6 +89,7 @@ class Evaluation:
     histories: Sequence[Sequence[Mapping[str, float]]] = field(default_factory=list)
     latency_per_sample_ms: float = 0.0
     fold_avg: bool = False
+    databases: Mapping[str, Figures] = field(default_factory=dict)
 
     def headline(self, figure: str) -> float:
         """Return a figure (macro, but for accuracy) of all answers together or as the mean of the folds."""
@@ -154,6 +157,7 @@ class Evaluation:
             "latency_per_sample_ms": self.latency_per_sample_ms,
             "pooled": self.pooled.figures(),
             "parts": {name: part.figures() for name, part in self.parts.items()},
+            "databases": {name: each.figures() for name, each in self.databases.items()},
             "calibration": self.calibration.figures() if self.calibration else None,
             "aims": [asdict(aim) | {"reached": aim.reached} for aim in self.aims()],
         }
@@ -195,6 +199,8 @@ class Evaluation:
                 )
             )
             lines.append(f"Mean ± SD over {len(self.parts)} {part} (%, macro): {each}.")
+        if self.databases:
+            lines += ["", *_database_lines(self.databases)]
         if self.calibration:
             lines += ["", *_calibration_lines(self.calibration)]
         lines += ["", *(f"- {'reached' if aim.reached else '**missed**'}: {aim}" for aim in self.aims())]
@@ -221,6 +227,8 @@ def evaluate(answers: Answers, *, fold_avg: bool = False) -> Evaluation:
             segments.patients()[answers.places],
             segments.classes,
         )
+    databases = segments.databases()[answers.places]
+    names = np.unique(databases).tolist()
     return Evaluation(
         protocol,
         answers.parameters,
@@ -232,11 +240,32 @@ def evaluate(answers: Answers, *, fold_avg: bool = False) -> Evaluation:
         answers.histories,
         1000 * answers.seconds / len(labels),
         fold_avg,
+        {
+            name: figures(labels[databases == name], called[databases == name], segments.classes)
+            for name in (names if len(names) > 1 else ())
+        },
     )
 
 
 def _of(figures: Figures, name: str) -> float:
     return figures.accuracy if name == "accuracy" else figures.macro(name)
+
+
+def _database_lines(databases: Mapping[str, Figures]) -> list[str]:
+    """Return a table: sensitivity and predictive value of the classes that each database has."""
+    classes = next(iter(databases.values())).classes
+    rows = [
+        [f"{each.sensitivity:.1f}/{each.ppv:.1f}" if each.support else "" for each in one.by_class.values()]
+        for one in databases.values()
+    ]
+    return [
+        f"| Se/PPV %, by database | beats | {' | '.join(classes)} |",
+        "|---" * (len(classes) + 2) + "|",
+        *(
+            f"| {name} | {one.counts.sum():,} | {' | '.join(row)} |"
+            for (name, one), row in zip(databases.items(), rows, strict=True)
+        ),
+    ]
 
 
 def _calibration_lines(calibration: CalibrationReport) -> list[str]:

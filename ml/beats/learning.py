@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.beats.protocols import Indices, Protocol
+from ml.beats.protocols import Data, Indices, Protocol
 from ml.beats.segments import Segments
 from ml.beats.tempering import Probabilities
 
@@ -82,7 +82,7 @@ class Learner(typing.Protocol):
     def name(self) -> str:
         """The name on the command line."""
 
-    def load(self, protocol: Protocol, data: Path, cache: Path) -> Prepared:
+    def load(self, protocol: Protocol, data: Data, cache: Path) -> Prepared:
         """Return what to learn from, made once and kept in `cache`."""
 
     def fit(self, prepared: Prepared, train: Indices, watch: Indices, options: Options, folder: Path) -> Any:

@@ -6,9 +6,11 @@
 - `interpatient`: single beats and the AAMI's classes; learnt on the 22 records of DS1, judged on the 22 of
   DS2 (de Chazal 2004). Nothing may be chosen by looking at DS2: `development_folds` divides DS1 for that.
 - `champion`: single beats of all records and the product's classes, each patient in one fold only: what the
-  shipped champion learns from. Its folds calibrate its confidence.
+  shipped champion learns from, with further patients (`ml/beats/diagnosed.py`) where there are any. Its folds
+  calibrate its confidence.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,8 +18,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ml.beats.segments import BEATS, PRODUCT_BEATS, RECORDS, RUNS, Segments, read_segments
-from ml.ecg.annotated import DS1, DS2
+from ml.beats.diagnosed import read_diagnosed
+from ml.beats.segments import BEATS, PRODUCT_BEATS, RATE_HZ, RECORDS, RUNS, Segments, read_segments
+from ml.ecg.annotated import DS1, DS2, AnnotatedRecord, read_annotated
 
 Protocol = Literal["oh2018", "patients", "interpatient", "champion"]
 Indices = npt.NDArray[np.int64]
@@ -31,11 +34,40 @@ class Fold:
     test: Indices
 
 
-def load(protocol: Protocol, data: Path, cache: Path) -> Segments:
-    """Return the segments of a protocol, from a folder with MIT-BIH."""
+@dataclass(frozen=True)
+class Data:
+    """Where the recordings are that a classifier learns from.
+
+    Parameters
+    ----------
+    mitdb : Path
+        A folder with MIT-BIH.
+    further : tuple of Path
+        Folders with LUDB or PTB-XL: only `champion` learns from these too.
+    """
+
+    mitdb: Path
+    further: tuple[Path, ...] = ()
+
+    def records_beyond(self, protocol: Protocol) -> list[AnnotatedRecord]:
+        """Return a protocol's records that are not MIT-BIH's."""
+        folders = self.further if protocol == "champion" else ()
+        return [record for folder in folders for record in read_diagnosed(folder, RATE_HZ)]
+
+
+def load(protocol: Protocol, data: Data, cache: Path) -> Segments:
+    """Return the segments of a protocol."""
     if protocol == "interpatient":
-        return read_segments(data, BEATS, cache, (*DS1, *DS2))
-    return read_segments(data, PRODUCT_BEATS if protocol == "champion" else RUNS, cache, RECORDS)
+        return read_segments(data.mitdb, BEATS, cache, (*DS1, *DS2))
+    kind = PRODUCT_BEATS if protocol == "champion" else RUNS
+    return read_segments(data.mitdb, kind, cache, RECORDS, data.records_beyond(protocol))
+
+
+def read(protocol: Protocol, data: Data, names: Iterable[str]) -> Iterator[AnnotatedRecord]:
+    """Yield the records of these names."""
+    beyond = {record.name: record for record in data.records_beyond(protocol)}
+    for name in names:
+        yield beyond.get(name) or read_annotated(data.mitdb, name)
 
 
 def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -> list[Fold]:

@@ -70,7 +70,7 @@ def _real_inputs(run: Run) -> dict[str, Any]:
     shown = SHOWN[run.architecture]
     parts = []
     for name in PARITY_RECORDS:
-        record = read_annotated(run.data, name)
+        record = read_annotated(run.data.mitdb, name)
         leads = record.samples_mv[:, : shown.leads].astype(np.float32)
         parts.append(shown.inputs(leads, record.sampling_rate_hz, record.beats()[:PARITY_BEATS]))
     inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -76,8 +76,17 @@ class Segments:
         return dict(zip(self.classes, numbers.tolist(), strict=True))
 
     def patients(self) -> npt.NDArray[np.str_]:
-        """Return whose each segment is: every record is a patient's own, but 201 and 202 are of one man."""
-        return np.where(self.records == "202", "201", self.records)
+        """Return whose each segment is: every record is a patient's own, but 201 and 202 are of one man.
+
+        Where a record's name says whose it is, that is what stands before the point.
+        """
+        names = np.asarray([name.partition(".")[0] for name in self.records.tolist()], self.records.dtype)
+        return np.where(names == "202", "201", names)
+
+    def databases(self) -> npt.NDArray[np.str_]:
+        """Return which database each segment is from: what its record's name begins with, or MIT-BIH."""
+        parts = [name.partition("-") for name in self.records.tolist()]
+        return np.asarray([first if dash else "mitdb" for first, dash, _ in parts])
 
 
 @dataclass(frozen=True)
@@ -144,18 +153,33 @@ def segment(lead: npt.NDArray[np.float64], first: int, last: int, length: int) -
     return filled
 
 
-def read_segments(data: Path, kind: Kind, cache: Path, records: Sequence[str]) -> Segments:
-    """Return the segments of records of MIT-BIH, made once for the same files and kept in a folder.
+def read_segments(
+    data: Path, kind: Kind, cache: Path, records: Sequence[str], further: Sequence[AnnotatedRecord] = ()
+) -> Segments:
+    """Return the segments of records, made once for the same files and kept in a folder.
+
+    Parameters
+    ----------
+    data : Path
+        A folder with MIT-BIH.
+    kind : Kind
+        How they are cut.
+    cache : Path
+        Where they are kept.
+    records : sequence of str
+        The names of MIT-BIH's records.
+    further : sequence of AnnotatedRecord
+        Others, that are read already.
 
     Raises
     ------
     RecordError
         When a record is missing, damaged, or not of 360 Hz.
     """
-    data_hash = _data_hash(data, kind, records)
+    data_hash = _data_hash(data, kind, records, further)
     kept = cache / f"{kind.name}-{data_hash[:16]}.npz"
     if not kept.exists():
-        _write(kept, _cut([read_annotated(data, name) for name in records], kind))
+        _write(kept, _cut([*(read_annotated(data, name) for name in records), *further], kind))
     with np.load(kept, allow_pickle=False) as arrays:
         return Segments(**arrays, classes=kind.classes, data_hash=data_hash)
 
@@ -182,7 +206,7 @@ def _cut(records: Sequence[AnnotatedRecord], kind: Kind) -> Mapping[str, npt.NDA
     }
 
 
-def _data_hash(data: Path, kind: Kind, records: Sequence[str]) -> str:
+def _data_hash(data: Path, kind: Kind, records: Sequence[str], further: Sequence[AnnotatedRecord]) -> str:
     """Return the SHA-256 of the files, of how they are cut, and of this code's version."""
     digest = hashlib.sha256(repr((_VERSION, kind.name, kind.length, kind.classes, BEFORE, AFTER)).encode())
     for name in records:
@@ -192,6 +216,9 @@ def _data_hash(data: Path, kind: Kind, records: Sequence[str]) -> str:
                 raise RecordError(f"record {name}: {path} is missing")
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
+    for record in further:
+        digest.update(repr((record.name, record.leads, record.symbols)).encode())
+        digest.update(record.positions.tobytes() + record.samples_mv.tobytes())
     return digest.hexdigest()
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ml.beats.architectures import ARCHITECTURES
 from ml.beats.learning import Options, Prepared, read_progress
-from ml.beats.protocols import Fold, Indices, Protocol, by_class, by_patient, folds, load
+from ml.beats.protocols import Data, Fold, Indices, Protocol, by_class, by_patient, folds, load
 from ml.beats.segments import Segments
 from ml.beats.tempering import Probabilities
 
@@ -46,15 +46,17 @@ class Run:
         How many folds; `interpatient` has one whatever this says.
     options : Options
         How long and how fast.
-    data, cache, folder : Path
-        MIT-BIH, prepared segments, and this run's own folder.
+    data : Data
+        The recordings.
+    cache, folder : Path
+        Prepared segments, and this run's own folder.
     """
 
     architecture: str
     protocol: Protocol
     fold_k: int
     options: Options
-    data: Path
+    data: Data
     cache: Path
     folder: Path
 

@@ -14,6 +14,7 @@ from ml.beats.evaluation import Evaluation
 from ml.beats.evaluation import evaluate as judge
 from ml.beats.external import evaluate_external
 from ml.beats.models import predictor
+from ml.beats.protocols import Data
 from ml.beats.quality import Verdict
 from ml.beats.recipes import recipe
 from ml.beats.recordings import read_recording
@@ -115,7 +116,7 @@ def _run(options: argparse.Namespace, architecture: str) -> Run:
         options.protocol,
         options.fold_k or fold_k,
         learning,
-        data,
+        Data(data, tuple(options.further or ())),
         options.models_dir / "cache",
         folder / f"{architecture}-{options.protocol}",
     )

@@ -7,23 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ml.beats.best import (
-    CHANCES,
-    CLASS_POWER,
-    FIBRILLATING,
-    PREMATURE_WEIGHT,
-    STRETCH,
-    VARIANTS,
-    Best,
-    Stretches,
-    _fibrillating,
-    _weights,
-    of_runs,
-)
+from ml.beats.best import CLASS_POWER, PREMATURE_WEIGHT, STRETCH, Best, Stretches, _made, _weights, of_runs
 from ml.beats.inputs import CHANNELS, RHYTHM_LENGTH, SHAPE_LENGTH
 from ml.beats.learning import Options, Prepared
-from ml.beats.protocols import folds
+from ml.beats.protocols import Data, folds
 from ml.beats.synthetic import write_synthetic
+from ml.beats.variants import CHANCES, Told
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras', of NumPy
@@ -40,18 +29,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prepared(folder: Path) -> Prepared:
-    return Best().load("champion", folder, folder / "cache")
+    return Best().load("champion", Data(folder), folder / "cache")
 
 
 def test_every_segment_knows_its_beats(folder: Path, prepared: Prepared) -> None:
-    runs = Best().load("patients", folder, folder / "cache")
+    runs = Best().load("patients", Data(folder), folder / "cache")
 
     assert (prepared.inputs["spans"][:, 1] - prepared.inputs["spans"][:, 0] == 1).all()
     for each in (prepared, runs):
         spans = each.inputs["spans"]
         assert (spans[1:, 0] >= spans[:-1, 1]).all()
         assert (spans[:, 1] > spans[:, 0]).all()
-        assert each.inputs["shapes"].shape == (VARIANTS, 48 * 40, SHAPE_LENGTH, CHANNELS)
+        assert each.inputs["shapes"].shape == (len(CHANCES), 48 * 40, SHAPE_LENGTH, CHANNELS)
     lengths = runs.inputs["spans"][:, 1] - runs.inputs["spans"][:, 0]
     assert lengths.sum() == len(prepared.segments.labels)
 
@@ -61,10 +50,10 @@ def test_stretches_cover_every_beat_and_stay_within_a_record(prepared: Prepared)
     everywhere = stretches.with_any(np.ones(48 * 40, np.float32))
     ends = prepared.inputs["ends"]
 
-    plain, _, there = stretches.draw(everywhere, None)
+    plain, _, _, there = stretches.draw(everywhere, None)
     assert set(plain[there]) == set(range(48 * 40))
     for generator in (None, np.random.default_rng(1)):
-        beats, inputs, _ = stretches.draw(everywhere, generator)
+        beats, inputs, _, _ = stretches.draw(everywhere, generator)
         record = np.searchsorted(ends, beats, side="right")
         assert (record == record[:, :1]).all()
         assert inputs["shapes"].shape == (len(everywhere), STRETCH, SHAPE_LENGTH, CHANNELS)
@@ -82,34 +71,22 @@ def test_the_same_generator_varies_in_the_same_way(prepared: Prepared) -> None:
     assert (first["shapes"] != other["shapes"]).any()
 
 
-def test_while_the_atria_fibrillate_no_beat_is_premature(prepared: Prepared) -> None:
+def test_what_a_variant_tells_otherwise_is_told_of_the_beats_drawn_from_it(prepared: Prepared) -> None:
     stretches = Stretches(prepared)
-    apb = _weights(prepared, np.flatnonzero(prepared.segments.labels == 3))
-    places = stretches.with_any(apb)
-    counted = np.zeros(2)
-    for seed in range(20):
-        beats, _, may_count = stretches.draw(places, np.random.default_rng(seed))
-        premature = apb[beats] > 0
-        counted += premature.sum(), (premature & may_count).sum()
-        assert may_count[~premature].all()
+    told = prepared.inputs["told"]
+    share = sum(chance * (each == Told.PREMATURE).mean() for chance, each in zip(CHANCES, told, strict=True))
+    drawn = [stretches.draw(np.arange(40), np.random.default_rng(seed)) for seed in range(30)]
 
-    assert counted[1] / counted[0] == pytest.approx(1 - CHANCES[FIBRILLATING], abs=0.05)
+    assert (told[0] == Told.AS_LABELLED).all()
+    assert share > 0.01
+    assert np.mean([each[2] == Told.PREMATURE for each in drawn]) == pytest.approx(share, rel=0.3)
 
 
-def test_fibrillation_leaves_the_qrs_and_makes_the_intervals_uneven() -> None:
-    peaks = np.arange(1, 200) * 300
-    leads = np.zeros((60300, 1))
-    leads[peaks[:, None] + np.arange(-3, 4), 0] = 1.0
-    leads[peaks - 60, 0] = 0.3  # a P wave
+def test_a_fusion_counts_only_where_there_is_such_a_class() -> None:
+    product, aami = ("Normal", "LBBB", "RBBB", "APB", "PVC"), ("N", "S", "V", "F", "Q")
 
-    made, rate, marks = _fibrillating(leads, 360, peaks, np.random.default_rng(1))
-
-    assert rate == 360
-    assert len(marks) == len(peaks)
-    assert made[marks, 0] == pytest.approx(1.0, abs=0.1)
-    assert np.diff(marks).std() / np.diff(marks).mean() > 0.1
-    assert np.diff(marks).min() >= 0.4 * 360 - 1
-    assert np.abs(made[marks[1:] - 60, 0]).max() < 0.1
+    assert _made(product)[[Told.PREMATURE, Told.FUSION, Told.NOTHING]].tolist() == [3, -1, -1]
+    assert _made(aami)[[Told.PREMATURE, Told.FUSION, Told.NOTHING]].tolist() == [1, 3, -1]
 
 
 def test_what_is_not_learnt_from_counts_nothing_and_classes_are_weighed(prepared: Prepared) -> None:

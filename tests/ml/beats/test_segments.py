@@ -8,7 +8,7 @@ import pytest
 import wfdb
 
 from ml.beats.classes import AAMI_CODES, AAMI_OF_PRODUCT
-from ml.beats.protocols import by_class, by_patient, development_folds, folds, load
+from ml.beats.protocols import Data, by_class, by_patient, development_folds, folds, load
 from ml.beats.segments import (
     BEATS,
     RECORDS,
@@ -41,7 +41,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def published(shared_data: Path, cache: Path) -> Segments:
-    return load("oh2018", shared_data / "mitdb", cache)
+    return load("oh2018", Data(shared_data / "mitdb"), cache)
 
 
 def test_the_runs_of_the_48_records_are_those_of_the_paper(published: Segments) -> None:
@@ -130,7 +130,7 @@ def test_what_is_kept_is_read_again_and_made_anew_for_other_files(
 
 def test_a_missing_record_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"record 100: .*100\.hea is missing"):
-        load("patients", tmp_path, tmp_path)
+        load("patients", Data(tmp_path), tmp_path)
 
 
 def made(records: list[str], labels: list[int]) -> Segments:

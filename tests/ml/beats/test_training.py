@@ -15,7 +15,7 @@ import pytest
 from ml.__main__ import main
 from ml.beats.cnn_lstm import build
 from ml.beats.learning import Batch, Options, learn, predict, read_progress
-from ml.beats.protocols import Indices
+from ml.beats.protocols import Data, Indices
 from ml.beats.training import Run, RunError, read_answers, train, watched
 from ml.registry.home import Home
 from ml.registry.mlflow_store import MlflowStore
@@ -262,7 +262,7 @@ def test_a_folds_model_answers_for_a_recording(
 def run(site: Path, **changes: Any) -> Run:
     options = Options(1, 32, 1e-3, 4, 42)
     data = site / "models/synthetic-576"
-    made = Run("cnn-lstm", "patients", 2, options, data, site / "models/cache", run_folder(site))
+    made = Run("cnn-lstm", "patients", 2, options, Data(data), site / "models/cache", run_folder(site))
     return replace(made, **changes)
 
 
