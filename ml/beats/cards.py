@@ -1,17 +1,51 @@
 """The card of a trained model: what it is for and not for, what it learnt from, how well it does."""
 
+from collections.abc import Iterable, Mapping
+
 from ml.beats.evaluation import Evaluation
 
-LICENCE = "MIT; trained on the MIT-BIH Arrhythmia Database (ODC-By 1.0)"
-CITATION = (
-    "Moody GB, Mark RG. The impact of the MIT-BIH Arrhythmia Database. IEEE Eng in Med and Biol 20(3):45-50 "
-    "(2001). Goldberger A, et al. PhysioBank, PhysioToolkit, and PhysioNet. Circulation 101(23):e215-e220 "
-    "(2000)."
+SOURCES: Mapping[str, tuple[str, str]] = {
+    "mitdb": (
+        "the MIT-BIH Arrhythmia Database (ODC-By 1.0)",
+        (
+            "Moody GB, Mark RG. The impact of the MIT-BIH Arrhythmia Database. IEEE Eng in Med and Biol "
+            "20(3):45-50 (2001)."
+        ),
+    ),
+    "ludb": (
+        "LUDB (ODC-By 1.0)",
+        (
+            "Kalyakulina AI, et al. LUDB: a new open-access validation tool for electrocardiogram delineation "
+            "algorithms. IEEE Access 8:186181-186190 (2020)."
+        ),
+    ),
+    "ptbxl": (
+        "PTB-XL (CC BY 4.0)",
+        (
+            "Wagner P, et al. PTB-XL, a large publicly available electrocardiography dataset. Sci Data 7:154 "
+            "(2020)."
+        ),
+    ),
+}
+"""What a model may have learnt from: its name with its licence, and how to cite it."""
+PHYSIONET = (
+    "Goldberger A, et al. PhysioBank, PhysioToolkit, and PhysioNet. Circulation 101(23):e215-e220 (2000)."
 )
+
+
+def licence(databases: Iterable[str]) -> str:
+    """Return what a model that learnt from these may be used under."""
+    return f"MIT; trained on {', '.join(SOURCES[name][0] for name in databases)}"
+
+
+def citation(databases: Iterable[str]) -> str:
+    """Return whom to cite for a model that learnt from these."""
+    return " ".join([*(SOURCES[name][1] for name in databases), PHYSIONET])
 
 
 def card(evaluation: Evaluation) -> str:
     """Return the card as Markdown."""
+    databases = sources(evaluation)
     return _CARD.format(
         architecture=evaluation.parameters["architecture"],
         classes=", ".join(evaluation.pooled.classes),
@@ -19,9 +53,15 @@ def card(evaluation: Evaluation) -> str:
         parameters="\n".join(f"- {name}: {value}" for name, value in evaluation.parameters.items()),
         data_hash=evaluation.data_hash,
         code_version=evaluation.code_version,
-        citation=CITATION,
-        licence=LICENCE,
+        further=_FURTHER if len(databases) > 1 else "",
+        citation=citation(databases),
+        licence=licence(databases),
     )
+
+
+def sources(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return the names of the databases that what was evaluated learns from."""
+    return tuple(name for name in SOURCES if name == "mitdb" or name in evaluation.databases)
 
 
 _CARD = """# Beats, {architecture}
@@ -47,3 +87,7 @@ likeliest of its classes.
 
 Weights: {licence}. Cite: {citation}
 """
+
+_FURTHER = """ Besides, ten
+seconds each of some hundred patients of LUDB and PTB-XL, whose beats were told by their diagnosis, not one
+by one: most are normal, few have a complete bundle branch block."""

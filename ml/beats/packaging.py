@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.beats.cards import CITATION, LICENCE
+from ml.beats.cards import citation, licence
 from ml.beats.classes import FAMILY
 from ml.beats.exporting import ExportError, to_onnx
 from ml.beats.settings import Settings
@@ -44,6 +44,8 @@ class Facts:
         Of what it was trained on.
     card : str
         The model card, Markdown.
+    databases : tuple of str
+        What it was trained on, by the names of `ml.databases`.
     """
 
     architecture: str
@@ -54,6 +56,7 @@ class Facts:
     metrics: Mapping[str, float]
     data_hash: str
     card: str
+    databases: tuple[str, ...] = ("mitdb",)
 
 
 def package(
@@ -95,8 +98,8 @@ def package(
         data_hash=facts.data_hash,
         code_version=code_version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        licence=LICENCE,
-        citation=CITATION,
+        licence=licence(facts.databases),
+        citation=citation(facts.databases),
         settings=settings.to_json(),
     )
     files = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from ml.beats.architectures import ARCHITECTURES
 from ml.beats.calibration import COVERAGE
-from ml.beats.cards import card
+from ml.beats.cards import card, sources
 from ml.beats.evaluation import Evaluation
 from ml.beats.packaging import Facts, package
 from ml.beats.protocols import Indices
@@ -52,6 +52,7 @@ def release(run: Run, evaluation: Evaluation, folder: Path) -> Artefact:
         evaluation.metrics(),
         segments.data_hash,
         card(evaluation),
+        sources(evaluation),
     )
     return package(model, folder, facts, _real_inputs(run))
 
