@@ -15,8 +15,8 @@ SOURCES: Mapping[str, tuple[str, str]] = {
     "ludb": (
         "LUDB (ODC-By 1.0)",
         (
-            "Kalyakulina AI, et al. LUDB: a new open-access validation tool for electrocardiogram delineation "
-            "algorithms. IEEE Access 8:186181-186190 (2020)."
+            "Kalyakulina AI, et al. LUDB: a new open-access validation tool for electrocardiogram "
+            "delineation algorithms. IEEE Access 8:186181-186190 (2020)."
         ),
     ),
     "ptbxl": (
