@@ -71,7 +71,7 @@ monitoring, or any decision about a patient: it has not been validated for care 
 
 **Learnt from** 47 patients of one hospital, recorded between 1975 and 1979 with two leads at 360 Hz, many
 chosen for their arrhythmias (MIT-BIH). Four of them have a left and six a right bundle branch block, so how
-it does on others with one is known least. It was not judged by age or sex.
+it does on others with one is known least. It was not judged by age or sex.{further}
 
 **Says nothing of** rhythm, of ischaemia, of paced, fused or escape beats: each of these is given the
 likeliest of its classes.
@@ -89,5 +89,5 @@ Weights: {licence}. Cite: {citation}
 """
 
 _FURTHER = """ Besides, ten
-seconds each of some hundred patients of LUDB and PTB-XL, whose beats were told by their diagnosis, not one
+seconds each of some five hundred patients of LUDB and PTB-XL, whose beats were told by their diagnosis, not one
 by one: most are normal, few have a complete bundle branch block."""
