@@ -88,6 +88,6 @@ likeliest of its classes.
 Weights: {licence}. Cite: {citation}
 """
 
-_FURTHER = """ Besides, ten
-seconds each of some five hundred patients of LUDB and PTB-XL, whose beats were told by their diagnosis, not one
-by one: most are normal, few have a complete bundle branch block."""
+_FURTHER = """
+Besides, ten seconds each of some five hundred patients of LUDB and PTB-XL, whose beats were told by their
+diagnosis, not one by one: most are normal, few have a complete bundle branch block."""
