@@ -14,6 +14,7 @@ from strawberry.types import Info as StrawberryInfo
 from ml.ecg.decoding import DecoderPool
 from ml.language.ontology import Ontology
 from ml.registry.registry import Registry
+from ml.triage.note_model import NoteReader
 from schema.database import Database
 from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
@@ -74,7 +75,9 @@ class Services:
     """Posts to the addresses of webhooks."""
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE), repr=False)
     analyses: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ANALYSES_AT_ONCE), repr=False)
-    _waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
+    waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
+    notes: NoteReader = field(default_factory=NoteReader)
+    """Reads notes of triage."""
 
     @property
     def ontology(self) -> Ontology:
@@ -93,7 +96,7 @@ class Services:
 
     def limiter(self, matcher: CachedMatcher) -> CapacityLimiter | None:
         """Return what limits the threads that wait for a matcher; None for one that takes no long time."""
-        return self._waiting if matcher.takes_long else None
+        return self.waiting if matcher.takes_long else None
 
     @cached_property
     def submissions(self) -> Submissions:

@@ -19,13 +19,14 @@ from starlette.types import ASGIApp
 
 from ml.ecg.decoding import Decoded, DecoderPool
 from ml.language.commenting import Commenter
-from ml.language.endpoint import LanguageModelSettings
+from ml.language.endpoint import Endpoint, LanguageModelSettings
 from ml.language.language_model import LanguageModelMatcher
 from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
 from ml.registry.helper import StoreProcess
 from ml.registry.home import Home, Names
 from ml.registry.registry import Registry
+from ml.triage.note_model import NoteReader
 from schema.build import build_schema
 from schema.context import Services
 from schema.database import Database
@@ -159,6 +160,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         database=database,
         shelf=Shelf(database, load_ontology(), matchers),
         budget=budget,
+        notes=_note_reader(settings, budget),
         blobs=_blobs(settings),
         decoder=cast("DecoderPool", LateDecoder()),
         cache=cache,
@@ -255,15 +257,7 @@ class _Readers:
         self._commenter: Commenter | None = None
         if budget is None:
             return
-        key = settings.openai_api_key
-        endpoint = LanguageModelSettings(
-            api_key=key.get_secret_value() if key else "none",  # a local endpoint needs none
-            model=settings.openai_model,
-            base_url=settings.openai_base_url,
-            timeout_s=settings.model_timeout,
-            input_price=settings.model_input_price,
-            output_price=settings.model_output_price,
-        )
+        endpoint = _language_model(settings)
         self._model = LanguageModelMatcher(rules, endpoint, budget)
         self._commenter = Commenter(rules, endpoint, budget)
 
@@ -279,6 +273,26 @@ class _Readers:
         patience = Patience(self._settings.model_timeout, self._model.unasked)
         journal = DisagreementJournal(self._database, now, origin, Passwords(self._settings.secret))
         return CachedMatcher(self._model, ontology, self._cache, patience, journal)
+
+
+def _language_model(settings: Settings) -> LanguageModelSettings:
+    """Return where the language model answers."""
+    key = settings.openai_api_key
+    return LanguageModelSettings(
+        api_key=key.get_secret_value() if key else "none",  # a local endpoint needs none
+        model=settings.openai_model,
+        base_url=settings.openai_base_url,
+        timeout_s=settings.model_timeout,
+        input_price=settings.model_input_price,
+        output_price=settings.model_output_price,
+    )
+
+
+def _note_reader(settings: Settings, budget: DailyBudget | None) -> NoteReader:
+    """Return what reads notes of triage: without a language model, unless one may."""
+    if budget is None or not settings.model_reads_notes:
+        return NoteReader()
+    return NoteReader(Endpoint(_language_model(settings), budget))
 
 
 def _budget(settings: Settings, cache: Cache) -> DailyBudget | None:

@@ -182,6 +182,11 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_MODEL_READS_ANSWERS",
         description="whether students' answers, names masked, are also sent to the language model",
     )
+    model_reads_notes: bool = Field(
+        default=False,
+        validation_alias="CHEVET_MODEL_READS_NOTES",
+        description="whether triage's notes, names masked, are also sent to the language model",
+    )
     s3_bucket: str | None = Field(
         None, validation_alias="S3_BUCKET", description="bucket of the blobs; a local folder when absent"
     )

@@ -79,13 +79,17 @@ _REASON = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A value a note states: its feature, what it is in the table's unit, and the words it was read from."""
+    """A value a note states: its feature, what it is in the table's unit, and the words it was read from.
+
+    `by_model` says that a language model read it, not the rules.
+    """
 
     feature: str
     value: float | str
     start: int
     end: int
     text: str
+    by_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from typing import Annotated
 
 import strawberry
+from anyio import to_thread
 
-from ml.triage.notes import LONGEST_NOTE, read_note
+from ml.triage.note_model import NoteReader
+from ml.triage.notes import LONGEST_NOTE
 from ml.triage.patients import patients
 from ml.triage.scale import french
 from schema.context import Info
@@ -45,17 +47,26 @@ class TriageQueries:
 
     @query_field(
         Scope.TRIAGE,
-        "Vital signs and the complaint as a free note states them, for a person to confirm. Nothing is kept.",
+        "Vital signs and the complaint as a free note states them, for a person to confirm. Nothing is kept; "
+        "a language model, where one is configured, reads it without names beside the rules.",
     )
     async def triage_note(
         self,
         info: Info,
         text: Annotated[str, strawberry.argument(description="The note, at most 5,000 characters.")],
+        *,
+        with_language_model: Annotated[
+            bool,
+            strawberry.argument(description="Whether a language model may read it too, if there is one."),
+        ] = True,
     ) -> TriageNote:
         """Read the note."""
         if len(text) > LONGEST_NOTE:
             raise ValidationFailedError.of("text", "too_long", maximum=LONGEST_NOTE)
-        reading = await info.context.read(lambda _session: read_note(storable(text)))
+        services = info.context.services
+        notes = services.notes if with_language_model else NoteReader()
+        limiter, masker = services.waiting if notes.takes_long else None, services.shelf.current.masker
+        reading = await to_thread.run_sync(notes.read, storable(text), masker, limiter=limiter)
         return TriageNote.of(reading, info.context)
 
     @query_field(Scope.ATTEMPTS_READ, "The patients to train triage on.")

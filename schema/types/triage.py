@@ -344,6 +344,9 @@ class NoteValue:
     text: str = strawberry.field(description="The words it was read from.")
     start: int = strawberry.field(description="Where they begin in the note, in characters.")
     end: int = strawberry.field(description="Where they end.")
+    read_by_model: bool = strawberry.field(
+        description="Whether a language model read it, where one is configured, and not the rules."
+    )
 
 
 @strawberry.type(description="What a free note says of a visit. Nothing of it is kept.")
@@ -368,6 +371,7 @@ class TriageNote:
                     text=each.text,
                     start=each.start,
                     end=each.end,
+                    read_by_model=each.by_model,
                 )
                 for each in reading.found
             ],

@@ -94,16 +94,17 @@ async def _form(
     """Show the form with what was typed, filled in from the note where it is to be read."""
     done = done or Submission("TriagePrediction")
     text = typed.get("note" if step == "note" else "motifConsultation", "")[:LONGEST_NOTE]
-    data = await query(request, "triage/new", text=text, code=typed.get("complaint", ""))
-    read: dict[str, str] = {}
-    if step == "note":
-        read = {_field(each["feature"]): each["text"] for each in data["triageNote"]["values"]}
+    code, reading = typed.get("complaint", ""), step == "note"
+    data = await query(request, "triage/new", text=text, code=code, asking=reading)
+    read: dict[str, Any] = {}
+    if reading:
+        read = {_field(each["feature"]): each for each in data["triageNote"]["values"]}
         typed |= {_field(each["feature"]): _shown(each["value"]) for each in data["triageNote"]["values"]}
         typed["motifConsultation"] = data["triageNote"]["motifConsultation"]
     candidates, complaint = data["triageNote"]["candidates"], data["triageComplaint"]
     if step in {"note", "complaint"}:
         typed["complaint"] = candidates[0]["code"] if candidates else ""
-        data = await query(request, "triage/new", text="", code=typed["complaint"])
+        data = await query(request, "triage/new", text="", code=typed["complaint"], asking=False)
         complaint = data["triageComplaint"]
     given = {
         "typed": lambda name: typed.get(name, ""),

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from ml.language.endpoint import Endpoint, LanguageModelSettings, Unlimited
 from ml.triage.features import BY_NAME
+from ml.triage.note_model import NoteReader
 from schema.errors import ValidationFailedError
 from schema.models.accounts import AuditEvent
 from schema.models.predictions import Feedback, Prediction
@@ -15,6 +17,7 @@ from schema.services.triage import SentVisit, read_visit
 from schema.types.base import global_id, split_id
 from tests.schema.clinic import CHEST_PAIN, PREDICT, PREDICTION, Clinic, faults
 from tests.schema.conftest import World
+from tests.support.chat_server import ChatServer
 
 NOTE = """query Q($text: String!) { triageNote(text: $text) { motifConsultation candidates { code }
   values { feature value unit text start end } } }"""
@@ -373,6 +376,27 @@ def test_a_note_is_read_and_nothing_of_it_is_kept(clinic: Clinic) -> None:
     assert read["candidates"][0]["code"] == "douleur_thoracique_sca"
     assert rows(clinic.world) == []
     assert clinic.world.codes(NOTE, clinic.clinician, text="x" * 5_001) == ["BAD_REQUEST"]
+
+
+def test_a_language_model_reads_a_note_only_where_it_is_let(clinic: Clinic, chat: ChatServer) -> None:
+    asked = """query Q($text: String!, $with: Boolean!) {
+      triageNote(text: $text, withLanguageModel: $with) { values { feature value text readByModel } } }"""
+    settings = LanguageModelSettings("none", "toy-7b", chat.base_url, timeout_s=5.0)
+    clinic.world.services.notes = NoteReader(Endpoint(settings, Unlimited()))
+    said = {"feature": "glasgow", "value": 14, "quote": "un peu endormi"}
+    chat.says({"values": [said], "complaint": None})
+
+    def values(*, allowed: bool) -> Any:
+        given = {"text": "M. Untel, 72 ans, un peu endormi", "with": allowed}
+        return clinic.world.ask(asked, clinic.clinician, **given)["values"]
+
+    rules = {"feature": "AGE", "value": "72", "text": "72 ans", "readByModel": False}
+    assert values(allowed=False) == [rules]
+    assert chat.asked == []
+    model = {"feature": "GLASGOW", "value": "14", "text": "un peu endormi", "readByModel": True}
+    assert values(allowed=True) == [rules, model]
+    assert "Untel" not in str(chat.asked)
+    assert rows(clinic.world) == []
 
 
 def test_the_scale_is_told_with_its_questions(quiet: Clinic) -> None:
