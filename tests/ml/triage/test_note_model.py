@@ -101,6 +101,7 @@ def test_a_complaint_is_taken_only_from_the_note_and_only_where_the_rules_found_
 
 
 def test_without_an_answer_the_rules_have_read_it(reader: NoteReader, chat: ChatServer) -> None:
+    said: object
     for said in ("no JSON", {"values": []}):
         chat.says(said)
         assert reader.read(NOTE, MASKER) == read_note(NOTE)
