@@ -97,6 +97,8 @@ def without_files(value: Any, path: tuple[str, ...], files: dict[str, Any]) -> A
         return None
     if isinstance(value, dict):
         return {key: without_files(each, (*path, key), files) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_files(each, (*path, str(place)), files) for place, each in enumerate(value)]
     return value
 
 

@@ -19,7 +19,7 @@ const text = await codegen({
   filename,
   config: {
     strictScalars: true,
-    scalars: { DateTime: 'string', JSON: 'unknown', Upload: 'File' },
+    scalars: { DateTime: 'string', JSON: 'unknown', MeasuredValue: 'number | string', Upload: 'File' },
     enumsAsTypes: true,
     useTypeImports: true,
   },

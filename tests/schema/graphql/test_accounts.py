@@ -70,7 +70,8 @@ def test_the_viewer_learns_how_far_a_token_of_theirs_may_go(world: World) -> Non
     text = "{ viewer { scopes } }"
     clinician = world.person(Role.CLINICIAN)
     narrow = Actor(clinician.account_id, Role.CLINICIAN, scopes=frozenset({Scope.PROFILE}), token_id=1)
-    assert world.ask(text, clinician) == {"scopes": ["CONCEPTS_READ", "PROFILE", "SCHEMA_READ"]}
+    own = ["CONCEPTS_READ", "PROFILE", "SCHEMA_READ", "PREDICTIONS_READ", "FEEDBACK_WRITE", "TRIAGE"]
+    assert world.ask(text, clinician) == {"scopes": own}
     assert world.ask(text, narrow) == {"scopes": ["PROFILE"]}
     others = world.ask("{ accounts { edges { node { role scopes } } } }", world.person(Role.ADMIN))
     assert {"node": {"role": "CLINICIAN", "scopes": []}} in others["edges"]
