@@ -75,7 +75,7 @@ class Services:
     """Posts to the addresses of webhooks."""
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE), repr=False)
     analyses: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ANALYSES_AT_ONCE), repr=False)
-    waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
+    _waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
     notes: NoteReader = field(default_factory=NoteReader)
     """Reads notes of triage."""
 
@@ -94,9 +94,9 @@ class Services:
         """Return what reads teachers' descriptions; may ask a language model."""
         return self.shelf.current.matchers.descriptions
 
-    def limiter(self, matcher: CachedMatcher) -> CapacityLimiter | None:
-        """Return what limits the threads that wait for a matcher; None for one that takes no long time."""
-        return self.waiting if matcher.takes_long else None
+    def limiter(self, reader: CachedMatcher | NoteReader) -> CapacityLimiter | None:
+        """Return what limits the threads that wait for a reader; None for one that takes no long time."""
+        return self._waiting if reader.takes_long else None
 
     @cached_property
     def submissions(self) -> Submissions:

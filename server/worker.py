@@ -1,7 +1,7 @@
 """Works off due jobs and removes old ones: inside the server by default, or as a process of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
@@ -119,17 +119,16 @@ def _batch(services: Services, queue: Queue) -> int:
 
 def _pruned(services: Services) -> int:
     """Remove a part of what is old; whatever one of them raises, the others and the task go on."""
+    database, clock, blobs = services.database, services.clock, services.blobs
+    removals: dict[str, Callable[[], int]] = {
+        "old exports": lambda: expire(database, clock, blobs),
+        "files of imports": lambda: forget(database, blobs),
+        "old jobs and events": lambda: prune(database, clock),
+    }
     removed = 0
-    try:
-        removed += expire(services.database, services.clock, services.blobs)
-    except Exception as error:  # noqa: BLE001 - each store of files has its own
-        log_fault(error, "none", "removing old exports")
-    try:
-        removed += forget(services.database, services.blobs)
-    except Exception as error:  # noqa: BLE001 - each store of files has its own
-        log_fault(error, "none", "removing files of imports")
-    try:
-        removed += prune(services.database, services.clock)
-    except Exception as error:  # noqa: BLE001 - nothing may end the task
-        log_fault(error, "none", "removing old jobs and events")
+    for what, remove in removals.items():
+        try:
+            removed += remove()
+        except Exception as error:  # noqa: BLE001 - each store of files has its own
+            log_fault(error, "none", f"removing {what}")
     return removed

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from ml.beats.inputs import CHANNELS, LEAD_RHYTHM, RHYTHM_LENGTH, SHAPE_LENGTH
 from ml.beats.learning import Arrays, Options, Prepared, learn
-from ml.beats.protocols import Data, Indices, Protocol, load, read
+from ml.beats.protocols import Data, Indices, Protocol, cut
 from ml.beats.tempering import Probabilities
 from ml.beats.variants import CHANCES, Told, variants
-from ml.ecg.annotated import AnnotatedRecord
+from ml.ecg.annotated import AnnotatedRecord, read_annotated
 
 Floats = npt.NDArray[np.float32]
 
@@ -42,9 +42,6 @@ MIN_SHARE = 0.05
 PREMATURE_WEIGHT = 1.5
 """What a premature beat of the atria counts beyond its rarity: it looks most like the usual ones."""
 RUN_POWER = 0.5
-PATIENT_POWER = 0.0
-"""How much less each beat counts, the more of its class its record has: 1 has all records count alike."""
-
 MADE_WEIGHT = 1.0
 """What a beat made premature counts, next to a usual one."""
 
@@ -59,9 +56,12 @@ class Best:
 
     def load(self, protocol: Protocol, data: Data, cache: Path) -> Prepared:
         """Return a protocol's segments, and the variants of their records' beats, record after record."""
-        segments = load(protocol, data, cache)
+        further = {record.name: record for record in data.records_beyond(protocol)}
+        segments = cut(protocol, data.mitdb, cache, list(further.values()))
         names = np.unique(segments.records)
-        kept = [_kept(record, cache) for record in read(protocol, data, names.tolist())]
+        kept = [
+            _kept(further.get(name) or read_annotated(data.mitdb, name), cache) for name in names.tolist()
+        ]
         ends = np.cumsum([len(each["positions"]) for each in kept])
         spans = np.zeros((len(segments.labels), 2), np.int64)
         for name, each, end in zip(names, kept, ends, strict=True):
@@ -256,15 +256,12 @@ def _weights(prepared: Prepared, places: Indices) -> Floats:
     """Return what each beat counts: of a rare class more, in a long run less, outside `places` nothing."""
     weights = np.zeros(prepared.inputs["ends"][-1], np.float32)
     spans, labels = prepared.inputs["spans"][places], prepared.segments.labels[places]
-    lengths = spans[:, 1] - spans[:, 0]
-    _, groups = np.unique(prepared.segments.records[places], return_inverse=True)
-    groups = groups * len(prepared.segments.classes) + labels
-    alike = lengths**-RUN_POWER * np.bincount(groups, lengths)[groups] ** -PATIENT_POWER
-    totals = np.bincount(labels, lengths * alike, len(prepared.segments.classes))
+    each = (spans[:, 1] - spans[:, 0]) ** (1 - RUN_POWER)
+    totals = np.bincount(labels, each, len(prepared.segments.classes))
     rarity = np.maximum(totals / max(totals.sum(), 1), MIN_SHARE) ** -CLASS_POWER
     rarity[[name in {"S", "APB"} for name in prepared.segments.classes]] *= PREMATURE_WEIGHT
-    for (start, end), weight in zip(spans, alike * rarity[labels], strict=True):
-        weights[start:end] = weight
+    for (start, end), label in zip(spans, labels, strict=True):
+        weights[start:end] = (end - start) ** -RUN_POWER * rarity[label]
     counted = weights > 0
     return weights / weights[counted].mean() if counted.any() else weights
 

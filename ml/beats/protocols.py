@@ -10,7 +10,7 @@
   calibrate its confidence.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ml.beats.diagnosed import read_diagnosed
 from ml.beats.segments import BEATS, PRODUCT_BEATS, RATE_HZ, RECORDS, RUNS, Segments, read_segments
-from ml.ecg.annotated import DS1, DS2, AnnotatedRecord, read_annotated
+from ml.ecg.annotated import DS1, DS2, AnnotatedRecord
 
 Protocol = Literal["oh2018", "patients", "interpatient", "champion"]
 Indices = npt.NDArray[np.int64]
@@ -57,17 +57,14 @@ class Data:
 
 def load(protocol: Protocol, data: Data, cache: Path) -> Segments:
     """Return the segments of a protocol."""
+    return cut(protocol, data.mitdb, cache, data.records_beyond(protocol))
+
+
+def cut(protocol: Protocol, mitdb: Path, cache: Path, further: Sequence[AnnotatedRecord]) -> Segments:
+    """Return the segments of a protocol, its records that are not MIT-BIH's being read already."""
     if protocol == "interpatient":
-        return read_segments(data.mitdb, BEATS, cache, (*DS1, *DS2))
-    kind = PRODUCT_BEATS if protocol == "champion" else RUNS
-    return read_segments(data.mitdb, kind, cache, RECORDS, data.records_beyond(protocol))
-
-
-def read(protocol: Protocol, data: Data, names: Iterable[str]) -> Iterator[AnnotatedRecord]:
-    """Yield the records of these names."""
-    beyond = {record.name: record for record in data.records_beyond(protocol)}
-    for name in names:
-        yield beyond.get(name) or read_annotated(data.mitdb, name)
+        return read_segments(mitdb, BEATS, cache, (*DS1, *DS2))
+    return read_segments(mitdb, PRODUCT_BEATS if protocol == "champion" else RUNS, cache, RECORDS, further)
 
 
 def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -> list[Fold]:

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from ml.beats.synthetic import LIST, write_synthetic
 from ml.beats.tracking import log
 from ml.beats.training import Run, read_answers
 from ml.beats.training import train as train_folds
+from ml.commands.figures import finish, show
 from ml.registry.named import registered
 from ml.registry.store import CHAMPION, StoreError
 
@@ -53,7 +53,9 @@ def evaluate(options: argparse.Namespace) -> int:
         if options.data_dir is None:
             raise OSError("no data: give --data, a folder of WFDB records with annotated beats")
         artefact = model or registered(FAMILY, CHAMPION)
-        evaluation = evaluate_external(artefact, options.data_dir, options.annotator, _show)
+        evaluation = evaluate_external(
+            artefact, options.data_dir, options.annotator, lambda record: show(f"record {record}")
+        )
         _log(evaluation, [], None)
         return _finish(evaluation, options)
     architecture = model.manifest.architecture if model else options.architecture
@@ -142,21 +144,8 @@ def _log(evaluation: Evaluation, files: list[Path], model: Path | None) -> None:
 
 
 def _finish(evaluation: Evaluation, options: argparse.Namespace) -> int:
-    """Print the figures; the exit status is 1 where an aim is missed that is required."""
-    print(evaluation.markdown(), end="")
-    if options.json:
-        options.json.write_text(json.dumps(evaluation.figures(), indent=2) + "\n", encoding="utf-8")
-    faults = evaluation.faults() if options.require else []
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    return 1 if faults else 0
+    return finish(evaluation.markdown().rstrip("\n"), evaluation.figures(), evaluation.faults(), options)
 
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _show(record: str) -> None:
-    """Show on a terminal where it is."""
-    if sys.stderr.isatty():
-        print(f"\rrecord {record} ", end="", file=sys.stderr, flush=True)

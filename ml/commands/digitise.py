@@ -1,10 +1,10 @@
 """`digitise`: a picture of a printed ECG to a signal; `evaluate digitise`: how well."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from ml.commands.figures import finish, show
 from ml.ecg.decoded import DecodeError
 from ml.ecg.digitising.digitise import RATE_HZ, digitise
 from ml.ecg.digitising.digitised import DigitisingError, Paper
@@ -56,17 +56,5 @@ def evaluate(options: argparse.Namespace) -> int:
     if not records:
         print(f"{options.data}: no numbered record", file=sys.stderr)
         return 1
-    report = measure(records, _tell)
-    print(report.text())
-    if options.json:
-        options.json.write_text(json.dumps(report.figures(), indent=2) + "\n", encoding="utf-8")
-    faults = report.faults() if options.require else []
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    return 1 if faults else 0
-
-
-def _tell(page: str) -> None:
-    """Show on a terminal where it is."""
-    if sys.stderr.isatty():
-        print(f"\rrecord {page} ", end="", file=sys.stderr, flush=True)
+    report = measure(records, lambda page: show(f"record {page}"))
+    return finish(report.text(), report.figures(), report.faults(), options)

@@ -5,12 +5,13 @@ import json
 import sys
 from dataclasses import asdict
 
+from ml.commands.figures import show
 from ml.ecg.readers.evaluation import evaluate as measure
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print a line for each file; 1 where the folder holds no recording."""
-    rows = measure(options.data, _tell)
+    rows = measure(options.data, show)
     for row in rows:
         print(row.text())
     if options.json:
@@ -18,9 +19,3 @@ def evaluate(options: argparse.Namespace) -> int:
     if not rows:
         print(f"{options.data}: no recording of an ECG", file=sys.stderr)
     return 0 if rows else 1
-
-
-def _tell(file: str) -> None:
-    """Show on a terminal where it is."""
-    if sys.stderr.isatty():
-        print(f"\r{file} ", end="", file=sys.stderr, flush=True)

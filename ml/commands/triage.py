@@ -1,10 +1,10 @@
 """`train triage`, `evaluate triage` and `predict triage`."""
 
 import argparse
-import json
 import sys
 from contextlib import ExitStack, redirect_stdout
 
+from ml.commands.figures import finish
 from ml.registry.named import named
 from ml.registry.store import StoreError
 from ml.triage import dataset
@@ -83,14 +83,7 @@ def _options(options: argparse.Namespace) -> Options:
 
 
 def _finish(report: Report, options: argparse.Namespace) -> int:
-    """Print the figures; the exit status is 1 where an aim is missed that is required."""
-    print(report.text())
-    if options.json:
-        options.json.write_text(json.dumps(report.figures(), indent=2) + "\n", encoding="utf-8")
-    faults = report.missed() if options.require else []
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    return 1 if faults else 0
+    return finish(report.text(), report.figures(), report.missed(), options)
 
 
 def _tell(done: int, folds: int) -> None:

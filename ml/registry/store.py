@@ -28,8 +28,8 @@ class StoreDamagedError(StoreError):
     """What it holds is incomplete or cannot be read."""
 
 
-class StoreClosedError(StoreError):
-    """Whoever asked is about to end."""
+class StoreClosedError(Exception):
+    """Whoever asked is about to end: no fault of the store's."""
 
 
 class VersionMissingError(StoreError):

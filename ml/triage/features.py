@@ -26,6 +26,10 @@ class Unit:
     guessed: bool = True
     """Whether a bare number is taken for one in this unit when it is out of range."""
 
+    def converted(self, number: float) -> float:
+        """Return a number in this unit in the feature's own."""
+        return number * self.factor + self.offset
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -279,7 +283,7 @@ def _number(feature: Feature, sent: object) -> float:
         raise _UnreadableError("not_a_number", sent)
     if not feature.low <= number <= feature.high:
         for other in feature.others:
-            if other.guessed and feature.low <= number * other.factor + other.offset <= feature.high:
+            if other.guessed and feature.low <= other.converted(number) <= feature.high:
                 raise _other_unit(feature, number, other)
         raise _UnreadableError(
             "out_of_range", _shown(number), _shown(feature.low), _shown(feature.high), feature.unit
@@ -309,10 +313,8 @@ def _cut(sent: object) -> tuple[float, str]:
 
 
 def _other_unit(feature: Feature, number: float, other: Unit) -> _UnreadableError:
-    converted = number * other.factor + other.offset
-    return _UnreadableError(
-        "other_unit", _shown(number), other.name, feature.unit, f"{converted:.2f}".rstrip("0").rstrip(".")
-    )
+    shown = f"{other.converted(number):.2f}".rstrip("0").rstrip(".")
+    return _UnreadableError("other_unit", _shown(number), other.name, feature.unit, shown)
 
 
 def _shown(number: float) -> str:

@@ -9,6 +9,8 @@ Ktas: TypeAlias = Literal[1, 2, 3, 4, 5]
 LEVELS: tuple[Level, ...] = get_args(Level)
 """The FRENCH scale's levels, the most urgent first."""
 KTAS: tuple[Ktas, ...] = get_args(Ktas)
+CLASSES = tuple(f"KTAS {level}" for level in KTAS)
+"""What a model tells apart, in its order."""
 
 _GRAVITY: dict[Level, Gravity] = {
     "1": "ROUGE",

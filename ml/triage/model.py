@@ -20,7 +20,6 @@ Bools: TypeAlias = NDArray[np.bool_]
 Levels: TypeAlias = NDArray[np.int64]
 BOUNDARIES = len(KTAS) - 1
 MODEL, PREPROCESSOR, CALIBRATION = "model.json", "preprocessor.json", "calibration.json"
-CLASSES = tuple(f"KTAS {level}" for level in KTAS)
 
 
 class ModelError(ValueError):

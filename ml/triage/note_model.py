@@ -15,9 +15,8 @@ from ml.language.endpoint import Endpoint, EndpointError
 from ml.language.masking import Masker
 from ml.triage.complaints import match
 from ml.triage.features import BY_NAME, FEATURES, Feature
-from ml.triage.notes import LONGEST_NOTE, Found, NoteReading, read_note
+from ml.triage.notes import LONGEST_NOTE, YEARS, Found, NoteReading, read_note
 
-MONTHS, WEEKS = 1 / 12, 7 / 365.25
 _NEAR = 0.006
 """A value may be this much off, as a share, from what its words say in another unit."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
@@ -109,10 +108,8 @@ def _stated(feature: Feature, value: float, quote: str) -> bool:
     if not feature.low <= value <= feature.high or (feature.whole and value % 1):
         return False
     numbers = [float(each.replace(",", ".")) for each in _NUMBER.findall(quote)]
-    factors = [(1.0, 0.0), *((each.factor, each.offset) for each in feature.others)]
+    meant = [*numbers, *(unit.converted(number) for unit in feature.others for number in numbers)]
     if feature.name == "age":
-        factors += [(MONTHS, 0.0), (WEEKS, 0.0)]
+        meant += [number * years for number in numbers for years in YEARS.values()]
     near = _NEAR * max(abs(value), 1)
-    return not numbers or any(
-        abs(number * factor + offset - value) <= near for number in numbers for factor, offset in factors
-    )
+    return not numbers or any(abs(each - value) <= near for each in meant)

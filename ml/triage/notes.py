@@ -50,7 +50,8 @@ _PRESSURE = re.compile(
 _AGE = re.compile(
     rf"\b{_NUMBER}\s*(ans?\b|years?\b|yo\b|y/o\b|yrs?\b|-year-old|mois\b|months?\b|semaines?\b|weeks?\b)"
 )
-_YEARS = {"mois": 1 / 12, "month": 1 / 12, "semaine": 7 / 365.25, "week": 7 / 365.25}
+YEARS = {"mois": 1 / 12, "month": 1 / 12, "semaine": 7 / 365.25, "week": 7 / 365.25}
+"""What the units of an age that are no years come to in years."""
 _DURATION = re.compile(
     r"(?:depuis|il y a|pendant|apres|for|since|past|dans|durant|moins de|plus de|<|>)\s*(?:les?\s)?$"
 )
@@ -140,9 +141,9 @@ def _ages(folded: Folded) -> Iterator[Found]:
         if _DURATION.search(before):
             continue
         old = folded.text[hit.end() :].lstrip(" -").startswith("old")
-        if unit in _YEARS and not (old or _YOUNG.search(before)):
+        if unit in YEARS and not (old or _YOUNG.search(before)):
             continue
-        age = _number(hit[1]) * _YEARS.get(unit, 1)
+        age = _number(hit[1]) * YEARS.get(unit, 1)
         if age <= BY_NAME["age"].high:
             yield _found("age", round(age, 3), folded, hit.span())
 
@@ -169,10 +170,10 @@ def _in_own_unit(feature: Feature, number: float, unit: str) -> float | None:
     for other in feature.others:
         written = other.name.lower().removeprefix("°")
         if unit and written.startswith(unit):
-            number, unit = number * other.factor + other.offset, ""
+            number, unit = other.converted(number), ""
     if feature.low <= number <= feature.high:
         return round(number, 2)
-    guesses = [number * each.factor + each.offset for each in feature.others if each.guessed]
+    guesses = [each.converted(number) for each in feature.others if each.guessed]
     return next((round(each, 2) for each in guesses if feature.low <= each <= feature.high), None)
 
 

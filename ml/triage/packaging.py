@@ -15,7 +15,8 @@ from ml.triage.encoding import Seen, see
 from ml.triage.evaluation import Report
 from ml.triage.examples import EXAMPLES, Example, write_examples
 from ml.triage.learning import Learnt
-from ml.triage.model import CLASSES, MODEL
+from ml.triage.levels import CLASSES
+from ml.triage.model import MODEL
 from ml.triage.trees import Floats
 from ml.versions import code_version
 

@@ -11,12 +11,12 @@ from ml.registry.artefact import Artefact
 from ml.registry.manifest import MAX_PARITY
 from ml.registry.predictor import LoadError
 from ml.triage.complaints import Candidate, match
-from ml.triage.conditions import Truth, truth
+from ml.triage.conditions import Question, Truth, names, truth
 from ml.triage.encoding import see
 from ml.triage.examples import EXAMPLES, Example, read_examples
 from ml.triage.features import Quality, Visit
-from ml.triage.levels import Gravity, Level, gravity
-from ml.triage.model import CALIBRATION, CLASSES, MODEL, PREPROCESSOR, ModelError, TriageModel, View
+from ml.triage.levels import CLASSES, Gravity, Level, gravity
+from ml.triage.model import CALIBRATION, MODEL, PREPROCESSOR, ModelError, TriageModel, View
 from ml.triage.policy import Combined, Disagreement, Source, combine
 from ml.triage.rules import Asked, Ruling, rule
 from ml.triage.scale import Delay, Scale, french
@@ -156,14 +156,13 @@ class TriagePredictor:
             error,
         )
 
-    @staticmethod
-    def _asked(ruling: Ruling, combined: Combined, third: Truth) -> tuple[Asked, ...]:
+    def _asked(self, ruling: Ruling, combined: Combined, third: Truth) -> tuple[Asked, ...]:
         """Return what is to be asked, with the rule for 3A where only the model makes it a question."""
         if third is not None or combined.level != "3B" or ruling.level == "3B":
             return ruling.asked
-        known = {each.name for each in ruling.asked}
-        questions = ("comorbidites_lourdes", "adresse_par_medecin")
-        return (*ruling.asked, *(Asked(each, ("3A",)) for each in questions if each not in known))
+        known, third_a = {each.name for each in ruling.asked}, self.scale.rule_3a
+        questions = [each.name for each in names(third_a.when) if isinstance(each, Question)]
+        return (*ruling.asked, *(Asked(each, (third_a.level,)) for each in questions if each not in known))
 
 
 def load(artefact: Artefact) -> TriagePredictor:

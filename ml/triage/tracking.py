@@ -15,7 +15,8 @@ from ml.registry.manifest import MANIFEST
 from ml.registry.mlflow_store import FOLDER, MlflowStore, TrackedRun
 from ml.triage.evaluation import Report
 from ml.triage.learning import FEATURE_CONFIG
-from ml.triage.model import CLASSES, PREPROCESSOR
+from ml.triage.levels import CLASSES
+from ml.triage.model import PREPROCESSOR
 
 
 @dataclass(frozen=True, slots=True)

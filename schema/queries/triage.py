@@ -65,8 +65,10 @@ class TriageQueries:
             raise ValidationFailedError.of("text", "too_long", maximum=LONGEST_NOTE)
         services = info.context.services
         notes = services.notes if with_language_model else NoteReader()
-        limiter, masker = services.waiting if notes.takes_long else None, services.shelf.current.masker
-        reading = await to_thread.run_sync(notes.read, storable(text), masker, limiter=limiter)
+        masker = services.shelf.current.masker
+        reading = await to_thread.run_sync(
+            notes.read, storable(text), masker, limiter=services.limiter(notes)
+        )
         return TriageNote.of(reading, info.context)
 
     @query_field(Scope.ATTEMPTS_READ, "The patients to train triage on.")

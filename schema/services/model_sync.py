@@ -17,7 +17,7 @@ from ml.registry.store import (
     VersionMissingError,
 )
 from ml.registry.store import StoreUnavailableError as UnavailableError
-from ml.triage.levels import KTAS
+from ml.triage.levels import CLASSES
 from schema.database import Database
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion, StoreFault
 from schema.models.predictions import BeatClass, ModelFamily
@@ -28,7 +28,7 @@ from schema.services.models import deploy, deployment_of
 LONGEST_FAULT = 500
 KNOWN_CLASSES: Mapping[str, frozenset[str]] = {
     ModelFamily.BEATS: frozenset(BeatClass),
-    ModelFamily.TRIAGE: frozenset(f"KTAS {level}" for level in KTAS),
+    ModelFamily.TRIAGE: frozenset(CLASSES),
 }
 """What a version of each family may tell apart."""
 FAULTS: tuple[tuple[type[StoreError], StoreFault], ...] = (
@@ -118,8 +118,6 @@ class ModelSync:
         for each in untold:
             try:
                 self._store.set_alias(each.family, each.alias, each.number)
-            except StoreClosedError:
-                raise
             except OSError as error:
                 fault = _fault(error)
                 continue
@@ -131,8 +129,6 @@ class ModelSync:
     def _taken_up(self) -> StoreFault | None:
         try:
             synced = self._store.sync()
-        except StoreClosedError:
-            raise
         except OSError as error:
             return _fault(error)
         with self._database.write() as session:

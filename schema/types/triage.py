@@ -8,7 +8,7 @@ import strawberry
 
 from ml.triage.complaints import Match
 from ml.triage.conditions import Question, names
-from ml.triage.features import BY_NAME, COMPLAINT
+from ml.triage.features import BY_NAME, COMPLAINT, Feature
 from ml.triage.levels import gravity
 from ml.triage.notes import NoteReading
 from ml.triage.rules import Fired
@@ -20,13 +20,10 @@ from schema.models.models import ModelAlias
 from schema.models.predictions import ModelFamily, ModelProblem, TriageLevel
 from schema.models.predictions import Prediction as PredictionRow
 from schema.services.predictions import shows_input
+from schema.services.triage import MOST_CANDIDATES
 from schema.types.base import global_id
 from schema.types.enums import describe_enum
 from schema.types.predictions import Prediction
-
-MOST_CANDIDATES = 5
-RULE_3A = ("comorbidites_lourdes", "adresse_par_medecin")
-"""The questions of the rule for 3A, which are asked of every complaint."""
 
 
 class TriageFeature(StrEnum):
@@ -159,7 +156,7 @@ describe_enum(
 )
 
 
-def _spoken(named: Label | Complaint, context: Context) -> str:
+def _spoken(named: Label | Complaint | Feature | Fired, context: Context) -> str:
     return named.en if context.language == "en" else named.fr
 
 
@@ -171,7 +168,7 @@ def label_of(name: str, context: Context) -> str:
     if name == COMPLAINT:
         return context.translate(COMPLAINT_LABEL)
     if name in BY_NAME:
-        return BY_NAME[name].en if context.language == "en" else BY_NAME[name].fr
+        return _spoken(BY_NAME[name], context)
     question = french().questions.get(name)
     return _spoken(question, context) if question else name
 
@@ -212,12 +209,10 @@ class TriageComplaint:
     def questions(self, info: Info) -> list[TriageQuestion]:
         """Collect the questions of its modulators."""
         levels: dict[str, list[TriageLevel]] = {}
-        for each in self.row.modulators:
+        for each in (*self.row.modulators, french().rule_3a):
             for part in names(each.when):
                 if isinstance(part, Question):
                     levels.setdefault(part.name, []).append(TriageLevel(each.level))
-        for name in RULE_3A:
-            levels.setdefault(name, []).append(TriageLevel.TRI_3A)
         return [question_of(name, found, info.context) for name, found in levels.items()]
 
     @classmethod
@@ -256,7 +251,7 @@ def rule_of(fired: Fired, context: Context) -> TriageRule:
         kind=TriageRuleKind(fired.kind),
         code=fired.id,
         level=TriageLevel(fired.level),
-        text=fired.en if context.language == "en" else fired.fr,
+        text=_spoken(fired, context),
         decides=fired.decides,
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml.triage.model import CLASSES
+from ml.triage.levels import CLASSES
 from schema.models.models import ModelVersion
 from schema.policy import Actor, Role
 from tests.schema.conftest import World

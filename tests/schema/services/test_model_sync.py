@@ -39,7 +39,7 @@ class Shop:
     versions: list[SyncedVersion] = field(default_factory=list)
     aliases: dict[str, int] = field(default_factory=dict)
     told: list[tuple[str, int]] = field(default_factory=list)
-    fails: OSError | None = None
+    fails: Exception | None = None
     fails_to_be_told: StoreError | None = None
 
     def sync(self) -> Synced:
