@@ -243,6 +243,10 @@ def _client(home: Home) -> Any:
         uri = f"sqlite:///{home.store.resolve() / 'mlflow.db'}?timeout=5"
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
+    if (
+        not home.tracking_uri
+    ):  # MLflow tells the environment too, and the next `Home` would take it for a server's
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
     return mlflow.MlflowClient(uri, uri)
 
 

@@ -1,6 +1,7 @@
 """The store: MLflow itself on SQLite, whole, locked, damaged, tampered with and out of reach."""
 
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -152,6 +153,20 @@ def test_a_graph_that_answers_otherwise_than_its_model_is_not_registered(
     with pytest.raises(LoadError, match="parity fails"):
         register(home, store, folder)
     assert store.versions("beats") == []
+
+
+def test_a_store_of_ones_own_is_not_taken_for_a_server_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("CHEVET_DATA_DIR", str(tmp_path))
+    MlflowStore(Home.of_environment(os.environ))
+    home = Home.of_environment(os.environ)
+
+    assert home.tracking_uri is None
+    store = MlflowStore(home)
+    location = store.client.get_experiment(store.experiment("beats")).artifact_location
+    assert location.startswith(tmp_path.resolve().as_uri())
 
 
 def test_the_shipped_champion_is_registered_where_there_is_none_and_only_there(
