@@ -103,9 +103,8 @@ async def _form(
         typed["motifConsultation"] = data["triageNote"]["motifConsultation"]
     candidates, complaint = data["triageNote"]["candidates"], data["triageComplaint"]
     if step in {"note", "complaint"}:
-        typed["complaint"] = candidates[0]["code"] if candidates else ""
-        data = await query(request, "triage/new", text="", code=typed["complaint"], asking=False)
-        complaint = data["triageComplaint"]
+        complaint = candidates[0] if candidates else None
+        typed["complaint"] = complaint["code"] if complaint else ""
     given = {
         "typed": lambda name: typed.get(name, ""),
         "read": read,
