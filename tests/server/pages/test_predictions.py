@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from ml.beats.classes import PRODUCT_CLASSES
 from ml.registry.home import Home
 from ml.registry.registry import Registry
 from schema.models.cases import Annotation, Case, Recording
-from schema.models.models import Deployment
+from schema.models.models import Deployment, ModelVersion
 from schema.models.predictions import Feedback
 from schema.policy import Role
 from schema.types.base import global_id
@@ -92,6 +93,22 @@ def test_a_recording_is_read_on_demand(teacher: Visitor, case: str, beats: str) 
     assert "Beats, version 1" in shown.words
     assert "only one of the two leads" in shown.words
     assert teacher.get(beats).links[-3:] != asked.links[-3:], "the reading is among the earlier ones"
+
+
+def test_the_panel_tells_how_often_each_class_is_found_and_right(
+    school: School, teacher: Visitor, panel: str
+) -> None:
+    [version] = school.rows(ModelVersion)
+    key, plain = global_id("ModelVersion", version.id or 0), dict(version.metrics)
+    assert "Sensitivity" not in teacher.get(panel).words
+    measured = {f"{name}_sensitivity": 38.48 for name in PRODUCT_CLASSES}
+    measured |= {f"{name}_ppv": 55.88 for name in PRODUCT_CLASSES}
+    school.change(ModelVersion, key, metrics=plain | measured)
+    shown = teacher.get(panel).words
+    school.change(ModelVersion, key, metrics=plain)
+
+    assert "On patients that it had not learnt from" in shown
+    assert (shown.count("38%"), shown.count("56%")) == (len(PRODUCT_CLASSES), len(PRODUCT_CLASSES))
 
 
 def test_htmx_gets_the_panel_in_place(teacher: Visitor, beats: str) -> None:
