@@ -55,7 +55,7 @@ def test_half_an_hour_that_takes_more_than_two_seconds_is_a_bound_missed() -> No
 
 def test_a_slow_visit_or_a_slow_batch_of_visits_is_a_bound_missed() -> None:
     kept, slow_visit, slow_batch = (
-        triage.Report(p50_ms=3.0, p99_ms=p99, clock_p99_ms=90.0, batch_s=batch, load_s=1.0)
+        triage.Report(p50_ms=3.0, p99_ms=p99, clock_p50_ms=9.0, clock_p99_ms=90.0, batch_s=batch, load_s=1.0)
         for p99, batch in ((20.0, 4.0), (61.0, 4.0), (20.0, 11.0))
     )
 
