@@ -62,6 +62,7 @@ DEAR = {
     "Mutation.registerDocument": HASHING,
     "Mutation.predictBeats": HASHING,
     "Mutation.predictTriage": READING,
+    "Query.triageClassFigures": READING,
     "Query.triageNote": READING,
     "BeatPrediction.strip": READING,
     "BeatPrediction.saliency": READING,
@@ -80,6 +81,7 @@ LISTS = {
     "Query.triagePatients": 100,
     "RecordingImport.files": 500,
     "Session.enrolments": 100,
+    "TriageClassFigures.byPatient": 100,
 }
 """Lists that are often longer."""
 

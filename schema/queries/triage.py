@@ -14,9 +14,15 @@ from schema.errors import NotFoundError, ValidationFailedError
 from schema.permissions import query_field
 from schema.policy import Scope
 from schema.services.text import storable
+from schema.services.triage_training import class_figures
 from schema.types.base import local_key
 from schema.types.triage import TriageComplaint, TriageNote
-from schema.types.triage_training import TriagePatient, TriageTrainingRecord, training_for
+from schema.types.triage_training import (
+    TriageClassFigures,
+    TriagePatient,
+    TriageTrainingRecord,
+    training_for,
+)
 
 StudentId = Annotated[
     strawberry.ID | None,
@@ -101,6 +107,11 @@ class TriageQueries:
         key = _account(student_id)
         figures = await info.context.read(lambda session: training_for(session, info).figures(key))
         return TriageTrainingRecord.of(figures, key)
+
+    @query_field(Scope.STATISTICS_READ, "How students triage the authored patients, without anybody's name.")
+    async def triage_class_figures(self, info: Info) -> TriageClassFigures:
+        """Sum up."""
+        return TriageClassFigures.of(await info.context.read(class_figures))
 
 
 def _account(identifier: strawberry.ID | None) -> int | None:

@@ -1,7 +1,8 @@
-"""Training triage: authored patients, one's answers to them, and what these are worth."""
+"""Training triage: authored patients, one's answers to them, their worth, and those of all students."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
@@ -13,16 +14,18 @@ from schema.models.accounts import Account
 from schema.models.predictions import TriageLevel
 from schema.models.triage import TriageAnswer
 from schema.pagination import Page, PageRequest
-from schema.policy import Actor, may_act_for
+from schema.policy import Actor, Role, may_act_for
 from schema.services.clock import Clock
 from schema.services.paging import Sort, page_of
 
 LONGEST_KEY = 100
+FEWEST_STUDENTS = 5
+"""How many students must have triaged a patient before anything is told of them together."""
 
 
 @dataclass(frozen=True, slots=True)
 class LevelFigures:
-    """How one's first answers to patients of a level came out."""
+    """How first answers to patients of a level came out."""
 
     level: TriageLevel
     exact: int
@@ -53,6 +56,57 @@ class TrainingFigures:
     def count(self, outcome: str) -> int:
         """Return how many first answers are `exact`, `over` or `under`, or `answered` in all."""
         return sum(getattr(each, outcome) for each in self.by_level)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFigures:
+    """How students' first answers to a patient came out; the score is 0 to 100."""
+
+    patient: Patient
+    outcome: LevelFigures
+    average_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How students triage.
+
+    Parameters
+    ----------
+    students
+        How many have triaged anybody.
+    by_patient
+        Patients that enough of them have triaged, the worst score first.
+    """
+
+    students: int
+    by_patient: Sequence[PatientFigures]
+
+
+def class_figures(session: Session) -> ClassFigures:
+    """Judge the first answers of all students by the levels that this release's patients have."""
+    first = (Account.role == Role.STUDENT.value, TriageAnswer.number == 1)
+    joined = (Account, col(Account.id) == TriageAnswer.account_id)
+    students = select(func.count(func.distinct(TriageAnswer.account_id))).join(*joined).where(*first)
+    counted = (
+        select(TriageAnswer.patient, TriageAnswer.level, func.count())
+        .join(*joined)
+        .where(*first)
+        .group_by(col(TriageAnswer.patient), col(TriageAnswer.level))
+    )
+    given: dict[str, list[tuple[TriageLevel, int]]] = defaultdict(list)
+    for code, level, times in session.exec(counted).all():
+        given[code].append((TriageLevel(level), times))
+    figures = [_of_patient(patient, given[code]) for code, patient in patients().items() if code in given]
+    told = [each for each in figures if each.outcome.answered >= FEWEST_STUDENTS]
+    told.sort(key=lambda each: each.average_score)
+    return ClassFigures(session.exec(students).one(), told)
+
+
+def _of_patient(patient: Patient, given: Sequence[tuple[TriageLevel, int]]) -> PatientFigures:
+    outcome = _outcome(TriageLevel(patient.level), given)
+    worth = sum(times * score(level.value, patient.level) for level, times in given)
+    return PatientFigures(patient, outcome, worth / outcome.answered)
 
 
 class TriageTraining:
@@ -146,15 +200,12 @@ class TriageTraining:
             for expected, level, times, worth in self._session.exec(grouped).all()
         ]
 
-        def of(expected: TriageLevel, way: int) -> int:
-            """Count answers that are right (0), too urgent (1) or not urgent enough (-1)."""
-            return sum(
-                times for key, level, times, _ in rows if key is expected and _way(level, expected) == way
-            )
-
         answered = sum(times for _, _, times, _ in rows)
         return TrainingFigures(
-            [LevelFigures(level, of(level, 0), of(level, 1), of(level, -1)) for level in TriageLevel],
+            [
+                _outcome(key, ((level, times) for expected, level, times, _ in rows if expected is key))
+                for key in TriageLevel
+            ],
             sum(worth for *_, worth in rows) / answered if answered else None,
         )
 
@@ -167,9 +218,15 @@ class TriageTraining:
         return student_id
 
 
-def _way(given: TriageLevel, expected: TriageLevel) -> int:
-    steps = given.urgency_over(expected)
-    return (steps > 0) - (steps < 0)
+def _outcome(expected: TriageLevel, given: Iterable[tuple[TriageLevel, int]]) -> LevelFigures:
+    """Count levels that were given so many times by how they stand to the expected one."""
+    steps = [(level.urgency_over(expected), times) for level, times in given]
+    return LevelFigures(
+        expected,
+        exact=sum(times for way, times in steps if way == 0),
+        over=sum(times for way, times in steps if way > 0),
+        under=sum(times for way, times in steps if way < 0),
+    )
 
 
 def _shuffled(account_id: int, patient: str) -> bytes:

@@ -10,7 +10,14 @@ from ml.triage.patients import Patient, patients
 from schema.context import Info
 from schema.models.predictions import TriageLevel
 from schema.models.triage import TriageAnswer as AnswerRow
-from schema.services.triage_training import LevelFigures, TrainingFigures, TriageTraining
+from schema.services.triage_training import (
+    FEWEST_STUDENTS,
+    ClassFigures,
+    LevelFigures,
+    PatientFigures,
+    TrainingFigures,
+    TriageTraining,
+)
 from schema.types.arguments import After, Before, First, Last, page_request
 from schema.types.base import Connection, Node, connection, global_id
 from schema.types.enums import describe_enum
@@ -178,4 +185,50 @@ class TriageTrainingRecord:
             over_triage_count=figures.count("over"),
             under_triage_count=figures.count("under"),
             by_level=[TriageLevelFigures.of(each) for each in figures.by_level],
+        )
+
+
+@strawberry.type(description="How students' first answers to an authored patient came out.")
+class TriagePatientFigures:
+    """Counts of one patient; whoever reads them reads the key."""
+
+    patient: TriagePatient = strawberry.field(description="The patient.")
+    expected_level: TriageLevel = strawberry.field(description="The level that the scale gives.")
+    answered_count: int = strawberry.field(description="How many students triaged it.")
+    exact_count: int = strawberry.field(description="How many rightly.")
+    over_triage_count: int = strawberry.field(description="How many as more urgent.")
+    under_triage_count: int = strawberry.field(description="How many as less urgent.")
+    average_score: float = strawberry.field(description="0 to 100.")
+
+    @classmethod
+    def of(cls, figures: PatientFigures) -> "TriagePatientFigures":
+        """Return the counts."""
+        outcome = figures.outcome
+        return cls(
+            patient=TriagePatient.of(figures.patient),
+            expected_level=outcome.level,
+            answered_count=outcome.answered,
+            exact_count=outcome.exact,
+            over_triage_count=outcome.over,
+            under_triage_count=outcome.under,
+            average_score=figures.average_score,
+        )
+
+
+@strawberry.type(
+    description="How students triage, of their first answer to each patient; nobody is named, and a patient "
+    f"that fewer than {FEWEST_STUDENTS} of them triaged is left out."
+)
+class TriageClassFigures:
+    """What a teacher takes up with a class."""
+
+    student_count: int = strawberry.field(description="How many students have triaged anybody.")
+    by_patient: list[TriagePatientFigures] = strawberry.field(description="The worst score first.")
+
+    @classmethod
+    def of(cls, figures: ClassFigures) -> "TriageClassFigures":
+        """Return the figures."""
+        return cls(
+            student_count=figures.students,
+            by_patient=[TriagePatientFigures.of(each) for each in figures.by_patient],
         )

@@ -22,6 +22,12 @@ async def index(request: Request) -> Response:
     return await render(request, "training/index.html", given)
 
 
+async def of_class(request: Request) -> Response:
+    """Show how all students together triage each patient."""
+    data = await query(request, "training/class")
+    return await render(request, "training/class.html", {"figures": data["triageClassFigures"]})
+
+
 async def patient(request: Request) -> Response:
     """Show a patient, without the key."""
     return await _patient(request, Submission("TriageAnswer"))
@@ -59,6 +65,7 @@ async def _patient(request: Request, done: Submission) -> Response:
 
 routes = [
     Route("/training", index, name="training"),
+    Route("/training/class", of_class),
     Route("/training/answers/{id}", show),
     Route("/training/{code}", patient),
     Route("/training/{code}", answer, methods=["POST"]),

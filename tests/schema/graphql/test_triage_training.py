@@ -185,3 +185,38 @@ def test_an_outside_system_trains_the_participants_it_enrolled(each_world: World
     assert each_world.ask(RECORD, teacher, student=participant) is None, "a browser is no outside system"
     with each_world.database.read() as session:
         assert session.exec(select(TriageAnswer.account_id)).all() == [key]
+
+
+CLASS = """query Q { triageClassFigures { studentCount byPatient { patient { code } expectedLevel
+  answeredCount exactCount overTriageCount underTriageCount averageScore } } }"""
+
+
+def test_class_figures_are_for_teachers_and_analysts(each_world: World, student: Actor) -> None:
+    assert each_world.codes(CLASS, None) == ["UNAUTHENTICATED"]
+    assert each_world.codes(CLASS, student) == ["FORBIDDEN"]
+    for role in (Role.TEACHER, Role.ANALYST):
+        assert each_world.ask(CLASS, each_world.person(role)) == {"studentCount": 0, "byPatient": []}
+
+
+def test_a_class_is_told_of_patients_that_five_students_triaged(each_world: World) -> None:
+    teacher, (hard, easy, rare) = each_world.person(), (of_level("2"), of_level("4"), of_level("5"))
+    students = [each_world.person(Role.STUDENT) for _ in range(5)]
+    for student, level in zip(students, ("TRI_1", "TRI_2", "TRI_3A", "TRI_3A", "TRI_5"), strict=True):
+        answer(each_world, student, hard, level)
+        answer(each_world, student, easy, "TRI_4")
+    answer(each_world, students[0], hard, "TRI_2")
+    answer(each_world, teacher, hard, "TRI_2")
+    for student in students[:4]:
+        answer(each_world, student, rare, "TRI_5")
+    told = each_world.ask(CLASS, teacher)
+    assert told["studentCount"] == 5
+    assert [each["patient"]["code"] for each in told["byPatient"]] == [hard, easy], "worst first, no rare"
+    assert told["byPatient"][0] == {
+        "patient": {"code": hard},
+        "expectedLevel": "TRI_2",
+        "answeredCount": 5,
+        "exactCount": 1,
+        "overTriageCount": 1,
+        "underTriageCount": 3,
+        "averageScore": pytest.approx((80 + 100 + 0 + 0 + 0) / 5),
+    }

@@ -160,12 +160,28 @@ def test_anothers_answer_does_not_exist(meet: Meet, student: Visitor) -> None:
     meet(Role.STUDENT).get(address, 404)
 
 
-def test_the_pages_speak_french(clinician: Visitor, student: Visitor, visit: str) -> None:
+def test_a_teacher_reads_what_all_students_find_hard(meet: Meet, student: Visitor) -> None:
+    teacher = meet(Role.TEACHER)
+    assert "/training/class" in teacher.get("/training").links
+    assert "/training/class" not in student.get("/training").links
+    assert "No patient has been triaged by five students yet" in teacher.get("/training/class").words
+    right = f"TRI_{patients()['patient-01'].level}"
+    for number, level in enumerate(("TRI_5", right, right, right, right)):
+        given = {"level": level, "idempotencyKey": str(number)}
+        meet(Role.STUDENT).leads("/training/patient-01", given)
+    shown = teacher.get("/training/class")
+    assert "/training/patient-01" in shown.links
+    assert patients()["patient-01"].visit.complaint in shown.words
+    assert student.actor.display_name not in shown.words
+
+
+def test_the_pages_speak_french(meet: Meet, clinician: Visitor, student: Visitor, visit: str) -> None:
     english = english_only()
     answer = student.leads("/training/patient-01", {"level": "TRI_4", "idempotencyKey": "k"})
     for visitor, addresses in (
         (clinician, ("/", "/triage", "/triage/new", f"/triage/new?from={visit.rpartition('/')[2]}", visit)),
         (student, ("/", "/training", "/training/patient-01", answer)),
+        (meet(Role.TEACHER), ("/training/class",)),
     ):
         in_french(visitor)
         for address in addresses:

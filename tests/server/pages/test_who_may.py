@@ -45,6 +45,7 @@ PAGES = [
     "/triage/new",
     "/triage/visits/VHJpYWdlUHJlZGljdGlvbjox",
     "/training",
+    "/training/class",
     "/training/patient-01",
     "/training/answers/VHJpYWdlQW5zd2VyOjE=",
     "/webhooks",
@@ -122,11 +123,24 @@ AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"
 CLOSED = [
     (Role.TEACHER, ["/audit", *EXPERTS]),
     (Role.EXPERT, ["/accounts", "/audit"]),
-    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher", "/models", "/triage/new"]),
+    (
+        Role.STUDENT,
+        [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher", "/models", "/triage/new", "/training/class"],
+    ),
     (Role.ANALYST, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/triage/new", "/training"]),
     (
         Role.CLINICIAN,
-        [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/matcher", "/models", "/training"],
+        [
+            *AUTHORS,
+            *EXPERTS,
+            "/learn",
+            "/accounts",
+            "/audit",
+            "/matcher",
+            "/models",
+            "/training",
+            "/training/class",
+        ],
     ),
 ]
 
