@@ -18,9 +18,9 @@ def test_it_finds_changes_at_the_same_observation_as_river(seed: int) -> None:
     values = errors(seed, *generator.uniform(0.02, 0.5, 3).tolist())
     if seed % 3 == 2:  # not only right and wrong
         values = [each * share for each, share in zip(values, generator.random(len(values)), strict=True)]
-    theirs, found = ADWIN(), []
+    theirs, found = ADWIN(), []  # type: ignore[no-untyped-call] # river's has no types
     for number, value in enumerate(values, start=1):
-        theirs.update(value)
+        theirs.update(value)  # type: ignore[no-untyped-call] # as above
         if theirs.drift_detected:
             found.append(number)
 

@@ -144,16 +144,16 @@ def test_a_million_rows_take_no_longer_than_they_are_counted() -> None:
 
 
 def test_windows_like_the_reference_raise_alarms_as_often_as_stated() -> None:
-    found = simulating.lowest_p(11, 60)
-    assert stats.binomtest(int((found <= 0.05).sum()), 60, 0.05).pvalue > 0.001
+    found = simulating.lowest_p(11, 40)
+    assert stats.binomtest(int((found <= 0.05).sum()), 40, 0.05).pvalue > 0.001
 
 
 def test_features_that_go_together_do_not_raise_more() -> None:
-    found = simulating.lowest_p(12, 40, together=simulating.TOGETHER)
-    assert stats.binomtest(int((found <= 0.05).sum()), 40, 0.05, "greater").pvalue > 0.001
+    found = simulating.lowest_p(12, 20, together=simulating.TOGETHER)
+    assert stats.binomtest(int((found <= 0.05).sum()), 20, 0.05, "greater").pvalue > 0.001
 
 
 @pytest.mark.parametrize("what", simulating.CHANGES)
 def test_changes_of_stated_size_are_found(what: str) -> None:
-    found = simulating.lowest_p(13, 10, simulating.CHANGES[what])
-    assert (found <= 0.01).sum() >= 7
+    found = simulating.lowest_p(13, 8, simulating.CHANGES[what])
+    assert (found <= 0.01).sum() >= 5

@@ -60,7 +60,7 @@ def test_what_does_not_move_never_crosses_within_the_horizon() -> None:
 
 def test_an_uncertain_crossing_has_an_earliest_day_and_no_latest() -> None:
     generator = np.random.default_rng(3)
-    found = told((0.1 + 0.002 * np.arange(30) + generator.normal(0, 0.05, 30)).tolist(), 0.25)
+    found = told((0.1 + 0.001 * np.arange(30) + generator.normal(0, 0.08, 30)).tolist(), 0.5)
 
     assert found.earliest is not None
     assert found.latest is None

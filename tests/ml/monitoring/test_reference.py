@@ -157,5 +157,5 @@ def changed(**entry: Any) -> bytes:
     ],
 )
 def test_what_is_none_is_told(data: bytes) -> None:
-    with pytest.raises(ReferenceFormatError, match="reference.json"):
+    with pytest.raises(ReferenceFormatError, match=r"no reference|more than"):
         Reference.from_bytes(data)
