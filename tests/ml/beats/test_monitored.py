@@ -113,7 +113,7 @@ def test_noisier_and_smaller_recordings_than_were_learnt_from_are_a_drift(champi
     learnt = reference(champion, [*records, replace(records[0], name="made-0.2")])
     assert learnt.rows == 50, "one stretch a patient"
 
-    later = [row(each, champion.predict(each)) for each in patients(50, 0.08, 0.7)]
+    later = [row(each, champion.predict(each)) for each in patients(50, 0.05, 0.5)]
     same = [row(each, champion.predict(each)) for each in patients(50, 0.01, 1.0)]
     drifted, still = (drift(learnt, learnt.count(each)) for each in (later, same))
     assert drifted is not None
