@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.registry.artefact import Artefact, write_artefact
-from ml.registry.contents import CARD
+from ml.registry.contents import CARD, REFERENCE
 from ml.registry.manifest import MAX_PARITY, Manifest, TensorSpec
 from ml.triage.cards import CITATION, LICENCE, card
 from ml.triage.dataset import Dataset
@@ -17,6 +17,7 @@ from ml.triage.examples import EXAMPLES, Example, write_examples
 from ml.triage.learning import Learnt
 from ml.triage.levels import CLASSES
 from ml.triage.model import MODEL
+from ml.triage.monitored import reference
 from ml.triage.trees import Floats
 from ml.versions import code_version
 
@@ -74,6 +75,7 @@ def package(learnt: Learnt, data: Dataset, report: Report, folder: Path) -> Arte
     examples = [Example(data.visits[each], tuple(expected[each].tolist())) for each in kept]
     files = {
         **learnt.files,
+        REFERENCE: reference(learnt.model, data.visits).to_bytes(),
         EXAMPLES: write_examples(examples),
         CARD: card(report, learnt.options, data_hash, version).encode(),
     }
