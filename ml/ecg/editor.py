@@ -54,12 +54,13 @@ def propose(path: Path, steps: Sequence[Step]) -> Proposal:
 
 def proposal(picture: Image.Image) -> Proposal:
     """Return what would lay a picture straight: turned by as much as its grid is, cropped to it."""
-    from ml.ecg.digitising.grid import find_grid, mapped  # noqa: PLC0415 - SciPy, which decoding needs not
+    from ml.ecg.digitising.digitise import MIN_SIDE  # noqa: PLC0415 - SciPy, which decoding needs not
+    from ml.ecg.digitising.grid import find_grid, mapped  # noqa: PLC0415 - the same
     from ml.ecg.digitising.picture import darkness  # noqa: PLC0415 - the same
 
     small = picture.copy()
     small.thumbnail((_LOOKED_AT_PX, _LOOKED_AT_PX), Image.Resampling.LANCZOS)
-    grid = find_grid(darkness(small).grid)
+    grid = find_grid(darkness(small).grid) if min(small.size) >= MIN_SIDE else None
     if grid is None:
         return Proposal(found=False)
     degrees = -round(grid.angle_deg, 1)

@@ -64,6 +64,9 @@ def sample(wanted: GraphQLInputType) -> Any:
     inner = wanted.of_type if isinstance(wanted, GraphQLNonNull) else wanted
     if isinstance(inner, GraphQLList):
         return [sample(inner.of_type)]
+    if isinstance(inner, GraphQLInputObjectType) and inner.is_one_of:
+        key, each = next(iter(inner.fields.items()))
+        return {key: sample(each.type)}
     if isinstance(inner, GraphQLInputObjectType):
         needed = {key: each for key, each in inner.fields.items() if is_required_input_field(each)}
         return {key: sample(each.type) for key, each in needed.items()}
