@@ -174,7 +174,7 @@ def test_an_edit_of_what_somebody_else_has_changed_meanwhile_is_refused(desk: De
 
 
 def test_every_fault_of_the_steps_is_told_with_its_place(desk: Desk) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"crop": LEFT_HALF | {"right": 0}},
         {"rotate": 4},
         {"straighten": 15.1},
