@@ -243,6 +243,7 @@ def test_a_picture_is_cropped_by_keyboard_and_put_back_without_a_script(
     steps.import_files(page, site.address, pictures[:1])
     before = page.locator("[data-ecg] img").get_attribute("src")
     steps.edit_picture(page)
+    page.get_by_role("group", name="Cadre").wait_for()  # the script has the picture
     page.get_by_label("Angle").press("ArrowRight")
     page.get_by_label("Bord droit du cadre").press("Shift+ArrowLeft")
     page.get_by_label("Bord droit du cadre").press("ArrowLeft")
