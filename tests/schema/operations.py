@@ -64,7 +64,7 @@ def sample(wanted: GraphQLInputType) -> Any:
     inner = wanted.of_type if isinstance(wanted, GraphQLNonNull) else wanted
     if isinstance(inner, GraphQLList):
         return [sample(inner.of_type)]
-    if isinstance(inner, GraphQLInputObjectType) and inner.is_one_of:
+    if isinstance(inner, GraphQLInputObjectType) and _is_one_of(inner):
         key, each = next(iter(inner.fields.items()))
         return {key: sample(each.type)}
     if isinstance(inner, GraphQLInputObjectType):
@@ -73,6 +73,12 @@ def sample(wanted: GraphQLInputType) -> Any:
     if isinstance(inner, GraphQLEnumType):
         return next(iter(inner.values))
     return io.BytesIO(b"no picture") if inner.name == "Upload" else SAMPLES[inner.name]
+
+
+def _is_one_of(kind: GraphQLInputObjectType) -> bool:
+    """Return whether exactly one field is to be given; the schema as Strawberry has it in hand does not say."""
+    printed = printed_schema().type_map[kind.name]
+    return isinstance(printed, GraphQLInputObjectType) and printed.is_one_of
 
 
 def _selection(field: GraphQLField) -> str:
