@@ -76,7 +76,7 @@ def sample(wanted: GraphQLInputType) -> Any:
 
 
 def _is_one_of(kind: GraphQLInputObjectType) -> bool:
-    """Return whether exactly one field is to be given; the schema as Strawberry has it in hand does not say."""
+    """Return whether exactly one field is to be given; only the printed schema says so."""
     printed = printed_schema().type_map[kind.name]
     return isinstance(printed, GraphQLInputObjectType) and printed.is_one_of
 

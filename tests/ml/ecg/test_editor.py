@@ -8,7 +8,7 @@ from PIL import Image
 
 from ml.ecg import editing
 from ml.ecg.decoding import DecodeError, DecodeFailure, DecoderPool
-from ml.ecg.editing import Crop, Mask, Proposal, Rotate, Straighten
+from ml.ecg.editing import Crop, Mask, Proposal, Rotate, Step, Straighten
 from ml.ecg.editor import proposal
 from tests.ml.ecg.digitising.pages import page, turned
 
@@ -53,7 +53,7 @@ def test_a_page_without_a_grid_says_so() -> None:
 
 
 def test_a_child_edits_what_is_kept_from_its_pixels_alone(pool: DecoderPool, kept: Path) -> None:
-    steps = [Straighten(-5), Crop(0.1, 0.1, 0.9, 0.9), Mask(0, 0, 0.5, 0.5), Rotate(1)]
+    steps: list[Step] = [Straighten(-5), Crop(0.1, 0.1, 0.9, 0.9), Mask(0, 0, 0.5, 0.5), Rotate(1)]
     edited = pool.edit(kept, steps)
     expected = editing.apply(Image.open(kept), steps)
     assert (edited.kind, edited.media_type) == ("image", "image/jpeg")
