@@ -20,6 +20,7 @@ from schema.mutations.enrolments import EnrolmentMutations
 from schema.mutations.models import ModelMutations
 from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.predictions import PredictionMutations
+from schema.mutations.recording_edits import RecordingEditMutations
 from schema.mutations.recordings import RecordingMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
@@ -39,6 +40,7 @@ from schema.queries.models import ModelQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.ontologies import OntologyQueries
 from schema.queries.predictions import PredictionQueries
+from schema.queries.recording_edits import RecordingEditQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
 from schema.queries.triage import TriageQueries
@@ -65,6 +67,7 @@ QUERIES = (
     DisagreementQueries,
     WebhookQueries,
     PredictionQueries,
+    RecordingEditQueries,
     ModelQueries,
     TriageQueries,
 )
@@ -74,6 +77,7 @@ MUTATIONS: tuple[type, ...] = (
     TrustedDocumentMutations,
     CaseMutations,
     RecordingMutations,
+    RecordingEditMutations,
     AnnotationMutations,
     OntologyMutations,
     SessionMutations,

@@ -61,6 +61,9 @@ MESSAGES: dict[str, str] = {
     "file_empty": N_("This file is empty. Export it again, then add it."),
     "file_too_large": N_("This file is too large. Choose one of at most {megabytes} MB."),
     "file_too_many_pixels": N_("This picture has too many pixels. Scan it at 300 dpi or less, then add it."),
+    "file_too_small": N_("Too little of the picture would be left. Take the last step back."),
+    "nothing_left": N_("Nothing is left between the two sides: put the second beyond the first."),
+    "not_a_picture": N_("Only pictures are cropped and straightened: this recording is a signal."),
     "file_too_many_pages": N_(
         "This file has more than {pages} pages. Print those that show the ECG to a file of their own."
     ),

@@ -8,7 +8,8 @@ from sqlmodel import Session, col
 from schema.loaders.grouping import grouped
 from schema.models.cases import Recording
 
-_COLUMNS: list[Any] = [column for column in Recording.__table__.c if column.name != "created_at"]  # type: ignore[attr-defined]
+_UNUSED = ("created_at", "unedited_key", "steps")
+_COLUMNS: list[Any] = [column for column in Recording.__table__.c if column.name not in _UNUSED]  # type: ignore[attr-defined]
 _ROWS = (
     select(*_COLUMNS)
     .where(col(Recording.case_id).in_(bindparam("keys", expanding=True)))
@@ -17,5 +18,5 @@ _ROWS = (
 
 
 def recordings_of_cases(session: Session, keys: list[int]) -> list[list[Row[Any]]]:
-    """Return each case's recordings, as rows with the columns of `Recording` but for its time."""
+    """Return each case's recordings, as rows with the columns of `Recording` but `_UNUSED`."""
     return grouped(session.execute(_ROWS, {"keys": keys}), "case_id", keys)

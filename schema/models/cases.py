@@ -82,7 +82,9 @@ class Case(SQLModel, table=True):
 class Recording(SQLModel, table=True):
     """One ECG of a case: a de-identified original, its calibrated rendering, a thumbnail.
 
-    `idempotency_key` names the import that made it, so that an import sent again adds nothing.
+    Of an edited picture these are what its `steps` (`ml.ecg.editing`) made of `unedited_key`, which is for
+    those who may change the case alone. `idempotency_key` names the import that made it, so that an import
+    sent again adds nothing.
     """
 
     __table_args__ = (UniqueConstraint("case_id", "idempotency_key"),)
@@ -103,6 +105,8 @@ class Recording(SQLModel, table=True):
     sampling_rate_hz: float | None = None
     duration_s: float | None = None
     leads: list[str] = Field(default_factory=list, sa_type=JSON)
+    unedited_key: str | None = None
+    steps: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     idempotency_key: str | None = None
     created_at: datetime = instant()
 

@@ -53,15 +53,16 @@ def store_upload(decoder: DecoderPool, blobs: BlobStore, upload: IO[bytes]) -> l
             pages = decoder.decode(Path(staged.name))
         except DecodeError as error:
             raise refusal_of(error) from None
-    return [_stored(blobs, page) for page in pages]
+    return [stored(blobs, page) for page in pages]
 
 
-def refusal_of(error: DecodeError) -> ValidationFailedError:
+def refusal_of(error: DecodeError, at: str = "file") -> ValidationFailedError:
     """Return the refusal of a file that cannot be decoded."""
-    return ValidationFailedError.of("file", f"file_{error.code.value}", **_LIMITS.get(error.code, {}))
+    return ValidationFailedError.of(at, f"file_{error.code.value}", **_LIMITS.get(error.code, {}))
 
 
-def _stored(blobs: BlobStore, page: Decoded) -> StoredFile:
+def stored(blobs: BlobStore, page: Decoded) -> StoredFile:
+    """Keep the blobs of a page."""
     return StoredFile(
         page,
         original_key=blobs.put(page.original, page.media_type),
@@ -147,7 +148,7 @@ class Recordings:
         self, recording_id: int, label: str | None = None, timing: RecordingTiming | None = None
     ) -> Case:
         """Change the label or the timing; changing nothing makes no revision."""
-        recording, case = self._to_change(recording_id)
+        recording, case = self.to_change(recording_id)
         before = (recording.label, recording.timing)
         recording.label = recording.label if label is None else _label(label)
         recording.timing = recording.timing if timing is None else timing.value
@@ -157,7 +158,7 @@ class Recordings:
 
     def move(self, recording_id: int, position: int) -> Case:
         """Put a recording at a place among the others, counted from 0."""
-        recording, case = self._to_change(recording_id)
+        recording, case = self.to_change(recording_id)
         ordered = recordings_of(self._session, recording.case_id)
         if not 0 <= position < len(ordered):
             raise ValidationFailedError.of("position", "out_of_range", minimum=0, maximum=len(ordered) - 1)
@@ -170,17 +171,18 @@ class Recordings:
 
     def remove(self, recording_id: int) -> Case:
         """Take a recording out of its case; earlier revisions keep it, so its files stay."""
-        recording, case = self._to_change(recording_id)
+        recording, case = self.to_change(recording_id)
         self._session.delete(recording)
         self._session.flush()
         _number(recordings_of(self._session, recording.case_id))
         return self._cases.saved(case, "case.recording_removed")
 
-    def _to_change(self, recording_id: int) -> tuple[Recording, Case]:
+    def to_change(self, recording_id: int, revision: int | None = None) -> tuple[Recording, Case]:
+        """Return a recording that is about to change and its case; raises as `Cases.to_change` does."""
         case_id = self._session.exec(select(Recording.case_id).where(Recording.id == recording_id)).first()
         if case_id is None:
             raise NotFoundError
-        case = self._cases.to_change(case_id)
+        case = self._cases.to_change(case_id, revision)
         recording = self._session.get(Recording, recording_id)
         if recording is None:
             raise NotFoundError

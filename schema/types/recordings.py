@@ -70,7 +70,8 @@ class Recording(Node):
         return info.context.services.sign_link(self.row.thumbnail_key, THUMBNAIL_MEDIA_TYPE)
 
     @strawberry.field(
-        description="Short-lived address of the de-identified original; null unless for authors."
+        description="Short-lived address of the de-identified original, edited if it is a picture that was; "
+        "null unless for authors."
     )
     def original_url(self, info: Info) -> str | None:
         """Sign a link to the original for those who write cases."""

@@ -301,7 +301,7 @@ async def _reweigh(request: Request, case_id: str, form: FormData) -> Submission
     answers = []
     for annotation in found((await query(request, "builder/show", id=case_id))["case"])["annotations"]:
         one = annotation["id"]
-        coefficient = _number(form.get(f"coefficient_{one}", annotation["coefficient"]))
+        coefficient = number_of(form.get(f"coefficient_{one}", annotation["coefficient"]))
         role = str(form.get(f"role_{one}", annotation["role"]))
         if coefficient is None:
             wrong = Problem("coefficient", "not_a_number", _("Give a number."))
@@ -339,7 +339,7 @@ def _annotation(form: FormData, value: str) -> dict[str, Any]:
     }
 
 
-def _number(value: object) -> float | None:
+def number_of(value: object) -> float | None:
     """Read a number as typed in French or English."""
     try:
         number = float(str(value).replace(",", "."))
@@ -350,7 +350,7 @@ def _number(value: object) -> float | None:
 
 def _sent_number(value: object) -> float:
     """Read a number the page itself wrote into a button."""
-    number = _number(value)
+    number = number_of(value)
     if number is None:
         raise HTTPException(400)
     return number

@@ -1,5 +1,6 @@
 // Wakes the parts a page uses, at first and after every htmx swap. Everything here adds to pages that work without it.
 import { wakeBuilder } from "./builder.js";
+import { wakeEditors } from "./editor.js";
 import { wakeKeys } from "./keys.js";
 import { wakeQuiz } from "./quiz.js";
 import { wakeViewers } from "./viewer.js";
@@ -8,6 +9,7 @@ import { sayTemplate } from "./say.js";
 function wake() {
   wakeViewers();
   wakeBuilder();
+  wakeEditors();
   wakeQuiz();
   wakeKeys();
   for (const one of document.querySelectorAll("[data-opens][hidden], [data-print][hidden]")) one.hidden = false;

@@ -15,6 +15,17 @@ def import_files(page: Page, address: str, files: Sequence[Path]) -> None:
     expect(page.locator("[data-ecg] img")).to_have_count(len(files))
 
 
+def edit_picture(page: Page) -> None:
+    """Open the editor of the first picture, from the page that lists it."""
+    page.get_by_role("link", name="Recadrer et redresser").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recadrer et redresser")
+
+
+def edited_by(page: Page) -> list[str]:
+    """Return the steps the editor has, as it sends them."""
+    return [str(each.get_attribute("value")) for each in page.locator("input[name=step]").all()]
+
+
 def name_case(page: Page, name: str, category: str, difficulty: str) -> None:
     """Say what the case is and go on to annotating it."""
     page.get_by_label("Nom", exact=True).fill(name)

@@ -47,6 +47,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
     sign_in(teacher, site, *site.people["teacher"])
     steps.import_files(teacher, site.address, pictures[:2])
     importing = teacher.url
+    editing = str(teacher.get_by_role("link", name="Recadrer et redresser").first.get_attribute("href"))
     steps.name_case(teacher, "Tour des pages", "Infarctus", "Avancé")
     steps.describe(
         teacher, "Rythme sinusal, FC 75/min, axe normal, pas d'onde Q pathologique, PR allongé à 240 ms"
@@ -94,6 +95,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             f"{base}/",
             f"{base}/builder/new",
             importing,
+            f"{base}{editing}",
             f"{annotating}?category=RHYTHM",
             annotating.replace("/annotate", "/validate"),
             f"{base}/builder/session",

@@ -236,6 +236,52 @@ def test_leaving_the_builder_and_returning_resumes_the_draft(
     expect(page.get_by_label("Décrivez-le avec vos mots")).to_have_value("Tachycardie sinusale à 110/min")
 
 
+def test_a_picture_is_cropped_by_keyboard_and_put_back_without_a_script(
+    site: Site, enter: Enter, new_page: Callable[..., Page], pictures: list[Path]
+) -> None:
+    page = enter("teacher")
+    steps.import_files(page, site.address, pictures[2:])
+    before = page.locator("[data-ecg] img").get_attribute("src")
+    steps.edit_picture(page)
+    page.get_by_role("group", name="Cadre").wait_for()  # the script has the picture
+    page.get_by_label("Angle").press("ArrowRight")
+    page.get_by_label("Bord droit du cadre").press("Shift+ArrowLeft")
+    page.get_by_label("Bord droit du cadre").press("ArrowLeft")
+    page.get_by_role("group", name="Cadre").press("ArrowUp")
+    page.get_by_role("button", name="Ne garder que le cadre").press("Enter")
+    assert steps.edited_by(page) == ["straighten,0.1", "crop,5,4,89,94"]
+    canvas = page.locator("[data-editor-stage] canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.05 * box["width"], box["y"] + 0.05 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.6 * box["height"], steps=3)
+    page.mouse.up()
+    expect(page.get_by_label("Gauche, en %")).to_have_value(re.compile(r"^(49|50)(\.|$)"))
+    expect(page.get_by_label("Haut, en %")).to_have_value(re.compile(r"^(59|60)(\.|$)"))
+    page.get_by_role("button", name="Noircir le cadre").click()
+    expect(page.locator("[data-editor-steps] li")).to_have_count(3)
+    page.get_by_role("button", name="Annuler la dernière étape").click()
+    page.get_by_role("button", name="Enregistrer l’image").click()
+    expect(page.get_by_text("L’image est enregistrée.")).to_be_visible()
+    expect(page.locator("[data-ecg] img")).not_to_have_attribute("src", str(before))
+
+    plain = new_page(locale="fr-FR", java_script_enabled=False, viewport={"width": 390, "height": 844})
+    sign_in(plain, site, *site.people["teacher"])
+    plain.goto(page.url)
+    steps.edit_picture(plain)
+    assert steps.edited_by(plain) == ["straighten,0.1", "crop,5,4,89,94"]
+    plain.get_by_label("Gauche, en %").fill("0")
+    plain.get_by_role("button", name="Noircir le cadre").click()
+    assert steps.edited_by(plain)[2:] == ["mask,0,5,95,95"]
+    shown = plain.locator("[data-editor-picture]").get_attribute("src")
+    assert plain.request.get(f"{site.address}{shown}").headers["content-type"] == "image/webp"
+    plain.get_by_role("button", name="Revenir à l’original").click()
+    plain.get_by_role("button", name="Enregistrer l’image").click()
+    assert plain.locator("[data-ecg] img").get_attribute("src") == before
+
+
 def test_a_dicom_is_drawn_on_calibrated_paper_and_keeps_no_name(
     site: Site, enter: Enter, shared_data: Path
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
 
@@ -131,6 +132,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
         "MatcherDisagreement": global_id("MatcherDisagreement", 1),
     }
     with world.database.write() as session:
+        ids |= _pictured(session, world, hospital.case("Photographie", validated=False).id or 0)
         ids |= _made(session, world, owner, split_id(imported)[1])
         ids |= _parts(session, draft.id or 0)
         ids |= _answered(session, world, owner, participant)
@@ -161,6 +163,18 @@ def _made(session: Session, world: World, owner: Actor, ontology_id: int) -> dic
         "Job": global_id("Job", job.id or 0),
         "OntologyFault": global_id("OntologyFault", fault.id or 0),
     }
+
+
+def _pictured(session: Session, world: World, case_id: int) -> dict[str, str]:
+    """Return a recording that is a picture, where none else will do."""
+    row = session.exec(select(Recording).where(Recording.case_id == case_id)).one()
+    output = io.BytesIO()
+    Image.new("L", (64, 48), 255).save(output, "PNG")
+    row.kind, row.media_type = "image", "image/png"
+    row.original_key = world.services.blobs.put(output.getvalue(), row.media_type)
+    named = global_id("Recording", row.id or 0)
+    fields = ("recordingEdit", "recordingEditPreview", "recordingEditProposal", "editRecordingImage")
+    return {f"{each}.recordingId": named for each in fields}
 
 
 def _imported(account_id: int, at: datetime) -> Job:

@@ -64,12 +64,21 @@ def sample(wanted: GraphQLInputType) -> Any:
     inner = wanted.of_type if isinstance(wanted, GraphQLNonNull) else wanted
     if isinstance(inner, GraphQLList):
         return [sample(inner.of_type)]
+    if isinstance(inner, GraphQLInputObjectType) and _is_one_of(inner):
+        key, each = next(iter(inner.fields.items()))
+        return {key: sample(each.type)}
     if isinstance(inner, GraphQLInputObjectType):
         needed = {key: each for key, each in inner.fields.items() if is_required_input_field(each)}
         return {key: sample(each.type) for key, each in needed.items()}
     if isinstance(inner, GraphQLEnumType):
         return next(iter(inner.values))
     return io.BytesIO(b"no picture") if inner.name == "Upload" else SAMPLES[inner.name]
+
+
+def _is_one_of(kind: GraphQLInputObjectType) -> bool:
+    """Return whether exactly one field is to be given; only the printed schema says so."""
+    printed = printed_schema().type_map[kind.name]
+    return isinstance(printed, GraphQLInputObjectType) and printed.is_one_of
 
 
 def _selection(field: GraphQLField) -> str:

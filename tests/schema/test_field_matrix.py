@@ -289,7 +289,8 @@ def test_a_foreign_id_answers_to_the_byte_like_a_missing_one(
     rest = [each for each in ids_of(root, name) if each != path and each[0] != "filter"]
     ids = installation.ids
     others = {each: ids.get(f"{name}.{each[-1]}", ids[kind_of(root, name, each)]) for each in rest}
-    there, nothing = (asking(root, name, path, each, others) for each in (installation.ids[kind], missing))
+    own = ids.get(f"{name}.{path[-1]}", ids[kind])
+    there, nothing = (asking(root, name, path, each, others) for each in (own, missing))
     for person in installation.people.keys() - readers(kind)["id"]:
         assert answer(installation, person, there) == answer(installation, person, nothing), person
     with installation.undone():

@@ -10,7 +10,7 @@ from schema.policy import Role
 from schema.types.base import global_id
 from server.app import Application
 from server.i18n import LOCALE_FOLDER
-from tests.server.pages.conftest import Meet, School, Visitor, key_of
+from tests.server.pages.conftest import Meet, School, Visitor, key_of, png
 from tests.server.pages.reading import Page
 from tests.server.pages.test_contests import contested
 from tests.server.pages.test_jobs import bmp, worked_off
@@ -72,6 +72,12 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
     worked_off(teacher.app)
     jobs.append(teacher.leads("/exports", {"sessionId": session}))
     steps = [f"/builder/{each}/{step}" for each in (draft, empty) for step in STEPS]
+    pictured = f"/builder/{school.draft('Photographie')}/recordings"
+    imported = teacher.leads(pictured, files=[("files", ("a.png", png()))])
+    tried = (
+        "step=rotate,1&step=rotate,2&step=rotate,3&step=straighten,2&step=crop,0,0,50,50&step=mask,0,0,50,50"
+    )
+    [editing] = [each for each in teacher.get(imported.partition("#")[0]).links if each.endswith("/edit")]
     return {
         None: ["/sign-in", "/nothing-here"],
         Role.TEACHER: [
@@ -79,6 +85,8 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/builder/new",
             "/builder/batch",
             *steps,
+            editing,
+            f"{editing}?draft=1&{tried}",
             f"/builder/{draft}/annotate?category=RHYTHM",
             "/builder/session",
             f"/builder/session?case={case}",
