@@ -173,11 +173,14 @@ class Fetched:
     ----------
     uid
         Identifies it.
+    left
+        How many are still to come.
     """
 
     uid: str
     data: bytes = b""
     fault: PacsFault | None = None
+    left: int = 0
 
 
 def is_uid(text: str) -> bool:

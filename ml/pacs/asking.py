@@ -8,7 +8,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -34,7 +34,7 @@ def search(archive: Archive, criteria: Criteria) -> Found:
     return Found(tuple(Series(**each) for each in line["series"]), line["more"])
 
 
-def fetch(archive: Archive, study: str, series: str, most: int) -> Iterator[Fetched]:
+def fetch(archive: Archive, study: str, series: str, most: int) -> Generator[Fetched]:
     """Yield the objects of a series one by one, those included that cannot be had.
 
     Of more than `most` objects the others are one fault.
@@ -52,9 +52,10 @@ def fetch(archive: Archive, study: str, series: str, most: int) -> Iterator[Fetc
                 line = _line(stream)
                 data = _exactly(stream, line["size"])
                 left.remove(line["uid"])
-                yield Fetched(line["uid"], data, PacsFault(line["fault"]) if line["fault"] else None)
+                fault = PacsFault(line["fault"]) if line["fault"] else None
+                yield Fetched(line["uid"], data, fault, len(left))
         except PacsError as error:
-            yield from (Fetched(uid, fault=error.fault) for uid in left)
+            yield from (Fetched(uid, fault=error.fault, left=len(left)) for uid in left)
 
 
 @contextmanager

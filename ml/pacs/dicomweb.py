@@ -79,7 +79,7 @@ class DicomWebPeer:
         """Return what is answered: its type, at most about so many bytes, and whether that is all."""
         body = bytearray()
         try:
-            with self._client.stream("GET", address, headers={"Accept": accept}) as answer:
+            with self._client.stream("GET", address + asked, headers={"Accept": accept}) as answer:
                 if answer.status_code in REFUSALS:
                     raise PacsError(PacsFault.REFUSED)
                 if answer.status_code not in {200, 204, 206}:

@@ -144,7 +144,11 @@ def written(made: Dataset) -> bytes:
 
 def _of_the_patient(made: FileDataset, attributes: dict[str, str]) -> FileDataset:
     made.PatientName, made.PatientBirthDate, made.PatientID = NAME, BIRTH, PATIENT
-    made.StudyDate, made.StudyDescription, made.SeriesDescription = "20260302", "ECG de repos", "12 dérivations"
+    made.StudyDate, made.StudyDescription, made.SeriesDescription = (
+        "20260302",
+        "ECG de repos",
+        "12 dérivations",
+    )
     made.SpecificCharacterSet = "ISO_IR 192"
     made.StudyInstanceUID, made.SeriesInstanceUID = generate_uid(), generate_uid()
     made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = generate_uid()
