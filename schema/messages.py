@@ -181,6 +181,7 @@ MESSAGES: dict[str, str] = {
     "pacs_not_sent": N_("The archive lists this object but did not send it."),
     "pacs_other_object": N_("This object is neither an ECG nor a picture or document that may hold one."),
     "pacs_archive_gone": N_("This archive is no longer among those of this site."),
+    "needs_series": N_("Tick at least one series."),
     "pacs_choice": N_("This result cannot be used any more. Search again."),
     "since_after_until": N_("The first day must not come after the last."),
     "explain_dismissal": N_("Say in a sentence why the mark stays."),

@@ -85,8 +85,10 @@ def _limit(asking: IO[bytes]) -> None:
 
 
 def _until_alone(asking: IO[bytes]) -> None:
-    asking.read()
-    os._exit(1)
+    try:
+        asking.read()
+    finally:
+        os._exit(1)
 
 
 def main() -> None:

@@ -112,6 +112,7 @@ class DimsePeer:
         finally:
             if server is not None:
                 server.shutdown()
+                server.server_close()
 
     def fetch(self, study: str, series: str, uid: str) -> bytes:
         """Have one object sent, and return it."""

@@ -159,7 +159,7 @@ class Pacs:
         tidy, problems = line(name, "name", LONGEST_NAME)
         wanted = list(dict.fromkeys(choices))
         if not wanted:
-            problems.append(FieldProblem(("series",), "required"))
+            problems.append(FieldProblem(("series",), "needs_series"))
         if len(wanted) > MOST_CHOICES:
             problems.append(FieldProblem(("series",), "too_many", (("maximum", str(MOST_CHOICES)),)))
         if problems:

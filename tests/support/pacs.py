@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
@@ -52,6 +52,14 @@ class Orthanc:
         return DicomWeb("dicomweb", f"{self.address}/dicom-web", authorization_file=str(secret))
 
     @property
+    def settings(self) -> str:
+        """Return what a site's file of archives says of it: « Cardiologie » and « Urgences »."""
+        return "\n".join(
+            f"[{name}]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in said.items() if value)
+            for name, said in (("Cardiologie", asdict(self.dimse)), ("Urgences", asdict(self.dicomweb)))
+        )
+
+    @property
     def address(self) -> str:
         """Return its web address."""
         return f"http://127.0.0.1:{self.http}"
@@ -80,13 +88,19 @@ class Orthanc:
 
 
 @pytest.fixture(scope="session")
-def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+def orthanc_to_be(tmp_path_factory: pytest.TempPathFactory) -> Orthanc:
+    """Return where Orthanc will be once a test needs it: a site's settings name it before that."""
+    made = Orthanc(free_port(), free_port(), free_port(), tmp_path_factory.mktemp("orthanc"))
+    (made.folder / "authorization").write_text(f"{SECRET}\n", encoding="ascii")
+    return made
+
+
+@pytest.fixture(scope="session")
+def orthanc(orthanc_to_be: Orthanc) -> Iterator[Orthanc]:
     """Return an Orthanc with its DICOMweb, which keeps everything in a folder of its own."""
     if not PLUGIN.exists():
         pytest.fail("Orthanc is missing; `make test` installs the packages orthanc and orthanc-dicomweb")
-    folder = tmp_path_factory.mktemp("orthanc")
-    made = Orthanc(free_port(), free_port(), free_port(), folder)
-    (folder / "authorization").write_text(f"{SECRET}\n", encoding="ascii")
+    made, folder = orthanc_to_be, orthanc_to_be.folder
     settings = {
         "StorageDirectory": str(folder / "db"),
         "IndexDirectory": str(folder / "db"),

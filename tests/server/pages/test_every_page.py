@@ -65,6 +65,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
         teacher.leads("/exports"),
         teacher.leads(
             "/builder/batch",
+            "/builder/pacs",
             {"grouping": "EACH"},
             files=[("files", ("a.bmp", bmp())), ("files", ("b", b"x"))],
         ),
@@ -78,6 +79,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/",
             "/builder/new",
             "/builder/batch",
+            "/builder/pacs",
             *steps,
             f"/builder/{draft}/annotate?category=RHYTHM",
             "/builder/session",
