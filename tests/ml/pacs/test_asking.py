@@ -70,12 +70,6 @@ def samples(made: Dataset) -> bytes:
     return bytes(made.PixelData if "PixelData" in made else made.WaveformSequence[0].WaveformData)
 
 
-def of(archive: Archive, port: int, patience_s: float = 0.5) -> Archive:
-    if isinstance(archive, Dimse):
-        return replace(archive, port=port, patience_s=patience_s)
-    return replace(archive, url=f"http://127.0.0.1:{port}", patience_s=patience_s)
-
-
 def test_a_search_by_day_modality_and_description_tells_nothing_of_the_patient(
     archive: Archive, stored: Series
 ) -> None:
@@ -101,8 +95,8 @@ def test_the_objects_of_a_series_come_as_they_were_stored(
     assert [each.left for each in got] == [1, 0]
 
 
-def test_more_objects_than_one_wants_are_one_fault(archive: Archive, stored: Series) -> None:
-    first, other = fetch(archive, stored.study, stored.uid, 1)
+def test_more_objects_than_one_wants_are_one_fault(orthanc: Orthanc, stored: Series) -> None:
+    first, other = fetch(orthanc.dicomweb, stored.study, stored.uid, 1)
     assert (first.fault, bool(first.data)) == (None, True)
     assert (other.fault, other.data) == (PacsFault.TOO_MANY, b"")
 
@@ -111,16 +105,16 @@ def test_a_series_that_is_gone_has_no_objects(orthanc: Orthanc) -> None:
     assert list(fetch(orthanc.dimse, "1.2.3", "1.2.3.4", 10)) == []
 
 
-def test_an_archive_that_says_nothing_is_waited_for_as_long_as_its_settings_say(archive: Archive) -> None:
+def test_an_archive_that_says_nothing_is_waited_for_as_long_as_its_settings_say(orthanc: Orthanc) -> None:
     with silent() as port, pytest.raises(PacsError) as caught:
-        search(of(archive, port), Criteria())
+        search(replace(orthanc.dimse, port=port, patience_s=0.5), Criteria())
     assert caught.value.fault is PacsFault.TIMED_OUT
 
 
-def test_a_process_that_says_nothing_is_ended(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_says_nothing_is_ended(orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "SEARCH_S", 0.3)
     with silent() as port, pytest.raises(PacsError) as caught:
-        search(of(archive, port, patience_s=500), Criteria())
+        search(replace(orthanc.dicomweb, url=f"http://127.0.0.1:{port}", patience_s=500), Criteria())
     assert caught.value.fault is PacsFault.TIMED_OUT
 
 
