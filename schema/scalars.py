@@ -41,11 +41,11 @@ DATE_TIME = ScalarDefinition(
 
 
 def _day(value: object) -> date:
-    if isinstance(value, str) and len(value) == len("2026-03-02"):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
+    try:
+        if isinstance(value, str) and (day := date.fromisoformat(value)).isoformat() == value:
+            return day
+    except ValueError:
+        pass
     raise StrawberryInputCoercionError("A Date is written in ISO 8601: 2026-03-02.")
 
 

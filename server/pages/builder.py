@@ -96,9 +96,11 @@ async def search_pacs(request: Request) -> Response:
 
 async def import_from_pacs(request: Request) -> Response:
     """Have what was ticked fetched and made cases, beside what else goes on."""
-    done = await submit(request, "builder/import_from_pacs", idempotencyKey=secrets.token_urlsafe(16))
+    form = await form_of(request)
+    given = {"series": form.getlist("series"), "idempotencyKey": secrets.token_urlsafe(16)}
+    done = await submit(request, "builder/import_from_pacs", **given)
     if not done.ok:
-        return await _pacs(request, await form_of(request), done)
+        return await _pacs(request, form, done)
     return redirect(request, f"/jobs/{done.value['id']}")
 
 
