@@ -42,7 +42,7 @@ class PacsMutations:
     @mutation_field(
         Scope.PACS,
         "Fetches series from their archives and makes drafts of them, an object at a time, without whom they "
-        "are of: what cannot be had or read is told, and the others are kept. Needs `cases:write` as well.",
+        "are of: what cannot be had or read is told, and the others are kept.",
     )
     async def import_from_pacs(
         self,

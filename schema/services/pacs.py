@@ -22,7 +22,6 @@ from ml.pacs.archives import LONGEST_TEXT, Archive, Criteria, Fetched, PacsError
 from schema.database import Database
 from schema.errors import (
     FieldProblem,
-    NotAllowedError,
     NotFoundError,
     ValidationFailedError,
 )
@@ -148,14 +147,10 @@ class Pacs:
 
         Raises
         ------
-        NotAllowedError
-            When the actor may not write cases.
         ValidationFailedError
             At `series` when there are none, too many, or one that this actor did not find; at `name`, and
             what `bulk.ask` raises.
         """
-        if not actor.may(Scope.CASES_WRITE):
-            raise NotAllowedError("missing_scope")
         tidy, problems = line(name, "name", LONGEST_NAME)
         wanted = list(dict.fromkeys(choices))
         if not wanted:
@@ -253,8 +248,7 @@ class Pacs:
 
     def _asking(self, session: Session, claim: Claim) -> Actor:
         """Return who asked; raises a refusal when they may not any more."""
-        bulk.asking(session, self._clock, claim, Scope.PACS)
-        return bulk.asking(session, self._clock, claim, Scope.CASES_WRITE)
+        return bulk.asking(session, self._clock, claim, Scope.PACS)
 
     def _note(self, claim: Claim, state: State) -> None:
         with self._database.write() as session:
