@@ -1,6 +1,6 @@
 """Puts the schema together from its features."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import strawberry
@@ -19,6 +19,7 @@ from schema.mutations.disagreements import DisagreementMutations
 from schema.mutations.enrolments import EnrolmentMutations
 from schema.mutations.models import ModelMutations
 from schema.mutations.ontologies import OntologyMutations
+from schema.mutations.pacs import PacsMutations
 from schema.mutations.predictions import PredictionMutations
 from schema.mutations.recording_edits import RecordingEditMutations
 from schema.mutations.recordings import RecordingMutations
@@ -39,6 +40,7 @@ from schema.queries.jobs import JobQueries
 from schema.queries.models import ModelQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.ontologies import OntologyQueries
+from schema.queries.pacs import PacsQueries
 from schema.queries.predictions import PredictionQueries
 from schema.queries.recording_edits import RecordingEditQueries
 from schema.queries.sessions import SessionQueries
@@ -46,7 +48,7 @@ from schema.queries.statistics import StatisticsQueries
 from schema.queries.triage import TriageQueries
 from schema.queries.webhooks import WebhookQueries
 from schema.reading import Reading
-from schema.scalars import DATE_TIME, MEASURED_VALUE, MeasuredValue
+from schema.scalars import DATE, DATE_TIME, MEASURED_VALUE, MeasuredValue
 from schema.subscriptions.jobs import JobSubscriptions
 from schema.subscriptions.sessions import SessionSubscriptions
 from schema.subscriptions.statistics import StatisticsSubscriptions
@@ -70,6 +72,7 @@ QUERIES = (
     RecordingEditQueries,
     ModelQueries,
     TriageQueries,
+    PacsQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
@@ -90,6 +93,7 @@ MUTATIONS: tuple[type, ...] = (
     PredictionMutations,
     ModelMutations,
     TriageMutations,
+    PacsMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 
@@ -114,7 +118,7 @@ def build_schema() -> Schema:
         subscription=_root("Subscription", SUBSCRIPTIONS, "What can be followed as it happens."),
         execution_context_class=Executor,
         config=StrawberryConfig(
-            auto_camel_case=True, scalar_map={datetime: DATE_TIME, MeasuredValue: MEASURED_VALUE}
+            auto_camel_case=True, scalar_map={date: DATE, datetime: DATE_TIME, MeasuredValue: MEASURED_VALUE}
         ),
     )
 

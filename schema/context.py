@@ -1,6 +1,6 @@
 """The one typed context every resolver receives: who asks, and every dependency by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ from strawberry.types import Info as StrawberryInfo
 
 from ml.ecg.decoding import DecoderPool
 from ml.language.ontology import Ontology
+from ml.pacs.archives import Archive
 from ml.registry.registry import Registry
 from ml.triage.note_model import NoteReader
 from schema.database import Database
@@ -32,6 +33,7 @@ from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
+from schema.services.pacs import Pacs
 from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
@@ -47,6 +49,8 @@ LOOKUPS_AT_ONCE = 16
 """Requests that may wait for a name server at the same time, each in a thread: further ones are refused."""
 ANALYSES_AT_ONCE = 1
 """Recordings that a model reads at the same time in one process, each in a thread: further ones queue."""
+SEARCHES_AT_ONCE = 2
+"""Searches of archives at the same time in one process, each in a thread: further ones queue."""
 WAIT_AT_ONCE = 8
 """Requests that may wait for a language model at the same time, each in a thread: further ones queue."""
 
@@ -78,6 +82,9 @@ class Services:
     _waiting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WAIT_AT_ONCE), repr=False)
     notes: NoteReader = field(default_factory=NoteReader)
     """Reads notes of triage."""
+    archives: Mapping[str, Archive] = field(default_factory=dict)
+    """The hospital's archives (PACS), by name."""
+    searches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SEARCHES_AT_ONCE), repr=False)
 
     @property
     def ontology(self) -> Ontology:
@@ -127,6 +134,13 @@ class Services:
     def recording_imports(self) -> RecordingImports:
         """Return what makes cases of many files; it keeps its own transactions."""
         return RecordingImports(self.database, self.clock, self.blobs, self.decoder, self.shelf)
+
+    @cached_property
+    def pacs(self) -> Pacs:
+        """Return what searches archives and makes cases of what they hold; it keeps its own transactions."""
+        return Pacs(
+            self.database, self.clock, self.archives, self.passwords, self.shelf, self.recording_imports
+        )
 
     @cached_property
     def exports(self) -> AttemptExports:

@@ -168,6 +168,25 @@ MESSAGES: dict[str, str] = {
     ),
     "not_below": N_("The diastolic pressure ({value}) is not below the systolic one ({systolic})."),
     "key_used": N_("This key was used for something else."),
+    "pacs_unreachable": N_("The archive cannot be reached. Ask whoever runs this site to check its address."),
+    "pacs_refused": N_("The archive does not let this site in. Ask whoever runs it to allow it."),
+    "pacs_timed_out": N_("The archive did not answer in time. Try again in a moment."),
+    "pacs_failed": N_("The archive could not do this. Try again, or ask whoever runs it."),
+    "pacs_garbled": N_(
+        "The archive's answer broke off or cannot be read. Try again, or ask whoever runs it."
+    ),
+    "pacs_port_taken": N_(
+        "The archive could send nothing: the port for it is in use. Try again in a moment."
+    ),
+    "pacs_no_destination": N_(
+        "The archive does not know where to send to. Ask whoever runs it to add this site as a destination."
+    ),
+    "pacs_not_sent": N_("The archive lists this object but did not send it."),
+    "pacs_other_object": N_("This object is neither an ECG nor a picture or document that may hold one."),
+    "pacs_archive_gone": N_("This archive is no longer among those of this site."),
+    "needs_series": N_("Tick at least one series."),
+    "pacs_choice": N_("This result cannot be used any more. Search again."),
+    "since_after_until": N_("The first day must not come after the last."),
     "explain_dismissal": N_("Say in a sentence why the mark stays."),
 }
 """Features add their own rows; a test checks that each code used has one and that French has it too."""

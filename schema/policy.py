@@ -40,6 +40,7 @@ class Scope(StrEnum):
     MODELS_READ = "models:read"
     MODELS_WRITE = "models:write"
     TRIAGE = "triage"
+    PACS = "pacs"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
@@ -49,7 +50,8 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
     Role.TEACHER: frozenset(Scope)
     - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE, Scope.DISAGREEMENTS, Scope.MODELS_WRITE},
-    Role.EXPERT: frozenset(Scope) - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ, Scope.MODELS_WRITE},
+    Role.EXPERT: frozenset(Scope)
+    - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ, Scope.MODELS_WRITE, Scope.PACS},
     Role.STUDENT: frozenset(
         {
             Scope.ATTEMPTS_READ,

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NewType
 
 import strawberry
@@ -39,6 +39,25 @@ DATE_TIME = ScalarDefinition(
     origin=datetime,
 )
 
+
+def _day(value: object) -> date:
+    try:
+        if isinstance(value, str) and (day := date.fromisoformat(value)).isoformat() == value:
+            return day
+    except ValueError:
+        pass
+    raise StrawberryInputCoercionError("A Date is written in ISO 8601: 2026-03-02.")
+
+
+DATE = ScalarDefinition(
+    name="Date",
+    description="A day in ISO 8601, e.g. 2026-03-02.",
+    specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
+    serialize=date.isoformat,
+    parse_value=_day,
+    parse_literal=None,
+    origin=date,
+)
 
 MeasuredValue = NewType("MeasuredValue", str)
 """A number as somebody wrote it; the domain reads it, so that what is wrong is told beside its field."""

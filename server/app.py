@@ -47,6 +47,7 @@ from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, exports, graphql, health, pages
 from server.admission import Admission
+from server.archives import read_archives
 from server.logs import configure
 from server.memory import keep_small, made_for_good
 from server.middleware import Envelope, ForgeryDoor, VisitorLookup
@@ -172,6 +173,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         outbound=Outbound(local=not settings.production),
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
         model_sync=_model_sync(settings, database, home),
+        archives=read_archives(settings.pacs_file),
     )
 
 

@@ -39,6 +39,12 @@ class Formats:
 
         return str(format_date(instant(value).astimezone(self._zone), "long", locale=_locale()))
 
+    def day(self, value: str) -> str:
+        """Return « 21 novembre 2026 » of a day, which is of no time zone: 2026-11-21."""
+        from babel.dates import format_date  # noqa: PLC0415 - the same
+
+        return str(format_date(dt.date.fromisoformat(value), "long", locale=_locale()))
+
     def datetime(self, value: str | dt.datetime) -> str:
         """Return « 21 nov. 2026, 10:42 »."""
         from babel.dates import format_datetime  # noqa: PLC0415 - see the module's docstring

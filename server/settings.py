@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ml.keyfile import make_key
 from ml.registry.home import NAME, TRIAGE
+from server.archives import read_archives
 
 MIN_SECRET_LENGTH = 32
 KEY_FILE = "secret_key"
@@ -187,6 +188,11 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_MODEL_READS_NOTES",
         description="whether triage's notes, names masked, are also sent to the language model",
     )
+    pacs_file: Path | None = Field(
+        None,
+        validation_alias="CHEVET_PACS_FILE",
+        description="TOML file of the archives (PACS) that teachers may fetch ECGs from; none when absent",
+    )
     s3_bucket: str | None = Field(
         None, validation_alias="S3_BUCKET", description="bucket of the blobs; a local folder when absent"
     )
@@ -265,6 +271,13 @@ class Settings(BaseSettings):
     @classmethod
     def _endpoint(cls, value: str | None) -> str | None:
         return None if value is None else _http_url(value)
+
+    @field_validator("pacs_file")
+    @classmethod
+    def _archives(cls, value: Path | None) -> Path | None:
+        path = None if value is None else value.expanduser().resolve()
+        read_archives(path)
+        return path
 
     @field_validator("s3_bucket")
     @classmethod

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.chat_server",
     "tests.support.redis_server",
+    "tests.support.pacs",
     "tests.support.browser",
 ]
 

@@ -132,7 +132,7 @@ class DecoderPool:
             self._zygote = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-m", "ml.ecg.zygote", str(theirs.fileno()), *self._arguments],
                 pass_fds=[theirs.fileno()],
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -199,8 +199,8 @@ def _check_size(path: Path) -> None:
         raise DecodeError(DecodeFailure.TOO_LARGE)
 
 
-def _environment() -> dict[str, str]:
-    """Return what the interpreter needs and nothing else: no secret of ours is in a child's memory."""
+def environment() -> dict[str, str]:
+    """Return what an interpreter of ours needs and nothing else: no secret is in a child's memory."""
     root = str(Path(__file__).resolve().parents[2])
     search = os.pathsep.join(dict.fromkeys([root, *filter(None, sys.path)]))
     return {"PYTHONPATH": search, "PATH": os.defpath, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import IO, Any
 
 from sqlmodel import Session, col, select
 
@@ -176,7 +176,7 @@ class RecordingImports:
             actor = bulk.asking(session, self._clock, claim, Scope.CASES_WRITE)
             cases = Cases(session, actor, self._clock, self._shelf.current.ontology)
             if problem is None:
-                outcome = self._kept(session, cases, claim.payload["name"], state, waiting.group, pages)
+                outcome = self.kept(session, cases, claim.payload["name"], state.cases, waiting.group, pages)
             else:
                 outcome = Outcome(code=problem.code, values=dict(problem.values))
             state.outcomes.append(outcome)
@@ -192,27 +192,32 @@ class RecordingImports:
         try:
             with self._blobs.open(waiting.key) as stream:
                 stream.read(SALT_BYTES)
-                return store_upload(self._decoder, self._blobs, stream), None
+                return self.read(stream)
         except BlobMissingError:
             return [], FieldProblem(("file",), "file_lost")
+
+    def read(self, stream: IO[bytes]) -> tuple[list[StoredFile], FieldProblem | None]:
+        """Return the pages of a file as it was sent, or why there are none."""
+        try:
+            return store_upload(self._decoder, self._blobs, stream), None
         except ValidationFailedError as error:
             return [], error.problems[0]
 
-    def _kept(  # noqa: PLR0913, PLR0917 - where what is to go
+    def kept(  # noqa: PLR0913, PLR0917 - where what is to go
         self,
         session: Session,
         cases: Cases,
         name: str,
-        state: State,
+        begun: dict[str, int],
         group: int,
         pages: Sequence[StoredFile],
     ) -> Outcome:
-        """Add pages to the case of their group, the first of which begins it."""
-        case_id = state.cases.get(str(group))
+        """Add pages to the case of their group among those begun; the first of a group begins it."""
+        case_id = begun.get(str(group))
         if case_id is None:
-            numbered = f"{name} {len(state.cases) + 1}"
+            numbered = f"{name} {len(begun) + 1}"
             case_id = cases.create(numbered, CaseCategory.OTHER, Difficulty.BEGINNER, "").id or 0
-            state.cases[str(group)] = case_id
+            begun[str(group)] = case_id
         try:
             Recordings(session, cases, self._clock).add(case_id, pages)
         except ValidationFailedError as error:

@@ -63,7 +63,9 @@ class AttemptExport:
 class ImportedFile:
     """A file by its place; its name is nowhere kept."""
 
-    number: int = strawberry.field(description="Its place in the order of paths, counted from 1.")
+    number: int = strawberry.field(
+        description="Its place in the order of paths, or in which an archive gave it; from 1."
+    )
     case_id: strawberry.ID | None = strawberry.field(
         description="The case it went to, which may be gone by now; null when it was left out."
     )
@@ -78,11 +80,13 @@ class ImportedFile:
 class RecordingImport:
     """Counts, and what became of each file."""
 
-    file_count: int = strawberry.field(description="ECGs sent, one a file or WFDB record.")
+    file_count: int = strawberry.field(
+        description="ECGs sent, one a file, WFDB record or object of an archive."
+    )
     recording_count: int = strawberry.field(description="Recordings made of them.")
     case_count: int = strawberry.field(description="Drafts begun.")
     fault_count: int = strawberry.field(description="Files that were left out.")
-    files: list[ImportedFile] = strawberry.field(description="Each file, in the order of paths.")
+    files: list[ImportedFile] = strawberry.field(description="Each file, in its order.")
 
 
 JobResult = Annotated[
@@ -110,7 +114,7 @@ class Job(Node):
             return None
         if self.row.kind == bulk.IMPORT_JOB:
             return _import(info, self.row.result)
-        if self.row.kind == bulk.RECORDINGS_JOB:
+        if self.row.kind in {bulk.RECORDINGS_JOB, bulk.PACS_JOB}:
             return _recordings(info, self.row.result)
         return _export(info, self.row) if self.row.kind == bulk.EXPORT_JOB else None
 

@@ -37,6 +37,7 @@ describe_enum(
     "See models, their versions and which one answers.",
     "Decide which version of a model answers; administrators only.",
     "Ask how soon a patient is to be seen.",
+    "Search the hospital's archives (PACS) and make cases of what they hold; never experts.",
 )
 
 

@@ -1,6 +1,8 @@
 """The builder: import, annotate, validate, session. A draft is a case: returning to it loses nothing."""
 
+import datetime as dt
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -13,12 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from schema.policy import Scope
+from server.context import visitor_of
 from server.demo import demo_ecg
 from server.forms import Form, Problem, kept
 from server.i18n import gettext as _
 from server.i18n import ngettext
 from server.pages.support import (
     Submission,
+    ask,
     form_of,
     found,
     mutate,
@@ -28,11 +32,13 @@ from server.pages.support import (
     submit,
     texts,
 )
+from server.site import site_of
 from server.uploads import FileDoor, SignedIn
 
 MAX_FILES_BODY = 1_050_000_000
 """Bytes sent at once: several files, each at most 200 MB."""
 MAX_FORM_BODY = 1_000_000
+SEARCH_FIELDS = ("archive", "modality", "since", "until", "description")
 TAKING_FILES = [
     Middleware(SignedIn),
     Middleware(FileDoor, largest={Scope.CASES_WRITE: MAX_FILES_BODY}, ordinary=MAX_FORM_BODY),
@@ -80,6 +86,21 @@ async def import_batch(request: Request) -> Response:
     done = await submit(request, "builder/import_recordings", idempotencyKey=secrets.token_urlsafe(16))
     if not done.ok:
         return await _batch(request, done)
+    return redirect(request, f"/jobs/{done.value['id']}")
+
+
+async def search_pacs(request: Request) -> Response:
+    """Search an archive once one is chosen; its answer is a list to tick what to import in."""
+    return await _pacs(request, FormData(dict(request.query_params)), Submission("Job"))
+
+
+async def import_from_pacs(request: Request) -> Response:
+    """Have what was ticked fetched and made cases, beside what else goes on."""
+    form = await form_of(request)
+    given = {"series": form.getlist("series"), "idempotencyKey": secrets.token_urlsafe(16)}
+    done = await submit(request, "builder/import_from_pacs", **given)
+    if not done.ok:
+        return await _pacs(request, form, done)
     return redirect(request, f"/jobs/{done.value['id']}")
 
 
@@ -176,6 +197,37 @@ async def _start(request: Request, problems: list[str] | None = None) -> Respons
 async def _batch(request: Request, done: Submission) -> Response:
     given = {**await query(request, "builder/start"), "form": done.form, "refusal": done.message}
     return await render(request, "builder/batch.html", given, status=done.status)
+
+
+async def _pacs(request: Request, sent: FormData, done: Submission) -> Response:
+    """Show the archives, and what is in the one that was asked for."""
+    actor = visitor_of(request).actor
+    if actor is not None and not actor.may(Scope.PACS):
+        raise HTTPException(403)
+    data = await query(request, "builder/pacs")
+    archives, problems, listed = data["pacsArchives"], list(done.form.problems), None
+    if archives and "archive" in sent:
+        answer, wrong = await ask(request, "builder/search_pacs", sent)
+        problems += wrong
+        listed = None if wrong else found(answer["searchPacs"])
+    given = {
+        **data,
+        "named": [(name, name) for name in archives],
+        "asked": _asked(request, sent),
+        "found": listed,
+        "form": Form(done.form.typed, problems),
+        "refusal": done.message,
+    }
+    return await render(request, "builder/pacs.html", given, status=422 if problems else done.status)
+
+
+def _asked(request: Request, sent: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is searched for; at first the ECGs of the last seven days."""
+    today = dt.datetime.now(site_of(request).settings.time_zone).date()
+    usual = {"modality": "ECG", "since": str(today - dt.timedelta(days=7)), "until": str(today)}
+    if "archive" in sent:
+        usual = {}
+    return {name: str(sent.get(name, usual.get(name, ""))) for name in SEARCH_FIELDS}
 
 
 async def _step(
@@ -368,6 +420,8 @@ routes = [
         max_body_size=MAX_FILES_BODY,
         middleware=TAKING_FILES,
     ),
+    Route("/builder/pacs", search_pacs, name="builder_pacs"),
+    Route("/builder/pacs", import_from_pacs, methods=["POST"]),
     Route("/builder/{id}/import", show_import),
     Route("/builder/{id}/annotate", show_annotate),
     Route("/builder/{id}/validate", show_validate),

@@ -95,6 +95,19 @@ async def form_of(request: Request) -> FormData:
     return form
 
 
+async def ask(request: Request, operation: str, sent: FormData) -> tuple[dict[str, Any], list[Problem]]:
+    """Run a query on what a form sent, without the need of a token; return its data, or what is wrong."""
+    site = site_of(request)
+    variables, problems = variables_of(site.operations[operation], sent, {}, site.settings.time_zone)
+    if problems:
+        return {}, problems
+    outcome = await site.operations.run(operation, variables, context_of(request))
+    faults = [fault for error in outcome.errors for fault in error["extensions"].get("fields", ())]
+    if faults:
+        return {}, [_problem(fault) for fault in faults]
+    return _data(outcome), []
+
+
 async def submit(request: Request, operation: str, /, **fixed: Any) -> Submission:
     """Run a mutation on the form the page sent.
 
@@ -180,9 +193,12 @@ async def _mutate(request: Request, operation: str, variables: dict[str, Any], f
     if typename == "NotFound":
         raise HTTPException(404)
     if typename == "ValidationErrors":
-        problems = [Problem(".".join(f["path"]), f["code"], f["message"]) for f in value["fields"]]
-        form = Form(form.typed, problems)
+        form = Form(form.typed, [_problem(fault) for fault in value["fields"]])
     return Submission(typename, value, form)
+
+
+def _problem(fault: Mapping[str, Any]) -> Problem:
+    return Problem(".".join(fault["path"]), fault["code"], fault["message"])
 
 
 def _data(outcome: Outcome) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.support.pacs import Orthanc
 from tests.support.processes import free_port, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,8 @@ def environment(folder: Path) -> dict[str, str]:
     """Return the environment of a server that keeps everything in one folder."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     ours = {"CHEVET_DATA_DIR": str(folder), "CHEVET_MODEL_SYNC_MINUTES": "0", "PYTHONUNBUFFERED": "1"}
+    if (archives := folder / "pacs.toml").exists():
+        ours["CHEVET_PACS_FILE"] = str(archives)
     return {**kept, **ours}
 
 
@@ -71,9 +74,10 @@ def is_ready(port: int) -> bool:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, orthanc_to_be: Orthanc) -> Iterator[Site]:
     """Return the demo, served for this process's tests."""
     folder = tmp_path_factory.mktemp("site")
+    (folder / "pacs.toml").write_text(orthanc_to_be.settings, encoding="utf-8")
     port = free_port()
     with serving(folder, port, "--demo"):
         lines = (folder / "demo-passwords.txt").read_text(encoding="utf-8").splitlines()

@@ -29,6 +29,7 @@ SAMPLES: dict[str, Any] = {
     "Float": 0.5,
     "Boolean": True,
     "ID": global_id("Case", 999),
+    "Date": "2026-03-02",
     "DateTime": "2026-03-02T09:00:00+01:00",
 }
 """Valid values that name nothing which exists."""

@@ -23,6 +23,7 @@ EXAMPLES = 40 if os.environ.get("CHEVET_SOAK") == "1" else 4
 CODES = {"BAD_REQUEST", "TOO_MUCH"}
 NEWER = "application/graphql-response+json"
 
+schemathesis.graphql.scalar("Date", st.dates().map(lambda day: nodes.String(day.isoformat())))
 schemathesis.graphql.scalar("DateTime", st.datetimes().map(lambda at: nodes.String(f"{at.isoformat()}Z")))
 schemathesis.graphql.scalar("MeasuredValue", st.text(max_size=9).map(nodes.String))
 schemathesis.graphql.scalar("Upload", st.just(nodes.Null))

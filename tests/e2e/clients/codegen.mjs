@@ -19,7 +19,7 @@ const text = await codegen({
   filename,
   config: {
     strictScalars: true,
-    scalars: { DateTime: 'string', JSON: 'unknown', MeasuredValue: 'number | string', Upload: 'File' },
+    scalars: { Date: 'string', DateTime: 'string', JSON: 'unknown', MeasuredValue: 'number | string', Upload: 'File' },
     enumsAsTypes: true,
     useTypeImports: true,
   },

@@ -65,6 +65,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
         teacher.leads("/exports"),
         teacher.leads(
             "/builder/batch",
+            "/builder/pacs",
             {"grouping": "EACH"},
             files=[("files", ("a.bmp", bmp())), ("files", ("b", b"x"))],
         ),
@@ -84,6 +85,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/",
             "/builder/new",
             "/builder/batch",
+            "/builder/pacs",
             *steps,
             editing,
             f"{editing}?draft=1&{tried}",

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from schema.policy import Role, Scope
-from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, RECORDINGS_JOB
+from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, PACS_JOB, RECORDINGS_JOB
 from schema.services.jobs import run_due
 from schema.services.tokens import Tokens
 from server.app import Application
@@ -20,7 +20,7 @@ from tests.server.pages.conftest import Meet, School, Visitor
 def worked_off(app: Application) -> None:
     """Do all imports and exports."""
     services = app.site.services
-    for kind in (IMPORT_JOB, EXPORT_JOB, RECORDINGS_JOB):
+    for kind in (IMPORT_JOB, EXPORT_JOB, RECORDINGS_JOB, PACS_JOB):
         [lane] = [each for each in queues_of(services) if kind in each.handlers]
         run_due(services.database, lane.handlers, services.clock, 100)
 

@@ -1,0 +1,59 @@
+"""Fetching from archives: answers with a job to follow."""
+
+from typing import Annotated
+
+import strawberry
+
+from schema.context import Info
+from schema.mutations.bulk import IMPORTED
+from schema.permissions import Refusal, mutation_field
+from schema.policy import Scope
+from schema.types.jobs import Job
+
+
+@strawberry.input(description="Series of an archive to make cases of.")
+class ImportFromPacsInput:
+    """What was chosen."""
+
+    series: list[str] = strawberry.field(
+        description="`PacsSeries.key` of what the viewer found, at most 100; of at most 500 objects in all."
+    )
+    idempotency_key: str = strawberry.field(description="Yours; the same again answers with the same job.")
+    one_case: bool = strawberry.field(
+        default=False, description="Whether all of it is one case; else each object is a case of its own."
+    )
+    name: str | None = strawberry.field(
+        default=None,
+        description="What the cases are called, before a number, at most 180 characters; « Imported ECG » "
+        "when left out.",
+    )
+
+
+ImportFromPacsResult = Annotated[
+    Job | Refusal,
+    strawberry.union("ImportFromPacsResult", description="The job to follow, or why there is none."),
+]
+
+
+@strawberry.type
+class PacsMutations:
+    """Imports from archives."""
+
+    @mutation_field(
+        Scope.PACS,
+        "Fetches series from their archives and makes drafts of them, an object at a time, without whom they "
+        "are of: what cannot be had or read is told, and the others are kept.",
+    )
+    async def import_from_pacs(
+        self,
+        info: Info,
+        input: ImportFromPacsInput,  # noqa: A002
+    ) -> ImportFromPacsResult:
+        """Queue the import."""
+        context = info.context
+        name = context.translate(IMPORTED) if input.name is None else input.name
+        pacs, viewer = context.services.pacs, context.viewer
+        row = await context.call(
+            lambda: pacs.ask(viewer, input.series, name, input.idempotency_key, one_case=input.one_case)
+        )
+        return Job.of(row)
