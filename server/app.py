@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import pkgutil
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from ml.ecg.decoding import Decoded, DecoderPool
+from ml.ecg.editing import Proposal, Step
 from ml.language.commenting import Commenter
 from ml.language.endpoint import Endpoint, LanguageModelSettings
 from ml.language.language_model import LanguageModelMatcher
@@ -183,15 +184,30 @@ class LateDecoder:
 
     def decode(self, path: Path) -> list[Decoded]:
         """Decode a file as `DecoderPool.decode` does."""
-        with self._lock:
-            self._pool = self._pool or DecoderPool()
-        return self._pool.decode(path)
+        return self._started().decode(path)
+
+    def edit(self, path: Path, steps: Sequence[Step]) -> Decoded:
+        """Edit a picture as `DecoderPool.edit` does."""
+        return self._started().edit(path, steps)
+
+    def preview(self, path: Path, steps: Sequence[Step]) -> Decoded:
+        """Edit a picture for a look at it as `DecoderPool.preview` does."""
+        return self._started().preview(path, steps)
+
+    def propose(self, path: Path, steps: Sequence[Step]) -> Proposal:
+        """Look what would lay a picture straight as `DecoderPool.propose` does."""
+        return self._started().propose(path, steps)
 
     def close(self) -> None:
         """Stop the pool if it ever started."""
         with self._lock:
             if self._pool is not None:
                 self._pool.close()
+
+    def _started(self) -> DecoderPool:
+        with self._lock:
+            self._pool = self._pool or DecoderPool()
+            return self._pool
 
 
 @asynccontextmanager

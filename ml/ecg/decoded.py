@@ -20,6 +20,7 @@ class DecodeFailure(Enum):
     EMPTY = "empty"
     TOO_LARGE = "too_large"
     TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_SMALL = "too_small"
     TOO_MANY_PAGES = "too_many_pages"
     TOO_LONG = "too_long"
     DAMAGED = "damaged"

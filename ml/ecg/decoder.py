@@ -32,10 +32,28 @@ def thumbnail(picture: Image.Image) -> bytes:
     return output.getvalue()
 
 
+def decoded_picture(reading: Reading, picture: Image.Image) -> Decoded:
+    """Return a picture with its rendering and thumbnail; the picture given may be made smaller."""
+    rendering = reading.original
+    if max(picture.size) > LONGEST_SIDE_PX:
+        picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
+        rendering = encode(picture, reading.media_type)
+    return Decoded(
+        kind="image",
+        media_type=reading.media_type,
+        original=reading.original,
+        rendering=rendering,
+        rendering_media_type=reading.media_type,
+        thumbnail_webp=thumbnail(picture),
+        width=picture.width,
+        height=picture.height,
+    )
+
+
 def _decoded(reading: Reading) -> Decoded:
     if isinstance(reading.content, Signal):
         return _decoded_signal(reading, reading.content)
-    return _decoded_picture(reading, reading.content)
+    return decoded_picture(reading, reading.content)
 
 
 def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:
@@ -55,21 +73,4 @@ def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:
         leads=signal.leads,
         sampling_rate_hz=signal.sampling_rate_hz,
         duration_s=signal.duration_s,
-    )
-
-
-def _decoded_picture(reading: Reading, picture: Image.Image) -> Decoded:
-    rendering = reading.original
-    if max(picture.size) > LONGEST_SIDE_PX:
-        picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
-        rendering = encode(picture, reading.media_type)
-    return Decoded(
-        kind="image",
-        media_type=reading.media_type,
-        original=reading.original,
-        rendering=rendering,
-        rendering_media_type=reading.media_type,
-        thumbnail_webp=thumbnail(picture),
-        width=picture.width,
-        height=picture.height,
     )

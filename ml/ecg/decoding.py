@@ -5,17 +5,20 @@ instead of 0.7 s), and that holds none of this process' memory, environment or c
 """
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from ml.ecg.decoded import MAX_FILE_BYTES, MAX_PIXELS, MOST_PAGES, Decoded, DecodeError, DecodeFailure
-from ml.ecg.wire import unpack
+from ml.ecg.editing import Proposal, Step, written
+from ml.ecg.wire import unpack, unpack_proposal
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -79,16 +82,21 @@ class DecoderPool:
         RuntimeError
             When the pool is closed.
         """
-        _check_size(path)
-        with self._slots:
-            for _ in range(_ATTEMPTS):
-                zygote, answer = self._request(path)
-                with answer:
-                    if _has_started(answer):
-                        return unpack(self._received(answer))
-                zygote.kill()
-                zygote.wait()
-        raise DecodeError(DecodeFailure.CRASHED)
+        return unpack(self._answer(path))
+
+    def edit(self, path: Path, steps: Sequence[Step]) -> Decoded:
+        """Apply steps to the picture of a recording that is kept; raises as `decode` does."""
+        [edited] = unpack(self._answer(path, "edit", steps))
+        return edited
+
+    def preview(self, path: Path, steps: Sequence[Step]) -> Decoded:
+        """Do the same for a look at it: a rendering of moderate size and nothing else."""
+        [preview] = unpack(self._answer(path, "preview", steps))
+        return preview
+
+    def propose(self, path: Path, steps: Sequence[Step]) -> Proposal:
+        """Look what would lay the picture straight once these steps are done; raises as `decode` does."""
+        return unpack_proposal(self._answer(path, "propose", steps))
 
     def close(self) -> None:
         """Stop taking files; those being decoded end within their time. Closing twice does nothing."""
@@ -101,6 +109,22 @@ class DecoderPool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _answer(self, path: Path, task: str = "", steps: Sequence[Step] = ()) -> bytearray:
+        """Return what a child says of a file: of all it holds, or of what a task makes of its picture."""
+        _check_size(path)
+        request = os.fsencode(path.resolve())
+        if task:
+            request += b"\0" + json.dumps([task, written(steps)]).encode()
+        with self._slots:
+            for _ in range(_ATTEMPTS):
+                zygote, answer = self._request(request)
+                with answer:
+                    if _has_started(answer):
+                        return self._received(answer)
+                zygote.kill()
+                zygote.wait()
+        raise DecodeError(DecodeFailure.CRASHED)
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -120,8 +144,8 @@ class DecoderPool:
         self._zygote.kill()
         self._zygote.wait()
 
-    def _request(self, path: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        """Ask for a child to decode the file; return whom was asked and the socket it answers on."""
+    def _request(self, request: bytes) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Ask for a child; return whom was asked and the socket it answers on."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("the decoder pool is closed")
@@ -130,7 +154,7 @@ class DecoderPool:
                 self._start()
             ours, theirs = socket.socketpair()
             with theirs, contextlib.suppress(OSError):
-                socket.send_fds(self._control, [os.fsencode(path.resolve())], [theirs.fileno()])
+                socket.send_fds(self._control, [request], [theirs.fileno()])
             return self._zygote, ours
 
     def _received(self, answer: socket.socket) -> bytearray:

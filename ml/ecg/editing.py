@@ -91,6 +91,22 @@ class StepsError(ValueError):
         self.faults = tuple(faults)
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Steps that would lay a picture straight.
+
+    Attributes
+    ----------
+    found : bool
+        Whether the picture has a grid to go by.
+    steps : tuple of Step
+        What to do; nothing where it is straight already, and holds little but its grid.
+    """
+
+    found: bool
+    steps: tuple[Step, ...] = ()
+
+
 class Uneditable(Enum):
     """Why steps that can be read cannot be applied to a picture."""
 

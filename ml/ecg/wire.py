@@ -1,24 +1,30 @@
 """How a decoding child answers: one line of JSON and raw bytes, so that nothing it says is ever executed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from itertools import accumulate
 from typing import Any
 
+from ml.ecg import editing
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
+from ml.ecg.editing import Proposal
 
 _BLOBS = ("original", "rendering", "thumbnail_webp")
 _NAMES = {field.name for field in fields(Decoded)}
 
 
-def pack(outcome: Sequence[Decoded] | DecodeFailure) -> tuple[bytes, ...]:
+def pack(outcome: Sequence[Decoded] | Proposal | DecodeFailure) -> tuple[bytes, ...]:
     """Return the pieces to send: a JSON line about the pages, then the blobs of each.
 
-    A rendering equal to the original goes once.
+    A rendering equal to the original goes once. A proposal or a failure is the line alone.
     """
     if isinstance(outcome, DecodeFailure):
         return (json.dumps({"failure": outcome.value}).encode() + b"\n",)
+    if isinstance(outcome, Proposal):
+        said = {"found": outcome.found, "steps": editing.written(outcome.steps)}
+        return (json.dumps(said).encode() + b"\n",)
     pages = [_packed(page) for page in outcome]
     line = json.dumps({"pages": [header for header, _ in pages]}).encode() + b"\n"
     return (line, *(blob for _, blobs in pages for blob in blobs))
@@ -41,14 +47,32 @@ def unpack(message: bytearray) -> list[Decoded]:
     DecodeError
         The failure the child reported, or CRASHED when its answer is incomplete or makes no sense.
     """
+    with _sensible():
+        header, body = _parted(message)
+        return _pages(header["pages"], body)
+
+
+def unpack_proposal(message: bytearray) -> Proposal:
+    """Read a proposal; raises as `unpack` does."""
+    with _sensible():
+        header, _ = _parted(message)
+        return Proposal(bool(header["found"]), editing.parse(header["steps"]))
+
+
+@contextmanager
+def _sensible() -> Iterator[None]:
     try:
-        line, _, _ = message.partition(b"\n")
-        header = json.loads(line)
-        if "failure" in header:
-            raise DecodeError(DecodeFailure(header["failure"]))
-        return _pages(header["pages"], memoryview(message)[len(line) + 1 :])
+        yield
     except (ValueError, TypeError, KeyError, AttributeError):
         raise DecodeError(DecodeFailure.CRASHED) from None
+
+
+def _parted(message: bytearray) -> tuple[dict[str, Any], memoryview]:
+    line, _, _ = message.partition(b"\n")
+    header: dict[str, Any] = json.loads(line)
+    if "failure" in header:
+        raise DecodeError(DecodeFailure(header["failure"]))
+    return header, memoryview(message)[len(line) + 1 :]
 
 
 def _pages(headers: list[dict[str, Any]], body: memoryview) -> list[Decoded]:

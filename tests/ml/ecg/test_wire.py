@@ -3,7 +3,8 @@ import json
 import pytest
 
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
-from ml.ecg.wire import pack, unpack
+from ml.ecg.editing import Proposal, Straighten
+from ml.ecg.wire import pack, unpack, unpack_proposal
 
 DECODED = Decoded(
     "signal", "a/b", b"original", b"drawn", "image/png", b"small", 3, 4, 12.0, ("I", "II"), 500.0, 10.0
@@ -63,4 +64,16 @@ def header(**changes: object) -> bytes:
 def test_an_answer_that_makes_no_sense_is_a_crash(message: bytes) -> None:
     with pytest.raises(DecodeError) as caught:
         unpack(bytearray(message))
+    assert caught.value.code is DecodeFailure.CRASHED
+
+
+@pytest.mark.parametrize("proposal", [Proposal(found=False), Proposal(found=True, steps=(Straighten(-1.5),))])
+def test_a_proposal_arrives_as_it_was(proposal: Proposal) -> None:
+    assert unpack_proposal(bytearray(b"".join(pack(proposal)))) == proposal
+
+
+@pytest.mark.parametrize("message", [b"{}\n", b'{"found": true, "steps": [{"melt": {}}]}\n', b"[]\n"])
+def test_a_proposal_that_makes_no_sense_is_a_crash(message: bytes) -> None:
+    with pytest.raises(DecodeError) as caught:
+        unpack_proposal(bytearray(message))
     assert caught.value.code is DecodeFailure.CRASHED
