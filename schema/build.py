@@ -17,6 +17,7 @@ from schema.mutations.cases import CaseMutations
 from schema.mutations.contests import ContestMutations
 from schema.mutations.disagreements import DisagreementMutations
 from schema.mutations.enrolments import EnrolmentMutations
+from schema.mutations.held_pages import HeldPageMutations
 from schema.mutations.models import ModelMutations
 from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.predictions import PredictionMutations
@@ -34,6 +35,7 @@ from schema.queries.concepts import ConceptQueries
 from schema.queries.contests import ContestQueries
 from schema.queries.disagreements import DisagreementQueries
 from schema.queries.grades import GradeQueries
+from schema.queries.held_pages import HeldPageQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.models import ModelQueries
 from schema.queries.nodes import NodeQueries
@@ -54,6 +56,7 @@ QUERIES = (
     AccountQueries,
     AuditQueries,
     CaseQueries,
+    HeldPageQueries,
     ConceptQueries,
     OntologyQueries,
     GradeQueries,
@@ -74,6 +77,7 @@ MUTATIONS: tuple[type, ...] = (
     TrustedDocumentMutations,
     CaseMutations,
     RecordingMutations,
+    HeldPageMutations,
     AnnotationMutations,
     OntologyMutations,
     SessionMutations,

@@ -45,7 +45,7 @@ from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
-from server import auth, blobs, errors, exports, graphql, health, pages
+from server import auth, blobs, errors, exports, graphql, health, held, pages
 from server.admission import Admission
 from server.logs import configure
 from server.memory import keep_small, made_for_good
@@ -240,6 +240,7 @@ def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
         Mount("/static", Files(directory=STATIC), name="static"),
         *blobs.routes,
         *exports.routes,
+        *held.routes,
         Route(graphql.PATH, endpoint, methods=["GET", "POST"], name="graphql"),
         WebSocketRoute(graphql.PATH, endpoint),
         *auth.routes,

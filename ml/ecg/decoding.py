@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from ml.ecg.burned_in.found import Found
 from ml.ecg.decoded import MAX_FILE_BYTES, MAX_PIXELS, MOST_PAGES, Decoded, DecodeError, DecodeFailure
 from ml.ecg.editing import Proposal, Step, written
-from ml.ecg.wire import unpack, unpack_proposal
+from ml.ecg.wire import unpack, unpack_found, unpack_proposal
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -97,6 +98,10 @@ class DecoderPool:
     def propose(self, path: Path, steps: Sequence[Step]) -> Proposal:
         """Look what would lay the picture straight once these steps are done; raises as `decode` does."""
         return unpack_proposal(self._answer(path, "propose", steps))
+
+    def find_text(self, path: Path) -> Found:
+        """Look for text in the picture of a page that may identify somebody; raises as `decode` does."""
+        return unpack_found(self._answer(path, "find_text"))
 
     def close(self) -> None:
         """Stop taking files; those being decoded end within their time. Closing twice does nothing."""

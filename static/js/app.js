@@ -1,4 +1,5 @@
 // Wakes the parts a page uses, at first and after every htmx swap. Everything here adds to pages that work without it.
+import { wakeBoxes } from "./boxes.js";
 import { wakeBuilder } from "./builder.js";
 import { wakeKeys } from "./keys.js";
 import { wakeQuiz } from "./quiz.js";
@@ -8,6 +9,7 @@ import { sayTemplate } from "./say.js";
 function wake() {
   wakeViewers();
   wakeBuilder();
+  wakeBoxes();
   wakeQuiz();
   wakeKeys();
   for (const one of document.querySelectorAll("[data-opens][hidden], [data-print][hidden]")) one.hidden = false;

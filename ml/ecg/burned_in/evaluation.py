@@ -34,13 +34,31 @@ _SURNAMES = (
     "LEFÈVRE PETIT NGUYEN D'ALMEIDA LE GOFF MÜLLER-ROCHE KOWALCZYK BENAÏSSA ÇELIK DE LA TOUR ROUX GARCIA "
     "O'CONNOR TRAORÉ FAURE BLANC SZYMAŃSKI VANDENBERGHE LY SAINT-ANDRÉ DUBOIS MOREAU KERVELLA HADDAD"
 )
-_GIVEN = (
-    "Amélie Jean-Pierre Oumar Zoé Théophile Marie-Louise Nguyệt Rose Sébastien Chloé Anne Youssef Inès "
-    "Gérard Françoise Léo Émile Fatoumata Guy Océane"
-).split()
+_GIVEN = [
+    "Amélie",
+    "Jean-Pierre",
+    "Oumar",
+    "Zoé",
+    "Théophile",
+    "Marie-Louise",
+    "Nguyệt",
+    "Rose",
+    "Sébastien",
+    "Chloé",
+    "Anne",
+    "Youssef",
+    "Inès",
+    "Gérard",
+    "Françoise",
+    "Léo",
+    "Émile",
+    "Fatoumata",
+    "Guy",
+    "Océane",
+]
 _TOWNS = ("Brest", "Villeurbanne", "Saint-Étienne", "Nîmes", "Le Havre", "Épinal")
 _STREETS = ("rue des Lilas", "avenue Jean Jaurès", "boulevard de la République", "impasse du Four")
-_MONTHS = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()
+_MONTHS = ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."]
 _HARMLESS = (
     ("25 mm/s   10 mm/mV   0,05-150 Hz", "FC 72 bpm", "PR 164 ms", "QRS 92 ms", "QT/QTc 388/412 ms"),
     ("Axes P-R-T  45 30 22", "Rythme sinusal", "ECG normal", "74 ans   F", "08:41:17"),
@@ -149,7 +167,9 @@ def _identifying(random: Random) -> list[tuple[str, str, str]]:
     """Return lines of a head: what announces an identifier, what it is, and the identifier."""
     surname, given = _surname(random), random.choice(_GIVEN)
     day, month, year = random.randint(1, 28), random.randint(1, 12), random.randint(1925, 2008)
-    born = random.choice((f"{day:02}/{month:02}/{year}", f"{day:02}.{month:02}.{year}", f"{day:02}-{month:02}-{year}"))
+    born = random.choice(
+        (f"{day:02}/{month:02}/{year}", f"{day:02}.{month:02}.{year}", f"{day:02}-{month:02}-{year}")
+    )
     taken = random.choice(
         (f"{day}-{_MONTHS[month - 1]}-2025", f"2025-{month:02}-{day:02}", f"{day} {_MONTHS[month - 1]} 2025")
     )
@@ -164,7 +184,11 @@ def _identifying(random: Random) -> list[tuple[str, str, str]]:
     return [
         *named,
         (random.choice(("Né(e) le ", "DDN : ", "Date de naissance : ", "Née le ", "")), "birth date", born),
-        (random.choice(("IPP ", "IPP : ", "NIP ", "ID: ", "N° ")), "identifier", f"{random.randint(10**7, 10**10)}"),
+        (
+            random.choice(("IPP ", "IPP : ", "NIP ", "ID: ", "N° ")),
+            "identifier",
+            f"{random.randint(10**7, 10**10)}",
+        ),
         ("NDA ", "identifier", f"{random.randint(20, 26)}-{random.randint(10**5, 10**6 - 1)}"),
         (
             random.choice(("NIR ", "")),
@@ -174,13 +198,21 @@ def _identifying(random: Random) -> list[tuple[str, str, str]]:
         (random.choice(("Dr ", "Dr. ", "Médecin : ", "Opérateur : ")), "operator", _surname(random)),
         ("", "hospital", f"{random.choice(('CHU de', 'Hôpital de', 'Clinique de'))} {random.choice(_TOWNS)}"),
         ("", "date", taken),
-        ("Tél. ", "telephone", f"0{random.randint(1, 7)} " + " ".join(f"{random.randint(0, 99):02}" for _ in range(4))),
+        (
+            "Tél. ",
+            "telephone",
+            f"0{random.randint(1, 7)} " + " ".join(f"{random.randint(0, 99):02}" for _ in range(4)),
+        ),
         ("", "address", f"{random.randint(1, 99)} {random.choice(_STREETS)}"),
     ]
 
 
 def _surname(random: Random) -> str:
-    names = ["LE GOFF", "DE LA TOUR", *(name for name in _SURNAMES.split() if name not in {"LE", "GOFF", "DE", "LA", "TOUR"})]
+    names = [
+        "LE GOFF",
+        "DE LA TOUR",
+        *(name for name in _SURNAMES.split() if name not in {"LE", "GOFF", "DE", "LA", "TOUR"}),
+    ]
     return random.choice(names)
 
 

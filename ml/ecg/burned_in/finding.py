@@ -1,7 +1,5 @@
 """Find text in a picture that may identify somebody, whichever way the page was held."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
@@ -22,18 +20,14 @@ _TURNED_SURE, _TURNED_SHORTEST = 70, 4
 """How surely a word on its side is read at least, and how long: curves look like short words from there."""
 
 
-def find_in(path: Path) -> Found:
-    """Look for text in a picture that is kept; see `find`."""
-    with Image.open(path, formats=["PNG", "JPEG"]) as picture:
-        return find(picture.convert("L" if picture.mode == "L" else "RGB"))
-
-
 def find(picture: Image.Image) -> Found:
     """Return the parts of a picture, in mode L or RGB, whose text may identify somebody."""
     if not tesseract.is_installed():
         return Found(Search.NOT_INSTALLED)
     unread = only_letters(picture)
     found = list[Region]()
+    if not _letters(unread):
+        return Found(Search.DONE)
     try:
         for turn in _TURNS:
             if turn and _letters(unread) < _UNREAD_LETTERS:

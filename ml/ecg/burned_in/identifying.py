@@ -44,11 +44,11 @@ _LABELS: dict[TextKind, str] = {
 _COMMON_LABELS: dict[TextKind, str] = {
     TextKind.NAME: r"pr|tech|user|ide|nombre|m|mr|mrs|last|first",
     TextKind.DATE: r"date|ne|recorded|enregistre",
-    TextKind.IDENTIFIER: r"id|pid|eid|edt|ins|ine|acc|account|order|visit|sejour|dossier|venue|no|num|secu|case"
-    r"|record|device|serial|sn|serie|file",
+    TextKind.IDENTIFIER: r"id|pid|eid|edt|ins|ine|acc|account|order|visit|sejour|dossier|venue|no|num|secu"
+    r"|case|record|device|serial|sn|serie|file",
     TextKind.CONTACT: r"mobile|portable|mail",
-    TextKind.PLACE: r"ch|centre|center|service|unite|unit|uf|chambre|room|lit|bed|loc|location|site|departement"
-    r"|department|institution",
+    TextKind.PLACE: r"ch|centre|center|service|unite|unit|uf|chambre|room|lit|bed|loc|location|site"
+    r"|departement|department|institution",
 }
 """Labels that are such only where a colon or the like follows: else, they are a measure or any word."""
 
@@ -203,7 +203,7 @@ def _label(line: Sequence[Word], texts: Sequence[str], index: int) -> tuple[int,
         if not found and (_SIGN.search(line[last].text) or _SIGN.match(_at(line, last + 1))):
             found = _LABELLED_BY_A_SIGN.fullmatch(said)
         if found and said and line[last].confidence >= _PATTERN_SURE:
-            return length, TextKind(found.lastgroup)
+            return length, TextKind(found.lastgroup or "")
     return 0, None
 
 
@@ -278,6 +278,5 @@ def _harmless() -> frozenset[str]:
 @cache
 def _interrupting() -> frozenset[str]:
     """Return words that end what a label announces: those measures begin with."""
-    return frozenset(
-        ("age sexe sex fc hr freq frequence rythme rhythm ecg pr qrs qt qtc axe axes axis poids taille pa pas pad".split())
-    )
+    begin = "age sexe sex fc hr freq frequence rythme rhythm ecg pr qrs qt qtc axe axes axis poids taille pa"
+    return frozenset(begin.split())

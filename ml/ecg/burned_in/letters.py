@@ -13,7 +13,7 @@ _READ_PX = 1800
 """A picture less long is doubled: letters of eight pixels are not read."""
 _MOST_PX = 4000
 _LETTER_PX = (6, 60)
-"""Height and width of letters, least and most; the most of a large picture is a fortieth of its longer side."""
+"""Height and width of letters, least and most; at most a fortieth of a large picture's longer side."""
 _BESIDE_PX = 5
 """How far from a letter accents and dots may be."""
 _DARK, _COLOURED = 0.38, 0.6

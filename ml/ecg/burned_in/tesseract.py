@@ -63,7 +63,7 @@ def read(picture: Image.Image) -> list[Word]:
             check=True,
             timeout=WALL_S,
             env={"PATH": os.environ.get("PATH", os.defpath), "OMP_THREAD_LIMIT": "1"},
-            preexec_fn=_limit,  # noqa: PLW1509 - this process has one thread
+            preexec_fn=_limit,
         )
     except (subprocess.SubprocessError, OSError):
         raise UnreadError from None
