@@ -9,6 +9,7 @@ from types import MappingProxyType
 from PIL import Image
 
 from ml.ecg import editing
+from ml.ecg.burned_in.finding import find
 from ml.ecg.burned_in.found import Found
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
 from ml.ecg.decoder import decoded_picture
@@ -40,8 +41,6 @@ def edit(path: Path, steps: Sequence[Step]) -> list[Decoded]:
 
 def find_text(path: Path, steps: Sequence[Step]) -> Found:
     """Return where text in the edited picture may identify somebody."""
-    from ml.ecg.burned_in.finding import find  # noqa: PLC0415 - SciPy, which decoding needs not
-
     return find(_applied(_loaded(path)[0], steps))
 
 

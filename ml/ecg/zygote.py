@@ -20,7 +20,7 @@ from math import ceil
 from pathlib import Path
 
 from ml.ecg import editing
-from ml.ecg.burned_in.found import Found
+from ml.ecg.burned_in.found import SEARCH_S, Found
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
 from ml.ecg.editing import Proposal
 from ml.ecg.wire import pack
@@ -78,6 +78,8 @@ def _edited(path: Path, task: bytes) -> list[Decoded] | Proposal | Found:
     from ml.ecg.editor import TASKS  # noqa: PLC0415 - a zygote that tests decoders needs no Pillow
 
     name, steps = json.loads(task)
+    if name == "find_text":
+        signal.setitimer(signal.ITIMER_REAL, SEARCH_S)
     return TASKS[name](path, editing.parse(steps))
 
 

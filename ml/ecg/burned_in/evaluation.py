@@ -1,4 +1,4 @@
-"""How much of what names a patient is found on pages made up for it, and how often a harmless page is held."""
+"""How much of what names a patient is found on made-up pages, and how often a harmless page is held."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence

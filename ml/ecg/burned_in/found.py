@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+SEARCH_S = 60.0
+"""Seconds on the clock that looking for text in a page may take, beside much else that goes on; of processor
+time the program that reads has far less."""
+
 
 class TextKind(StrEnum):
     """What a text looks like; what is not known to be harmless is at least `UNKNOWN`."""

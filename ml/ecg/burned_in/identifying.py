@@ -8,7 +8,6 @@ even where that would be harmless elsewhere.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -19,6 +18,10 @@ from ml.language.normalising import plain
 from ml.language.ontology import load_ontology
 
 _WORDS = Path(__file__).parent / "harmless.txt"
+_INTERRUPTING = frozenset(
+    "age sexe sex fc hr freq frequence rythme rhythm ecg pr qrs qt qtc axe axes axis poids taille pa".split()  # noqa: SIM905
+)
+"""Words that end what a label announces: those measures begin with."""
 _GAP = 2.5
 """Blanks between words of one line, in heights of its letters: after more, another line begins."""
 _SURE, _LONG_AND_SURE, _PATTERN_SURE = 60, 45, 25
@@ -90,6 +93,16 @@ _LONG_NUMBER = re.compile(r"(?:.*\d){5,}.*")
 _MAIL = re.compile(r".*(?:@|www\.).*")
 
 
+def _vocabulary() -> frozenset[str]:
+    names = [name for concept in load_ontology().concepts for name in concept.every_name]
+    words = {word for name in names for word in re.findall(r"[^\W\d_]+", plain(name))}
+    return frozenset(words | set(plain(_WORDS.read_text(encoding="utf-8")).split()))
+
+
+_HARMLESS_WORDS = _vocabulary()
+_MASKER = Masker(_HARMLESS_WORDS)
+
+
 @dataclass(frozen=True, slots=True)
 class Suspect:
     """Words of one line that may identify somebody, as one part of the picture, in pixels."""
@@ -149,13 +162,13 @@ def _judged(line: Sequence[Word], least_confidence: float, shortest: int) -> lis
         sure = word.confidence >= least_confidence and len(text) >= shortest
         if sure and (shape := _shape(text)) is not None and word.confidence >= _PATTERN_SURE:
             kinds[index] = shape
-        elif following is not None and (fresh or not _is_value(text)) and text not in _interrupting():
+        elif following is not None and (fresh or not _is_value(text)) and text not in _INTERRUPTING:
             kinds[index] = following
         elif sure and masked[index] and _is_word(text) and word.confidence >= _LONG_AND_SURE:
             kinds[index] = TextKind.IDENTIFIER if any(map(str.isdigit, text)) else TextKind.NAME
         elif sure and _is_read(word, text) and not _is_harmless(text):
             kinds[index] = TextKind.UNKNOWN
-        elif text in _interrupting():
+        elif text in _INTERRUPTING:
             following = None
         fresh = fresh and not text
         index += 1
@@ -174,7 +187,7 @@ def _joined(
                 kinds[index] = beside
             elif kinds[index] is None and beside is not None and not _belongs_to_a_measure(texts[index]):
                 capital = line[index].text[:1].isupper()
-                if len(texts[index]) < _SHORT or (capital and texts[index] not in _interrupting()):
+                if len(texts[index]) < _SHORT or (capital and texts[index] not in _INTERRUPTING):
                     kinds[index] = beside
     return kinds
 
@@ -213,7 +226,7 @@ def _at(line: Sequence[Word], index: int) -> str:
 
 def _masked(line: Sequence[Word]) -> list[bool]:
     """Say of each word whether the rules for names in texts would mask it."""
-    masked = _masker().mask(" ".join(word.text for word in line))
+    masked = _MASKER.mask(" ".join(word.text for word in line))
     starts = [0]
     for word in line:
         starts.append(starts[-1] + len(word.text) + 1)
@@ -239,7 +252,7 @@ def _is_read(word: Word, text: str) -> bool:
 
 def _is_harmless(text: str) -> bool:
     pieces = [piece for piece in re.split(r"[-/'.,;:()=+&]+", text) if piece]
-    return all(_is_measure(piece) or piece in _harmless() for piece in pieces)
+    return all(_is_measure(piece) or piece in _HARMLESS_WORDS for piece in pieces)
 
 
 def _is_word(text: str) -> bool:
@@ -261,22 +274,3 @@ def _is_measure(text: str) -> bool:
 
 def _tidy(text: str) -> str:
     return plain(text).strip(" .,;:!?'\"*_|[]{}<>=~#»«")
-
-
-@cache
-def _masker() -> Masker:
-    return Masker(_harmless())
-
-
-@cache
-def _harmless() -> frozenset[str]:
-    names = [name for concept in load_ontology().concepts for name in concept.every_name]
-    words = {word for name in names for word in re.findall(r"[^\W\d_]+", plain(name))}
-    return frozenset(words | set(plain(_WORDS.read_text(encoding="utf-8")).split()))
-
-
-@cache
-def _interrupting() -> frozenset[str]:
-    """Return words that end what a label announces: those measures begin with."""
-    begin = "age sexe sex fc hr freq frequence rythme rhythm ecg pr qrs qt qtc axe axes axis poids taille pa"
-    return frozenset(begin.split())

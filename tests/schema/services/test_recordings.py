@@ -238,9 +238,9 @@ def test_a_file_that_gives_no_ecg_is_refused_at_its_field_and_nothing_is_kept(
     world: World, tmp_path: Path, data: bytes, code: str
 ) -> None:
     store = FolderBlobStore(tmp_path / "empty")
+    intake = Intake(world.database, world.clock, store, world.services.decoder)
     with pytest.raises(ValidationFailedError, match=f"^file:{code}$"):
-        services = world.services
-        Intake(services.database, world.clock, store, services.decoder).take(0, io.BytesIO(data))
+        intake.take(0, io.BytesIO(data))
     assert list((tmp_path / "empty").rglob("*")) == []
 
 
