@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from ml.ecg.burned_in.found import Found
 from ml.ecg.decoding import Decoded, DecoderPool
 from ml.ecg.editing import Proposal, Step
 from ml.language.commenting import Commenter
@@ -197,6 +198,10 @@ class LateDecoder:
     def propose(self, path: Path, steps: Sequence[Step]) -> Proposal:
         """Look what would lay a picture straight as `DecoderPool.propose` does."""
         return self._started().propose(path, steps)
+
+    def find_text(self, path: Path) -> Found:
+        """Look for text in a picture as `DecoderPool.find_text` does."""
+        return self._started().find_text(path)
 
     def close(self) -> None:
         """Stop the pool if it ever started."""
