@@ -19,7 +19,7 @@ from ml.language.ontology import load_ontology
 
 _WORDS = Path(__file__).parent / "harmless.txt"
 _INTERRUPTING = frozenset(
-    "age sexe sex fc hr freq frequence rythme rhythm ecg pr qrs qt qtc axe axes axis poids taille pa".split()  # noqa: SIM905
+    "age sexe sex fc hr freq frequence rythme rhythm ecg pr qrs qt qtc axe axes axis poids taille pa ans f m h".split()  # noqa: SIM905
 )
 """Words that end what a label announces: those measures begin with."""
 _GAP = 2.5
@@ -72,6 +72,7 @@ _HARMLESS = [
     re.compile(pattern)
     for pattern in (
         rf"{_NUMBER}(?:[/:x*;°-]{{1,2}}{_NUMBER}){{0,3}}{_UNITS}?(?:/{_UNITS})?[)\]]?",
+        rf"{_UNITS}(?:/{_UNITS})?",
         r"\d{1,2}(?:st|nd|rd|th|er|e|eme)",
         r"\d{1,2}[:h]\d{2}(?:(?::|m|mn|min)\d{2}s?)?(?:[.,]\d+)?",
         r"(?:a[vy]+[rlfi]|v[r]?[1-9iseal]|v1[0-2]|[i1l|!]{1,4}|d[i1l|!23]{1,3}|[xyz]|vr|vl|vf|mcl\d|cm\d)[,:;.]?",

@@ -1,6 +1,7 @@
 """Text found in pictures by the real program, and what becomes of a page where it cannot be."""
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def _signal(shared_data: Path) -> Signal:
 
 
 def test_a_page_made_up_knows_where_its_identifiers_are(shared_data: Path) -> None:
-    font, dice = evaluation.default_fonts()[0], random.Random(1)
+    font, dice = evaluation.default_fonts()[0], random.Random(1)  # noqa: S311 - to be repeatable
     made = evaluation.made_up(_signal(shared_data), font, "on its side", dice, identified=True)
     everywhere = [Region(TextKind.UNKNOWN, 0, 0, 1, 1)]
     assert len(made.identifiers) == 11
