@@ -1,4 +1,4 @@
-"""`evaluate burned-in`: how much of what names a patient is found in pictures, and what is held needlessly."""
+"""`evaluate burned-in`: how much of what names a patient is found in pictures, what is held needlessly."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from ml.ecg.signal import Signal
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Print a line for each picture and each condition of made-up pages; 1 where the folder has no recording."""
+    """Print a line for each picture and each kind of made-up pages; 1 where the folder has no recording."""
     signal, pictures = None, []
     for path in sorted(each for each in options.data.rglob("*") if each.is_file()):
         show(path.name)

@@ -19,7 +19,25 @@ from ml.language.ontology import load_ontology
 
 _WORDS = Path(__file__).parent / "harmless.txt"
 _INTERRUPTING = frozenset(
-    "age sexe sex fc hr freq frequence rythme rhythm ecg pr qrs qt qtc axe axes axis poids taille pa ans f m h".split()  # noqa: SIM905
+    (
+        *(
+            "age",
+            "ans",
+            "sexe",
+            "sex",
+            "f",
+            "m",
+            "h",
+            "fc",
+            "hr",
+            "freq",
+            "frequence",
+            "rythme",
+            "rhythm",
+            "ecg",
+        ),
+        *("pr", "qrs", "qt", "qtc", "axe", "axes", "axis", "poids", "taille", "pa"),
+    )
 )
 """Words that end what a label announces: those measures begin with."""
 _GAP = 2.5

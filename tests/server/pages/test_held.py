@@ -1,4 +1,4 @@
-"""Pages that are held, on the real pages: who may see them, checked without a script, and where they are told."""
+"""Held pages, on the real pages: who may see them, checked without a script, and where they are told."""
 
 import io
 
