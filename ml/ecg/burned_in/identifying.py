@@ -96,7 +96,7 @@ _HARMLESS = [
         r"(?:a[vy]+[rlfi]|v[r]?[1-9iseal]|v1[0-2]|[i1l|!]{1,4}|d[i1l|!23]{1,3}|[xyz]|vr|vl|vf|mcl\d|cm\d)[,:;.]?",
         r"(?:p|q|r|s|t|qrs|pr|qt|qtc|qtcb|qtcf|rr|pp|st|j|qtb|qtf)(?:[-/](?:p|q|r|s|t|qrs|pr|qt|qtc|rr|pp|st))*",
         r"[a-z]{0,2}[<>=+-]?\d{0,3}",
-        r"\d{1,2} ?(?:of|sur) ?\d{1,2}",
+        r"\d{1,2} ?(?:of|sur) ?\d{1,2}|[1-9]0{4,5}",
     )
 ]
 """Against a word without accents and capitals: measures with their units, times of day, leads, intervals."""

@@ -23,6 +23,8 @@ _MOST_COLOURED = 0.05
 """Of a picture: where more of it is that dark in a colour, that is a grid in pieces."""
 _AROUND_PX, _LIGHTER, _DARK_PAPER = 41, 60, 120
 """Light letters on dark paper, as on screens: how much lighter than what is around them."""
+_INSIDE_PX = 25
+"""Twice the width of what is inside such letters, which is dark and no letter."""
 _BOTH_WAYS = np.ones((3, 3))
 
 
@@ -38,7 +40,8 @@ def only_letters(picture: Image.Image) -> Image.Image:
     grey = np.asarray(sized.convert("L"), np.float32)
     around = ndimage.uniform_filter(grey, _AROUND_PX)
     light = _small((grey - around > _LIGHTER) & (around < _DARK_PAPER), most)
-    shown = np.maximum(shown, np.where(light, np.clip((grey - around) / 160, 0, 1), 0))
+    inside = ndimage.maximum_filter(light, _INSIDE_PX) & (around < _DARK_PAPER)
+    shown = np.where(inside, np.where(light, np.clip((grey - around) / 160, 0, 1), 0), shown)
     return Image.fromarray((255 * (1 - shown)).astype(np.uint8))
 
 
