@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate = _models(commands, "evaluate", "measure a model on data")
     _add_language(evaluate)
     _add_readers(evaluate)
+    _add_burned_in(evaluate)
     _add_digitising(commands, evaluate)
     _add_rpeaks(evaluate)
     train = _models(commands, "train", "train a model")
@@ -85,6 +86,18 @@ def _add_readers(commands: Commands) -> None:
         "--data", type=Path, required=True, help="folder of recordings, read with those below it"
     )
     _add_json(readers)
+
+
+def _add_burned_in(commands: Commands) -> None:
+    about = "the finding of names, dates and numbers printed in pictures, with tesseract"
+    burned_in = _add(commands, "burned-in", about, "burned_in:evaluate")
+    burned_in.add_argument(
+        "--data", type=Path, required=True, help="folder of ECG files, with those below it"
+    )
+    burned_in.add_argument(
+        "--pages", type=int, default=8, help="pages made up for each condition, as many again without names"
+    )
+    _add_json(burned_in)
 
 
 def _add_digitising(commands: Commands, evaluate: Commands) -> None:

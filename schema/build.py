@@ -17,6 +17,7 @@ from schema.mutations.cases import CaseMutations
 from schema.mutations.contests import ContestMutations
 from schema.mutations.disagreements import DisagreementMutations
 from schema.mutations.enrolments import EnrolmentMutations
+from schema.mutations.held_pages import HeldPageMutations
 from schema.mutations.models import ModelMutations
 from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.pacs import PacsMutations
@@ -36,6 +37,7 @@ from schema.queries.concepts import ConceptQueries
 from schema.queries.contests import ContestQueries
 from schema.queries.disagreements import DisagreementQueries
 from schema.queries.grades import GradeQueries
+from schema.queries.held_pages import HeldPageQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.models import ModelQueries
 from schema.queries.nodes import NodeQueries
@@ -58,6 +60,7 @@ QUERIES = (
     AccountQueries,
     AuditQueries,
     CaseQueries,
+    HeldPageQueries,
     ConceptQueries,
     OntologyQueries,
     GradeQueries,
@@ -81,6 +84,7 @@ MUTATIONS: tuple[type, ...] = (
     CaseMutations,
     RecordingMutations,
     RecordingEditMutations,
+    HeldPageMutations,
     AnnotationMutations,
     OntologyMutations,
     SessionMutations,

@@ -29,6 +29,8 @@ from schema.services.courier import Courier
 from schema.services.deployments import Deployments
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
+from schema.services.held_pages import HeldPages
+from schema.services.intake import Intake
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.model_sync import ModelSync
@@ -133,7 +135,17 @@ class Services:
     @cached_property
     def recording_imports(self) -> RecordingImports:
         """Return what makes cases of many files; it keeps its own transactions."""
-        return RecordingImports(self.database, self.clock, self.blobs, self.decoder, self.shelf)
+        return RecordingImports(self.database, self.clock, self.blobs, self.intake, self.shelf)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Return what takes files in; it keeps its own transactions."""
+        return Intake(self.database, self.clock, self.blobs, self.decoder)
+
+    @cached_property
+    def held_pages(self) -> HeldPages:
+        """Return what settles pages that are held; it keeps its own transactions."""
+        return HeldPages(self.database, self.clock, self.blobs, self.decoder, self.intake, self.shelf)
 
     @cached_property
     def pacs(self) -> Pacs:

@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from ml.ecg.burned_in.found import Found
 from ml.ecg.decoding import Decoded, DecoderPool
 from ml.ecg.editing import Proposal, Step
 from ml.language.commenting import Commenter
@@ -45,7 +46,7 @@ from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
-from server import auth, blobs, errors, exports, graphql, health, pages
+from server import auth, blobs, errors, exports, graphql, health, held, pages
 from server.admission import Admission
 from server.archives import read_archives
 from server.logs import configure
@@ -200,6 +201,10 @@ class LateDecoder:
         """Look what would lay a picture straight as `DecoderPool.propose` does."""
         return self._started().propose(path, steps)
 
+    def find_text(self, path: Path) -> Found:
+        """Look for text in a picture as `DecoderPool.find_text` does."""
+        return self._started().find_text(path)
+
     def close(self) -> None:
         """Stop the pool if it ever started."""
         with self._lock:
@@ -242,6 +247,7 @@ def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
         Mount("/static", Files(directory=STATIC), name="static"),
         *blobs.routes,
         *exports.routes,
+        *held.routes,
         Route(graphql.PATH, endpoint, methods=["GET", "POST"], name="graphql"),
         WebSocketRoute(graphql.PATH, endpoint),
         *auth.routes,

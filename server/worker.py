@@ -125,6 +125,7 @@ def _pruned(services: Services) -> int:
     removals: dict[str, Callable[[], int]] = {
         "old exports": lambda: expire(database, clock, blobs),
         "files of imports": lambda: forget(database, blobs),
+        "held pages": services.intake.expire,
         "old jobs and events": lambda: prune(database, clock),
     }
     removed = 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFilter
 
+from ml.ecg.burned_in import finding  # noqa: F401 - once, and not in every child that looks for text
 from ml.ecg.decoded import Decoded
 from ml.ecg.readers import read
 from ml.ecg.readers.image import encode

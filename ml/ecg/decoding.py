@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from ml.ecg.burned_in.found import SEARCH_S, Found
 from ml.ecg.decoded import MAX_FILE_BYTES, MAX_PIXELS, MOST_PAGES, Decoded, DecodeError, DecodeFailure
 from ml.ecg.editing import Proposal, Step, written
-from ml.ecg.wire import unpack, unpack_proposal
+from ml.ecg.wire import unpack, unpack_found, unpack_proposal
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -98,6 +99,10 @@ class DecoderPool:
         """Look what would lay the picture straight once these steps are done; raises as `decode` does."""
         return unpack_proposal(self._answer(path, "propose", steps))
 
+    def find_text(self, path: Path) -> Found:
+        """Look for text in the picture of a page that may identify somebody; raises as `decode` does."""
+        return unpack_found(self._answer(path, "find_text"))
+
     def close(self) -> None:
         """Stop taking files; those being decoded end within their time. Closing twice does nothing."""
         with self._lock:
@@ -121,7 +126,7 @@ class DecoderPool:
                 zygote, answer = self._request(request)
                 with answer:
                     if _has_started(answer):
-                        return self._received(answer)
+                        return self._received(answer, SEARCH_S if task == "find_text" else self._timeout_s)
                 zygote.kill()
                 zygote.wait()
         raise DecodeError(DecodeFailure.CRASHED)
@@ -157,11 +162,11 @@ class DecoderPool:
                 socket.send_fds(self._control, [request], [theirs.fileno()])
             return self._zygote, ours
 
-    def _received(self, answer: socket.socket) -> bytearray:
+    def _received(self, answer: socket.socket, timeout_s: float) -> bytearray:
         """Read until the child closes; raise TIMED_OUT or CRASHED when it ends without a word."""
         message, began = bytearray(), time.monotonic()
         try:
-            while chunk := self._chunk(answer, began):
+            while chunk := _chunk(answer, began + timeout_s + _GRACE_S):
                 message += chunk
                 if len(message) > MAX_ANSWER_BYTES:
                     raise DecodeError(DecodeFailure.TOO_LARGE)
@@ -170,13 +175,14 @@ class DecoderPool:
         except OSError:
             raise DecodeError(DecodeFailure.CRASHED) from None
         if not message:
-            late = time.monotonic() - began > 0.9 * self._timeout_s
+            late = time.monotonic() - began > 0.9 * timeout_s
             raise DecodeError(DecodeFailure.TIMED_OUT if late else DecodeFailure.CRASHED)
         return message
 
-    def _chunk(self, answer: socket.socket, began: float) -> bytes:
-        answer.settimeout(max(began + self._timeout_s + _GRACE_S - time.monotonic(), 0.001))
-        return answer.recv(_CHUNK)
+
+def _chunk(answer: socket.socket, until: float) -> bytes:
+    answer.settimeout(max(until - time.monotonic(), 0.001))
+    return answer.recv(_CHUNK)
 
 
 def _has_started(answer: socket.socket) -> bool:

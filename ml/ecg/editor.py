@@ -9,6 +9,8 @@ from types import MappingProxyType
 from PIL import Image
 
 from ml.ecg import editing
+from ml.ecg.burned_in.finding import find
+from ml.ecg.burned_in.found import Found
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
 from ml.ecg.decoder import decoded_picture
 from ml.ecg.editing import Crop, EditError, Proposal, Step, Straighten
@@ -35,6 +37,11 @@ def edit(path: Path, steps: Sequence[Step]) -> list[Decoded]:
         return [decoded_picture(Reading(media_type, path.read_bytes(), picture), picture)]
     edited = _applied(picture, steps)
     return [decoded_picture(image.reading(edited, media_type), edited)]
+
+
+def find_text(path: Path, steps: Sequence[Step]) -> Found:
+    """Return where text in the edited picture may identify somebody."""
+    return find(_applied(_loaded(path)[0], steps))
 
 
 def preview(path: Path, steps: Sequence[Step]) -> list[Decoded]:
@@ -103,7 +110,7 @@ def _applied(picture: Image.Image, steps: Sequence[Step]) -> Image.Image:
         raise DecodeError(DecodeFailure(error.reason.value)) from None
 
 
-TASKS: Mapping[str, Callable[[Path, Sequence[Step]], list[Decoded] | Proposal]] = MappingProxyType(
-    {"edit": edit, "preview": preview, "propose": propose}
+TASKS: Mapping[str, Callable[[Path, Sequence[Step]], list[Decoded] | Proposal | Found]] = MappingProxyType(
+    {"edit": edit, "preview": preview, "propose": propose, "find_text": find_text}
 )
 """What `ml.ecg.zygote` is asked for by name."""

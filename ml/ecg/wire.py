@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from ml.ecg import editing
+from ml.ecg.burned_in.found import Found, Region, Search, TextKind
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
 from ml.ecg.editing import Proposal
 
@@ -15,16 +16,19 @@ _BLOBS = ("original", "rendering", "thumbnail_webp")
 _NAMES = {field.name for field in fields(Decoded)}
 
 
-def pack(outcome: Sequence[Decoded] | Proposal | DecodeFailure) -> tuple[bytes, ...]:
+def pack(outcome: Sequence[Decoded] | Proposal | Found | DecodeFailure) -> tuple[bytes, ...]:
     """Return the pieces to send: a JSON line about the pages, then the blobs of each.
 
-    A rendering equal to the original goes once. A proposal or a failure is the line alone.
+    A rendering equal to the original goes once. A proposal, what was found or a failure is the line alone.
     """
     if isinstance(outcome, DecodeFailure):
         return (json.dumps({"failure": outcome.value}).encode() + b"\n",)
     if isinstance(outcome, Proposal):
         said = {"found": outcome.found, "steps": editing.written(outcome.steps)}
         return (json.dumps(said).encode() + b"\n",)
+    if isinstance(outcome, Found):
+        regions = [[each.kind, each.left, each.top, each.right, each.bottom] for each in outcome.regions]
+        return (json.dumps({"search": outcome.search.value, "regions": regions}).encode() + b"\n",)
     pages = [_packed(page) for page in outcome]
     line = json.dumps({"pages": [header for header, _ in pages]}).encode() + b"\n"
     return (line, *(blob for _, blobs in pages for blob in blobs))
@@ -57,6 +61,14 @@ def unpack_proposal(message: bytearray) -> Proposal:
     with _sensible():
         header, _ = _parted(message)
         return Proposal(bool(header["found"]), editing.parse(header["steps"]))
+
+
+def unpack_found(message: bytearray) -> Found:
+    """Read what was found in a picture; raises as `unpack` does."""
+    with _sensible():
+        header, _ = _parted(message)
+        regions = tuple(Region(TextKind(kind), *map(float, sides)) for kind, *sides in header["regions"])
+        return Found(Search(header["search"]), regions)
 
 
 @contextmanager

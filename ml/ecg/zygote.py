@@ -20,6 +20,7 @@ from math import ceil
 from pathlib import Path
 
 from ml.ecg import editing
+from ml.ecg.burned_in.found import SEARCH_S, Found
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
 from ml.ecg.editing import Proposal
 from ml.ecg.wire import pack
@@ -60,7 +61,7 @@ def _limit(timeout_s: float, memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _outcome(decoder: Decoder, request: bytes) -> list[Decoded] | Proposal | DecodeFailure:
+def _outcome(decoder: Decoder, request: bytes) -> list[Decoded] | Proposal | Found | DecodeFailure:
     path, _, task = request.partition(b"\0")
     try:
         return _edited(Path(os.fsdecode(path)), task) if task else decoder(Path(os.fsdecode(path)))
@@ -72,11 +73,13 @@ def _outcome(decoder: Decoder, request: bytes) -> list[Decoded] | Proposal | Dec
         return DecodeFailure.DAMAGED
 
 
-def _edited(path: Path, task: bytes) -> list[Decoded] | Proposal:
+def _edited(path: Path, task: bytes) -> list[Decoded] | Proposal | Found:
     """Edit the picture of a recording that is kept, as a task says: a name and steps."""
     from ml.ecg.editor import TASKS  # noqa: PLC0415 - a zygote that tests decoders needs no Pillow
 
     name, steps = json.loads(task)
+    if name == "find_text":
+        signal.setitimer(signal.ITIMER_REAL, SEARCH_S)
     return TASKS[name](path, editing.parse(steps))
 
 

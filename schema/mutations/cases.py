@@ -169,4 +169,5 @@ class CaseMutations:
         """Delete a draft."""
         key = local_key(input.id, "Case")
         await info.context.write(lambda session: cases_for(session, info.context).delete(key))
+        await info.context.call(info.context.services.intake.expire)
         return DeletedCase(case_id=input.id)

@@ -8,11 +8,11 @@ from sqlmodel import Session
 from strawberry.file_uploads import Upload
 
 from schema.context import Context, Info
-from schema.errors import ValidationFailedError
+from schema.errors import DomainError, ValidationFailedError
 from schema.models.cases import RecordingTiming
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
-from schema.services.recordings import Recordings, store_upload
+from schema.services.recordings import Recordings
 from schema.types.base import local_key
 from schema.types.cases import Case, cases_for
 
@@ -66,7 +66,10 @@ class RemoveRecordingInput:
 
 
 AddRecordingResult = Annotated[
-    Case | Refusal, strawberry.union("AddRecordingResult", description="The case, or why nothing was added.")
+    Case | Refusal,
+    strawberry.union(
+        "AddRecordingResult", description="The case, with what is held of the file, or why nothing was added."
+    ),
 ]
 UpdateRecordingResult = Annotated[
     Case | Refusal, strawberry.union("UpdateRecordingResult", description="The case, or why it was left.")
@@ -83,7 +86,11 @@ RemoveRecordingResult = Annotated[
 class RecordingMutations:
     """Changes to recordings."""
 
-    @mutation_field(Scope.CASES_WRITE, "Adds an ECG to a case, after the others; of several pages, each.")
+    @mutation_field(
+        Scope.CASES_WRITE,
+        "Adds an ECG to a case, after the others; of several pages, each. A page with text that may name "
+        "somebody is held until that is settled: see `Case.heldPages`.",
+    )
     async def add_recording(self, info: Info, input: AddRecordingInput) -> AddRecordingResult:  # noqa: A002
         """Ask first, then decode outside any transaction, then add."""
         key, context = local_key(input.case_id, "Case"), info.context
@@ -97,10 +104,16 @@ class RecordingMutations:
         stream = getattr(upload, "file", upload)
         if not hasattr(stream, "read"):
             raise ValidationFailedError.of("file", "required")
-        stored = await to_thread.run_sync(store_upload, services.decoder, services.blobs, stream)
-        case = await context.write(
-            lambda session: _recordings(session, context).add(key, stored, input.label, input.timing, once)
-        )
+        owner = context.viewer.account_id
+        pages = await to_thread.run_sync(services.intake.take, owner, stream)
+
+        try:
+            case = await context.write(
+                lambda session: _recordings(session, context).add(key, pages, input.label, input.timing, once)
+            )
+        except DomainError:
+            await to_thread.run_sync(services.intake.drop, pages)
+            raise
         return Case.of(case)
 
     @mutation_field(Scope.CASES_WRITE, "Changes a recording's label or timing.")

@@ -24,6 +24,7 @@ from schema.services.audit import Audit
 from schema.services.contests import Contests
 from schema.services.disagreements import Disagreements
 from schema.services.enrolments import Enrolments
+from schema.services.held_pages import held_page
 from schema.services.jobs import job_of
 from schema.services.models import Models
 from schema.services.predictions import Predictions
@@ -42,6 +43,7 @@ from schema.types.contests import Contest
 from schema.types.disagreements import MatcherDisagreement
 from schema.types.enrolments import Enrolment
 from schema.types.families import prediction_of
+from schema.types.held_pages import HeldPage
 from schema.types.jobs import Job
 from schema.types.models import Model, ModelVersion
 from schema.types.ontologies import (
@@ -166,6 +168,10 @@ def _contest(info: Info, session: Session, identifier: str) -> Node:
     return Contest.of(contest, Answer.of(answer))
 
 
+def _held_page(info: Info, session: Session, identifier: str) -> Node:
+    return HeldPage.of(held_page(session, info.context.viewer, local_key(identifier, "HeldPage")))
+
+
 def _job(info: Info, session: Session, identifier: str) -> Node:
     return Job.of(job_of(session, info.context.viewer, local_key(identifier, "Job")))
 
@@ -247,6 +253,7 @@ KINDS: dict[str, NodeKind] = {
     "Contest": NodeKind(Scope.ATTEMPTS_READ, _contest),
     "Enrolment": NodeKind(Scope.ATTEMPTS_READ, _enrolment),
     "Feedback": NodeKind(Scope.PREDICTIONS_READ, _feedback),
+    "HeldPage": NodeKind(Scope.CASES_WRITE, _held_page),
     "Job": NodeKind(Scope.PROFILE, _job),
     "Model": NodeKind(Scope.MODELS_READ, _model),
     "ModelVersion": NodeKind(Scope.MODELS_READ, _model_version),

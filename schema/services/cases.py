@@ -29,6 +29,7 @@ from schema.models.cases import (
     Difficulty,
     Recording,
 )
+from schema.models.held_pages import HeldPage
 from schema.models.predictions import Feedback, Prediction
 from schema.models.training import SessionCase
 from schema.pagination import Page, PageRequest
@@ -36,6 +37,7 @@ from schema.policy import Actor, may_change_case, may_see_case
 from schema.services import events, revisions
 from schema.services.audit import Audit
 from schema.services.clock import Clock
+from schema.services.intake import let_go
 from schema.services.paging import Sort, page_of
 from schema.services.text import line, prose
 
@@ -137,7 +139,7 @@ class Cases:
         return self._moved(case, CaseStatus.DRAFT, "case.restored")
 
     def delete(self, case_id: int) -> None:
-        """Remove a draft that no session has ever had; its files stay."""
+        """Remove a draft that no session has ever had; its files stay, but for pages that are held."""
         case = self._owned(case_id)
         if case.status != CaseStatus.DRAFT.value:
             raise NotAllowedError("only_drafts_deleted")
@@ -145,6 +147,9 @@ class Cases:
             raise NotAllowedError("used_in_session")
         asked = select(Prediction.id).where(Prediction.case_id == case_id)
         self._session.execute(delete(Feedback).where(col(Feedback.prediction_id).in_(asked)))
+        for held in self._session.exec(select(HeldPage).where(HeldPage.case_id == case_id)).all():
+            let_go(self._session, held, self._clock)
+        self._session.flush()
         for table in (Prediction, Annotation, Recording, CaseRevision):
             self._session.execute(delete(table).where(col(table.case_id) == case_id))
         self._session.delete(case)

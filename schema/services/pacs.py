@@ -31,10 +31,10 @@ from schema.services import bulk, jobs
 from schema.services.audit import Audit
 from schema.services.cases import Cases
 from schema.services.clock import Clock
+from schema.services.intake import Page, refusal_of
 from schema.services.jobs import Again, Claim
 from schema.services.passwords import Passwords
 from schema.services.recording_imports import LONGEST_NAME, Outcome, RecordingImports
-from schema.services.recordings import StoredFile, refusal_of
 from schema.services.sealing import Seal
 from schema.services.shelf import Shelf
 from schema.services.text import line
@@ -229,9 +229,9 @@ class Pacs:
 
     def _object(self, claim: Claim, state: State, fetched: Fetched, mark: str, part: float) -> None:
         """Decode an object, in no transaction, then add it or tell why it was left out."""
-        pages, problem = list[StoredFile](), _problem(fetched.fault) if fetched.fault else None
+        pages, problem = list[Page](), _problem(fetched.fault) if fetched.fault else None
         if problem is None:
-            pages, problem = self._imports.read(io.BytesIO(fetched.data))
+            pages, problem = self._imports.read(claim.account_id or 0, io.BytesIO(fetched.data))
         with self._database.write() as session:
             job = jobs.held(session, claim)
             actor = self._asking(session, claim)
@@ -245,6 +245,8 @@ class Pacs:
             state.handled.append(mark)
             done = (state.series + part) / len(claim.payload["series"])
             jobs.checkpoint(session, self._clock, job, asdict(state), done)
+        if outcome.code:
+            self._imports.drop(pages)
 
     def _asking(self, session: Session, claim: Claim) -> Actor:
         """Return who asked; raises a refusal when they may not any more."""
@@ -261,6 +263,7 @@ class Pacs:
             "files": len(state.outcomes),
             "recordings": sum(outcome.recordings for outcome in state.outcomes),
             "cases": len(state.cases),
+            "held": sum(outcome.held for outcome in state.outcomes),
             "faults": sum(bool(outcome.code) for outcome in state.outcomes),
         }
         with self._database.write() as session:

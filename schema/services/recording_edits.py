@@ -20,7 +20,8 @@ from schema.models.cases import Case, Recording
 from schema.policy import Actor, may_change_case
 from schema.services.blobs import BlobStore
 from schema.services.cases import Cases
-from schema.services.recordings import Recordings, StoredFile, refusal_of, stored
+from schema.services.intake import StoredFile, refusal_of, stored
+from schema.services.recordings import Recordings
 
 PICTURE = "image"
 

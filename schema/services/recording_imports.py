@@ -13,7 +13,7 @@ from typing import IO, Any
 from sqlmodel import Session, col, select
 
 from ml.ecg.batch import MOST_ENTRIES, Entry, File, Grouping, TooManyError, opened
-from ml.ecg.decoding import DecodeError, DecoderPool
+from ml.ecg.decoding import DecodeError
 from schema.database import Database
 from schema.errors import ConflictError, DomainError, FieldProblem, NotAllowedError, ValidationFailedError
 from schema.models.cases import CaseCategory, Difficulty
@@ -24,8 +24,9 @@ from schema.services.audit import Audit
 from schema.services.blobs import BlobMissingError, BlobStore, key_of
 from schema.services.cases import Cases
 from schema.services.clock import Clock
+from schema.services.intake import Intake, Page, Staged, refusal_of
 from schema.services.jobs import Again, Claim
-from schema.services.recordings import Recordings, StoredFile, refusal_of, store_upload
+from schema.services.recordings import Recordings
 from schema.services.shelf import Shelf
 from schema.services.text import line
 
@@ -53,10 +54,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file."""
+    """What became of a file; `held` is how many of its pages wait for somebody to settle their text."""
 
     case: int | None = None
     recordings: int = 0
+    held: int = 0
     code: str = ""
     values: dict[str, str] = field(default_factory=dict)
 
@@ -91,12 +93,12 @@ class RecordingImports:
     """Takes files in, and makes cases of them. It keeps its own transactions, one for each file."""
 
     def __init__(
-        self, database: Database, clock: Clock, blobs: BlobStore, decoder: DecoderPool, shelf: Shelf
+        self, database: Database, clock: Clock, blobs: BlobStore, intake: Intake, shelf: Shelf
     ) -> None:
         self._database = database
         self._clock = clock
         self._blobs = blobs
-        self._decoder = decoder
+        self._intake = intake
         self._shelf = shelf
 
     def ask(self, actor: Actor, files: Sequence[File], grouping: Grouping, name: str, key: str) -> Job:
@@ -170,7 +172,7 @@ class RecordingImports:
 
     def _next(self, claim: Claim, state: State) -> None:
         waiting = state.waiting[len(state.outcomes)]
-        pages, problem = self._read(waiting)
+        pages, problem = self._read(claim, waiting)
         with self._database.write() as session:
             job = jobs.held(session, claim)
             actor = bulk.asking(session, self._clock, claim, Scope.CASES_WRITE)
@@ -182,26 +184,32 @@ class RecordingImports:
             state.outcomes.append(outcome)
             done = len(state.outcomes) / len(state.waiting)
             jobs.checkpoint(session, self._clock, job, asdict(state), done)
+        if outcome.code:
+            self.drop(pages)
         if waiting.key is not None:
             self._blobs.delete(waiting.key)
 
-    def _read(self, waiting: Waiting) -> tuple[list[StoredFile], FieldProblem | None]:
+    def _read(self, claim: Claim, waiting: Waiting) -> tuple[list[Page], FieldProblem | None]:
         """Return the pages of a file, or why there are none."""
         if waiting.key is None:
             return [], FieldProblem(("file",), waiting.code, tuple(waiting.values.items()))
         try:
             with self._blobs.open(waiting.key) as stream:
                 stream.read(SALT_BYTES)
-                return self.read(stream)
+                return self.read(claim.account_id or 0, stream)
         except BlobMissingError:
             return [], FieldProblem(("file",), "file_lost")
 
-    def read(self, stream: IO[bytes]) -> tuple[list[StoredFile], FieldProblem | None]:
-        """Return the pages of a file as it was sent, or why there are none."""
+    def read(self, owner_id: int, stream: IO[bytes]) -> tuple[list[Page], FieldProblem | None]:
+        """Return the pages of somebody's file as it was sent, or why there are none."""
         try:
-            return store_upload(self._decoder, self._blobs, stream), None
+            return self._intake.take(owner_id, stream), None
         except ValidationFailedError as error:
             return [], error.problems[0]
+
+    def drop(self, pages: Sequence[Page]) -> None:
+        """Remove what is held of a file that goes nowhere."""
+        self._intake.drop(pages)
 
     def kept(  # noqa: PLR0913, PLR0917 - where what is to go
         self,
@@ -210,7 +218,7 @@ class RecordingImports:
         name: str,
         begun: dict[str, int],
         group: int,
-        pages: Sequence[StoredFile],
+        pages: Sequence[Page],
     ) -> Outcome:
         """Add pages to the case of their group among those begun; the first of a group begins it."""
         case_id = begun.get(str(group))
@@ -225,7 +233,8 @@ class RecordingImports:
             return Outcome(code=problem.code, values=dict(problem.values))
         except DomainError as error:
             return Outcome(code=getattr(error, "code", "not_found"))
-        return Outcome(case_id, len(pages))
+        held = sum(isinstance(page, Staged) for page in pages)
+        return Outcome(case_id, len(pages) - held, held)
 
     def _finished(self, claim: Claim, state: State) -> dict[str, Any]:
         added = sum(outcome.recordings for outcome in state.outcomes)
@@ -234,6 +243,7 @@ class RecordingImports:
             "files": len(state.outcomes),
             "recordings": added,
             "cases": len(state.cases),
+            "held": sum(outcome.held for outcome in state.outcomes),
             "faults": faults,
         }
         with self._database.write() as session:

@@ -1,84 +1,22 @@
 """A case's ECGs: uploaded, decoded away from this process, kept without anything identifying, ordered."""
 
-import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
-from ml.ecg.decoding import MAX_FILE_BYTES, MOST_PAGES, Decoded, DecodeError, DecodeFailure, DecoderPool
 from schema.errors import NotFoundError, ValidationFailedError
 from schema.models.cases import Case, Recording, RecordingTiming
-from schema.services.blobs import BlobStore
+from schema.models.held_pages import HeldPage
 from schema.services.cases import Cases
 from schema.services.clock import Clock
+from schema.services.intake import HELD, Page, Staged, StoredFile
 from schema.services.revisions import recordings_of
 from schema.services.text import line
 
 MOST = 20
 LONGEST_LABEL = 100
 LONGEST_KEY = 100
-THUMBNAIL_MEDIA_TYPE = "image/webp"
-_CHUNK = 1 << 20
-_LIMITS = {
-    DecodeFailure.TOO_LARGE: {"megabytes": MAX_FILE_BYTES // 1_000_000},
-    DecodeFailure.TOO_MANY_PAGES: {"pages": MOST_PAGES},
-}
-"""What the words of a failure name."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A page of an upload that was decoded and whose blobs are kept."""
-
-    decoded: Decoded
-    original_key: str
-    rendering_key: str
-    thumbnail_key: str
-
-
-def store_upload(decoder: DecoderPool, blobs: BlobStore, upload: IO[bytes]) -> list[StoredFile]:
-    """Decode an upload, page by page, and keep its blobs; slow, so never inside a transaction.
-
-    Raises
-    ------
-    ValidationFailedError
-        At `file`, with the way the decoding failed as its code.
-    """
-    with tempfile.NamedTemporaryFile(prefix="chevet-") as staged:
-        try:
-            _copy(upload, staged)
-            pages = decoder.decode(Path(staged.name))
-        except DecodeError as error:
-            raise refusal_of(error) from None
-    return [stored(blobs, page) for page in pages]
-
-
-def refusal_of(error: DecodeError, at: str = "file") -> ValidationFailedError:
-    """Return the refusal of a file that cannot be decoded."""
-    return ValidationFailedError.of(at, f"file_{error.code.value}", **_LIMITS.get(error.code, {}))
-
-
-def stored(blobs: BlobStore, page: Decoded) -> StoredFile:
-    """Keep the blobs of a page."""
-    return StoredFile(
-        page,
-        original_key=blobs.put(page.original, page.media_type),
-        rendering_key=blobs.put(page.rendering, page.rendering_media_type),
-        thumbnail_key=blobs.put(page.thumbnail_webp, THUMBNAIL_MEDIA_TYPE),
-    )
-
-
-def _copy(upload: IO[bytes], staged: IO[bytes]) -> None:
-    size = 0
-    while chunk := upload.read(_CHUNK):
-        size += len(chunk)
-        if size > MAX_FILE_BYTES:
-            raise DecodeError(DecodeFailure.TOO_LARGE)
-        staged.write(chunk)
-    staged.flush()
 
 
 class Recordings:
@@ -98,7 +36,8 @@ class Recordings:
     def with_room(self, case_id: int, pages: int = 1) -> Case:
         """Return the case if the actor may add recordings to it: worth asking before a file is decoded."""
         case = self._cases.to_change(case_id)
-        if len(recordings_of(self._session, case_id)) + pages > MOST:
+        held = self._session.exec(select(func.count()).where(HeldPage.case_id == case_id)).one()
+        if len(recordings_of(self._session, case_id)) + held + pages > MOST:
             raise ValidationFailedError.of("file", "too_many_recordings", maximum=MOST)
         return case
 
@@ -108,15 +47,18 @@ class Recordings:
             return None
         if not 0 < len(idempotency_key) <= LONGEST_KEY:
             raise ValidationFailedError.of("idempotencyKey", "too_long", maximum=LONGEST_KEY)
-        wanted = select(Recording.id).where(
-            Recording.case_id == case_id, Recording.idempotency_key == idempotency_key
-        )
-        return self._cases.to_change(case_id) if self._session.exec(wanted).first() is not None else None
+        for table in (Recording, HeldPage):
+            wanted = select(table.id).where(
+                table.case_id == case_id, table.idempotency_key == idempotency_key
+            )
+            if self._session.exec(wanted).first() is not None:
+                return self._cases.to_change(case_id)
+        return None
 
     def add(
         self,
         case_id: int,
-        pages: Sequence[StoredFile],
+        pages: Sequence[Page],
         label: str | None = None,
         timing: RecordingTiming | None = None,
         idempotency_key: str | None = None,
@@ -124,6 +66,7 @@ class Recordings:
         """Add the pages of a file after the others, once for each key: one revision, all or none.
 
         Without a label they are numbered (ECG_01); a label is followed by the number of a page but the first.
+        A page that is held waits beside the case, and is no part of it.
         """
         known = self.imported(case_id, idempotency_key)
         if known is not None:
@@ -131,18 +74,21 @@ class Recordings:
         case = self.with_room(case_id, len(pages))
         others = recordings_of(self._session, case_id)
         for number, page in enumerate(pages, start=1):
-            recording = _recording(
-                page,
-                case_id=case_id,
-                label=_next_label(others) if label is None else _label(label, number),
-                timing=(timing or RecordingTiming.INITIAL).value,
-                position=len(others),
-                idempotency_key=idempotency_key if number == 1 else None,
-                created_at=self._clock(),
-            )
+            place = {
+                "case_id": case_id,
+                "label": None if label is None else _label(label, number),
+                "timing": (timing or RecordingTiming.INITIAL).value,
+                "idempotency_key": idempotency_key if number == 1 else None,
+            }
+            if isinstance(page, Staged):
+                self._hold(page, place)
+                continue
+            place["label"] = place["label"] or _next_label(others)
+            recording = _recording(page, position=len(others), created_at=self._clock(), **place)
             self._session.add(recording)
             others.append(recording)
-        return self._cases.saved(case, "case.recording_added")
+        added = any(isinstance(page, StoredFile) for page in pages)
+        return self._cases.saved(case, "case.recording_added") if added else case
 
     def update(
         self, recording_id: int, label: str | None = None, timing: RecordingTiming | None = None
@@ -176,6 +122,13 @@ class Recordings:
         self._session.flush()
         _number(recordings_of(self._session, recording.case_id))
         return self._cases.saved(case, "case.recording_removed")
+
+    def _hold(self, page: Staged, place: dict[str, Any]) -> None:
+        held = self._session.get(HeldPage, page.held_id)
+        if held is None:
+            raise NotFoundError
+        held.sqlmodel_update({**place, "expires_at": self._clock() + HELD})
+        self._session.add(held)
 
     def to_change(self, recording_id: int, revision: int | None = None) -> tuple[Recording, Case]:
         """Return a recording that is about to change and its case; raises as `Cases.to_change` does."""

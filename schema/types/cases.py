@@ -12,9 +12,11 @@ from schema.context import Context, Info
 from schema.loaders.accounts import accounts_by_id
 from schema.loaders.annotations import annotations_of_cases
 from schema.loaders.cases import revisions_of_cases
+from schema.loaders.held_pages import held_pages_of_cases
 from schema.loaders.recordings import recordings_of_cases
 from schema.messages import text_of
 from schema.models import cases as models
+from schema.models import held_pages
 from schema.models.cases import CaseCategory, CaseStatus
 from schema.models.cases import Difficulty as CaseDifficulty
 from schema.policy import may_change_case
@@ -23,6 +25,7 @@ from schema.types.accounts import Account
 from schema.types.annotations import Annotation
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
+from schema.types.held_pages import HeldPage
 from schema.types.recordings import Recording
 from schema.types.selection import names_below
 
@@ -122,6 +125,18 @@ class Case(Node):
     def recordings(self, info: Info) -> list[Recording]:
         """Load the recordings."""
         return info.context.loaders.then(recordings_of_cases, self.row.id or 0, _recordings)
+
+    @strawberry.field(
+        description="Pages the viewer sent that are no recordings yet, since text in them may name somebody."
+    )
+    def held_pages(self, info: Info) -> list[HeldPage]:
+        """Load what waits to be settled."""
+        mine = info.context.viewer.account_id
+
+        def convert(rows: list[held_pages.HeldPage]) -> list[HeldPage]:
+            return [HeldPage.of(row) for row in rows if row.owner_id == mine]
+
+        return info.context.loaders.then(held_pages_of_cases, self.row.id or 0, convert)
 
     @strawberry.field(description="What the expert says it shows, in order.")
     def annotations(self, info: Info) -> list[Annotation]:

@@ -70,6 +70,9 @@ class ImportedFile:
         description="The case it went to, which may be gone by now; null when it was left out."
     )
     recording_count: int = strawberry.field(description="Recordings made of it: one a page.")
+    held_count: int = strawberry.field(
+        description="Pages that were held, since text in them may name somebody; see `heldPages`."
+    )
     message: str | None = strawberry.field(
         description="Why it was left out, in the viewer's language; null when it was not."
     )
@@ -84,6 +87,7 @@ class RecordingImport:
         description="ECGs sent, one a file, WFDB record or object of an archive."
     )
     recording_count: int = strawberry.field(description="Recordings made of them.")
+    held_count: int = strawberry.field(description="Pages that were held; some may be settled by now.")
     case_count: int = strawberry.field(description="Drafts begun.")
     fault_count: int = strawberry.field(description="Files that were left out.")
     files: list[ImportedFile] = strawberry.field(description="Each file, in its order.")
@@ -160,12 +164,18 @@ def _recordings(info: Info, result: dict[str, Any]) -> RecordingImport:
         case_id = global_id("Case", each["case"]) if each["case"] else None
         files.append(
             ImportedFile(
-                number=number, case_id=case_id, recording_count=each["recordings"], message=said, code=code
+                number=number,
+                case_id=case_id,
+                recording_count=each["recordings"],
+                held_count=each.get("held", 0),
+                message=said,
+                code=code,
             )
         )
     return RecordingImport(
         file_count=result["files"],
         recording_count=result["recordings"],
+        held_count=result.get("held", 0),
         case_count=result["cases"],
         fault_count=result["faults"],
         files=files,

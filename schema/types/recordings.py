@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from schema.context import Info
 from schema.models import cases as models
 from schema.models.cases import RecordingTiming
-from schema.services.recordings import THUMBNAIL_MEDIA_TYPE
+from schema.services.intake import THUMBNAIL_MEDIA_TYPE
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
 

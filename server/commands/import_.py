@@ -124,8 +124,9 @@ def _told(job: Job, names: Sequence[str]) -> int:
         if outcome["code"]:
             print(f"{name}: {_said(outcome['code'], tuple(outcome['values'].items()))}")
         else:
-            print(f"{name}: case {outcome['case']}, ECGs: {outcome['recordings']}")
-    counts = (f"{what}: {result[what]}" for what in ("files", "recordings", "cases", "faults"))
+            held = f", held until their text is settled: {outcome['held']}" if outcome["held"] else ""
+            print(f"{name}: case {outcome['case']}, ECGs: {outcome['recordings']}{held}")
+    counts = (f"{what}: {result[what]}" for what in ("files", "recordings", "held", "cases", "faults"))
     print(", ".join(counts))
     return 1 if result["faults"] else 0
 

@@ -14,8 +14,9 @@ from schema.services.accounts import Accounts
 from schema.services.annotations import Annotations, NewAnnotation
 from schema.services.cases import Cases
 from schema.services.enrolments import Enrolments
+from schema.services.intake import Page
 from schema.services.passwords import Passwords
-from schema.services.recordings import Recordings, StoredFile, store_upload
+from schema.services.recordings import Recordings
 from schema.services.sessions import SessionFields, Sessions
 from server.app import close_services, wire_services
 from server.demo import demo_ecg
@@ -53,7 +54,7 @@ def run(_options: argparse.Namespace) -> None:
 def seed(settings: Settings, services: Services) -> None:
     """Make the demo; passwords are drawn anew and kept in the data folder, readable by its owner alone."""
     with demo_ecg().open("rb") as file:
-        stored = store_upload(services.decoder, services.blobs, file)
+        stored = services.intake.take(0, file)  # a signal: nobody has anything to settle
     passwords = {role: secrets.token_urlsafe(9) for role in PEOPLE}
     hashing = Passwords(settings.secret)
     hashed = {role: hashing.new(password) for role, password in passwords.items()}
@@ -80,7 +81,7 @@ def sign_ins(settings: Settings) -> list[tuple[str, str, str]]:
     return [(role, email, password) for role, email, password in rows]
 
 
-def _teach(session: Session, services: Services, teacher: Actor, stored: list[StoredFile]) -> None:
+def _teach(session: Session, services: Services, teacher: Actor, stored: list[Page]) -> None:
     cases = Cases(session, teacher, services.clock, services.ontology)
     case = cases.create("Rythme sinusal normal", CaseCategory.NORMAL, Difficulty.BEGINNER, VIGNETTE)
     case_id = case.id or 0

@@ -69,11 +69,11 @@ async def create(request: Request) -> Response:
     if not made.ok:
         raise HTTPException(made.status)
     case_id = made.value["id"]
-    problems = await _add_files(request, case_id, files)
+    problems, held = await _add_files(request, case_id, files)
     if len(problems) == len(files):
         await mutate(request, "cases/delete", input={"id": case_id})
         return await _start(request, problems)
-    return await _after_upload(request, case_id, files, problems)
+    return await _after_upload(request, case_id, files, problems, held)
 
 
 async def choose_batch(request: Request) -> Response:
@@ -123,8 +123,10 @@ async def upload(request: Request) -> Response:
     """Add files to the draft."""
     files = await _files(request)
     case_id = request.path_params["id"]
-    problems = await _add_files(request, case_id, files) if files else [_("Choose at least one file.")]
-    return await _after_upload(request, case_id, files, problems)
+    if not files:
+        return await _after_upload(request, case_id, files, [_("Choose at least one file.")], "")
+    problems, held = await _add_files(request, case_id, files)
+    return await _after_upload(request, case_id, files, problems, held)
 
 
 async def arrange(request: Request) -> Response:
@@ -285,16 +287,21 @@ async def _suggestions(request: Request) -> dict[str, Any]:
     return {"suggestions": data["prediction"]}
 
 
-async def _add_files(request: Request, case_id: str, files: list[UploadFile]) -> list[str]:
-    """Add each file; return a sentence for each that could not be read. The good ones are kept."""
-    problems = []
+async def _add_files(request: Request, case_id: str, files: list[UploadFile]) -> tuple[list[str], str]:
+    """Add each file; return a sentence for each that could not be read, and the first page that is held.
+
+    The good ones are kept.
+    """
+    problems, held = [], ""
     for number, file in enumerate(files, start=1):
         given = {"caseId": case_id, "file": file}
         added = await mutate(request, "builder/add_recording", input=given)
         if not added.ok:
             said = added.message or " ".join(problem.message for problem in added.form.problems)
             problems.append(_("File %(number)s: %(problem)s") % {"number": number, "problem": said})
-    return problems
+        elif added.value["heldPages"]:
+            held = added.value["heldPages"][0]["id"]
+    return problems, held
 
 
 async def _files(request: Request) -> list[UploadFile]:
@@ -308,11 +315,13 @@ async def _files(request: Request) -> list[UploadFile]:
 
 
 async def _after_upload(
-    request: Request, case_id: str, files: list[UploadFile], problems: list[str]
+    request: Request, case_id: str, files: list[UploadFile], problems: list[str], held: str
 ) -> Response:
     request.path_params["id"] = case_id
     if problems:
         return await _step(request, "import", files=problems)
+    if held:
+        return redirect(request, f"/held/{held}")
     said = ngettext("The ECG was added.", "%(num)s ECGs were added.", len(files)) % {"num": len(files)}
     return redirect(request, address(case_id, "import"), said=said)
 

@@ -1,4 +1,5 @@
 // Wakes the parts a page uses, at first and after every htmx swap. Everything here adds to pages that work without it.
+import { wakeBoxes } from "./boxes.js";
 import { wakeBuilder } from "./builder.js";
 import { wakeEditors } from "./editor.js";
 import { wakeKeys } from "./keys.js";
@@ -10,6 +11,8 @@ function wake() {
   wakeViewers();
   wakeBuilder();
   wakeEditors();
+
+  wakeBoxes();
   wakeQuiz();
   wakeKeys();
   for (const one of document.querySelectorAll("[data-opens][hidden], [data-print][hidden]")) one.hidden = false;

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
+READING_MS = 90_000
+"""For which pictures are read at most: some seconds of processor time each."""
+
 
 def import_files(page: Page, address: str, files: Sequence[Path]) -> None:
     """Start a new case with some files; return once they are shown."""
     page.goto(f"{address}/builder/new")
     page.set_input_files("input[name=files]", [str(file) for file in files])
-    page.wait_for_url(re.compile(r"/builder/[^/]+/import"))
+    page.wait_for_url(re.compile(r"/builder/[^/]+/import"), timeout=READING_MS)
     expect(page.locator("[data-ecg] img")).to_have_count(len(files))
 
 

@@ -217,7 +217,7 @@ def test_the_whole_job_is_done_without_javascript(
     page.goto(f"{site.address}/builder/new")
     page.set_input_files("input[name=files]", [str(picture) for picture in pictures[:2]])
     page.get_by_role("button", name="Ajouter au cas").click()
-    expect(page.locator("[data-ecg] img")).to_have_count(2)
+    expect(page.locator("[data-ecg] img")).to_have_count(2, timeout=steps.READING_MS)
     page.get_by_role("button", name="Descendre ECG_01").click()
     expect(page.locator(".ecg-title").first).to_have_text("ECG_02")
     steps.name_case(page, "Sans script", "Autre", "Débutant")

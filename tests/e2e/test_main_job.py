@@ -1,10 +1,12 @@
 """The whole main job in a real browser, on real ECGs."""
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, Position, expect
 
 from tests.e2e import steps
@@ -186,7 +188,7 @@ def test_tracings_are_reordered_by_dragging_and_files_dropped_onto_the_page(
         bytes_of,
     )
     page.dispatch_event("[data-dropzone]", "drop", {"dataTransfer": dropped})
-    expect(page.locator("[data-ecg] img")).to_have_count(3)
+    expect(page.locator("[data-ecg] img")).to_have_count(3, timeout=steps.READING_MS)
 
 
 def test_an_answer_survives_a_busy_server_and_a_lost_connection_and_a_second_device_is_told(
@@ -299,8 +301,46 @@ def test_a_file_that_is_no_ecg_is_refused_beside_the_field_and_the_good_one_kept
     page = enter("teacher")
     page.goto(f"{site.address}/builder/new")
     page.set_input_files("input[name=files]", [str(pictures[0]), str(bad)])
-    expect(page.locator("main .message[data-kind=error]")).to_contain_text("Fichier 2")
+    said = page.locator("main .message[data-kind=error]")
+    expect(said).to_contain_text("Fichier 2", timeout=steps.READING_MS)
     expect(page.locator("[data-ecg] img")).to_have_count(1)
+
+
+def test_a_page_that_names_the_patient_is_masked_by_pointer_and_keyboard_before_it_is_added(
+    site: Site, enter: Enter, tmp_path: Path
+) -> None:
+    sheet = Image.new("RGB", (900, 300), "white")
+    font = ImageFont.load_default(24)
+    ImageDraw.Draw(sheet).text((60, 40), "Nom : KOWALCZYK   FC 72 bpm", fill="black", font=font)
+    sheet.save(tmp_path / "x.png")
+    page = enter("teacher")
+    page.goto(f"{site.address}/builder/new")
+    page.set_input_files("input[name=files]", tmp_path / "x.png")
+    page.wait_for_url(re.compile(r"/held/"), timeout=steps.READING_MS)
+    expect(page.locator("[data-found]")).to_have_count(1)
+    box = page.locator("[data-boxes]").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.8)
+    page.mouse.up()
+    left = page.get_by_label("Bord gauche du cadre 1")
+    drawn = float(left.input_value())
+    assert abs(drawn - 50) < 2
+    page.locator(".held-drawn").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowDown")
+    assert float(left.input_value()) == drawn + 0.5
+    page.get_by_role("button", name="Masquer et ajouter au cas").click()
+    page.wait_for_url(re.compile(r"/builder/[^/]+/import"))
+    expect(page.locator("[data-ecg] img")).to_have_count(1)
+    masked = page.request.get(f"{site.address}{page.locator('[data-ecg] img').get_attribute('src')}").body()
+    with Image.open(io.BytesIO(masked)) as kept:
+        assert [kept.convert("L").getpixel(point) for point in ((130, 52), (540, 200), (880, 280))] == [
+            0,
+            0,
+            255,
+        ]
 
 
 def _figures(page: Page) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from schema.pagination import PageRequest
 from schema.policy import Actor
 from schema.services.annotations import Annotations, NewAnnotation
 from schema.services.cases import CaseFilter, Cases, CaseSort
-from schema.services.recordings import Recordings, StoredFile
+from schema.services.intake import StoredFile
+from schema.services.recordings import Recordings
 from tests.schema.conftest import World
 
 PICTURE = Decoded("image", "image/png", b"", b"", "image/png", b"", width=800, height=600)

@@ -17,6 +17,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from ml.beats.packing import KeptBeats, pack
 from schema.models.cases import Annotation, CaseRevision, Recording
+from schema.models.held_pages import HeldPage
 from schema.models.models import ModelAlias
 from schema.models.ontologies import ConceptChange, OntologyFault, OntologyVersion
 from schema.models.predictions import (
@@ -134,6 +135,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
     with world.database.write() as session:
         ids |= _pictured(session, world, hospital.case("Photographie", validated=False).id or 0)
         ids |= _made(session, world, owner, split_id(imported)[1])
+        ids |= _held(session, world, owner, draft.id or 0)
         ids |= _parts(session, draft.id or 0)
         ids |= _answered(session, world, owner, participant)
         ids |= _triaged(session, world, owner, participant)
@@ -175,6 +177,26 @@ def _pictured(session: Session, world: World, case_id: int) -> dict[str, str]:
     named = global_id("Recording", row.id or 0)
     fields = ("recordingEdit", "recordingEditPreview", "recordingEditProposal", "editRecordingImage")
     return {f"{each}.recordingId": named for each in fields}
+def _held(session: Session, world: World, owner: Actor, case_id: int) -> dict[str, str]:
+    """Return a page that waits to be settled."""
+    region = {"kind": "name", "left": 0.1, "top": 0.1, "right": 0.4, "bottom": 0.2}
+    page = HeldPage(
+        owner_id=owner.account_id,
+        case_id=case_id,
+        label="ECG du matin",
+        timing="initial",
+        picture_key="0" * 64,
+        media_type="image/png",
+        width=64,
+        height=48,
+        search="done",
+        regions=[region],
+        created_at=world.clock(),
+        expires_at=world.clock() + DAY,
+    )
+    session.add(page)
+    session.flush()
+    return {"HeldPage": global_id("HeldPage", page.id or 0)}
 
 
 def _imported(account_id: int, at: datetime) -> Job:

@@ -15,6 +15,7 @@ from schema.models.work import Job
 from schema.policy import Actor, Role
 from schema.services import bulk, jobs, recording_imports
 from schema.services.blobs import FolderBlobStore
+from schema.services.intake import Intake
 from schema.services.jobs import LEASE, Jobs, LostClaimError, run_due
 from schema.services.recording_imports import PATIENCE, RecordingImports, forget
 from schema.services.recordings import MOST
@@ -44,9 +45,8 @@ class Works:
         self.database, self.clock = world.database, world.clock
         self.blobs = FolderBlobStore(folder / "imported")
         services = world.services
-        self.imports = RecordingImports(
-            self.database, self.clock, self.blobs, services.decoder, services.shelf
-        )
+        intake = Intake(self.database, self.clock, self.blobs, services.decoder)
+        self.imports = RecordingImports(self.database, self.clock, self.blobs, intake, services.shelf)
 
     def ask(
         self,
@@ -117,7 +117,7 @@ def test_the_good_files_are_cases_in_order_and_the_others_told_one_by_one(each: 
     )
     assert each.cases() == {"ECG 1": ["ECG_01"], "ECG 2": ["ECG_01"]}
     result = {name: value for name, value in (done.result or {}).items() if name != "outcomes"}
-    assert result == {"files": 3, "recordings": 2, "cases": 2, "faults": 1}
+    assert result == {"files": 3, "recordings": 2, "cases": 2, "held": 0, "faults": 1}
     with each.database.read() as session:
         told = session.exec(select(AuditEvent).where(AuditEvent.action == "recordings.imported")).one()
     assert (told.detail, told.actor_id) == (result, each.teacher.account_id)

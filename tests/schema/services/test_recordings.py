@@ -12,7 +12,8 @@ from schema.errors import NotAllowedError, NotFoundError, ValidationFailedError
 from schema.models.cases import Case, Recording, RecordingTiming
 from schema.policy import Role
 from schema.services.blobs import FolderBlobStore
-from schema.services.recordings import MOST, Recordings, StoredFile, store_upload
+from schema.services.intake import Intake, StoredFile
+from schema.services.recordings import MOST, Recordings
 from schema.services.revisions import recordings_of
 from tests.schema.authors import STORED, Author
 from tests.schema.conftest import World
@@ -44,7 +45,9 @@ def key_of(author: Author, case: int, label: str) -> int:
 
 
 def stored(world: World, data: bytes) -> list[StoredFile]:
-    return store_upload(world.services.decoder, world.services.blobs, io.BytesIO(data))
+    pages = world.services.intake.take(0, io.BytesIO(data))
+    assert all(isinstance(page, StoredFile) for page in pages)
+    return [page for page in pages if isinstance(page, StoredFile)]
 
 
 def png(width: int = 300, height: int = 200) -> bytes:
@@ -235,8 +238,9 @@ def test_a_file_that_gives_no_ecg_is_refused_at_its_field_and_nothing_is_kept(
     world: World, tmp_path: Path, data: bytes, code: str
 ) -> None:
     store = FolderBlobStore(tmp_path / "empty")
+    intake = Intake(world.database, world.clock, store, world.services.decoder)
     with pytest.raises(ValidationFailedError, match=f"^file:{code}$"):
-        store_upload(world.services.decoder, store, io.BytesIO(data))
+        intake.take(0, io.BytesIO(data))
     assert list((tmp_path / "empty").rglob("*")) == []
 
 
@@ -252,6 +256,6 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_whole(world: World) -> 
 
     endless = Endless()
     with pytest.raises(ValidationFailedError, match="file:file_too_large") as caught:
-        store_upload(world.services.decoder, world.services.blobs, endless)  # type: ignore[arg-type]
+        world.services.intake.take(0, endless)  # type: ignore[arg-type]
     assert dict(caught.value.problems[0].values) == {"megabytes": "200"}
     assert endless.given <= MAX_FILE_BYTES + 2**21

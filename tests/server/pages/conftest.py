@@ -16,7 +16,8 @@ from ml.language.checking import Fault
 from ml.language.concepts import Category, Concept, Kind
 from ml.language.importing import Imported
 from ml.language.ontology import Ontology
-from schema.models.cases import AnnotationRole, Case, CaseCategory, Difficulty
+from schema.models.cases import AnnotationRole, Case, CaseCategory, Difficulty, RecordingTiming
+from schema.models.held_pages import HeldPage
 from schema.models.training import SessionDifficulty, TrainingSession
 from schema.policy import Actor, Role
 from schema.services.accounts import Accounts
@@ -26,6 +27,7 @@ from schema.services.attempts import Attempts
 from schema.services.cases import Cases
 from schema.services.editions import add_edit, shipped_line
 from schema.services.enrolments import Enrolments
+from schema.services.intake import HELD
 from schema.services.ontologies import Ontologies
 from schema.services.passwords import NewPassword, Passwords
 from schema.services.sessions import SessionFields, Sessions
@@ -160,6 +162,30 @@ class School:
             return case.id or 0
 
         return global_id("Case", self.do(work))
+
+    def held(self, case: str) -> str:
+        """Have a page of a case wait to be settled; return its address."""
+        region = {"kind": "name", "left": 0.1, "top": 0.1, "right": 0.4, "bottom": 0.2}
+
+        def work(session: Session) -> int:
+            page = HeldPage(
+                owner_id=self.teacher.actor.account_id,
+                case_id=key_of(case),
+                timing=RecordingTiming.INITIAL.value,
+                picture_key="0" * 64,
+                media_type="image/png",
+                width=640,
+                height=400,
+                search="done",
+                regions=[region],
+                created_at=self.clock(),
+                expires_at=self.clock() + HELD,
+            )
+            session.add(page)
+            session.flush()
+            return page.id or 0
+
+        return f"/held/{global_id('HeldPage', self.do(work))}"
 
     def validated(self, name: str = "Bloc de branche gauche", concepts: Sequence[str] = ("LBBB",)) -> str:
         """Validate a case with one recording and return its id."""

@@ -27,6 +27,8 @@ SHARED = {
     "Actions",
     "Action",
     "Audit",
+    "Date",
+    "Page",
 }
 """Words both languages write alike."""
 
@@ -105,6 +107,8 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/webhooks",
             webhook,
             f"{webhook}?state=DEAD",
+            "/held",
+            school.held(draft),
             "/jobs",
             *jobs,
             f"/sessions/{session}/import",
