@@ -44,7 +44,7 @@ class Ruling:
 
 
 class HeldPages:
-    """Settles and discards held pages. It keeps its own transactions, and is slow: a picture is made anew."""
+    """Settles and discards held pages. It keeps its own transactions, and is slow: pictures are made anew."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the services of the process
         self,

@@ -18,6 +18,8 @@ _LETTER_PX = 9
 _WELL_READ = 60
 _TURNED_SURE, _TURNED_SHORTEST = 70, 4
 """How surely a word on its side is read at least, and how long: curves look like short words from there."""
+_WORDS_OF_A_PAGE = 5
+"""Such words that a page has which lies that way as a whole: then short ones count too."""
 
 
 def find(picture: Image.Image) -> Found:
@@ -34,13 +36,19 @@ def find(picture: Image.Image) -> Found:
                 break
             turned = unread.rotate(turn, expand=True)
             words = tesseract.read(turned)
-            sure, shortest = (_TURNED_SURE, _TURNED_SHORTEST) if turn else (0, 1)
+            sure, shortest = (_TURNED_SURE, _TURNED_SHORTEST) if turn and not _lies_so(words) else (0, 1)
             parts = suspects(words, least_confidence=sure, shortest=shortest)
             found += [_region(part, turned.size, turn) for part in parts]
             unread = _without(words, turned).rotate(-turn, expand=True)
     except tesseract.UnreadError:
         return Found(Search.FAILED)
     return Found(Search.DONE, _few(found))
+
+
+def _lies_so(words: list[Word]) -> bool:
+    """Say whether a page was held this way: many words are read surely, and not only pieces of curves."""
+    sure = [word for word in words if word.confidence >= _TURNED_SURE and len(word.text) >= _TURNED_SHORTEST]
+    return len(sure) >= _WORDS_OF_A_PAGE
 
 
 def _letters(picture: Image.Image) -> int:

@@ -75,7 +75,7 @@ def test_a_printed_ecg_shows_who_it_is_of_and_its_measures_are_left(shared_data:
     assert isinstance(reading.content, Image.Image)
     found = find(reading.content)
     assert {TextKind.IDENTIFIER, TextKind.DATE, TextKind.PLACE} <= kinds(found)
-    assert all(each.bottom < 0.14 and each.right < 0.31 for each in found.regions)
+    assert all(each.bottom < 0.15 and each.right < 0.31 for each in found.regions)
 
 
 def test_where_the_program_is_missing_nobody_says_that_a_page_is_clear(
