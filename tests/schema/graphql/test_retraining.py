@@ -148,7 +148,7 @@ def test_a_training_started_twice_is_one_training(site: Site) -> None:
     spoken(site)
     first = site.ask(runName="lundi")
     assert (first["runName"], first["progress"], first["finishedAt"]) == ("lundi", 0.0, None)
-    assert fault(site.ask()) == ("Conflict", "")
+    assert fault(site.ask()) == ("Conflict", "training_under_way")
     assert len(site.rows()) == 1
     with pytest.raises(IntegrityError), site.world.database.write() as session:
         session.add(Retraining(**site.rows()[0].model_dump(exclude={"id"})))

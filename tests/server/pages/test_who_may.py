@@ -104,6 +104,8 @@ FORMS = [
     "/models/promote",
     "/models/rollback",
     "/models/sync",
+    "/models/retrain",
+    "/statistics/feedback",
     "/triage/new",
     "/triage/visits/VHJpYWdlUHJlZGljdGlvbjox/feedback",
     "/training/patient-01",
