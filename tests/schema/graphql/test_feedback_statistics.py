@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from schema.models.models import ModelVersion
 from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction, TriageLevel
@@ -100,7 +100,7 @@ def test_opinions_in_force_are_counted_by_type_and_by_what_they_correct(
     give(each_world, UPGRADE, "3B", "2", times=2)
     give(each_world, DISAGREE, "2")
     with each_world.database.write() as session:
-        for row in session.query(Feedback).filter(Feedback.type == DISAGREE.value):  # type: ignore[arg-type]
+        for row in session.exec(select(Feedback).where(Feedback.type == DISAGREE.value)).all():
             changed = Feedback(**row.model_dump(exclude={"id"}) | {"number": 2, "type": DOWNGRADE.value})
             changed.corrected_level, row.current = "4", False
             session.flush()

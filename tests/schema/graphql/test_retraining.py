@@ -242,6 +242,7 @@ def test_enough_feedback_or_enough_errors_raise_an_alert_once(
 def test_an_alert_starts_a_training_where_the_site_lets_it_and_ends_with_it(site: Site) -> None:
     site.world.services.training = site.rules = replace(site.rules, starts=True)
     spoken(site, 60)
+    site.world.clock.pass_(seconds=1)
     site.watch()
     (row,) = site.rows()
     assert (row.asked_by, row.include_feedback, row.min_feedback) == (None, True, 50)
