@@ -91,7 +91,7 @@ class TrainingProcess:
                 process.kill()
 
     def _begin(self, order: Order, log: Any) -> "subprocess.Popen[str]":
-        feedback = ["--feedback", str(order.corrections)] if order.corrections is not None else []
+        feedback = ["--feedback", str(order.corrections.resolve())] if order.corrections is not None else []
         with self._lock:
             if self._closed:
                 raise TrainingClosedError

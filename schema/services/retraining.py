@@ -131,6 +131,7 @@ class Retrainings:
         if opinions < min_feedback:
             told = {"count": opinions, "minimum": min_feedback}
             raise ValidationFailedError.of("minFeedbackSamples", "too_little_feedback", **told)
+        model = _model(self._session, self._clock, family)  # whoever locks both locks it first
         close_abandoned(self._session, self._clock)
         made = Retraining(
             family=family.value,
@@ -151,7 +152,7 @@ class Retrainings:
         Audit(self._session, self._clock, self._actor).record(
             "model.training_started",
             "Model",
-            _model(self._session, self._clock, family).id,
+            model.id,
             family=family.value,
             feedback=include_feedback,
         )

@@ -41,6 +41,9 @@ PAGES = [
     "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
     "/predictions/QmVhdFByZWRpY3Rpb246MQ==",
     "/models",
+    "/statistics/feedback",
+    "/statistics/feedback.csv",
+    "/exports/feedback.jsonl",
     "/triage",
     "/triage/new",
     "/triage/visits/VHJpYWdlUHJlZGljdGlvbjox",
@@ -105,7 +108,6 @@ FORMS = [
     "/models/rollback",
     "/models/sync",
     "/models/retrain",
-    "/statistics/feedback",
     "/triage/new",
     "/triage/visits/VHJpYWdlUHJlZGljdGlvbjox/feedback",
     "/training/patient-01",
@@ -124,11 +126,33 @@ AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions"
 CLOSED = [
     (Role.TEACHER, ["/audit", *EXPERTS]),
     (Role.EXPERT, ["/accounts", "/audit"]),
-    (Role.STUDENT, [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher", "/models", "/triage/new"]),
+    (
+        Role.STUDENT,
+        [
+            *AUTHORS,
+            *EXPERTS,
+            "/accounts",
+            "/audit",
+            "/matcher",
+            "/models",
+            "/statistics/feedback",
+            "/triage/new",
+        ],
+    ),
     (Role.ANALYST, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/triage/new", "/training"]),
     (
         Role.CLINICIAN,
-        [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/matcher", "/models", "/training"],
+        [
+            *AUTHORS,
+            *EXPERTS,
+            "/learn",
+            "/accounts",
+            "/audit",
+            "/matcher",
+            "/models",
+            "/statistics/feedback",
+            "/training",
+        ],
     ),
 ]
 
@@ -170,6 +194,7 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "versionId": "x",
         "modelId": "x",
         "level": "TRI_1",
+        "family": "TRIAGE",
     }
     for path in FORMS:
         verdict = {"verdict": "RULES"} if path == "/matcher" else {}
