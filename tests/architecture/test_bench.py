@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import beats, triage
+from tests.bench import beats, feedback, triage
 from tests.bench.measuring import data_of
 from tests.bench.peers import servers
 from tests.bench.peers.servers import PEERS
@@ -51,6 +51,12 @@ def test_half_an_hour_that_takes_more_than_two_seconds_is_a_bound_missed() -> No
     assert (quick.missed(), slow.missed()) == (False, True)
     assert [line.split()[0] for line in quick.lines()] == ["beats", "ours", "kept"]
     assert "2.10 s of one core" in list(slow.lines())[-1]
+
+
+def test_an_opinion_that_takes_more_than_fifty_milliseconds_is_a_bound_missed() -> None:
+    quick, slow = (feedback.Report(p50_ms=5.0, p99_ms=p99, clock_p99_ms=90.0) for p99 in (49.0, 51.0))
+    assert (quick.missed(), slow.missed()) == (False, True)
+    assert [next(each.lines()).split()[0] for each in (quick, slow)] == ["kept", "MISSED"]
 
 
 def test_a_slow_visit_or_a_slow_batch_of_visits_is_a_bound_missed() -> None:

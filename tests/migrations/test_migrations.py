@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import subprocess
 import sys
@@ -5,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -15,6 +17,7 @@ from sqlalchemy import create_engine, inspect, text
 from sqlmodel import SQLModel, col, select
 
 import schema.models
+from ml.beats.packing import KeptBeats, pack
 from schema.database import Database
 from schema.models.accounts import ApiToken
 
@@ -123,6 +126,19 @@ def test_a_confined_token_ends_where_nothing_would_confine_it(database: Database
     assert [(token.confined, token.revoked_at is None) for token in kept] == [(False, False), (False, True)]
 
 
+def test_feedback_given_before_is_told_which_class_it_was_about() -> None:
+    path = ROOT / "migrations" / "versions" / "0013_feedback_loop.py"
+    spec = importlib.util.spec_from_file_location("feedback_loop", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    chances = np.full((3, 2), 0.5)
+    labels, at = np.asarray([0, 1, 0], np.uint8), np.asarray([300, 70_000, 140_000])
+    answer = pack(KeptBeats(("Normal", "PVC"), ("II",), 360.0, at, labels, chances, chances > 0))
+    assert [module._class_of(answer, beat) for beat in (1, 2, 3)] == ["Normal", "PVC", "Normal"]  # noqa: SLF001
+
+
 def test_two_who_migrate_at_once_both_succeed(database_url: str) -> None:
     environment = {**os.environ, "DATABASE_URL": database_url}
     arguments = [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", "head"]
@@ -197,7 +213,7 @@ def insert(database: Database, rows: tuple[str, ...]) -> None:
 def test_what_was_said_of_recordings_outlives_the_predictions_of_visits(database: Database) -> None:
     migrate(database.url, "0009")
     insert(database, OF_A_RECORDING)
-    migrate(database.url)
+    migrate(database.url, "0012")
     insert(database, OF_A_VISIT)
     migrate(database.url, "0009", down=True)
     with database.read() as session:

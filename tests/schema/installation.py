@@ -177,6 +177,8 @@ def _pictured(session: Session, world: World, case_id: int) -> dict[str, str]:
     named = global_id("Recording", row.id or 0)
     fields = ("recordingEdit", "recordingEditPreview", "recordingEditProposal", "editRecordingImage")
     return {f"{each}.recordingId": named for each in fields}
+
+
 def _held(session: Session, world: World, owner: Actor, case_id: int) -> dict[str, str]:
     """Return a page that waits to be settled."""
     region = {"kind": "name", "left": 0.1, "top": 0.1, "right": 0.4, "bottom": 0.2}
@@ -267,7 +269,7 @@ def _answered(session: Session, world: World, owner: Actor, participant: Actor) 
     ]
     session.add_all(made)
     session.flush()
-    readers = Readers(session, participant, world.clock, PASSWORDS)
+    readers = Readers(session, participant, world.clock, PASSWORDS, world.services.shelf.current.masker)
     wrong = Opinion(FeedbackType.UPGRADE, 1, BeatClass.PVC, reason="Large.", missed=["LBBB"])
     corrected = made[0].id or 0
     readers.submit(ModelFamily.BEATS, corrected, Opinion(FeedbackType.CORRECT, 1), the_ontology(), None)

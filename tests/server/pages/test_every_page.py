@@ -118,6 +118,8 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             beats,
             teacher.leads(beats),
             "/models",
+            "/statistics/feedback",
+            "/statistics/feedback?family=BEATS",
         ],
         first: [  # type: ignore[dict-item]
             "/",

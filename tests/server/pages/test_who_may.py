@@ -41,6 +41,9 @@ PAGES = [
     "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
     "/predictions/QmVhdFByZWRpY3Rpb246MQ==",
     "/models",
+    "/statistics/feedback",
+    "/statistics/feedback.csv",
+    "/exports/feedback.jsonl",
     "/triage",
     "/triage/new",
     "/triage/visits/VHJpYWdlUHJlZGljdGlvbjox",
@@ -108,6 +111,7 @@ FORMS = [
     "/models/promote",
     "/models/rollback",
     "/models/sync",
+    "/models/retrain",
     "/triage/new",
     "/triage/visits/VHJpYWdlUHJlZGljdGlvbjox/feedback",
     "/training/patient-01",
@@ -128,7 +132,17 @@ CLOSED = [
     (Role.EXPERT, ["/accounts", "/audit"]),
     (
         Role.STUDENT,
-        [*AUTHORS, *EXPERTS, "/accounts", "/audit", "/matcher", "/models", "/triage/new", "/training/class"],
+        [
+            *AUTHORS,
+            *EXPERTS,
+            "/accounts",
+            "/audit",
+            "/matcher",
+            "/models",
+            "/statistics/feedback",
+            "/triage/new",
+            "/training/class",
+        ],
     ),
     (Role.ANALYST, [*AUTHORS, *EXPERTS, "/learn", "/accounts", "/audit", "/triage/new", "/training"]),
     (
@@ -141,6 +155,7 @@ CLOSED = [
             "/audit",
             "/matcher",
             "/models",
+            "/statistics/feedback",
             "/training",
             "/training/class",
         ],
@@ -185,6 +200,7 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "versionId": "x",
         "modelId": "x",
         "level": "TRI_1",
+        "family": "TRIAGE",
     }
     for path in FORMS:
         verdict = {"verdict": "RULES"} if path == "/matcher" else {}

@@ -1,0 +1,102 @@
+"""The page of what readers think of predictions, and the files that administrators bring and take."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
+from schema.policy import Role
+from schema.services.feedback_statistics import LEAST
+from tests.server.pages.conftest import Meet, School, Visitor
+
+PAGE, TABLE, LINES = "/statistics/feedback", "/statistics/feedback.csv", "/exports/feedback.jsonl"
+
+
+@pytest.fixture
+def spoken(school: School, teacher: Visitor) -> None:
+    """Have so many readers raise a visit from Tri 3B to Tri 2 that a share is told."""
+    services = school.services
+    with services.database.write() as session:
+        row = Prediction(
+            family=ModelFamily.TRIAGE.value,
+            visit={"values": {"age": 54.0}, "complaint": "Toux", "answers": {}, "chosen": None},
+            asked_by=teacher.actor.account_id,
+            alias="champion",
+            input_sha256="0" * 64,
+            ml_available=False,
+            latency_ms=1,
+            level="3B",
+            created_at=services.clock(),
+        )
+        session.add(row)
+        session.flush()
+        for number in range(LEAST):
+            given = Feedback(
+                prediction_id=row.id or 0,
+                reader=f"{row.id} {number}",
+                type=FeedbackType.UPGRADE.value,
+                original="3B",
+                corrected_level="2",
+                reason="Sueurs de M. Durand",
+                created_at=services.clock(),
+            )
+            session.add(given)
+
+
+@pytest.mark.usefixtures("spoken")
+def test_strangers_and_who_may_not_read_statistics_see_nothing(meet: Meet) -> None:
+    for path in (PAGE, TABLE, LINES):
+        assert meet().browser.get(path).status_code == 303
+        meet(Role.STUDENT).get(path, 403)
+    meet(Role.ANALYST).get(LINES, 403)
+
+
+@pytest.mark.usefixtures("spoken")
+def test_an_analyst_sees_figures_of_a_family_and_no_row(meet: Meet) -> None:
+    analyst = meet(Role.ANALYST)
+    page = analyst.get(f"{PAGE}?family=TRIAGE")
+    assert "Found wrong" in page.words
+    assert "100%" in page.words
+    assert "Sueurs" not in page.html
+    assert "Toux" not in page.html
+    assert [form for form in page.forms if form.action == PAGE and form.method == "post"] == []
+    assert "No feedback yet" in analyst.get(f"{PAGE}?family=BEATS").words
+    analyst.get(f"{PAGE}?version=nothing", 404)
+
+
+@pytest.mark.usefixtures("spoken")
+def test_the_same_figures_are_a_table_to_calculate_with(meet: Meet) -> None:
+    rows = list(csv.reader(io.StringIO(meet(Role.ANALYST).browser.get(TABLE).text)))
+    assert rows[0] == ["figure", "of", "corrected", "opinions", "errors", "share", "low", "high"]
+    (cell,) = [row for row in rows if row[0] == "matrix"]
+    assert cell[:3] == ["matrix", "TRI_3B", "TRI_2"]
+    assert int(cell[3]) >= LEAST
+
+
+def test_an_administrator_brings_a_file_and_reads_what_was_left_out(meet: Meet, school: School) -> None:
+    admin = meet(Role.ADMIN)
+    line = {
+        "prediction_id": f"old {school.count(Feedback)}",
+        "nurse_id": "7",
+        "original_gravity": "VERT",
+        "feedback_type": "upgrade",
+        "corrected_gravity": "JAUNE",
+        "patient_features": {"age": 50, "motif_consultation": "Toux"},
+    }
+    content = json.dumps(line).encode() + b"\n{broken\n"
+    answer = admin.ask(PAGE, files={"file": ("feedback.jsonl", content)})
+    assert answer.status_code == 200
+    assert "1 kept to learn from" in answer.text
+    assert "This line cannot be read." in answer.text
+    written = [json.loads(each) for each in admin.browser.get(LINES).text.splitlines()]
+    assert line["prediction_id"] in {each["prediction_id"] for each in written}
+    assert admin.ask(PAGE).status_code == 422
+
+
+def test_a_site_that_cannot_train_has_no_button(meet: Meet) -> None:
+    admin = meet(Role.ADMIN)
+    assert "/models/retrain" not in {form.action for form in admin.get("/models").forms}
+    assert admin.leads("/models/retrain", {"family": "TRIAGE"}) == "/models"
+    assert "No training data is set up on this site" in admin.get("/models").words
