@@ -65,7 +65,6 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
         teacher.leads("/exports"),
         teacher.leads(
             "/builder/batch",
-            "/builder/pacs",
             {"grouping": "EACH"},
             files=[("files", ("a.bmp", bmp())), ("files", ("b", b"x"))],
         ),
