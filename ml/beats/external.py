@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ml.beats.classes import AAMI_CLASSES, AAMI_CODES, AAMI_OF_PRODUCT
 from ml.beats.evaluation import Evaluation
 from ml.beats.metrics import Figures, figures
-from ml.beats.predicting import BeatPredictor
+from ml.beats.predicting import BeatAnswer, BeatPredictor
 from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated, record_names
 from ml.ecg.signal import Signal
 from ml.registry.artefact import Artefact
@@ -51,10 +51,9 @@ def evaluate_external(
         digest.update(repr((name, record.leads, record.sampling_rate_hz, record.symbols)).encode())
         digest.update(record.samples_mv.tobytes() + record.positions.tobytes())
         truth, peaks = _annotated(record)
-        signal = _signal(record)
+        signal = signal_of(record)
         started = time.perf_counter()
-        chosen = predictor.leads_of(signal) or signal.leads[:1]
-        answer = predictor.classify(_only(signal, chosen), peaks)
+        answer = classified(predictor, signal, peaks)
         seconds, beats = seconds + time.perf_counter() - started, beats + len(peaks)
         called = np.asarray([AAMI_CLASSES.index(AAMI_OF_PRODUCT.get(each, each)) for each in answer.classes])
         parts[name] = figures(truth, called[answer.labels], AAMI_CLASSES)
@@ -76,6 +75,13 @@ def evaluate_external(
     )
 
 
+def classified(predictor: BeatPredictor, signal: Signal, peaks: npt.NDArray[np.int64]) -> BeatAnswer:
+    """Have annotated beats classified in the leads that a model reads of a recording by itself."""
+    chosen = predictor.leads_of(signal) or signal.leads[:1]
+    columns = [signal.leads.index(lead) for lead in chosen]
+    return predictor.classify(replace(signal, leads=chosen, samples_mv=signal.samples_mv[:, columns]), peaks)
+
+
 def _annotated(record: AnnotatedRecord) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the classes of the annotated beats and their positions."""
     places = [place for place, symbol in enumerate(record.symbols) if symbol in BEAT_SYMBOLS]
@@ -83,15 +89,9 @@ def _annotated(record: AnnotatedRecord) -> tuple[npt.NDArray[np.int64], npt.NDAr
     return np.asarray(classes, np.int64), record.positions[places]
 
 
-def _signal(record: AnnotatedRecord) -> Signal:
+def signal_of(record: AnnotatedRecord) -> Signal:
     """Return a record's leads; of two that the header spells alike, the second is numbered."""
     names: list[str] = []
     for name in record.leads:
         names.append(name if name not in names else f"{name} ({len(names) + 1})")
     return Signal(tuple(names), record.samples_mv.astype(np.float32), record.sampling_rate_hz)
-
-
-def _only(signal: Signal, leads: tuple[str, ...]) -> Signal:
-    """Return a signal's leads in this order."""
-    columns = [signal.leads.index(lead) for lead in leads]
-    return replace(signal, leads=leads, samples_mv=signal.samples_mv[:, columns])

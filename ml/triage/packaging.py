@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ml.judging.learnt import LEARNT, write_learnt
 from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.contents import CARD
 from ml.registry.manifest import MAX_PARITY, Manifest, TensorSpec
@@ -75,6 +76,7 @@ def package(learnt: Learnt, data: Dataset, report: Report, folder: Path) -> Arte
     files = {
         **learnt.files,
         EXAMPLES: write_examples(examples),
+        LEARNT: write_learnt(data.fingerprints),
         CARD: card(report, learnt.options, data_hash, version).encode(),
     }
     return write_artefact(folder, manifest, files)
