@@ -28,6 +28,7 @@ from schema.services.courier import Courier
 from schema.services.deployments import Deployments
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
+from schema.services.judge import Judge
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.model_sync import ModelSync
@@ -36,6 +37,8 @@ from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
 from schema.services.recording_imports import RecordingImports
+from schema.services.routing import Router
+from schema.services.shadows import Shadows
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
@@ -68,6 +71,8 @@ class Services:
     """The clinical models of this process."""
     model_sync: ModelSync | None = None
     """Keeps the rows and the store of models up with each other; None where the store is left alone."""
+    judge: Judge | None = None
+    """Holds challengers against champions; None where the store is left alone."""
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
@@ -147,6 +152,16 @@ class Services:
     def triage(self) -> TriageDesk:
         """Return what answers visits to triage."""
         return TriageDesk(self.deployments)
+
+    @cached_property
+    def router(self) -> Router:
+        """Return what has the right version asked."""
+        return Router(self.deployments, self.passwords)
+
+    @cached_property
+    def shadows(self) -> Shadows:
+        """Return what asks versions in the shadow; it keeps its own transactions."""
+        return Shadows(self.database, self.clock, self.asking, self.triage)
 
     @cached_property
     def grader(self) -> Grader:

@@ -38,6 +38,7 @@ from schema.services.clock import now
 from schema.services.deployments import FaultBook
 from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell
+from schema.services.judge import Judge
 from schema.services.matching import CachedMatcher, Patience
 from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
@@ -147,6 +148,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
     """Choose and connect the outside services; a worker without HTTP uses the same."""
     database, cache = Database(settings.database_url), _cache(settings)
     budget, home = _budget(settings, cache), _home(settings)
+    store = StoreProcess(home) if settings.model_sync_minutes else None
 
     def matchers(ontology: Ontology) -> Matchers:
         readers = _Readers(settings, database, EmbeddedMatcher(ontology), cache, budget)
@@ -170,7 +172,8 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         passwords=Passwords(settings.secret),
         outbound=Outbound(local=not settings.production),
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
-        model_sync=_model_sync(settings, database, home),
+        model_sync=_model_sync(settings, database, store) if store else None,
+        judge=Judge(database, now, store) if store else None,
     )
 
 
@@ -312,13 +315,12 @@ def _home(settings: Settings) -> Home:
         settings.mlflow_tracking_uri,
         key.get_secret_value() if key else None,
         Names(settings.triage_experiment, settings.triage_model),
+        settings.held_out,
     )
 
 
-def _model_sync(settings: Settings, database: Database, home: Home) -> ModelSync | None:
-    if not settings.model_sync_minutes:
-        return None
-    return ModelSync(database, now, StoreProcess(home), timedelta(minutes=settings.model_sync_minutes))
+def _model_sync(settings: Settings, database: Database, store: StoreProcess) -> ModelSync:
+    return ModelSync(database, now, store, timedelta(minutes=settings.model_sync_minutes))
 
 
 def _cache(settings: Settings) -> Cache:

@@ -131,6 +131,11 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_MODEL_SYNC_MINUTES",
         description="how often the store of clinical models is looked at; 0: never",
     )
+    held_out: Path | None = Field(
+        None,
+        validation_alias="CHEVET_HELD_OUT",
+        description="folder with beats/ (annotated WFDB records) and triage.csv, to judge challengers on",
+    )
     openai_api_key: SecretStr | None = Field(
         None, validation_alias="OPENAI_API_KEY", description="key of the language-model endpoint"
     )

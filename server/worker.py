@@ -13,6 +13,7 @@ from schema.services.attempt_exports import expire
 from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, RECORDINGS_JOB
 from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
+from schema.services.duels import JUDGE_JOB, SHADOW_JOB
 from schema.services.jobs import Handler, run_due
 from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
@@ -87,13 +88,15 @@ def queues_of(services: Services) -> Sequence[Queue]:
     store: dict[str, Handler] = {SYNC_JOB: services.model_sync.work} if services.model_sync else {}
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
     recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
+    judged: dict[str, Handler] = {JUDGE_JOB: services.judge.work} if services.judge else {}
     queues = [
         Queue(prompt),
+        Queue({SHADOW_JOB: services.shadows.work}, at_once=1),
         Queue(bulky, at_once=1),
         Queue(recordings, at_once=1),
         *[Queue(couriers)] * COURIERS,
     ]
-    return [*queues, Queue(store)] if store else queues
+    return queues + [Queue(each, at_once=1) for each in (store, judged) if each]
 
 
 def _look_at_models(services: Services) -> None:

@@ -14,12 +14,11 @@ data, NeurIPS 2022): arms that are not as they should be mean that subjects got 
 """
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, exp, lgamma, log, log1p
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaln
-from scipy.stats import norm
 
 ALPHA = 0.05
 RATIO_ALPHA = 0.01
@@ -80,9 +79,9 @@ def ratio_p_value(challenger: int, champion: int, share: float) -> float:
         return 1.0
     # A Beta mixture about the share itself, worth a hundred subjects, so that a small lack is soon seen.
     a, b = 100 * share, 100 * (1 - share)
-    logarithm = betaln(a + challenger, b + champion) - betaln(a, b)
-    logarithm -= challenger * np.log(share) + champion * np.log1p(-share)
-    return float(min(1.0, np.exp(-logarithm)))
+    logarithm = _log_beta(a + challenger, b + champion) - _log_beta(a, b)
+    logarithm -= challenger * log(share) + champion * log1p(-share)
+    return exp(min(0.0, -logarithm))
 
 
 def needed(rate: float, effect: float = EFFECT, alpha: float = ALPHA, power: float = POWER) -> int:
@@ -91,5 +90,14 @@ def needed(rate: float, effect: float = EFFECT, alpha: float = ALPHA, power: flo
     By the normal approximation (Fleiss, Levin & Paik, Statistical methods for rates and proportions, 2003,
     ch. 4), at a rate that lies halfway: (z(1-alpha/2) + z(power))^2 2 p (1-p) / effect^2.
     """
-    quantiles = float(norm.ppf(1 - alpha / 2) + norm.ppf(power))
+    quantiles = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
     return ceil(quantiles**2 * 2 * rate * (1 - rate) / effect**2)
+
+
+def needed_in_all(rate: float, share: float) -> int:
+    """Return how many judged subjects are needed in both arms where one has only a share of them."""
+    return ceil(needed(rate) / (2 * share * (1 - share)))
+
+
+def _log_beta(a: float, b: float) -> float:
+    return lgamma(a) + lgamma(b) - lgamma(a + b)

@@ -28,12 +28,16 @@ class StoreFault(StrEnum):
 
 
 class Model(SQLModel, table=True):
-    """A family of versions; `fault` is what the last look at the store met."""
+    """A family of versions; `fault` is what the last look at the store met.
+
+    `promotes_itself` is whether a challenger that the rule lets pass takes the champion's place by itself.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     family: str = Field(unique=True)
     fault: str | None = None
     looked_at: datetime | None = instant(default=None)
+    promotes_itself: bool = False
     created_at: datetime = instant()
 
 

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from ml.judging.sequential import ALPHA, RATIO_ALPHA, Floats, needed, p_values, ratio_p_value
+from ml.judging.sequential import ALPHA, RATIO_ALPHA, Floats, needed, needed_in_all, p_values, ratio_p_value
 
 SOAK = os.environ.get("CHEVET_SOAK") == "1"
 RUNS, AT_ONCE = 4_000, 250
@@ -70,6 +70,7 @@ def test_three_points_need_about_2300_subjects_an_arm() -> None:
     # (1.959964 + 0.841621)^2 = 7.848880; times 2 * 0.15 * 0.85 / 0.0009 = 2223.85, rounded up.
     assert needed(0.15) == 2_224
     assert needed(0.155) == 2_285
+    assert (needed_in_all(0.15, 0.5), needed_in_all(0.15, 0.1)) == (4_448, 12_356)
     assert needed(0.5, effect=0.1) == 393  # Fleiss, Levin & Paik: 0.45 against 0.55, without correction
 
 
