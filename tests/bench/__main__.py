@@ -14,6 +14,8 @@ from tests.bench.beats import measure as beats_alone
 from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_alone
 from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
+from tests.bench.rollback import Report as RollbackReport
+from tests.bench.rollback import measure as rollback_alone
 from tests.bench.servers import ROOT, Cores
 from tests.bench.triage import Report as TriageReport
 from tests.bench.triage import measure as triage_alone
@@ -33,8 +35,10 @@ def main() -> int:
     parser.add_argument("--limits", action="store_true", help="measure only what the API's limits cost")
     parser.add_argument("--beats", action="store_true", help="measure only the classifier of beats")
     parser.add_argument("--triage", action="store_true", help="measure only the triage of visits")
+    parser.add_argument("--rollback", action="store_true", help="measure only how long a rollback takes")
     parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
+    chosen = options.beats or options.triage or options.rollback
     cores = Cores.available()
     os.sched_setaffinity(0, {cores.load})
     with tempfile.TemporaryDirectory(prefix="chevet-bench-") as folder:
@@ -48,14 +52,20 @@ def main() -> int:
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
         alone = {
             name: report
-            for name, report in (("beats", lambda: beats_alone(Path(folder))), ("triage", triage_alone))
-            if getattr(options, name) or not (options.quick or options.beats or options.triage)
+            for name, report in (
+                ("beats", lambda: beats_alone(Path(folder))),
+                ("triage", triage_alone),
+                ("rollback", lambda: rollback_alone(Path(folder) / "rollback")),
+            )
+            if getattr(options, name) or not (options.quick or chosen)
         }
-        models: dict[str, BeatsReport | TriageReport] = {name: report() for name, report in alone.items()}
+        models: dict[str, BeatsReport | TriageReport | RollbackReport] = {
+            name: report() for name, report in alone.items()
+        }
         for report in models.values():
             print("\n".join(report.lines()))
         slow = any(report.missed() for report in models.values())
-        if options.beats or options.triage:
+        if chosen:
             return 1 if options.require and slow else 0
         measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
     print("\n".join(measured.lines()))

@@ -1,32 +1,31 @@
 """Challengers: who sees how they stand, the rule with its obstacles, the shadow, the A/B test."""
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import col, func, select
+from sqlalchemy import delete
+from sqlmodel import Session, col, func, select
 
 from ml.registry.store import StoreClosedError, StoreError
 from schema.models.accounts import AuditEvent
-from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
-from schema.models.predictions import Prediction
-from schema.models.promotions import Comparison, Trial
-from schema.models.webhooks import Webhook, WebhookDelivery
+from schema.models.models import Deployment, ModelAlias, ModelVersion
+from schema.models.predictions import Feedback, ModelFamily, ModelProblem, Prediction
+from schema.models.promotions import Trial
 from schema.models.work import Job
 from schema.policy import Actor, Role
-from schema.services import duels
+from schema.services import duels, jobs
 from schema.services.audit import verify
-from schema.services.duels import JUDGE_JOB, MIN_SHADOW_RUNS, SHADOW_JOB, trial_figures
-from schema.services.jobs import run_due
+from schema.services.duels import JUDGE_JOB, MIN_SHADOW_RUNS, SHADOW_JOB
+from schema.services.jobs import NEVER, run_due
 from schema.services.judge import Judge
-from schema.services.models import SYNC_JOB, Models
-from schema.services.routing import arm_of
+from schema.services.models import SYNC_JOB
+from schema.services.routing import Routed, arm_of
 from schema.types.base import global_id
 from tests.schema.clinic import Clinic
 from tests.schema.conftest import World
@@ -141,6 +140,14 @@ class Ring:
         self.work()
         self.ran(MIN_SHADOW_RUNS)
 
+    def followed(self) -> Any:
+        """Have the shadow loaded and asked, and return how it did."""
+        self.work()
+        self.ward.settle()
+        self.world.clock.pass_(seconds=10)
+        self.work()
+        return self.standing()["shadow"]
+
     def champion(self) -> int | None:
         with self.world.database.read() as session:
             row = select(Deployment.version_id).where(Deployment.alias == "champion")
@@ -248,7 +255,7 @@ def test_nothing_promotes_itself_unless_the_policy_says_so(ring: Ring) -> None:
     assert ring.work() == 1
     assert ring.champion() == ring.challenger.id
     with ring.world.database.read() as session:
-        event = session.exec(select(AuditEvent).order_by(col(AuditEvent.id).desc())).first()
+        event = session.exec(select(AuditEvent).order_by(col(AuditEvent.sequence).desc())).first()
         row = session.exec(select(Deployment).where(Deployment.alias == "champion")).one()
     assert event is not None
     assert (event.action, event.actor_id) == ("model.promoted", None)
@@ -278,13 +285,7 @@ def test_the_shadow_is_asked_after_the_answer_and_shown_to_nobody(ring: Ring) ->
     ring.put("SHADOW")
     shown = ring.ward.predict()
     assert ring.standing()["shadow"]["answeredCount"] == 0, "who asks does not wait for it"
-    while_loading = 100
-    while ring.standing()["shadow"]["answeredCount"] == 0 and while_loading:
-        ring.work()
-        ring.ward.settle()
-        ring.world.clock.pass_(seconds=10)
-        while_loading -= 1
-    shadow = ring.standing()["shadow"]
+    shadow = ring.followed()
     assert (shadow["answeredCount"], shadow["failedCount"], shadow["agreement"]) == (1, 0, 1.0)
     ring.world.clock.pass_(seconds=10)
     ring.work()
@@ -306,13 +307,7 @@ def test_a_shadow_that_fails_harms_nobody_and_is_counted(ring: Ring) -> None:
     ring.put("CHALLENGER")
     ring.put("SHADOW")
     assert ring.ward.predict()["mlAvailable"]
-    for _ in range(100):
-        ring.work()
-        ring.ward.settle()
-        ring.world.clock.pass_(seconds=10)
-        if ring.standing()["shadow"]["failedCount"]:
-            break
-    assert ring.standing()["shadow"] == {
+    assert ring.followed() == {
         "answeredCount": 0,
         "failedCount": 1,
         "neededCount": MIN_SHADOW_RUNS,
@@ -334,64 +329,216 @@ def test_visits_are_followed_by_the_shadow_too(world: World) -> None:
     clinic.predict()
     with world.database.write() as session:
         version = registered(session, world.clock, toy_triage(world.home), "triage")
-        deployed(session, world.clock, version, ModelAlias.SHADOW).changed_at = world.clock()
+        deployed(session, world.clock, version, ModelAlias.SHADOW)
+        jobs.wake(session, world.clock, SHADOW_JOB, {}, SHADOW_JOB)
         version_id = version.id or 0
-    clinic.predict(motifConsultation="Fièvre")
     world.services.deployments.refresh(at_once=True)
     world.services.registry.serving("triage", "shadow", 30)
-    assert world.services.shadows.work(None, lambda _: None)  # type: ignore[arg-type] # it asks for neither
+    assert run_due(world.database, {SHADOW_JOB: world.services.shadows.work}, world.clock, 1) == 1
     with world.database.read() as session:
         runs = duels.shadow_runs(session, version_id)
-    assert (runs.answered, runs.failed) == (2, 0)
+    assert (runs.answered, runs.failed) == (1, 0)
     assert runs.agreement == 1.0, "it is the same model"
 
 
+@dataclass(frozen=True)
+class Alike:
+    """What comes of asking a model that always answers."""
+
+    alias: ModelAlias
+    problem: ModelProblem | None = None
+
+
+def route(ring: Ring, subject: str, ask: Callable[[ModelAlias], Alike] = Alike) -> Routed[Alike]:
+    return ring.world.services.router.ask(ModelFamily.BEATS, ModelAlias.CHAMPION, subject, ask)
+
+
 def test_an_a_b_test_gives_a_share_to_the_challenger_for_as_long_as_it_runs(ring: Ring) -> None:
-    answering(ring.ward)
     for share in (0, 51):
         assert ring.do(START, share=share)["fields"][0]["code"] == "out_of_range"
     begun = ring.do(START, share=50)["promotion"]["trial"]
     assert (begun["share"], begun["stoppedAt"], begun["finding"]) == (50, None, "TOO_SMALL")
-    assert begun["neededCount"] == 4_448
-    with ring.world.database.read() as session:
-        trial = session.exec(select(Trial)).one()
-    arms = set()
-    for case_id in range(1, 40):
-        routed = ring.world.services.router.ask(
-            ring.world.services.asking and _beats(), ModelAlias.CHAMPION, f"case {case_id}", _Alike
-        )
-        assert routed.placement is not None
-        assert routed.placement.trial_id == trial.id
-        arms.add(routed.alias)
-    assert arms == {ModelAlias.CHAMPION, ModelAlias.CHALLENGER}
+    assert begun["neededCount"] == 4_448, "2,224 an arm"
+    routed = [route(ring, f"case {number}") for number in range(40)]
+    assert {each.alias for each in routed} == {ModelAlias.CHAMPION, ModelAlias.CHALLENGER}
+    assert [route(ring, f"case {number}") for number in range(40)] == routed, "each stays where it fell"
+    assert all(each.placement and "case" not in each.placement.subject for each in routed)
+    ring.do(START, share=50)
+    assert [route(ring, f"case {number}").alias for number in range(40)] != [each.alias for each in routed]
     assert ring.do(STOP)["promotion"]["trial"]["stoppedAt"] is not None
-    after = ring.world.services.router.ask(_beats(), ModelAlias.CHAMPION, "case 1", _Alike)
-    assert (after.alias, after.placement) == (ModelAlias.CHAMPION, None)
+    assert route(ring, "case 1") == Routed(ModelAlias.CHAMPION, Alike(ModelAlias.CHAMPION))
 
 
-def _beats() -> Any:
-    from schema.models.predictions import ModelFamily  # noqa: PLC0415 - short
+def test_where_the_challenger_does_not_answer_the_champion_does_outside_the_test(ring: Ring) -> None:
+    ring.do(START, share=50)
 
-    return ModelFamily.BEATS
+    def broken(alias: ModelAlias) -> Alike:
+        failed = alias is ModelAlias.CHALLENGER
+        return Alike(alias, ModelProblem.ANSWER_FAILED if failed else None)
 
-
-class _Alike:
-    """An outcome that is always an answer."""
-
-    problem = None
-
-    def __init__(self, alias: ModelAlias) -> None:
-        self.alias = alias
+    routed = [route(ring, f"case {number}", broken) for number in range(40)]
+    assert {each.outcome.problem for each in routed} == {None}
+    assert {each.alias for each in routed} == {ModelAlias.CHAMPION}
+    assert any(each.placement is None for each in routed)
 
 
-def test_a_subject_stays_in_its_arm_and_the_share_is_kept() -> None:
-    named = [f"{number:064x}" for number in range(0, 2**256, 2**256 // 1000)]
+def test_the_share_is_that_of_the_hashes() -> None:
+    named = [f"{number:064x}" for number in range(0, 2**256, 2**256 // 1_000)]
     taken = [arm_of(each, 10) for each in named]
     assert taken.count(ModelAlias.CHALLENGER) == pytest.approx(100, abs=2)
-    assert [arm_of(each, 10) for each in named] == taken
-    more = [arm_of(each, 30) for each in named]
-    assert all(
-        b is ModelAlias.CHALLENGER
-        for a, b in zip(taken, more, strict=True)
-        if a is b is not None and a == ModelAlias.CHALLENGER
-    )
+
+
+def test_an_answer_of_the_challenger_counts_as_part_of_the_test(ring: Ring) -> None:
+    answering(ring.ward)
+    ring.do(START, share=50)
+    made = ring.ward.predict()
+    [champion, challenger] = ring.standing()["trial"]["arms"]
+    assert (champion["subjectCount"], challenger["subjectCount"]) in {(1, 0), (0, 1)}
+    assert made["alias"] == ("CHAMPION" if champion["subjectCount"] else "CHALLENGER")
+    ring.ward.predict()
+    ring.ward.feedback(made, type="DISAGREE")
+    arms = ring.standing()["trial"]["arms"]
+    assert sum(each["subjectCount"] for each in arms) == 1, "it is the same case"
+    assert sum(each["errorCount"] for each in arms) == 1
+    ring.ward.feedback(made, type="CORRECT")
+    arms = ring.standing()["trial"]["arms"]
+    assert [sum(each[name] for each in arms) for name in ("judgedCount", "errorCount")] == [1, 0]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How many subjects fell to each arm, and how many of them readers called wrong; all were judged."""
+
+    champion: tuple[int, int]
+    challenger: tuple[int, int]
+
+
+@pytest.mark.parametrize(
+    "course, finding, obstacle",
+    [
+        (Course((60, 5), (60, 5)), "TOO_SMALL", None),
+        (Course((100, 10), (100, 60)), "CHALLENGER_WORSE", "TRIAL_WORSE"),
+        (Course((100, 60), (100, 10)), "CHALLENGER_BETTER", None),
+        (Course((190, 15), (60, 5)), "UNEVEN", "TRIAL_UNEVEN"),
+    ],
+)
+def test_an_a_b_test_tells_what_can_be_said(
+    ring: Ring, course: Course, finding: str, obstacle: str | None
+) -> None:
+    ring.earned()
+    ring.do(START, share=50)
+    with ring.world.database.write() as session:
+        _judged(session, ring, "champion", *course.champion)
+        _judged(session, ring, "challenger", *course.challenger)
+    found = ring.standing()
+    assert found["trial"]["finding"] == finding
+    assert found["obstacles"] == ([obstacle] if obstacle else [])
+
+
+def _judged(session: Session, ring: Ring, alias: str, subjects: int, errors: int) -> None:
+    """Have so many subjects answered and judged, the errors evenly among them."""
+    trial = session.exec(select(Trial)).one()
+    rows = [ring.row(number) for number in range(subjects)]
+    for number, row in enumerate(rows):
+        row.alias, row.trial_id, row.trial_subject = alias, trial.id, f"{alias} {number}"
+    session.add_all(rows)
+    session.flush()
+    for number, row in enumerate(rows):
+        wrong = number * errors // subjects < (number + 1) * errors // subjects
+        session.add(
+            Feedback(
+                prediction_id=row.id or 0,
+                reader="r",
+                account_id=ring.admin.account_id,
+                type="disagree" if wrong else "correct",
+                created_at=ring.world.clock(),
+            )
+        )
+
+
+def test_a_promotion_or_rollback_ends_the_test_of_what_is_deployed_no_more(ring: Ring) -> None:
+    ring.do(START, share=20)
+    ring.put("CHAMPION", reason="Essai.")
+    with ring.world.database.read() as session:
+        [trial] = session.exec(select(Trial)).all()
+    assert (trial.stopped_at, trial.stopped_by) == (ring.world.clock(), ring.admin.account_id)
+    ring.world.ask(ROLLBACK, ring.admin, input={"modelId": ring.model})
+    assert ring.standing()["trial"]["stoppedAt"] is not None, "and does not begin it again"
+
+
+def test_decisions_about_a_test_and_the_policy_are_on_the_trail(ring: Ring) -> None:
+    ring.do(START, share=20)
+    ring.do(STOP)
+    ring.do(STOP)
+    for automatic in (True, True, False):
+        ring.do(POLICY, automatic=automatic)
+    ring.do(COMPARE)
+    with ring.world.database.read() as session:
+        rows = select(AuditEvent.action).where(AuditEvent.target_type == "Model")
+        actions = session.exec(rows.order_by(col(AuditEvent.sequence))).all()
+        assert verify(session).ok
+    assert actions[1:] == [  # the first is that there is a challenger
+        "model.trial_started",
+        "model.trial_stopped",
+        "model.policy_set",
+        "model.policy_set",
+        "model.comparison_asked",
+    ]
+
+
+def test_a_case_goes_with_what_was_said_of_it_in_the_shadow(ring: Ring) -> None:
+    with ring.world.database.write() as session:
+        of, shadow = ring.row(1), ring.row(1)
+        of.case_id = shadow.case_id = ring.ward.case.id
+        session.add(of)
+        session.flush()
+        shadow.shadow_of = of.id
+        session.add(shadow)
+        session.flush()
+        session.execute(delete(Prediction).where(col(Prediction.case_id) == ring.ward.case.id))
+        assert session.exec(select(func.count(col(Prediction.id)))).one() == 0
+
+
+KILLED = """
+import os, signal, sys
+from schema.database import Database
+from schema.models.models import ModelAlias
+from schema.policy import Actor, Role
+from schema.services import audit, models
+from schema.services.clock import now
+
+def die(*_arguments, **_more):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+url, account_id, version_id, moment = sys.argv[1:]
+if moment == "before the end":
+    audit.Audit.record = die
+with Database(url).write() as session:
+    admin = Actor(int(account_id), Role.ADMIN)
+    models.Models(session, admin, now).promote(int(version_id), ModelAlias.CHAMPION, "Essai.")
+die()
+"""
+
+
+@pytest.mark.parametrize("moment, done", [("before the end", False), ("after it", True)])
+def test_whoever_is_killed_while_promoting_has_done_all_of_it_or_nothing(
+    ring: Ring, moment: str, *, done: bool
+) -> None:
+    with ring.world.database.write() as session:
+        for job in session.exec(select(Job).where(Job.kind == SYNC_JOB)):
+            job.run_after = NEVER
+    given = [ring.world.database.url, str(ring.admin.account_id), str(ring.challenger.id), moment]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *given], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with ring.world.database.read() as session:
+        row = session.exec(select(Deployment).where(Deployment.alias == "champion")).one()
+        promoted = session.exec(select(AuditEvent).where(AuditEvent.action == "model.promoted")).all()
+        [job] = session.exec(select(Job).where(Job.kind == SYNC_JOB)).all()
+        assert verify(session).ok
+    assert row.version_id == (ring.challenger if done else ring.ward.champion).id
+    assert row.previous_id == (ring.ward.champion.id if done else None)
+    assert len(promoted) == 1 + done, "the first is of the challenger's alias"
+    assert (job.run_after != NEVER) is done
+    if not done:
+        ring.put("CHAMPION", reason="Essai.")
+        assert ring.champion() == ring.challenger.id
