@@ -85,7 +85,6 @@ def upgrade() -> None:
         table.add_column(sa.Column("shadow_of", sa.Integer(), nullable=True))
         table.add_column(sa.Column("agreement", sa.Float(), nullable=True))
         table.create_foreign_key("fk_prediction_trial_id", "trial", ["trial_id"], ["id"])
-        table.create_foreign_key("fk_prediction_shadow_of", "prediction", ["shadow_of"], ["id"])
         table.create_unique_constraint("uq_prediction_shadow_of_version_id", ["shadow_of", "version_id"])
     op.create_index("ix_prediction_trial_id", "prediction", ["trial_id"])
 
@@ -96,7 +95,6 @@ def downgrade() -> None:
     op.drop_index("ix_prediction_trial_id", table_name="prediction")
     with _feedback_aside(), op.batch_alter_table("prediction", table_kwargs=AUTOINCREMENT) as table:
         table.drop_constraint("uq_prediction_shadow_of_version_id", type_="unique")
-        table.drop_constraint("fk_prediction_shadow_of", type_="foreignkey")
         table.drop_constraint("fk_prediction_trial_id", type_="foreignkey")
         table.drop_column("agreement")
         table.drop_column("shadow_of")

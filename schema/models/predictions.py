@@ -102,7 +102,7 @@ class Prediction(SQLModel, table=True):
     answer: bytes | None = None
     trial_id: int | None = Field(default=None, foreign_key="trial.id", index=True)
     trial_subject: str | None = None
-    shadow_of: int | None = Field(default=None, foreign_key="prediction.id")
+    shadow_of: int | None = None  # no key to the table itself: SQLite could not make it anew to alter it
     agreement: float | None = None
     created_at: datetime = instant(index=True)
 

@@ -30,6 +30,7 @@ def test_nothing_is_said_while_an_arm_is_empty() -> None:
     assert (p_values(alone, 1 - alone, alone) == 1).all()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "share, rate, subjects",
     [(0.5, 0.15, 2_500), (0.1, 0.02, 1_000)]
