@@ -157,6 +157,7 @@ def test_what_a_stranger_sends_changes_nothing(meet: Meet) -> None:
         "scopes": "PROFILE",
         "password": "z",
         "caseIds": "x",
+        "share": "10",
         "code": "LLAMA_SIGN",
         "labelFr": "x",
         "labelEn": "x",
