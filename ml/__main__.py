@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _add_reference(commands)
     _add_registry(commands)
     _add_retraining(commands)
+    _add_comparison(commands)
     return top
 
 
@@ -245,6 +246,30 @@ def _add_feedback(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--min-feedback", type=_at_least_one, default=50, help="at least so many opinions in it (50)"
     )
+
+
+def _add_comparison(commands: Commands) -> None:
+    about = "whether a challenger may take the champion's place, by data neither has learnt from"
+    compare = _add(commands, "compare", about, "compare:compare")
+    compare.add_argument("family", choices=FAMILIES)
+    for name in ("champion", "challenger"):
+        compare.add_argument(f"--{name}", default=name, help=f"an alias or a version's folder ({name})")
+    compare.add_argument(
+        "--data",
+        type=Path,
+        help="held-out data: a folder of WFDB records with annotated beats, or visits as ktas.csv; "
+        "without it, what CHEVET_HELD_OUT has",
+    )
+    compare.add_argument(
+        "--assume-unseen",
+        action="store_true",
+        help="vouch that versions of which nobody kept what they learnt from did not learn from these",
+    )
+    compare.add_argument("--json", type=Path, metavar="FILE", help="also write the verdict to this file")
+    compare.add_argument(
+        "--json-only", action="store_true", help="print one line of JSON instead, failures too"
+    )
+    compare.add_argument("--require", action="store_true", help="exit with 1 where it may not be promoted")
 
 
 def _add_triage_evaluation(evaluate: Commands) -> None:

@@ -32,6 +32,7 @@ from schema.services.feedback_files import FeedbackImports
 from schema.services.grading import Grader
 from schema.services.held_pages import HeldPages
 from schema.services.intake import Intake
+from schema.services.judge import Judge
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.model_sync import ModelSync
@@ -42,6 +43,8 @@ from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
 from schema.services.recording_imports import RecordingImports
 from schema.services.retraining import FeedbackWatch, RetrainingJobs, TrainingRules
+from schema.services.routing import Router
+from schema.services.shadows import Shadows
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
@@ -80,6 +83,8 @@ class Services:
     """What the site says of training models anew."""
     retraining: RetrainingJobs | None = None
     """Trains models anew; None in a process that cannot."""
+    judge: Judge | None = None
+    """Holds challengers against champions; None where the store is left alone."""
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
@@ -189,6 +194,16 @@ class Services:
     def triage(self) -> TriageDesk:
         """Return what answers visits to triage."""
         return TriageDesk(self.deployments)
+
+    @cached_property
+    def router(self) -> Router:
+        """Return what has the right version asked."""
+        return Router(self.deployments, self.passwords)
+
+    @cached_property
+    def shadows(self) -> Shadows:
+        """Return what asks versions in the shadow; it keeps its own transactions."""
+        return Shadows(self.database, self.clock, self.asking, self.triage)
 
     @cached_property
     def grader(self) -> Grader:

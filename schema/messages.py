@@ -164,6 +164,10 @@ MESSAGES: dict[str, str] = {
     "training_under_way": N_("This model is being trained already. Wait for that to end."),
     "too_little_feedback": N_("There are {count} opinions to learn from; you asked for {minimum}."),
     "version_unusable": N_("This version cannot be loaded, or the store of models has it no more."),
+    "promotion_unearned": N_(
+        "The rule does not let this version take the champion's place. Say why it is to be all the same."
+    ),
+    "no_challenger": N_("There are no two versions to compare: deploy a champion and another as challenger."),
     "no_previous_version": N_("No other version answered before under this alias."),
     "correct_needs_no_class": N_("Choose a class only where the model is wrong."),
     "correct_needs_no_level": N_("Choose a level only where the answer is wrong."),

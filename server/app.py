@@ -43,6 +43,7 @@ from schema.services.clock import now
 from schema.services.deployments import FaultBook
 from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell
+from schema.services.judge import Judge
 from schema.services.matching import CachedMatcher, Patience
 from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
@@ -154,6 +155,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
     """Choose and connect the outside services; a worker without HTTP uses the same."""
     database, cache = Database(settings.database_url), _cache(settings)
     budget, home, blob_store = _budget(settings, cache), _home(settings), _blobs(settings)
+    store = StoreProcess(home) if settings.model_sync_minutes else None
     rules = TrainingRules(
         settings.training_data,
         settings.jobs == "elsewhere",
@@ -184,7 +186,8 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         passwords=Passwords(settings.secret),
         outbound=Outbound(local=not settings.production),
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
-        model_sync=_model_sync(settings, database, home),
+        model_sync=_model_sync(settings, database, store) if store else None,
+        judge=Judge(database, now, store) if store else None,
         archives=read_archives(settings.pacs_file),
         training=rules,
         retraining=_retraining(settings, database, blob_store, home, rules),
@@ -349,13 +352,12 @@ def _home(settings: Settings) -> Home:
         settings.mlflow_tracking_uri,
         key.get_secret_value() if key else None,
         Names(settings.triage_experiment, settings.triage_model),
+        settings.held_out,
     )
 
 
-def _model_sync(settings: Settings, database: Database, home: Home) -> ModelSync | None:
-    if not settings.model_sync_minutes:
-        return None
-    return ModelSync(database, now, StoreProcess(home), timedelta(minutes=settings.model_sync_minutes))
+def _model_sync(settings: Settings, database: Database, store: StoreProcess) -> ModelSync:
+    return ModelSync(database, now, store, timedelta(minutes=settings.model_sync_minutes))
 
 
 def _retraining(

@@ -155,6 +155,11 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_RETRAINING_STARTS",
         description="whether such an alert also starts the retraining; nothing is ever promoted by it",
     )
+    held_out: Path | None = Field(
+        None,
+        validation_alias="CHEVET_HELD_OUT",
+        description="folder with beats/ (annotated WFDB records) and triage.csv, to judge challengers on",
+    )
     openai_api_key: SecretStr | None = Field(
         None, validation_alias="OPENAI_API_KEY", description="key of the language-model endpoint"
     )

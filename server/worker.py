@@ -13,6 +13,7 @@ from schema.services.attempt_exports import expire
 from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, PACS_JOB, RECORDINGS_JOB
 from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
+from schema.services.duels import JUDGE_JOB, SHADOW_JOB
 from schema.services.jobs import Handler, run_due
 from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
@@ -92,15 +93,17 @@ def queues_of(services: Services) -> Sequence[Queue]:
     recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
     archives: dict[str, Handler] = {PACS_JOB: services.pacs.work}
     training: dict[str, Handler] = {RETRAIN_JOB: services.retraining.work} if services.retraining else {}
+    judged: dict[str, Handler] = {JUDGE_JOB: services.judge.work} if services.judge else {}
     queues = [
         Queue(prompt),
         Queue({WATCH_JOB: services.feedback_watch.work}),
+        Queue({SHADOW_JOB: services.shadows.work}, at_once=1),
         Queue(bulky, at_once=1),
         Queue(recordings, at_once=1),
         Queue(archives, at_once=1),
         *[Queue(couriers)] * COURIERS,
     ]
-    return [*queues, *(Queue(each, at_once=1) for each in (store, training) if each)]
+    return [*queues, *(Queue(each, at_once=1) for each in (store, judged, training) if each)]
 
 
 def _wake_standing_jobs(services: Services) -> None:

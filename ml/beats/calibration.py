@@ -14,9 +14,9 @@ from scipy.optimize import minimize_scalar
 
 from ml.beats.protocols import Indices
 from ml.beats.tempering import Probabilities, tempered
+from ml.judging.calibration import curve, ece
 
 COVERAGE = 0.9
-BINS = 10
 RESAMPLES = 500
 
 Floats = npt.NDArray[np.float64]
@@ -176,28 +176,6 @@ def report(
         set_sizes=dict(enumerate(sizes.tolist())),
         curve=curve(calibrated.max(axis=1), calibrated.argmax(axis=1) == labels),
     )
-
-
-def curve(
-    confidence: npt.NDArray[np.float32], right: Sets, weights: npt.NDArray[np.int64] | None = None
-) -> list[tuple[float, float, float]]:
-    """Return mean confidence, share that is right and share of all, in ten bins of equal mass."""
-    weights = np.ones(len(right), np.int64) if weights is None else weights
-    order = np.argsort(confidence, kind="stable")
-    mass = weights[order].astype(np.float64)
-    before = np.cumsum(mass) - mass
-    places = np.minimum((before * BINS / mass.sum()).astype(np.int64), BINS - 1)
-    total = np.bincount(places, mass, BINS)
-    filled = total > 0
-    sure = np.bincount(places, mass * confidence[order], BINS)[filled] / total[filled]
-    true = np.bincount(places, mass * right[order], BINS)[filled] / total[filled]
-    share = total[filled] / mass.sum()
-    return list(zip(sure.tolist(), true.tolist(), share.tolist(), strict=True))
-
-
-def ece(bins: Sequence[tuple[float, float, float]]) -> float:
-    """Return the expected calibration error of a curve."""
-    return sum(share * abs(sure - true) for sure, true, share in bins)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ml.beats.classes import AAMI_CLASSES, AAMI_CODES, AAMI_OF_PRODUCT
 from ml.beats.evaluation import Evaluation
 from ml.beats.metrics import Figures, figures
-from ml.beats.predicting import BeatPredictor
+from ml.beats.predicting import BeatAnswer, BeatPredictor
 from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated, record_names
 from ml.ecg.signal import Signal
 from ml.registry.artefact import Artefact
@@ -53,8 +53,7 @@ def evaluate_external(
         truth, peaks = _annotated(record)
         signal = record.signal()
         started = time.perf_counter()
-        chosen = predictor.leads_of(signal) or signal.leads[:1]
-        answer = predictor.classify(_only(signal, chosen), peaks)
+        answer = classified(predictor, signal, peaks)
         seconds, beats = seconds + time.perf_counter() - started, beats + len(peaks)
         called = np.asarray([AAMI_CLASSES.index(AAMI_OF_PRODUCT.get(each, each)) for each in answer.classes])
         parts[name] = figures(truth, called[answer.labels], AAMI_CLASSES)
@@ -76,14 +75,15 @@ def evaluate_external(
     )
 
 
+def classified(predictor: BeatPredictor, signal: Signal, peaks: npt.NDArray[np.int64]) -> BeatAnswer:
+    """Have annotated beats classified in the leads that a model reads of a recording by itself."""
+    chosen = predictor.leads_of(signal) or signal.leads[:1]
+    columns = [signal.leads.index(lead) for lead in chosen]
+    return predictor.classify(replace(signal, leads=chosen, samples_mv=signal.samples_mv[:, columns]), peaks)
+
+
 def _annotated(record: AnnotatedRecord) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the classes of the annotated beats and their positions."""
     places = [place for place, symbol in enumerate(record.symbols) if symbol in BEAT_SYMBOLS]
     classes = [AAMI_CLASSES.index(AAMI_CODES[record.symbols[place]]) for place in places]
     return np.asarray(classes, np.int64), record.positions[places]
-
-
-def _only(signal: Signal, leads: tuple[str, ...]) -> Signal:
-    """Return a signal's leads in this order."""
-    columns = [signal.leads.index(lead) for lead in leads]
-    return replace(signal, leads=leads, samples_mv=signal.samples_mv[:, columns])

@@ -15,6 +15,7 @@ from ml.beats.cards import citation, licence
 from ml.beats.classes import FAMILY
 from ml.beats.exporting import ExportError, to_onnx
 from ml.beats.settings import Settings
+from ml.judging.learnt import LEARNT, write_learnt
 from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.contents import CARD, EXAMPLES, GRAPH, KERAS
 from ml.registry.manifest import MAX_PARITY, Manifest, TensorSpec
@@ -46,6 +47,8 @@ class Facts:
         The model card, Markdown.
     databases : tuple of str
         What it was trained on, by the names of `ml.databases`.
+    learnt : frozenset of str, optional
+        The fingerprints of the records that it learnt from (`ml/judging/learnt.py`); None where nobody knows.
     """
 
     architecture: str
@@ -57,6 +60,7 @@ class Facts:
     data_hash: str
     card: str
     databases: tuple[str, ...] = ("mitdb",)
+    learnt: frozenset[str] | None = None
 
 
 def package(
@@ -107,6 +111,7 @@ def package(
         KERAS: _archive(model),
         EXAMPLES: _examples(inputs, expected),
         CARD: facts.card.encode(),
+        **({LEARNT: write_learnt(facts.learnt)} if facts.learnt is not None else {}),
     }
     return write_artefact(folder, manifest, files)
 

@@ -16,6 +16,7 @@ from ml.beats.protocols import Indices
 from ml.beats.showing import SHOWN
 from ml.beats.training import Run
 from ml.ecg.annotated import read_annotated
+from ml.judging.learnt import of_records
 from ml.registry.artefact import Artefact
 
 PARITY_RECORDS = ("100", "208", "232")
@@ -54,6 +55,7 @@ def release(run: Run, evaluation: Evaluation, folder: Path) -> Artefact:
         segments.data_hash,
         card(evaluation),
         sources(evaluation),
+        of_records(run.data.mitdb, *run.data.further),
     )
     return referred(package(model, folder, facts, _real_inputs(run)), run.data)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import jinja2.sandbox
 import numpy as np
 
-from ml.beats.calibration import curve
 from ml.beats.drawing import draw_calibration, draw_examples, draw_histories
 from ml.beats.evaluation import Evaluation
 from ml.beats.metrics import Figures
 from ml.beats.training import Answers
 from ml.drawing import draw_confusion
+from ml.judging.calibration import curve
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -1,7 +1,7 @@
 """The store, asked in a process of its own: whoever serves pages never imports MLflow.
 
-Each question runs `python -m ml registry …`, waits for a bounded time, and raises a `StoreError` of the
-kind that the process met.
+Each question runs `python -m ml registry …` (or `compare`), waits for a bounded time, and raises a
+`StoreError` of the kind that the process met.
 """
 
 import json
@@ -26,6 +26,7 @@ from ml.registry.store import (
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUT_S = 120.0
+COMPARE_TIMEOUT_S = 3600.0
 KINDS: Mapping[str, type[StoreError]] = {
     "unavailable": StoreUnavailableError,
     "locked": StoreLockedError,
@@ -123,6 +124,15 @@ class StoreProcess:
         """Let an alias mean a version in the store."""
         self._asked("promote", family, str(version), "--alias", alias)
 
+    def compare(self, family: str, champion: str, challenger: str) -> dict[str, Any]:
+        """Return the verdict on two versions of the cache, by their digests, on the site's held-out data."""
+        folders = [str((self.home.cache / each).resolve()) for each in (champion, challenger)]
+        named = ["--champion", folders[0], "--challenger", folders[1]]
+        verdict: dict[str, Any] = self._answered(
+            ["compare", family, *named, "--json-only"], COMPARE_TIMEOUT_S
+        )
+        return verdict
+
     def close(self) -> None:
         """End what is being asked, and ask nothing more: whoever waits meets a StoreClosedError."""
         with self._lock:
@@ -131,12 +141,16 @@ class StoreProcess:
                 process.kill()
 
     def _asked(self, *arguments: str) -> Any:
-        """Run the command and return what it answers."""
+        """Ask the store."""
+        return self._answered(["registry", *arguments, "--json"], self._timeout_s)
+
+    def _answered(self, arguments: Sequence[str], timeout_s: float) -> Any:
+        """Run a command and return what it answers."""
         process = self._begin(arguments)
         try:
-            answer, said = process.communicate(timeout=self._timeout_s)
+            answer, said = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            raise StoreUnavailableError(f"no answer within {self._timeout_s:g} seconds") from None
+            raise StoreUnavailableError(f"no answer within {timeout_s:g} seconds") from None
         finally:
             process.kill()
             process.communicate()
@@ -158,7 +172,7 @@ class StoreProcess:
             if self._closed:
                 raise StoreClosedError("the process that asks is about to end")
             process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "ml", "registry", *arguments, "--json"],
+                [sys.executable, "-m", "ml", *arguments],
                 cwd=ROOT,
                 env=environment_of(self.home),
                 stdin=subprocess.DEVNULL,

@@ -65,12 +65,15 @@ class Home:
         and kept in the folder.
     triage : Names
         `CHEVET_TRIAGE_EXPERIMENT` and `CHEVET_TRIAGE_MODEL`: what MLflow calls the triage of visits.
+    held_out : Path or None
+        `CHEVET_HELD_OUT`: the folder of data that challengers are held against champions on.
     """
 
     folder: Path
     tracking_uri: str | None = field(default=None, repr=False)
     model_key: str | None = field(default=None, repr=False)
     triage: Names = TRIAGE
+    held_out: Path | None = None
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str], folder: Path | None = None) -> "Home":
@@ -83,6 +86,7 @@ class Home:
                 environment.get("CHEVET_TRIAGE_EXPERIMENT") or TRIAGE.experiment,
                 environment.get("CHEVET_TRIAGE_MODEL") or TRIAGE.model,
             ),
+            Path(held_out) if (held_out := environment.get("CHEVET_HELD_OUT")) else None,
         )
 
     def environment(self) -> dict[str, str]:
@@ -93,6 +97,7 @@ class Home:
             "CHEVET_MODEL_KEY": self.model_key or "",
             "CHEVET_TRIAGE_EXPERIMENT": self.triage.experiment,
             "CHEVET_TRIAGE_MODEL": self.triage.model,
+            "CHEVET_HELD_OUT": str(self.held_out.resolve()) if self.held_out else "",
         }
 
     def names(self, family: str) -> Names:

@@ -2,7 +2,8 @@
 
 Somebody says what is to be deployed (`Registry.deploy`, again and again, from rows that the process watches);
 loading happens in threads of its own, first when a model is first asked for. A new version is loaded before
-the old one is dropped; where loading fails the old one goes on and the failure is told.
+the old one goes, which stays loaded beside it until the next one comes, so that a rollback takes no time;
+where loading fails the old one goes on and the failure is told.
 """
 
 import mmap
@@ -139,6 +140,8 @@ class Registry:
                 state = self._slots.setdefault(slot, _Slot(deployed))
                 if state.wanted != deployed:
                     state.wanted, state.fault = deployed, None
+                    if state.before is not None and state.before.deployed == deployed:
+                        state.loaded, state.before = state.before, state.loaded
                 if state.asked_for:
                     self._begin(slot, state)
             self._changed.notify_all()
@@ -202,7 +205,7 @@ class Registry:
                 return  # it was taken away meanwhile
             state.loading = None
             if loaded is not None and state.wanted == deployed:
-                state.loaded, state.fault = loaded, None
+                state.loaded, state.before, state.fault = loaded, state.loaded, None
             elif state.wanted != deployed:
                 self._begin(slot, state)
             else:
@@ -225,6 +228,7 @@ class Registry:
 class _Slot:
     wanted: Deployed
     loaded: Loaded | None = None
+    before: Loaded | None = None
     loading: Deployed | None = None
     fault: str | None = None
     again_at: float = 0.0

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml.judging.learnt import fingerprint
 from ml.triage.features import COMPLAINT, Visit, read
 from ml.triage.levels import KTAS, Ktas
 
@@ -50,6 +51,13 @@ class Dataset:
         for visit, level in zip(self.visits, self.levels, strict=True):
             digest.update(f"{_shown(visit)} {level}\n".encode())
         return digest.hexdigest()
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return what tells each visit again, whatever level it was given."""
+        return tuple(
+            fingerprint(f"{sorted(each.values.items())} {each.complaint!r}".encode()) for each in self.visits
+        )
 
 
 def visit_key(visit: Visit) -> str:

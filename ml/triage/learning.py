@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from ml.judging.calibration import BINS
 from ml.registry.manifest import Json
 from ml.triage.encoding import NEVER_LESS_URGENT, Encoder, Seen, fit_encoder
 from ml.triage.features import FEATURES, INSUFFICIENT_FROM
 from ml.triage.levels import KTAS, Ktas
-from ml.triage.metrics import BINS
 from ml.triage.model import BOUNDARIES, CALIBRATION, MODEL, PREPROCESSOR, Calibration, Levels, TriageModel
 from ml.triage.trees import Floats, Trees
 

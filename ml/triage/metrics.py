@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.judging.calibration import curve, ece
 from ml.triage.levels import KTAS
 from ml.triage.model import Bools, Levels
 from ml.triage.trees import Floats
@@ -10,7 +11,6 @@ from ml.triage.trees import Floats
 EMERGENCY = 3
 """KTAS 1 to 3 are emergencies."""
 VERY_URGENT = 2
-BINS = 10
 
 
 def accuracy(expert: Levels, said: Levels) -> float:
@@ -74,24 +74,15 @@ def coverage(expert: Levels, sets: Bools) -> float:
 
 
 def calibration_error(right: Bools, confidence: Floats) -> float:
-    """Return the expected calibration error of the likeliest level, over bins of equal mass.
+    """Return the expected calibration error of the likeliest level.
 
     On n visits a perfectly calibrated model has about sqrt(2 p (1 - p) bins / (pi n)): 0.036 on 1,000.
     """
-    gaps, weights, _ = _bins(right, confidence)
-    return float((np.abs(gaps) * weights).sum())
+    return ece(curve(confidence, right))
 
 
 def debiased_calibration_error(right: Bools, confidence: Floats) -> float:
     """Return the root mean square calibration error, less what chance makes of it (Kumar et al. 2019)."""
-    gaps, weights, noise = _bins(right, confidence)
-    return float(np.sqrt(max(0.0, ((gaps**2 - noise) * weights).sum())))
-
-
-def _bins(right: Bools, confidence: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each bin's gap between chance and truth, its weight, and the variance of that truth."""
-    bins = [each for each in np.array_split(np.argsort(confidence, kind="stable"), BINS) if len(each) > 1]
-    gaps = np.array([confidence[each].mean() - right[each].mean() for each in bins])
-    weights = np.array([len(each) / len(right) for each in bins])
-    noise = np.array([right[each].mean() * (1 - right[each].mean()) / (len(each) - 1) for each in bins])
-    return gaps, weights, noise
+    sure, true, share = np.array(curve(confidence, right)).T
+    noise = true * (1 - true) / np.maximum(np.round(share * len(right)) - 1, 1)
+    return float(np.sqrt(max(0.0, (((sure - true) ** 2 - noise) * share).sum())))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.corrections import Corrections
+from ml.judging.learnt import LEARNT, write_learnt
 from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.contents import CARD, REFERENCE
 from ml.registry.manifest import MAX_PARITY, Manifest, TensorSpec
@@ -92,6 +93,7 @@ def package(  # noqa: PLR0913, PLR0917 - what a version is made of
         **learnt.files,
         REFERENCE: reference(learnt.model, data.visits).to_bytes(),
         EXAMPLES: write_examples(examples),
+        LEARNT: write_learnt(data.fingerprints),
         CARD: card(report, settings, corrections, data_hash, version).encode(),
     }
     return write_artefact(folder, manifest, files)

@@ -38,6 +38,7 @@ class Model(SQLModel, table=True):
     """A family of versions; `fault` is what the last look at the store met.
 
     `due` is why it should learn anew, from when on until it has.
+    `promotes_itself` is whether a challenger that the rule lets pass takes the champion's place by itself.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -46,6 +47,7 @@ class Model(SQLModel, table=True):
     looked_at: datetime | None = instant(default=None)
     due: str | None = None
     due_since: datetime | None = instant(default=None)
+    promotes_itself: bool = False
     created_at: datetime = instant()
 
 

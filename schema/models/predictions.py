@@ -72,9 +72,14 @@ class Prediction(SQLModel, table=True):
     a visit, the digest of what was said of it. `answer` is the whole of it, packed as its family does;
     `counts`, `level` and `quality` are told without unpacking. `visit` is pseudonymous: what was measured and
     answered, and the complaint with whatever names it held overwritten.
+
+    Of an A/B test (`trial_id`) the subject is named by a keyed hash that tells the same again. What a version
+    in the shadow said of the same (`shadow_of`) is shown to nobody; `agreement` is the share of beats it
+    names alike, or whether it gives the visit the same level.
     """
 
     __table_args__ = (
+        UniqueConstraint("shadow_of", "version_id"),
         Index("ix_prediction_recording", "recording_id", "input_sha256"),
         {"sqlite_autoincrement": True},  # the trail names it for ever, so no other takes its number
     )
@@ -95,6 +100,10 @@ class Prediction(SQLModel, table=True):
     counts: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
     level: str | None = None
     answer: bytes | None = None
+    trial_id: int | None = Field(default=None, foreign_key="trial.id", index=True)
+    trial_subject: str | None = None
+    shadow_of: int | None = None  # no key to the table itself: SQLite could not make it anew to alter it
+    agreement: float | None = None
     created_at: datetime = instant(index=True)
 
 

@@ -7,7 +7,7 @@ from anyio import to_thread
 
 from schema.context import Info
 from schema.models.models import ModelAlias
-from schema.models.predictions import WHOLE, BeatClass, FeedbackType, TriageLevel
+from schema.models.predictions import WHOLE, BeatClass, FeedbackType, ModelFamily, TriageLevel
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
 from schema.services.feedback import Opinion
@@ -78,12 +78,20 @@ class PredictionMutations:
     )
     async def predict_beats(self, info: Info, input: PredictBeatsInput) -> PredictBeatsResult:  # noqa: A002
         """Ask first who may, then the model outside any transaction, then keep it."""
-        key, context, alias = local_key(input.recording_id, "Recording"), info.context, input.alias
+        key, context = local_key(input.recording_id, "Recording"), info.context
         services, viewer = context.services, context.viewer
         asked = await context.read(lambda session: Predictions(session, viewer, services.clock).to_ask(key))
-        outcome = await to_thread.run_sync(services.asking.beats, asked, alias, limiter=services.analyses)
+        routed = await to_thread.run_sync(
+            lambda: services.router.ask(
+                ModelFamily.BEATS,
+                input.alias,
+                f"case {asked.case_id}",
+                lambda alias: services.asking.beats(asked, alias),
+            ),
+            limiter=services.analyses,
+        )
         made = await context.write(
-            lambda session: Predictions(session, viewer, services.clock).keep(asked, alias, outcome)
+            lambda session: Predictions(session, viewer, services.clock).keep(asked, routed)
         )
         return BeatPrediction.of(made)
 

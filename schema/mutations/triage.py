@@ -8,7 +8,7 @@ from anyio import to_thread
 from ml.triage.features import BY_NAME
 from schema.context import Info
 from schema.models.models import ModelAlias
-from schema.models.predictions import TriageLevel
+from schema.models.predictions import ModelFamily, TriageLevel
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
 from schema.scalars import MeasuredValue
@@ -122,13 +122,18 @@ class TriageMutations:
     )
     async def predict_triage(self, info: Info, input: PredictTriageInput) -> PredictTriageResult:  # noqa: A002
         """Read what was sent, answer outside any transaction, keep it."""
-        context, alias = info.context, input.alias
+        context = info.context
         services, viewer = context.services, context.viewer
         french_numbers = context.language != "en"
         asked = read_visit(input.sent(), services.shelf.current.masker, french_numbers=french_numbers)
-        outcome = await to_thread.run_sync(services.triage.answer, asked, alias)
+        subject = asked.subject(viewer.account_id, services.clock().date())
+        routed = await to_thread.run_sync(
+            lambda: services.router.ask(
+                ModelFamily.TRIAGE, input.alias, subject, lambda alias: services.triage.answer(asked, alias)
+            )
+        )
         made = await context.write(
-            lambda session: Predictions(session, viewer, services.clock).keep_visit(asked, alias, outcome)
+            lambda session: Predictions(session, viewer, services.clock).keep_visit(asked, routed)
         )
         return TriagePrediction.of(made)
 

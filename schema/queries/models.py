@@ -6,6 +6,7 @@ import strawberry
 
 from schema.context import Info
 from schema.errors import NotFoundError
+from schema.models.predictions import ModelFamily
 from schema.pagination import PageRequest
 from schema.permissions import query_field
 from schema.policy import Scope
@@ -38,6 +39,16 @@ class ModelQueries:
         viewer, clock = info.context.viewer, info.context.services.clock
         page = await info.context.read(lambda session: Models(session, viewer, clock).page(request))
         return connection(page, Model.of)
+
+    @query_field(Scope.MODELS_READ, "The model of a family; null while the platform has none.")
+    async def model(
+        self,
+        info: Info,
+        family: Annotated[ModelFamily, strawberry.argument(description="What kind of question it answers.")],
+    ) -> Model | None:
+        """Return one model."""
+        viewer, clock = info.context.viewer, info.context.services.clock
+        return Model.of(await info.context.read(lambda session: Models(session, viewer, clock).of(family)))
 
     @query_field(Scope.MODELS_READ, "Versions of models, newest first.")
     async def model_versions(  # noqa: PLR0913, PLR0917 - Relay's arguments

@@ -12,6 +12,7 @@ from ml.registry.registry import Deployed, Loaded, ModelUnavailableError, Regist
 from schema.database import Database
 from schema.models.models import Deployment, Model, ModelVersion
 from schema.models.predictions import ModelFamily, ModelProblem
+from schema.models.promotions import Trial
 from schema.models.webhooks import WebhookEvent
 from schema.services.clock import Clock
 from schema.services.glancing import Glance
@@ -42,6 +43,7 @@ class Deployments:
 
     def __init__(self, database: Database, registry: Registry) -> None:
         self._registry = registry
+        self._trials: dict[str, Trial] = {}
         self._glance = Glance(database, self._take_up, log, "the deployments")
 
     def refresh(self, *, at_once: bool = False) -> None:
@@ -65,12 +67,19 @@ class Deployments:
         except ModelUnavailableError:
             raise NoAnswerError(self._why_not((family.value, alias))) from None
 
+    def trial(self, family: ModelFamily) -> Trial | None:
+        """Return the A/B test of a family that is under way."""
+        self.refresh()
+        return self._trials.get(family.value)
+
     def status(self) -> list[SlotStatus]:
         """Return how everything that is deployed stands in this process."""
         self.refresh()
         return self._registry.status()
 
     def _take_up(self, session: Session) -> None:
+        running = select(Model.family, Trial).join(Trial, col(Trial.model_id) == Model.id)
+        self._trials = dict(session.exec(running.where(col(Trial.stopped_at).is_(None))).all())
         rows = deployed(session)
         self._registry.deploy({(row.family, row.alias): Deployed(row.number, row.digest) for row in rows})
 

@@ -11,20 +11,30 @@ from sqlalchemy import Row
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from schema.errors import ConflictError, NotAllowedError, NotFoundError
+from schema.errors import (
+    ConflictError,
+    FieldProblem,
+    NotAllowedError,
+    NotFoundError,
+    ValidationFailedError,
+)
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
 from schema.models.predictions import ModelFamily
+from schema.models.promotions import Obstacle
 from schema.models.webhooks import WebhookEvent
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor
 from schema.services import jobs
 from schema.services.audit import Audit
 from schema.services.clock import Clock
+from schema.services.duels import follow, obstacles
 from schema.services.paging import Sort, page_of
+from schema.services.text import prose
 from schema.services.webhooks import emit
 
 T = TypeVar("T")
 SYNC_JOB = "sync_models"
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,10 @@ class Models:
         """Return a model; raises NotFoundError."""
         return _found(self._session.get(Model, model_id))
 
+    def of(self, family: ModelFamily) -> Model:
+        """Return the model of a family; raises NotFoundError."""
+        return _found(self._session.exec(select(Model).where(Model.family == family.value)).first())
+
     def version(self, version_id: int) -> ModelVersion:
         """Return a version; raises NotFoundError."""
         return _found(self._session.get(ModelVersion, version_id))
@@ -65,13 +79,18 @@ class Models:
             rows = rows.where(there if chosen.loadable else ~there)
         return page_of(self._session, rows, [Sort(col(ModelVersion.id), descending=True)], request)
 
-    def promote(self, version_id: int, alias: ModelAlias) -> Model:
+    def promote(self, version_id: int, alias: ModelAlias, override: str = "") -> Model:
         """Let a version answer under an alias; promoting the one that does changes nothing.
+
+        In a champion's place it must have earned it (`duels.obstacles`), unless whoever decides says why it
+        is to be all the same: their words go on the trail, with what stood in the way.
 
         Raises
         ------
         NotAllowedError
             When the version cannot be loaded, or the store has it no more.
+        ValidationFailedError
+            When something stands in the way and no reason is given, or one that is too long.
         """
         version = self.version(version_id)
         if version.digest is None or version.withdrawn_at is not None:
@@ -80,7 +99,10 @@ class Models:
         deployment = self._deployment(version.model_id, alias)
         if deployment is not None and deployment.version_id == version_id:
             return model
-        self._switch(model, alias, deployment, version_id, "promoted")
+        said: dict[str, object] = {}
+        if alias is ModelAlias.CHAMPION and deployment is not None:
+            said = _overridden(obstacles(self._session, deployment.version_id, version_id), override)
+        self._switch(model, alias, deployment, version_id, "promoted", **said)
         return model
 
     def roll_back(self, model_id: int, alias: ModelAlias) -> Model:
@@ -112,9 +134,16 @@ class Models:
         return deployment_of(self._session, model_id, alias.value)
 
     def _switch(
-        self, model: Model, alias: ModelAlias, present: Deployment | None, version_id: int, cause: str
+        self,
+        model: Model,
+        alias: ModelAlias,
+        present: Deployment | None,
+        version_id: int,
+        cause: str,
+        **said: object,
     ) -> None:
-        deploy(self._session, self._clock, model, alias.value, present, version_id, self._actor, cause)
+        session, clock, actor = self._session, self._clock, self._actor
+        deploy(session, clock, model, alias.value, present, version_id, actor, cause, **said)
 
 
 def deploy(  # noqa: PLR0913, PLR0917 - one deployment, whoever decides it
@@ -126,13 +155,20 @@ def deploy(  # noqa: PLR0913, PLR0917 - one deployment, whoever decides it
     version_id: int,
     actor: Actor | None,
     cause: str,
+    **said: object,
 ) -> Deployment:
     """Let a version answer under an alias from now on, tell outside systems and put it on record.
 
+    One transaction has all of it: whoever is killed meanwhile has done everything or nothing.
+
     Parameters
     ----------
+    actor
+        None where a policy promoted it, or it was taken up from the store.
     cause
-        `promoted` or `rolled_back` by an administrator, `adopted` from the store, where `actor` is None.
+        `promoted` or `rolled_back`, or `adopted` from the store.
+    said
+        What else goes on the trail.
     """
     made = present or Deployment(
         model_id=model.id or 0, alias=alias, version_id=version_id, changed_at=clock()
@@ -141,16 +177,18 @@ def deploy(  # noqa: PLR0913, PLR0917 - one deployment, whoever decides it
         made.previous_id, made.version_id = made.version_id, version_id
     made.fault, made.changed_at = None, clock()
     made.changed_by = actor.account_id if actor else None
-    if actor is None:
+    adopted = cause == "adopted"
+    if adopted:
         made.mirrored_id = version_id
     session.add(made)
     session.flush()
-    if actor is not None:
+    if not adopted:
         wake(session, clock)
+    follow(session, clock, model, made.changed_by)
     objects = {"Model": model.id, "ModelVersion": version_id}
     emit(session, clock, WebhookEvent.MODEL_PROMOTED, objects, cause=cause, alias=alias)
     version = session.get_one(ModelVersion, version_id)
-    said = {"family": model.family, "alias": alias, "version": version.number, "digest": version.digest}
+    said |= {"family": model.family, "alias": alias, "version": version.number, "digest": version.digest}
     before = session.get(ModelVersion, made.previous_id) if present is not None else None
     Audit(session, clock, actor).record(
         f"model.{cause}", "Model", model.id, **said, replaced=before.number if before else None
@@ -189,6 +227,18 @@ def deployed_version(session: Session, family: ModelFamily, digest: str) -> int 
 def wake(session: Session, clock: Clock) -> None:
     """Have the store looked at soon; call it before anything is appended to the trail or to the events."""
     jobs.wake(session, clock, SYNC_JOB, {}, SYNC_JOB)
+
+
+def _overridden(found: list[Obstacle], override: str) -> dict[str, object]:
+    """Return what goes on the trail of a promotion that something stands in the way of."""
+    if not found:
+        return {}
+    reason, problems = prose(override.strip(), "overrideReason", LONGEST_REASON)
+    if not reason:
+        problems = [FieldProblem(("overrideReason",), "promotion_unearned")]
+    if problems:
+        raise ValidationFailedError(problems)
+    return {"override": reason, "obstacles": [each.value for each in found]}
 
 
 def _found(row: T | None) -> T:

@@ -23,6 +23,7 @@ from schema.services.clock import Clock
 from schema.services.deployments import Deployments, NoAnswerError
 from schema.services.models import deployed_version
 from schema.services.paging import Sort, page_of
+from schema.services.routing import Routed
 from schema.services.triage import AskedVisit, TriageOutcome, pack
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class PredictionFilter:
 
 
 class Predictions:
-    """One actor's way to predictions.
+    """One actor's way to predictions; what was said in the shadow is nobody's to see.
 
     Owners of a case ask and see, administrators as well; of a visit, whoever asked. Students see those of
     what they read once they may see their mark, and only while they have no attempt under way at anything
@@ -134,9 +135,9 @@ class Predictions:
             raise ValidationFailedError.of("recordingId", "not_a_signal")
         return Asked(recording_id, recording.case_id, recording.original_key)
 
-    def keep(self, asked: Asked, alias: ModelAlias, outcome: Outcome) -> Prediction:
+    def keep(self, asked: Asked, routed: Routed[Outcome]) -> Prediction:
         """Keep what came of asking, with who was answered by which version on the trail."""
-        asked = self.to_ask(asked.recording_id)
+        asked, outcome = self.to_ask(asked.recording_id), routed.outcome
         version_id = self._version(ModelFamily.BEATS, outcome.digest)
         made = Prediction(
             family=ModelFamily.BEATS.value,
@@ -144,7 +145,7 @@ class Predictions:
             recording_id=asked.recording_id,
             asked_by=self._actor.account_id,
             version_id=version_id,
-            alias=alias.value,
+            alias=routed.alias.value,
             input_sha256=asked.signal_key,
             ml_available=outcome.answer is not None,
             ml_error=outcome.problem.value if outcome.problem else None,
@@ -152,17 +153,18 @@ class Predictions:
             created_at=self._clock(),
         )
         if outcome.answer is not None:
-            _fill(made, outcome.answer)
-        return self._kept(made, outcome.digest)
+            filled(made, outcome.answer)
+        return self._kept(made, routed)
 
-    def keep_visit(self, asked: AskedVisit, alias: ModelAlias, outcome: TriageOutcome) -> Prediction:
+    def keep_visit(self, asked: AskedVisit, routed: Routed[TriageOutcome]) -> Prediction:
         """Keep what came of asking about a visit."""
+        outcome = routed.outcome
         made = Prediction(
             family=ModelFamily.TRIAGE.value,
             visit=asked.document(),
             asked_by=self._actor.account_id,
             version_id=self._version(ModelFamily.TRIAGE, outcome.digest),
-            alias=alias.value,
+            alias=routed.alias.value,
             input_sha256=asked.digest(),
             ml_available=outcome.answer.model_available,
             ml_error=outcome.problem.value if outcome.problem else None,
@@ -172,7 +174,7 @@ class Predictions:
             answer=pack(outcome.answer, asked),
             created_at=self._clock(),
         )
-        return self._kept(made, outcome.digest)
+        return self._kept(made, routed)
 
     def manages(self, prediction: Prediction) -> bool:
         """Return whether the actor owns the case, asked about the visit, or administers."""
@@ -181,10 +183,12 @@ class Predictions:
         owner_id = self._session.get_one(Case, prediction.case_id).owner_id
         return may_change_case(self._actor, owner_id)
 
-    def _kept(self, made: Prediction, digest: str | None) -> Prediction:
+    def _kept(self, made: Prediction, routed: Routed[Outcome] | Routed[TriageOutcome]) -> Prediction:
+        if routed.placement is not None:
+            made.trial_id, made.trial_subject = routed.placement.trial_id, routed.placement.subject
         self._session.add(made)
         self._session.flush()
-        self._record(made, digest)
+        self._record(made, routed.outcome.digest)
         return made
 
     def _version(self, family: ModelFamily, digest: str | None) -> int | None:
@@ -207,6 +211,9 @@ class Predictions:
 
     def _seen(self) -> list[ColumnElement[bool]]:
         """Return what the actor may see, as a condition."""
+        return [col(Prediction.shadow_of).is_(None), *self._of_role()]
+
+    def _of_role(self) -> list[ColumnElement[bool]]:
         if self._actor.is_admin or self._actor.role is Role.ANALYST:
             return []
         asked = and_(col(Prediction.case_id).is_(None), col(Prediction.asked_by) == self._actor.account_id)
@@ -329,7 +336,18 @@ def kept_beats(answer: bytes) -> "KeptBeats":
     return unpack(answer)
 
 
-def _fill(made: Prediction, answer: "BeatAnswer") -> None:
+def agreement_of_beats(one: bytes, other: bytes) -> float:
+    """Return the share of beats that two kept answers name alike; 0 where they found different ones."""
+    first, second = kept_beats(one), kept_beats(other)
+    if len(first) != len(second) or (first.positions != second.positions).any():
+        return 0.0
+    names = [[kept.classes[label] for label in kept.labels.tolist()] for kept in (first, second)]
+    alike = sum(a == b for a, b in zip(*names, strict=True))
+    return alike / len(first) if len(first) else 1.0
+
+
+def filled(made: Prediction, answer: "BeatAnswer") -> None:
+    """Put an answer about beats into its row."""
     from ml.beats.packing import pack, unpack  # noqa: PLC0415 - NumPy, with the first prediction
 
     made.answer = pack(answer)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -79,6 +80,14 @@ class AskedVisit:
     def digest(self) -> str:
         """Return the SHA-256 of what is kept."""
         return hashlib.sha256(orjson.dumps(self.document(), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def subject(self, asked_by: int, day: date) -> str:
+        """Return what stays of a visit while more becomes known of it: who asked, when, and about whom.
+
+        Never kept: an A/B test hashes it.
+        """
+        values = self.visit.values
+        return f"visit {asked_by} {day} {values.get('age')} {values.get('sexe')} {self.visit.complaint}"
 
 
 @dataclass(frozen=True, slots=True)

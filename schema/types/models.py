@@ -15,12 +15,16 @@ from schema.models.models import ModelAlias, RetrainingCause, StoreFault
 from schema.models.models import ModelVersion as VersionRow
 from schema.models.models import Retraining as RetrainingRow
 from schema.models.predictions import BeatClass, FeedbackType, ModelFamily
+from schema.models.promotions import Obstacle
 from schema.models.work import Job as JobRow
 from schema.policy import Scope
+from schema.services.duels import MIN_SHADOW_RUNS
+from schema.services.promotions import Standing, standing
 from schema.services.retraining import retrainings_of
 from schema.types.accounts import Account
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
+from schema.types.promotions import ModelComparison, ModelShadowRuns, ModelTrial
 
 describe_enum(
     ModelFamily,
@@ -28,14 +32,6 @@ describe_enum(
     "What kind of question a model answers.",
     "Which kind each heartbeat of a recording is of.",
     "How soon a patient who comes to an emergency department is to be seen.",
-)
-describe_enum(
-    ModelAlias,
-    "ModelAlias",
-    "What a version of a model is used for.",
-    "It answers whoever does not ask for another.",
-    "It is to be compared with the champion.",
-    "It answers beside the champion, and nobody acts on what it says.",
 )
 describe_enum(
     StoreFault,
@@ -259,6 +255,65 @@ class Retraining:
         )
 
 
+@strawberry.type(description="How a model's challenger stands beside its champion.")
+class Promotion:
+    """What the rule says, and with which figures."""
+
+    found: strawberry.Private[Standing]
+    automatic: bool = strawberry.field(
+        description="Whether a challenger takes the champion's place once nothing speaks against it."
+    )
+
+    @strawberry.field(description="The champion; null where none is deployed.")
+    async def champion(self, info: Info) -> ModelVersion | None:
+        """Load the version."""
+        return await _version(info, self.found.champion_id)
+
+    @strawberry.field(description="The challenger; null where none is deployed.")
+    async def challenger(self, info: Info) -> ModelVersion | None:
+        """Load the version."""
+        return await _version(info, self.found.challenger_id)
+
+    @strawberry.field(
+        description="What speaks against the challenger's promotion; empty where nothing does, null where "
+        "there are no two versions to compare."
+    )
+    def obstacles(self) -> list[Obstacle] | None:
+        """Return the rule's answer."""
+        return self.found.obstacles
+
+    @strawberry.field(description="The newest comparison of the two; null before the first.")
+    def comparison(self) -> ModelComparison | None:
+        """Return what was found."""
+        row = self.found.comparison
+        return None if row is None else ModelComparison.of(row)
+
+    @strawberry.field(description="How the challenger answered in the shadow; null where there is none.")
+    def shadow(self) -> ModelShadowRuns | None:
+        """Return the counts."""
+        runs = self.found.shadow
+        if runs is None:
+            return None
+        return ModelShadowRuns(
+            answered_count=runs.answered,
+            failed_count=runs.failed,
+            needed_count=MIN_SHADOW_RUNS,
+            agreement=runs.agreement,
+        )
+
+    @strawberry.field(description="The newest A/B test of the two; null before the first.")
+    def trial(self) -> ModelTrial | None:
+        """Return the test."""
+        row, figures = self.found.trial, self.found.figures
+        return None if row is None or figures is None else ModelTrial.of(row, figures)
+
+
+async def _version(info: Info, version_id: int | None) -> ModelVersion | None:
+    if version_id is None:
+        return None
+    return ModelVersion.of(await info.context.loaders.of(versions_by_id).load(version_id))
+
+
 @strawberry.type(description="A family of versions that answer one kind of question.")
 class Model(Node):
     """A model."""
@@ -289,6 +344,13 @@ class Model(Node):
         family = self.row.family
         rows = await info.context.read(lambda session: retrainings_of(session, family, SHOWN_RETRAININGS))
         return [Retraining.of(row, job) for row, job in rows]
+
+    @strawberry.field(description="How its challenger stands beside its champion.")
+    async def promotion(self, info: Info) -> Promotion:
+        """Load and count."""
+        model_id = self.row.id or 0
+        found = await info.context.read(lambda session: standing(session, model_id))
+        return Promotion(found=found, automatic=self.row.promotes_itself)
 
     @strawberry.field(description="Which version answers under each alias that is in use.")
     async def deployments(self, info: Info) -> list[Deployment]:

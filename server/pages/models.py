@@ -1,12 +1,15 @@
-"""Clinical models: which versions there are, which one answers, and for administrators the choice."""
+"""Clinical models: which versions there are, which one answers, how challengers stand, and the choice."""
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from server.i18n import gettext as _
 from server.pages.paging import links, page_of
-from server.pages.support import query, redirect, render, submit
+from server.pages.support import found, query, redirect, render, submit
+
+FAMILIES = ("beats", "triage")
 
 
 async def index(request: Request) -> Response:
@@ -37,12 +40,61 @@ async def retrain(request: Request) -> Response:
     return await _decided(request, "models/retrain", said)
 
 
-async def _decided(request: Request, operation: str, said: str) -> Response:
+async def show_promotion(request: Request) -> Response:
+    """Show how the challenger of a family stands beside its champion."""
+    data = await query(request, "models/promotion", family=_family(request))
+    return await render(request, "models/promotion.html", {"model": found(data["model"])})
+
+
+async def promote_challenger(request: Request) -> Response:
+    """Let the challenger take the champion's place."""
+    return await _of_family(request, "models/promote", _("The challenger answers from now on."))
+
+
+async def roll_back_champion(request: Request) -> Response:
+    """Let the champion before answer again."""
+    return await _of_family(request, "models/rollback", _("The version before answers again."))
+
+
+async def compare(request: Request) -> Response:
+    """Have both compared."""
+    return await _of_family(request, "models/compare", _("They are being compared. Reload in a few minutes."))
+
+
+async def start_trial(request: Request) -> Response:
+    """Let the challenger answer a share."""
+    return await _of_family(request, "models/trial", _("The A/B test has begun."))
+
+
+async def stop_trial(request: Request) -> Response:
+    """Let the champion answer everybody again."""
+    return await _of_family(request, "models/stop", _("The A/B test has ended."))
+
+
+async def set_policy(request: Request) -> Response:
+    """Say whether challengers promote themselves."""
+    return await _of_family(request, "models/policy", _("The policy is saved."))
+
+
+def _family(request: Request) -> str:
+    """Return the family in the address as the API names it; raises HTTPException for any other word."""
+    word: str = request.path_params["family"]
+    if word not in FAMILIES:
+        raise HTTPException(404)
+    return word.upper()
+
+
+async def _of_family(request: Request, operation: str, said: str) -> Response:
+    return await _decided(request, operation, said, f"/models/{_family(request).lower()}")
+
+
+async def _decided(request: Request, operation: str, said: str, back: str = "/models") -> Response:
     done = await submit(request, operation)
     if done.ok:
-        return redirect(request, "/models", said=said)
+        return redirect(request, back, said=said)
     problems = " ".join(message for _path, message in done.form.summary())
-    return redirect(request, "/models", said=done.message or problems, kind="care")
+    # A refusal of fields says « some of what was sent cannot be accepted »: which and why is what helps.
+    return redirect(request, back, said=problems or done.message, kind="care")
 
 
 routes = [
@@ -51,4 +103,11 @@ routes = [
     Route("/models/rollback", roll_back, methods=["POST"]),
     Route("/models/sync", sync, methods=["POST"]),
     Route("/models/retrain", retrain, methods=["POST"]),
+    Route("/models/{family}", show_promotion, name="promotion"),
+    Route("/models/{family}/promote", promote_challenger, methods=["POST"]),
+    Route("/models/{family}/rollback", roll_back_champion, methods=["POST"]),
+    Route("/models/{family}/compare", compare, methods=["POST"]),
+    Route("/models/{family}/trial", start_trial, methods=["POST"]),
+    Route("/models/{family}/stop", stop_trial, methods=["POST"]),
+    Route("/models/{family}/policy", set_policy, methods=["POST"]),
 ]

@@ -16,7 +16,17 @@ function wake() {
   wakeQuiz();
   wakeKeys();
   for (const one of document.querySelectorAll("[data-opens][hidden], [data-print][hidden]")) one.hidden = false;
+  for (const one of document.querySelectorAll("[data-shows]")) showValue(one);
 }
+
+function showValue(output) {
+  output.hidden = false;
+  output.textContent = `${document.getElementById(output.dataset.shows).value}\u00a0${output.dataset.unit}`;
+}
+
+document.addEventListener("input", (event) => {
+  for (const one of document.querySelectorAll(`[data-shows="${event.target.id}"]`)) showValue(one);
+});
 
 function focusWhereTheEyeGoes() {
   const target = document.querySelector("main [data-focus]");

@@ -16,6 +16,8 @@ from tests.bench.feedback import measure as feedback_alone
 from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_alone
 from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
+from tests.bench.rollback import Report as RollbackReport
+from tests.bench.rollback import measure as rollback_alone
 from tests.bench.servers import ROOT, Cores
 from tests.bench.triage import Report as TriageReport
 from tests.bench.triage import measure as triage_alone
@@ -36,8 +38,10 @@ def main() -> int:
     parser.add_argument("--beats", action="store_true", help="measure only the classifier of beats")
     parser.add_argument("--triage", action="store_true", help="measure only the triage of visits")
     parser.add_argument("--feedback", action="store_true", help="measure only the storing of opinions")
+    parser.add_argument("--rollback", action="store_true", help="measure only how long a rollback takes")
     parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
+    chosen = options.beats or options.triage or options.feedback or options.rollback
     cores = Cores.available()
     os.sched_setaffinity(0, {cores.load})
     with tempfile.TemporaryDirectory(prefix="chevet-bench-") as folder:
@@ -49,17 +53,17 @@ def main() -> int:
             overloaded, _savers = overload_alone(Path(folder), SAVERS, QUICK_S if options.quick else FULL_S)
             print("\n".join(overloaded.lines()))
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
-        chosen = options.beats or options.triage or options.feedback
         alone = {
             name: report
             for name, report in (
                 ("beats", lambda: beats_alone(Path(folder))),
                 ("triage", triage_alone),
                 ("feedback", feedback_alone),
+                ("rollback", lambda: rollback_alone(Path(folder) / "rollback")),
             )
             if getattr(options, name) or not (options.quick or chosen)
         }
-        models: dict[str, BeatsReport | TriageReport | FeedbackReport] = {
+        models: dict[str, BeatsReport | TriageReport | FeedbackReport | RollbackReport] = {
             name: report() for name, report in alone.items()
         }
         for report in models.values():

@@ -26,6 +26,7 @@ from schema.models.models import ModelAlias
 from schema.policy import Actor, Role
 from schema.services.clock import now
 from schema.services.predictions import Predictions
+from schema.services.routing import Routed
 from schema.services.triage import SentVisit, TriageOutcome, read_visit
 from tests.bench.servers import ROOT
 
@@ -131,7 +132,7 @@ def _asked_and_stored(predictor: TriagePredictor, visits: Sequence[Visit]) -> tu
             asked = read_visit(sent, masker)
             outcome = TriageOutcome(0, predictor.predict(asked.visit, asked.chosen))
             with database.write() as session:
-                Predictions(session, actor, now).keep_visit(asked, ModelAlias.CHAMPION, outcome)
+                Predictions(session, actor, now).keep_visit(asked, Routed(ModelAlias.CHAMPION, outcome))
             taken.append(1000 * (time.process_time() - begun))
             clock.append(1000 * (time.perf_counter() - started))
     return taken, clock

@@ -110,6 +110,7 @@ def test_an_administrator_puts_a_version_to_use_and_rolls_back(toys: Site, new_p
     page.goto(f"{toys.address}/models")
     expect(page.get_by_role("row", name=re.compile("Champion"))).to_contain_text("1")
     page.get_by_text("Mettre en service").nth(0).click()
+    page.get_by_label("Pourquoi, si la règle de promotion s’y oppose").nth(0).fill("Essai de la chaîne.")
     page.get_by_role("button", name="Mettre la version 2 en service").click()
     expect(page.get_by_text("La version répond désormais.")).to_be_visible()
     seen(page, "models")

@@ -36,6 +36,7 @@ from schema.services.bulk import IMPORT_JOB
 from schema.services.editions import shipped_line
 from schema.services.feedback import Opinion, Readers
 from schema.services.predictions import Predictions
+from schema.services.routing import Routed
 from schema.services.tokens import Tokens
 from schema.services.triage import SentVisit, read_visit
 from schema.services.triage_training import TriageTraining
@@ -287,7 +288,7 @@ def _triaged(session: Session, world: World, owner: Actor, participant: Actor) -
     sent = SentVisit({"age": "54", "sexe": "M"}, "douleur thoracique", None, [("ecg_typique_sca", True)])
     asked = read_visit(sent, world.services.shelf.current.masker)
     outcome = replace(world.services.triage.answer(asked, ModelAlias.CHAMPION), problem=ModelProblem.LOADING)
-    made = Predictions(session, owner, world.clock).keep_visit(asked, ModelAlias.CHAMPION, outcome)
+    made = Predictions(session, owner, world.clock).keep_visit(asked, Routed(ModelAlias.CHAMPION, outcome))
     training = TriageTraining(session, participant, world.clock)
     answer = training.answer("patient-01", TriageLevel.TRI_2, None, None)
     return {

@@ -18,6 +18,7 @@ from schema.models.work import Job, JobState
 from schema.services import events
 from schema.services.clock import Clock
 from schema.services.deadlines import SUBMIT_JOB
+from schema.services.duels import SHADOW_JOB
 from schema.services.jobs import Claim, enqueue
 from schema.services.model_sync import ModelSync
 from schema.services.pruning import KEPT
@@ -198,7 +199,9 @@ def test_deadlines_have_a_handler(services: Services) -> None:
 
 
 def test_a_deadline_waits_for_no_export_and_no_address(services: Services) -> None:
-    prompt, bulky, recordings, *couriers = (frozenset(queue.handlers) for queue in queues_of(services))
+    queues = [frozenset(queue.handlers) for queue in queues_of(services)]
+    prompt, shadows, bulky, recordings, *couriers = queues
+    assert SHADOW_JOB in shadows
     assert (SUBMIT_JOB in prompt, len(couriers)) == (True, COURIERS)
     assert not prompt & (bulky | recordings)
     assert not prompt & frozenset[str]().union(*couriers)

@@ -8,12 +8,11 @@ from ml.beats.calibration import (
     Resamples,
     conformal_threshold,
     cross_fitted,
-    curve,
-    ece,
     fit,
     report,
 )
 from ml.beats.tempering import tempered
+from ml.judging.calibration import curve, ece
 
 CLASSES = ("a", "b", "c")
 

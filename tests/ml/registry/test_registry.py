@@ -164,7 +164,7 @@ def test_many_who_ask_at_once_load_it_once(rig: Rig) -> None:
     assert len(rig.loading.begun) == 1
 
 
-def test_the_old_version_answers_until_the_new_one_does_and_is_then_dropped(rig: Rig) -> None:
+def test_the_old_version_answers_until_the_new_one_does_and_is_dropped_with_the_next(rig: Rig) -> None:
     rig.deploy(0)
     old = weakref.ref(rig.registry.serving(*CHAMPION, PATIENCE_S))
     rig.loading.held[rig.versions[1].digest] = threading.Event()
@@ -174,8 +174,24 @@ def test_the_old_version_answers_until_the_new_one_does_and_is_then_dropped(rig:
     assert [each.loading for each in rig.registry.status()] == [True]
     rig.loading.held[rig.versions[1].digest].set()
     assert rig.settled() == 1
+    assert old() is not None
+    rig.deploy(2)
+    assert rig.settled() == 2
     gc.collect()
     assert old() is None
+
+
+def test_the_version_before_answers_again_at_once_and_is_not_loaded_anew(rig: Rig) -> None:
+    rig.deploy(0)
+    rig.serving()
+    rig.deploy(1)
+    assert rig.settled() == 1
+
+    rig.deploy(0)
+    assert rig.serving(0) == 0
+    rig.deploy(1)
+    assert rig.serving(0) == 1
+    assert rig.loading.begun == [rig.versions[0].digest, rig.versions[1].digest]
 
 
 def test_a_version_that_fails_leaves_the_old_one_serving_and_is_told_once(rig: Rig) -> None:

@@ -38,6 +38,7 @@ def test_it_is_plain_json_and_a_card_and_says_what_it_is(artefact: Artefact, vis
         "card.md",
         "examples.json",
         "feature_config.json",
+        "learnt.json",
         "model.json",
         "preprocessor.json",
         "reference.json",

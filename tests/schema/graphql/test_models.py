@@ -57,6 +57,11 @@ def challenger(ward: Ward, **settings: Any) -> str:
     return global_id("ModelVersion", ward.register(toy(ward.world.home, **settings)).id or 0)
 
 
+def against_the_rule(version: str) -> dict[str, str]:
+    """Return what promotes a version that has earned nothing."""
+    return {"versionId": version, "overrideReason": "Essai de la chaîne."}
+
+
 def model_of(ward: Ward) -> str:
     return global_id("Model", ward.champion.model_id)
 
@@ -116,7 +121,7 @@ def test_a_model_tells_what_is_deployed_and_how_it_stands_here(world: World, war
 
 def test_promoting_and_rolling_back_switch_who_answers(world: World, ward: Ward, admin: Actor) -> None:
     assert answering(ward) == 1
-    promoted = world.ask(PROMOTE, admin, input={"versionId": challenger(ward)})
+    promoted = world.ask(PROMOTE, admin, input=against_the_rule(challenger(ward)))
     [deployment] = promoted["deployments"]
     assert (deployment["version"], deployment["previous"]) == ({"number": 2}, {"number": 1})
     assert deployment["changedBy"] == {"id": global_id("Account", admin.account_id)}
@@ -153,7 +158,7 @@ def test_where_the_new_version_fails_to_load_the_old_one_goes_on(
     world: World, ward: Ward, admin: Actor
 ) -> None:
     assert answering(ward) == 1
-    world.ask(PROMOTE, admin, input={"versionId": challenger(ward, does="not load")})
+    world.ask(PROMOTE, admin, input=against_the_rule(challenger(ward, does="not load")))
     assert answering(ward) == 1
     [edge] = world.ask(MODELS, admin)["edges"]
     [deployment] = edge["node"]["deployments"]
@@ -178,7 +183,7 @@ def test_a_decision_is_on_the_trail_and_told_to_administrators_addresses(
                 )
             )
     version = challenger(ward)
-    world.ask(PROMOTE, admin, input={"versionId": version})
+    world.ask(PROMOTE, admin, input=against_the_rule(version))
     with world.database.read() as session:
         [message] = session.exec(select(WebhookDelivery)).all()
         [event] = session.exec(select(AuditEvent).where(AuditEvent.action == "model.promoted")).all()
@@ -197,7 +202,7 @@ def test_a_decision_is_on_the_trail_and_told_to_administrators_addresses(
 def test_the_store_is_told_later_and_a_look_at_it_may_be_asked_for(
     world: World, ward: Ward, admin: Actor
 ) -> None:
-    [deployment] = world.ask(PROMOTE, admin, input={"versionId": challenger(ward)})["deployments"]
+    [deployment] = world.ask(PROMOTE, admin, input=against_the_rule(challenger(ward)))["deployments"]
     assert deployment["inStore"] is False
     world.ask(SYNC, admin, input={"modelId": model_of(ward)})
     with world.database.read() as session:

@@ -359,7 +359,7 @@ def test_the_first_look_at_a_new_champion_takes_it_up(world: World, ward: Ward) 
     digest = toy(world.home)
     version = ward.register(digest)
     promote = """mutation M($input: PromoteModelInput!) { promoteModel(input: $input) { __typename } }"""
-    given = {"versionId": global_id("ModelVersion", version.id or 0)}
+    given = {"versionId": global_id("ModelVersion", version.id or 0), "overrideReason": "Essai."}
     assert world.ask(promote, world.person(Role.ADMIN), input=given)["__typename"] == "Model"
     ward.settle()
     after = ward.predict()

@@ -78,7 +78,7 @@ class Desk:
         with self.database.write() as session:
             version = session.exec(select(ModelVersion).where(ModelVersion.number == number)).first()
             assert version is not None
-            Models(session, self.admin, self.clock).promote(version.id or 0, alias)
+            Models(session, self.admin, self.clock).promote(version.id or 0, alias, "Essai.")
 
     def answering(self) -> dict[str, int]:
         with self.database.read() as session:

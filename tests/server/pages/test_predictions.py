@@ -261,8 +261,10 @@ def test_an_administrator_puts_a_version_to_use_and_rolls_back(
         registered(session, services.clock, None)
     page = admin.get("/models")
     assert "tampered with" in page.words
-    promoted = admin.ask("/models/promote", {"versionId": global_id("ModelVersion", version.id or 0)})
-    after = admin.follow(promoted)
+    given = {"versionId": global_id("ModelVersion", version.id or 0)}
+    refused = admin.follow(admin.ask("/models/promote", given))
+    assert "The rule does not let this version take" in refused.words
+    after = admin.follow(admin.ask("/models/promote", given | {"overrideReason": "Essai."}))
     assert "The version answers from now on." in after.words
     assert "the store is not told yet" in after.words
     back = admin.follow(admin.press(after, "/models/rollback"))

@@ -1,0 +1,157 @@
+"""The page of champion and challenger: who sees it, what it says, and its one-click decisions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import col, select
+
+from ml.registry.home import Home
+from ml.registry.registry import Registry
+from schema.models.models import Deployment, ModelAlias
+from schema.models.promotions import Comparison, Trial
+from schema.policy import Role
+from schema.types.base import global_id
+from server.app import Application, close_services, create_app
+from tests.schema.toys import deployed, registered, toy, toy_loader
+from tests.server.conftest import installed
+from tests.server.pages.conftest import Meet
+from tests.server.pages.test_every_page import english_only, in_french, leftovers
+
+CHECKS = [
+    {
+        "name": name,
+        "of": of,
+        "champion": 0.904,
+        "challenger": 0.912,
+        "value": value,
+        "limit": limit,
+        "at_most": at_most,
+        "support": 412,
+        "passed": passed,
+    }
+    for name, of, value, limit, at_most, passed in (
+        ("macro_f1", None, -0.004, -0.01, False, True),
+        ("recall", "PVC", -0.032, -0.01, False, False),
+        ("ece", None, 0.002, 0.01, True, True),
+        ("latency_ms", None, 1.1, 1.2, True, True),
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def app(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """Return an application whose champion has a challenger, compared and found wanting, and a past one."""
+    home = Home(tmp_path_factory.mktemp("models"))
+    registry = Registry(home.cache, home.key, lambda *_: None, loader=toy_loader)
+    application = create_app(installed(blank, home.folder / "site"), registry)
+    services = application.site.services
+    with services.database.write() as session:
+        champion, challenger, past = (registered(session, services.clock, toy(home)) for _ in range(3))
+        deployed(session, services.clock, champion).previous_id = past.id
+        deployed(session, services.clock, challenger, ModelAlias.CHALLENGER)
+        session.add(
+            Comparison(
+                model_id=champion.model_id,
+                champion_id=champion.id or 0,
+                challenger_id=challenger.id or 0,
+                asked_at=services.clock(),
+                finished_at=services.clock(),
+                verdict={
+                    "incomparable": None,
+                    "passed": False,
+                    "examples": 4120,
+                    "clusters": 31,
+                    "left_out": 48,
+                    "checks": CHECKS,
+                },
+            )
+        )
+    yield application
+    close_services(services)
+
+
+def test_strangers_sign_in_and_students_are_refused(meet: Meet) -> None:
+    assert meet().browser.get("/models/beats").status_code == 303
+    for role in (Role.STUDENT, Role.CLINICIAN):
+        meet(role).get("/models/beats", 403)
+    meet(Role.ADMIN).get("/models/hearts", 404)
+    meet(Role.ADMIN).get("/models/triage", 404)
+
+
+def test_whoever_may_see_models_sees_how_the_challenger_stands_but_decides_nothing(meet: Meet) -> None:
+    page = meet(Role.ANALYST).get("/models/beats")
+    assert "On held-out data at least one condition fails." in page.words
+    assert "It has not answered often enough in the shadow." in page.words
+    assert "An administrator decides about every promotion." in page.words
+    assert [form.action for form in page.forms if form.action.startswith("/models/")] == []
+
+
+def test_each_condition_is_shown_with_its_figures_and_its_limit(meet: Meet) -> None:
+    words = meet(Role.ANALYST).get("/models/beats").words
+    assert "4,120 examples of 31 patients; 48 files or visits left out" in words
+    for told in ("90.4%", "91.2%", "-3.2 pt", "≥ -1 pt", "× 1.1", "≤ × 1.2", "lower bound (95%) of the gain"):
+        assert told in words, told
+    assert (words.count("passed"), words.count("failed")) == (3, 1)
+    assert "the rule asks for 50" in words
+
+
+def test_a_challenger_the_rule_refuses_is_promoted_only_with_a_reason(meet: Meet) -> None:
+    admin = meet(Role.ADMIN)
+    page = admin.get("/models/beats")
+    assert "Not while the rule says no." in page.words
+    refused = admin.follow(admin.press(page, "/models/beats/promote"))
+    assert "Say why it is to be all the same." in refused.words
+    done = admin.follow(admin.press(refused, "/models/beats/promote", overrideReason="Essai."))
+    assert "The challenger answers from now on." in done.words
+    back = admin.follow(admin.press(done, "/models/beats/rollback"))
+    assert "The version before answers again." in back.words
+
+
+def test_an_a_b_test_begins_and_ends_with_one_click(app: Application, meet: Meet) -> None:
+    admin = meet(Role.ADMIN)
+    begun = admin.follow(admin.press(admin.get("/models/beats"), "/models/beats/trial", share="20"))
+    assert "the challenger answers 20% of the cases and visits" in begun.words
+    assert "Too little traffic to decide yet" in begun.words
+    assert "0 of the 6,950 subjects" in begun.words
+    ended = admin.follow(admin.press(begun, "/models/beats/stop"))
+    assert "The A/B test has ended." in ended.words
+    wrong = admin.follow(admin.ask("/models/beats/trial", {"modelId": _model(app), "share": "80"}))
+    assert "Choose a value between 1 and 50." in wrong.words
+    with app.site.services.database.read() as session:
+        [trial] = session.exec(select(Trial)).all()
+    assert (trial.share, trial.stopped_at is not None) == (20, True)
+
+
+def test_the_policy_is_off_until_an_administrator_says_otherwise(meet: Meet) -> None:
+    admin = meet(Role.ADMIN)
+    page = admin.get("/models/beats")
+    assert "checked" not in page.html.partition('name="automatic" value="true"')[2].partition(">")[0]
+    saved = admin.follow(admin.press(page, "/models/beats/policy", automatic="true"))
+    assert "The policy is saved." in saved.words
+    assert "checked" in saved.html.partition('name="automatic" value="true"')[2].partition(">")[0]
+    admin.press(saved, "/models/beats/policy", automatic="false")
+
+
+def test_a_comparison_is_asked_for_and_its_wait_is_said(app: Application, meet: Meet) -> None:
+    admin = meet(Role.ADMIN)
+    asked = admin.follow(admin.press(admin.get("/models/beats"), "/models/beats/compare"))
+    assert "They are being compared. Reload in a few minutes." in asked.words
+    with app.site.services.database.write() as session:
+        row = session.exec(select(Comparison).where(col(Comparison.finished_at).is_(None))).one()
+        row.finished_at, row.verdict = app.site.services.clock(), {"incomparable": "all_learnt", "checks": []}
+    assert "has learnt from all of the held-out data" in admin.get("/models/beats").words
+    with app.site.services.database.write() as session:
+        session.delete(row)  # the other tests are of the first comparison
+
+
+def _model(app: Application) -> str:
+    with app.site.services.database.read() as session:
+        return global_id("Model", session.exec(select(Deployment.model_id)).first() or 0)
+
+
+def test_the_page_is_sound_in_french(meet: Meet) -> None:
+    admin = in_french(meet(Role.ADMIN))
+    page = admin.get("/models/beats")
+    assert leftovers(page, english_only()) == set()
+    assert "Promouvoir malgré tout" in page.words
