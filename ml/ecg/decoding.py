@@ -47,7 +47,8 @@ class DecoderPool:
     memory_mb : int
         Address space of a child; a picture of `MAX_PIXELS` needs most of the default.
     decoder : str
-        The function that decodes, as ``module:function``, from a Path to the `Decoded` of each page.
+        The function that decodes, as ``module:function``, from a Path to the `Decoded` of each page, or to
+        bytes that are sent as they are, for whoever asks with `answer`.
 
     Notes
     -----
@@ -80,12 +81,16 @@ class DecoderPool:
             When the pool is closed.
         """
         _check_size(path)
+        return unpack(self.answer(path))
+
+    def answer(self, path: Path) -> bytearray:
+        """Return what a child says of a file or folder, as it says it; raises as `decode`."""
         with self._slots:
             for _ in range(_ATTEMPTS):
                 zygote, answer = self._request(path)
                 with answer:
                     if _has_started(answer):
-                        return unpack(self._received(answer))
+                        return self._received(answer)
                 zygote.kill()
                 zygote.wait()
         raise DecodeError(DecodeFailure.CRASHED)

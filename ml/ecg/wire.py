@@ -12,11 +12,13 @@ _BLOBS = ("original", "rendering", "thumbnail_webp")
 _NAMES = {field.name for field in fields(Decoded)}
 
 
-def pack(outcome: Sequence[Decoded] | DecodeFailure) -> tuple[bytes, ...]:
+def pack(outcome: Sequence[Decoded] | bytes | DecodeFailure) -> tuple[bytes, ...]:
     """Return the pieces to send: a JSON line about the pages, then the blobs of each.
 
-    A rendering equal to the original goes once.
+    A rendering equal to the original goes once. Bytes are sent as they are.
     """
+    if isinstance(outcome, bytes):
+        return (outcome,)
     if isinstance(outcome, DecodeFailure):
         return (json.dumps({"failure": outcome.value}).encode() + b"\n",)
     pages = [_packed(page) for page in outcome]

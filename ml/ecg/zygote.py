@@ -21,7 +21,7 @@ from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
 from ml.ecg.wire import pack
 
 STARTED = b"+"
-Decoder = Callable[[Path], list[Decoded]]
+Decoder = Callable[[Path], list[Decoded] | bytes]
 
 
 def serve(control: socket.socket, decoder: Decoder, timeout_s: float, memory_mb: int) -> None:
@@ -53,7 +53,7 @@ def _limit(timeout_s: float, memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _outcome(decoder: Decoder, path: Path) -> list[Decoded] | DecodeFailure:
+def _outcome(decoder: Decoder, path: Path) -> list[Decoded] | bytes | DecodeFailure:
     try:
         return decoder(path)
     except DecodeError as error:
