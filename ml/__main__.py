@@ -183,6 +183,10 @@ def _add_registry(commands: Commands) -> None:
     register = _add(registry, "register", "seal a version and add it to the store", "registry:register")
     promote = _add(registry, "promote", "let an alias mean a version", "registry:promote")
     rollback = _add(registry, "rollback", "let an alias mean what it meant before", "registry:rollback")
+    about = "put down runs of models outside of this platform, each once"
+    record = _add(registry, "record", about, "registry:record")
+    record.add_argument("family", choices=FAMILIES)
+    record.add_argument("file", type=Path, help="JSON: a list of runs")
     ship = _add(registry, "ship", "have a version come with the program", "registry:ship")
     for each in (listed, promote, rollback):
         each.add_argument("family", nargs="?" if each is listed else None, default="beats", choices=FAMILIES)
@@ -193,7 +197,7 @@ def _add_registry(commands: Commands) -> None:
         each.add_argument("folder", type=Path, help="the version's folder, with its manifest")
     register.add_argument("--alias", help="what is to mean it")
     register.add_argument("--run-id", help="MLflow's run that trained it")
-    for each in (sync, listed, register, promote, rollback, ship):
+    for each in (sync, listed, register, promote, rollback, record, ship):
         each.add_argument("--home", type=Path, metavar="DIR", help="data folder (CHEVET_DATA_DIR, or var)")
         each.add_argument("--json", action="store_true", help="one line of JSON, failures too")
 

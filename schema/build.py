@@ -21,6 +21,7 @@ from schema.mutations.models import ModelMutations
 from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.predictions import PredictionMutations
 from schema.mutations.recordings import RecordingMutations
+from schema.mutations.segmentations import SegmentationMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
 from schema.mutations.triage import TriageMutations
@@ -39,6 +40,7 @@ from schema.queries.models import ModelQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.ontologies import OntologyQueries
 from schema.queries.predictions import PredictionQueries
+from schema.queries.segmentations import SegmentationQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
 from schema.queries.triage import TriageQueries
@@ -67,6 +69,7 @@ QUERIES = (
     PredictionQueries,
     ModelQueries,
     TriageQueries,
+    SegmentationQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
@@ -86,6 +89,7 @@ MUTATIONS: tuple[type, ...] = (
     PredictionMutations,
     ModelMutations,
     TriageMutations,
+    SegmentationMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 

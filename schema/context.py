@@ -14,6 +14,7 @@ from strawberry.types import Info as StrawberryInfo
 from ml.ecg.decoding import DecoderPool
 from ml.language.ontology import Ontology
 from ml.registry.registry import Registry
+from ml.segmentation.sent import VolumeReader
 from ml.triage.note_model import NoteReader
 from schema.database import Database
 from schema.errors import AuthenticationRequiredError
@@ -36,6 +37,8 @@ from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
 from schema.services.recording_imports import RecordingImports
+from schema.services.segmentation_tracking import SegmentationTracking
+from schema.services.segmentations import SegmentationDesk
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
@@ -68,6 +71,10 @@ class Services:
     """The clinical models of this process."""
     model_sync: ModelSync | None = None
     """Keeps the rows and the store of models up with each other; None where the store is left alone."""
+    tracking: SegmentationTracking | None = None
+    """Logs segmentations to the store of models; None where it is left alone."""
+    volumes: VolumeReader = field(default_factory=VolumeReader)
+    """Measures label maps in child processes."""
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
@@ -147,6 +154,11 @@ class Services:
     def triage(self) -> TriageDesk:
         """Return what answers visits to triage."""
         return TriageDesk(self.deployments)
+
+    @cached_property
+    def segmentations(self) -> SegmentationDesk:
+        """Return what measures and compares segmentations."""
+        return SegmentationDesk(self.volumes, self.blobs)
 
     @cached_property
     def grader(self) -> Grader:

@@ -62,6 +62,8 @@ DEAR = {
     "Mutation.registerDocument": HASHING,
     "Mutation.predictBeats": HASHING,
     "Mutation.predictTriage": READING,
+    "Mutation.recordSegmentation": HASHING,
+    "SegmentedPatient.agreements": HASHING,
     "Query.triageNote": READING,
     "BeatPrediction.strip": READING,
     "BeatPrediction.saliency": READING,

@@ -40,6 +40,7 @@ class Scope(StrEnum):
     MODELS_READ = "models:read"
     MODELS_WRITE = "models:write"
     TRIAGE = "triage"
+    SEGMENTATION = "segmentation"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
@@ -68,7 +69,15 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             *ANYONES,
         }
     ),
-    Role.CLINICIAN: frozenset({Scope.TRIAGE, Scope.PREDICTIONS_READ, Scope.FEEDBACK_WRITE, *ANYONES}),
+    Role.CLINICIAN: frozenset(
+        {
+            Scope.TRIAGE,
+            Scope.SEGMENTATION,
+            Scope.PREDICTIONS_READ,
+            Scope.FEEDBACK_WRITE,
+            *ANYONES,
+        }
+    ),
 }
 """The most each role may do; a token's scopes only narrow it."""
 

@@ -42,6 +42,7 @@ from schema.services.matching import CachedMatcher, Patience
 from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
+from schema.services.segmentation_tracking import SegmentationTracking
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, exports, graphql, health, pages
@@ -147,6 +148,8 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
     """Choose and connect the outside services; a worker without HTTP uses the same."""
     database, cache = Database(settings.database_url), _cache(settings)
     budget, home = _budget(settings, cache), _home(settings)
+    passwords = Passwords(settings.secret)
+    store = StoreProcess(home) if settings.model_sync_minutes else None
 
     def matchers(ontology: Ontology) -> Matchers:
         readers = _Readers(settings, database, EmbeddedMatcher(ontology), cache, budget)
@@ -167,10 +170,11 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         doorbell=_doorbell(settings),
         clock=now,
         sign_link=blobs.BlobLinks(signer, now).address,
-        passwords=Passwords(settings.secret),
+        passwords=passwords,
         outbound=Outbound(local=not settings.production),
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
-        model_sync=_model_sync(settings, database, home),
+        model_sync=_model_sync(settings, database, store),
+        tracking=None if store is None else SegmentationTracking(database, now, store, passwords),
     )
 
 
@@ -214,6 +218,7 @@ def close_services(services: Services) -> None:
     if services.model_sync is not None:
         services.model_sync.close()
     services.decoder.close()
+    services.volumes.close()
     services.database.dispose()
     services.doorbell.close()
 
@@ -312,13 +317,14 @@ def _home(settings: Settings) -> Home:
         settings.mlflow_tracking_uri,
         key.get_secret_value() if key else None,
         Names(settings.triage_experiment, settings.triage_model),
+        Names(settings.segmentation_experiment, settings.segmentation_model),
     )
 
 
-def _model_sync(settings: Settings, database: Database, home: Home) -> ModelSync | None:
-    if not settings.model_sync_minutes:
+def _model_sync(settings: Settings, database: Database, store: StoreProcess | None) -> ModelSync | None:
+    if store is None:
         return None
-    return ModelSync(database, now, StoreProcess(home), timedelta(minutes=settings.model_sync_minutes))
+    return ModelSync(database, now, store, timedelta(minutes=settings.model_sync_minutes))
 
 
 def _cache(settings: Settings) -> Cache:

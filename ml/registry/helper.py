@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -122,6 +123,13 @@ class StoreProcess:
     def set_alias(self, family: str, alias: str, version: int) -> None:
         """Let an alias mean a version in the store."""
         self._asked("promote", family, str(version), "--alias", alias)
+
+    def record(self, family: str, runs: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+        """Put runs down, each once for its key, and return MLflow's name of each by its key."""
+        with tempfile.NamedTemporaryFile("w", prefix="chevet-", suffix=".json", encoding="utf-8") as file:
+            json.dump(list(runs), file)
+            file.flush()
+            return dict(self._asked("record", family, file.name))
 
     def close(self) -> None:
         """End what is being asked, and ask nothing more: whoever waits meets a StoreClosedError."""

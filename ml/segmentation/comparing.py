@@ -1,6 +1,8 @@
 """How far two label maps of the same voxels agree."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +15,36 @@ from ml.segmentation.segments import CODES, SEGMENTS, Segment
 Mask = NDArray[np.bool_]
 
 
-def dice(first: Codes, second: Codes) -> Mapping[Segment, float | None]:
-    """Return Dice's coefficient of each segment; None where neither map has any of it."""
-    box = tuple(
-        slice(min(one.start, other.start), max(one.stop, other.stop))
-        for one, other in zip(bounds(first), bounds(second), strict=True)
-    )
-    a, b = first[box], second[box]
-    return {segment: overlap(a == CODES[segment], b == CODES[segment]) for segment in SEGMENTS}
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two maps agree.
+
+    Parameters
+    ----------
+    segments : mapping
+        Dice's coefficient of each segment; None where neither map has any of it.
+    tumour : float or None
+        The same of the whole tumour.
+    """
+
+    segments: Mapping[Segment, float | None]
+    tumour: float | None
 
 
-def tumour_dice(first: Codes, second: Codes) -> float | None:
-    """Return Dice's coefficient of the whole tumour; None where neither map has any."""
-    return overlap(first > 0, second > 0)
+def agreements(maps: Sequence[Codes]) -> Iterator[tuple[int, int, Agreement]]:
+    """Yield, of each two maps of the same voxels, their places and how far they agree."""
+    boxes = [bounds(each) for each in maps]
+    sides = zip(*boxes, strict=True)
+    box = tuple(slice(min(each.start for each in side), max(each.stop for each in side)) for side in sides)
+    inner = [each[box] for each in maps]
+    for one, other in combinations(range(len(maps)), 2):
+        yield one, other, agreement(inner[one], inner[other])
+
+
+def agreement(first: Codes, second: Codes) -> Agreement:
+    """Return how far two maps of the same voxels agree."""
+    segments = {each: overlap(first == CODES[each], second == CODES[each]) for each in SEGMENTS}
+    return Agreement(segments, overlap(first > 0, second > 0))
 
 
 def overlap(first: Mask, second: Mask) -> float | None:

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import nibabel as nib
@@ -13,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from ml.segmentation.reading import Codes, Volume
-from ml.segmentation.segments import CODES, SEGMENTS, Segment
+from ml.segmentation.segments import CODES, SEGMENTS, Plane, Segment
 
 LONGEST_PX = 480
 MARK_PX = 22
@@ -28,14 +27,6 @@ COLOURS: dict[Segment, tuple[int, int, int]] = {
 """Told apart by colour-blind readers too (Okabe and Ito)."""
 BLANK = 38
 PERCENTILES = (1, 99.5)
-
-
-class Plane(StrEnum):
-    """Which way a slice lies."""
-
-    AXIAL = "axial"
-    CORONAL = "coronal"
-    SAGITTAL = "sagittal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +84,8 @@ def draw(codes: Codes, volume: Volume, image: Volume | None = None) -> Iterator[
 
 
 def _layer(data: NDArray[Any], axis: int, at: int) -> NDArray[Any]:
-    return np.moveaxis(data, axis, 0)[at]
+    layer: NDArray[Any] = np.moveaxis(data, axis, 0)[at]
+    return layer
 
 
 def _upright(layer: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import nibabel as nib
 import numpy as np
@@ -43,8 +43,8 @@ _PAIRS = (b"ni1\0", b"ni2\0")
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _TOLERANCE = 1e-3
 
-Floats = NDArray[np.float32]
 Codes = NDArray[np.uint8]
+Stream: TypeAlias = IO[bytes] | gzip.GzipFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def probabilities_of(volume: Volume, segments: Volume) -> Mapping[Segment, NDArr
     if data.ndim == 4 and channels not in {len(SEGMENTS), len(SEGMENTS) + 1}:
         raise VolumeError(Fault.OTHER_SHAPE, shape=_shape(volume), other=_shape(segments))
     low, high = float(data.min()), float(data.max())
-    if not (-_TOLERANCE <= low and high <= 1 + _TOLERANCE):  # NaN is neither
+    if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):  # NaN is neither
         raise VolumeError(Fault.NOT_PROBABILITIES)
     if data.ndim == 3:
         return dict.fromkeys(SEGMENTS, data)
@@ -211,7 +211,7 @@ def _shape(volume: Volume) -> str:
     return "×".join(str(each) for each in volume.data.shape)
 
 
-def _volume(file: IO[bytes]) -> Volume:
+def _volume(file: Stream) -> Volume:
     header, offset, read_bytes = _header(file)
     shape = _dimensions(header)
     kind = header.get_data_dtype()
@@ -231,11 +231,11 @@ def _volume(file: IO[bytes]) -> Volume:
     return Volume(data, affine, oriented)
 
 
-def _header(file: IO[bytes]) -> tuple[Nifti1Header, int, int]:
+def _header(file: Stream) -> tuple[Nifti1Header, int, int]:
     """Return the header, where the voxels begin, and how much was read."""
     start = file.read(4)
     for order in ("little", "big"):
-        size = int.from_bytes(start, order)  # type: ignore[arg-type]
+        size = int.from_bytes(start, order)
         if len(start) == 4 and size in _SIZES:
             kind, place, magic = _SIZES[size]
             block = start + _exactly(file, size - 4)
@@ -287,7 +287,7 @@ def _geometry(header: Nifti1Header) -> tuple[NDArray[np.float64], bool]:
     return affine, oriented
 
 
-def _exactly(file: IO[bytes], size: int) -> bytes:
+def _exactly(file: Stream, size: int) -> bytes:
     data = file.read(size)
     if len(data) != size:
         raise VolumeError(Fault.DAMAGED)

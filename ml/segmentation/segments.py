@@ -1,4 +1,4 @@
-"""What a label map of a brain tumour tells apart, and by which numbers."""
+"""What a label map of a brain tumour tells apart, and how it is looked at. Light: no NumPy, no nibabel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +26,14 @@ BRATS: Labels = {
     4: Segment.ENHANCING,
 }
 """Enhancing tumour was 4 until 2022 and is 3 since."""
+
+
+class Plane(StrEnum):
+    """Which way a slice lies."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,9 +105,10 @@ class VolumeReader:
                 timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB, decoder="ml.segmentation.decoder:measure_folder"
             )
         try:
-            return unpack(self._pool.answer(folder))
+            answer = self._pool.answer(folder)
         except DecodeError as error:
             raise VolumeError(_FAULTS.get(error.code, Fault.DAMAGED), LABEL_MAP) from None
+        return unpack(answer)
 
     def close(self) -> None:
         """Stop the children."""
@@ -129,18 +130,19 @@ def unpack(message: bytes | bytearray) -> Measured:
     VolumeError
         The fault that it tells, or CRASHED when it is incomplete or makes no sense.
     """
+    line, _, _ = message.partition(b"\n")
     try:
-        line, _, _ = message.partition(b"\n")
         header = json.loads(line)
         if "failure" in header:
-            raise DecodeError(DecodeFailure(header["failure"]))
-        if "fault" in header:
-            raise VolumeError(Fault(header["fault"]), header["file"], **header["values"])
-        return _measured(header, message[len(line) + 1 :])
-    except (DecodeError, VolumeError):
-        raise
+            failure = DecodeFailure(header["failure"])
+            refusal = VolumeError(_FAULTS.get(failure, Fault.DAMAGED), LABEL_MAP)
+        elif "fault" in header:
+            refusal = VolumeError(Fault(header["fault"]), header["file"], **header["values"])
+        else:
+            return _measured(header, message[len(line) + 1 :])
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise VolumeError(Fault.CRASHED, LABEL_MAP) from None
+        refusal = VolumeError(Fault.CRASHED, LABEL_MAP)
+    raise refusal
 
 
 def _measured(header: dict[str, Any], body: bytes | bytearray) -> Measured:
@@ -149,12 +151,10 @@ def _measured(header: dict[str, Any], body: bytes | bytearray) -> Measured:
         raise ValueError("incomplete")
     blobs = [bytes(body[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
     pictures = (PictureFigures(**each) for each in header.pop("pictures"))
-    segments = (
-        SegmentFigures(**each | {"segment": Segment(each["segment"])}) for each in header.pop("segments")
-    )
+    segments = [each | {"segment": Segment(each["segment"])} for each in header.pop("segments")]
     return Measured(
         **header | {"shape": tuple(header["shape"]), "voxel_mm": tuple(header["voxel_mm"])},
-        segments=tuple(segments),
+        segments=tuple(SegmentFigures(**each) for each in segments),
         label_map=blobs[0],
         pictures=tuple(zip(pictures, blobs[1:], strict=True)),
     )

@@ -85,10 +85,10 @@ class PredictionFilter:
 class Predictions:
     """One actor's way to predictions.
 
-    Owners of a case ask and see, administrators as well; of a visit, whoever asked. Students see those of
-    what they read once they may see their mark, and only while they have no attempt under way at anything
-    with that case. Analysts see figures: whoever shows a prediction keeps the recording or the visit from
-    them (`shows_input`).
+    Owners of a case ask and see, administrators as well; of a visit or a segmentation, whoever asked.
+    Students see those of what they read once they may see their mark, and only while they have no attempt
+    under way at anything with that case. Analysts see figures: whoever shows a prediction keeps the
+    recording, the visit or the images from them (`shows_input`).
     """
 
     def __init__(self, session: Session, actor: Actor, clock: Clock) -> None:
@@ -153,7 +153,7 @@ class Predictions:
         )
         if outcome.answer is not None:
             _fill(made, outcome.answer)
-        return self._kept(made, outcome.digest)
+        return self.add(made, outcome.digest)
 
     def keep_visit(self, asked: AskedVisit, alias: ModelAlias, outcome: TriageOutcome) -> Prediction:
         """Keep what came of asking about a visit."""
@@ -172,7 +172,7 @@ class Predictions:
             answer=pack(outcome.answer, asked),
             created_at=self._clock(),
         )
-        return self._kept(made, outcome.digest)
+        return self.add(made, outcome.digest)
 
     def manages(self, prediction: Prediction) -> bool:
         """Return whether the actor owns the case, asked about the visit, or administers."""
@@ -181,7 +181,8 @@ class Predictions:
         owner_id = self._session.get_one(Case, prediction.case_id).owner_id
         return may_change_case(self._actor, owner_id)
 
-    def _kept(self, made: Prediction, digest: str | None) -> Prediction:
+    def add(self, made: Prediction, digest: str | None = None) -> Prediction:
+        """Keep a prediction, with who asked for it on the trail."""
         self._session.add(made)
         self._session.flush()
         self._record(made, digest)
