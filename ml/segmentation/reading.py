@@ -105,9 +105,11 @@ def read_stream(file: IO[bytes]) -> Volume:
             return _volume(file)
         with gzip.GzipFile(fileobj=file) as inflated:
             return _volume(inflated)
+    except VolumeError:
+        raise
     except MemoryError:
         raise VolumeError(Fault.TOO_LARGE) from None
-    except (OSError, EOFError, zlib.error, HeaderDataError, ArithmeticError, np.linalg.LinAlgError):
+    except (ArithmeticError, EOFError, HeaderDataError, LookupError, OSError, ValueError, zlib.error):
         raise VolumeError(Fault.DAMAGED) from None
 
 
