@@ -86,12 +86,7 @@ def _difference(graph: bytes, slices: Any, expected: Any) -> float:
 
 
 def _archive(model: Any) -> bytes:
-    """Return the model without what taught it."""
-    import keras  # noqa: PLC0415 - takes seconds, and serving does without
-
-    bare = keras.models.clone_model(model)
-    bare.set_weights(model.get_weights())
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / KERAS
-        bare.save(path)
+        model.save(path)
         return path.read_bytes()

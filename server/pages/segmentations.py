@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from schema.policy import Scope
 from server.context import visitor_of
+from server.errors import SignInRequired
 from server.i18n import gettext as _
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
@@ -102,6 +103,8 @@ async def patient(request: Request) -> Response:
 
 
 async def _form(request: Request, done: Submission) -> Response:
+    if visitor_of(request).actor is None:
+        raise SignInRequired
     if not _records(request):
         raise HTTPException(403)
     given = {
@@ -153,7 +156,7 @@ def plot_of(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     begun, ended = (date.fromisoformat(each).toordinal() for each in (ordered[0], ordered[-1]))
     most = max(figures["totalVolumeCm3"] for each in days.values() for figures in each)
     step = _step(most / TICKS)
-    top = step * max(-(-most // step), 1)
+    top: float = step * max(-(-most // step), 1)
 
     def x(day: str) -> float:
         if begun == ended:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.bench.beats import measure as beats_alone
 from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_alone
 from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
+from tests.bench.segmentation import Report as SegmentationReport
+from tests.bench.segmentation import measure as segmentation_alone
 from tests.bench.servers import ROOT, Cores
 from tests.bench.triage import Report as TriageReport
 from tests.bench.triage import measure as triage_alone
@@ -33,6 +36,7 @@ def main() -> int:
     parser.add_argument("--limits", action="store_true", help="measure only what the API's limits cost")
     parser.add_argument("--beats", action="store_true", help="measure only the classifier of beats")
     parser.add_argument("--triage", action="store_true", help="measure only the triage of visits")
+    parser.add_argument("--segmentation", action="store_true", help="measure only the reading of label maps")
     parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
     cores = Cores.available()
@@ -46,16 +50,18 @@ def main() -> int:
             overloaded, _savers = overload_alone(Path(folder), SAVERS, QUICK_S if options.quick else FULL_S)
             print("\n".join(overloaded.lines()))
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
-        alone = {
-            name: report
-            for name, report in (("beats", lambda: beats_alone(Path(folder))), ("triage", triage_alone))
-            if getattr(options, name) or not (options.quick or options.beats or options.triage)
+        ways: dict[str, Callable[[], BeatsReport | TriageReport | SegmentationReport]] = {
+            "beats": lambda: beats_alone(Path(folder)),
+            "triage": triage_alone,
+            "segmentation": segmentation_alone,
         }
-        models: dict[str, BeatsReport | TriageReport] = {name: report() for name, report in alone.items()}
+        only = {name for name in ways if getattr(options, name)}
+        chosen = only or (set() if options.quick else set(ways))
+        models = {name: measured_alone() for name, measured_alone in ways.items() if name in chosen}
         for report in models.values():
             print("\n".join(report.lines()))
         slow = any(report.missed() for report in models.values())
-        if options.beats or options.triage:
+        if only:
             return 1 if options.require and slow else 0
         measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
     print("\n".join(measured.lines()))
