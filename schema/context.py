@@ -158,7 +158,7 @@ class Services:
     @cached_property
     def segmentations(self) -> SegmentationDesk:
         """Return what measures and compares segmentations."""
-        return SegmentationDesk(self.volumes, self.blobs)
+        return SegmentationDesk(self.volumes, self.blobs, self.deployments)
 
     @cached_property
     def grader(self) -> Grader:

@@ -63,6 +63,7 @@ DEAR = {
     "Mutation.predictBeats": HASHING,
     "Mutation.predictTriage": READING,
     "Mutation.recordSegmentation": HASHING,
+    "Mutation.predictSegmentation": HASHING,
     "SegmentedPatient.agreements": HASHING,
     "Query.triageNote": READING,
     "BeatPrediction.strip": READING,

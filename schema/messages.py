@@ -170,6 +170,7 @@ MESSAGES: dict[str, str] = {
     ),
     "may_identify": N_("This may say who it is: a name, a date, a number. Use a code such as P-0042."),
     "failed_has_no_file": N_("A segmentation that failed has no file."),
+    "missing_images": N_("The model is also shown: {images}."),
     "volume_not_nifti": N_("This is no NIfTI file. Choose one that ends in .nii or .nii.gz."),
     "volume_unsupported": N_(
         "This kind of NIfTI is not read (two files, colours, complex numbers): save one file of numbers."

@@ -1,19 +1,24 @@
 """What is sent to be measured, and what comes back: files in a folder, a line of JSON and raw bytes."""
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from ml.ecg.decoding import DecoderPool
 from ml.segmentation.faults import Fault, VolumeError
 from ml.segmentation.segments import BRATS, Labels, Segment, SegmentFigures
 
+if TYPE_CHECKING:
+    from ml.segmentation.reading import Volume
+
 LABEL_MAP, PROBABILITIES, IMAGE = "labelMap", "probabilities", "image"
 """What the files are called, in the folder and in errors."""
+IMAGES = "images"
 REQUEST = "request.json"
 TIMEOUT_S = 60.0
 MEMORY_MB = 3000
@@ -89,6 +94,7 @@ class VolumeReader:
 
     def __init__(self, pool: DecoderPool | None = None) -> None:
         self._pool = pool
+        self._lock = threading.Lock()
 
     def measure(self, folder: Path, labels: Labels = BRATS) -> Measured:
         """Measure what lies in a folder under `LABEL_MAP`, and `PROBABILITIES` and `IMAGE` where there are.
@@ -98,22 +104,41 @@ class VolumeReader:
         VolumeError
             For whatever keeps a file from being read, or from fitting the others.
         """
-        document = {"labels": {str(value): segment.value for value, segment in labels.items()}}
-        (folder / REQUEST).write_text(json.dumps(document), encoding="utf-8")
-        if self._pool is None:
-            self._pool = DecoderPool(
-                timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB, decoder="ml.segmentation.decoder:measure_folder"
-            )
+        named = {str(value): segment.value for value, segment in labels.items()}
+        return unpack(self._answer(folder, {"labels": named}, LABEL_MAP))
+
+    def images(self, folder: Path, names: Sequence[str]) -> "list[Volume]":
+        """Return images of the same voxels, which lie in a folder under `image_file`, in their order.
+
+        Raises
+        ------
+        VolumeError
+            For whatever keeps one from being read, or from fitting the first; it names the image.
+        """
+        from ml.segmentation.handed import volumes  # noqa: PLC0415 - NumPy, with the first images
+
+        return volumes(self._answer(folder, {IMAGES: list(names)}, names[0]))
+
+    def _answer(self, folder: Path, request: Mapping[str, Any], file: str) -> bytearray:
+        (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
+        with self._lock:
+            if self._pool is None:
+                decoder = "ml.segmentation.decoder:read_sent"
+                self._pool = DecoderPool(timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB, decoder=decoder)
         try:
-            answer = self._pool.answer(folder)
+            return self._pool.answer(folder)
         except DecodeError as error:
-            raise VolumeError(_FAULTS.get(error.code, Fault.DAMAGED), LABEL_MAP) from None
-        return unpack(answer)
+            raise VolumeError(_FAULTS.get(error.code, Fault.DAMAGED), file) from None
 
     def close(self) -> None:
         """Stop the children."""
         if self._pool is not None:
             self._pool.close()
+
+
+def image_file(place: int) -> str:
+    """Return what an image is called in the folder: never by a name that somebody sent."""
+    return f"{IMAGE}-{place}"
 
 
 def pack(document: Mapping[str, Any], blobs: tuple[bytes, ...] = ()) -> bytes:
@@ -123,33 +148,44 @@ def pack(document: Mapping[str, Any], blobs: tuple[bytes, ...] = ()) -> bytes:
 
 
 def unpack(message: bytes | bytearray) -> Measured:
-    """Read an answer.
+    """Read what was measured.
 
     Raises
     ------
     VolumeError
         The fault that it tells, or CRASHED when it is incomplete or makes no sense.
     """
+    header, blobs = opened(message)
+    try:
+        return _measured(header, blobs)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise VolumeError(Fault.CRASHED, LABEL_MAP) from None
+
+
+def opened(message: bytes | bytearray) -> tuple[dict[str, Any], list[bytes]]:
+    """Return what an answer's line says, and what follows it; raises VolumeError as `unpack`."""
     line, _, _ = message.partition(b"\n")
     try:
-        header = json.loads(line)
+        header: dict[str, Any] = json.loads(line)
         if "failure" in header:
-            failure = DecodeFailure(header["failure"])
-            refusal = VolumeError(_FAULTS.get(failure, Fault.DAMAGED), LABEL_MAP)
+            refusal = VolumeError(_FAULTS.get(DecodeFailure(header["failure"]), Fault.DAMAGED), LABEL_MAP)
         elif "fault" in header:
             refusal = VolumeError(Fault(header["fault"]), header["file"], **header["values"])
         else:
-            return _measured(header, message[len(line) + 1 :])
-    except (ValueError, TypeError, KeyError, AttributeError):
+            return header, _blobs(header.pop("sizes"), memoryview(message)[len(line) + 1 :])
+    except (ValueError, TypeError, LookupError, AttributeError):
         refusal = VolumeError(Fault.CRASHED, LABEL_MAP)
     raise refusal
 
 
-def _measured(header: dict[str, Any], body: bytes | bytearray) -> Measured:
-    ends = list(accumulate(header.pop("sizes")))
+def _blobs(sizes: list[int], body: memoryview) -> list[bytes]:
+    ends = list(accumulate(sizes))
     if ends[-1] != len(body):
         raise ValueError("incomplete")
-    blobs = [bytes(body[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [bytes(body[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _measured(header: dict[str, Any], blobs: list[bytes]) -> Measured:
     pictures = (PictureFigures(**each) for each in header.pop("pictures"))
     segments = [each | {"segment": Segment(each["segment"])} for each in header.pop("segments")]
     return Measured(

@@ -12,11 +12,20 @@ from ml.segmentation.segments import Segment
 from ml.segmentation.sent import IMAGE, LABEL_MAP, PROBABILITIES
 from schema.context import Info
 from schema.errors import ValidationFailedError
+from schema.models.models import ModelAlias
 from schema.models.segmentations import SegmentationStatus
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
-from schema.services.segmentations import Segmentations, SentSegmentation, read_sent
+from schema.services.segmentations import (
+    AskedSegmentation,
+    Segmentations,
+    SentSegmentation,
+    read_asked,
+    read_sent,
+)
 from schema.types.segmentations import SegmentationPrediction
+
+MOST_IMAGES = 8
 
 
 @strawberry.input(description="What a number of a label map stands for.")
@@ -98,6 +107,44 @@ class RecordSegmentationInput:
         return streams
 
 
+@strawberry.input(description="An image to segment, and what it is.")
+class SegmentationImageInput:
+    """An image."""
+
+    name: str = strawberry.field(description="As the model calls it: `flair`, `t1c`.")
+    file: Upload = strawberry.field(description="NIfTI, plain or gzipped, at most 200 MB.")
+
+
+@strawberry.input(
+    description="Images of a brain that a model of this platform is to segment, all of the same voxels and "
+    "without the face. Names do not belong here."
+)
+class PredictSegmentationInput:
+    """Images and which model to ask."""
+
+    patient: str = strawberry.field(description="A code that names nobody, as where one is recorded.")
+    examined_on: date = strawberry.field(description="The day of the images.")
+    images: list[SegmentationImageInput] = strawberry.field(description="At most 8.")
+    physician: str | None = strawberry.field(
+        default=None, description="The code of the physician in charge; not a name."
+    )
+    alias: ModelAlias = strawberry.field(default=ModelAlias.CHAMPION, description="Which model to ask.")
+
+    def files(self) -> Mapping[str, IO[bytes]]:
+        """Return the images by what they are called."""
+        if not 0 < len(self.images) <= MOST_IMAGES:
+            raise ValidationFailedError.of("images", "too_many", maximum=MOST_IMAGES)
+        given: list[tuple[str, Any]] = [(each.name, each.file) for each in self.images]
+        streams = {name: getattr(each, "file", each) for name, each in given}
+        if not all(hasattr(each, "read") for each in streams.values()):
+            raise ValidationFailedError.of("images", "required")
+        return streams
+
+
+PredictSegmentationResult = Annotated[
+    SegmentationPrediction | Refusal,
+    strawberry.union("PredictSegmentationResult", description="The segmentation, or why nothing was asked."),
+]
 RecordSegmentationResult = Annotated[
     SegmentationPrediction | Refusal,
     strawberry.union("RecordSegmentationResult", description="The segmentation, or why it was not taken."),
@@ -106,7 +153,29 @@ RecordSegmentationResult = Annotated[
 
 @strawberry.type
 class SegmentationMutations:
-    """Recording."""
+    """Asking and recording."""
+
+    @mutation_field(
+        Scope.SEGMENTATION,
+        "Has a model segment images of a brain, and keeps what it says, or that no model answered.",
+    )
+    async def predict_segmentation(
+        self,
+        info: Info,
+        input: PredictSegmentationInput,  # noqa: A002
+    ) -> PredictSegmentationResult:
+        """Read what was asked, then ask the model outside any transaction, then keep it."""
+        context, files, alias = info.context, input.files(), input.alias
+        services, viewer = context.services, context.viewer
+        given = AskedSegmentation(input.patient, input.examined_on, input.physician)
+        asked = read_asked(given, services.clock().date())
+        outcome = await to_thread.run_sync(
+            services.segmentations.predict, files, alias, limiter=services.analyses
+        )
+        made = await context.write(
+            lambda session: Segmentations(session, viewer, services.clock).keep_asked(asked, alias, outcome)
+        )
+        return SegmentationPrediction.of(made)
 
     @mutation_field(
         Scope.SEGMENTATION,

@@ -1,15 +1,17 @@
 """Segmentations of brain tumours: measured away from this process, kept by patient, compared."""
 
 import hashlib
+import logging
 import math
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import orjson
 from sqlalchemy import ColumnElement, false
@@ -19,8 +21,9 @@ from sqlmodel import Session, col, select
 from ml.ecg.decoding import MAX_FILE_BYTES
 from ml.segmentation.faults import Fault, VolumeError
 from ml.segmentation.segments import BRATS, Labels, Segment
-from ml.segmentation.sent import LABEL_MAP, Measured, VolumeReader
+from ml.segmentation.sent import LABEL_MAP, Measured, VolumeReader, image_file
 from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
+from schema.models.models import ModelAlias
 from schema.models.predictions import EXTERNAL, ModelFamily, ModelProblem, Prediction
 from schema.models.segmentations import Segmentation, SegmentationStatus, SegmentedPatient
 from schema.pagination import Page, PageRequest
@@ -28,9 +31,15 @@ from schema.policy import Actor, Role, Scope
 from schema.services import jobs
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
+from schema.services.deployments import Deployments, NoAnswerError
+from schema.services.models import deployed_version
 from schema.services.paging import Sort, page_of
-from schema.services.predictions import WITHOUT_ANSWER, Predictions
+from schema.services.predictions import PATIENCE_S, WITHOUT_ANSWER, Predictions
 from schema.services.text import line
+
+if TYPE_CHECKING:
+    from ml.segmentation.predicting import UNetPredictor
+    from ml.segmentation.reading import Volume
 
 TRACK_JOB = "track_segmentations"
 LONGEST_CODE = 40
@@ -45,6 +54,8 @@ MOST_COMPARED = 8
 """Label maps of one day that are compared with each other: the latest."""
 LABEL_MAP_TYPE, PICTURE_TYPE = "application/gzip", "image/png"
 _CHUNK = 1 << 20
+
+log = logging.getLogger(__name__)
 
 _CODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _STUDY_WORDS = frozenset(
@@ -115,16 +126,10 @@ def read_sent(sent: SentSegmentation, files: Mapping[str, object], today: date) 
     ValidationFailedError
         With every field that cannot be taken, each beside its name.
     """
-    problems = code_problems(sent.patient, "patient")
-    physician = sent.physician or None
-    if physician is not None:
-        problems += code_problems(physician, "physician")
+    problems = _common_problems(sent.patient, sent.physician, sent.examined_on, today)
     model_name, faults = line(sent.model_name, "modelName", LONGEST_MODEL)
     model_version, more = line(sent.model_version, "modelVersion", LONGEST_VERSION)
     problems += [*faults, *more, *_label_problems(sent.labels)]
-    if not EARLIEST <= sent.examined_on <= today + timedelta(days=1):
-        limits = (("minimum", EARLIEST.isoformat()), ("maximum", today.isoformat()))
-        problems.append(FieldProblem(("examinedOn",), "out_of_range", limits))
     if not (math.isfinite(sent.processing_s) and 0 <= sent.processing_s <= LONGEST_PROCESSING_S):
         limits = (("minimum", "0"), ("maximum", f"{LONGEST_PROCESSING_S:.0f}"))
         problems.append(FieldProblem(("processingSeconds",), "out_of_range", limits))
@@ -144,7 +149,7 @@ def read_sent(sent: SentSegmentation, files: Mapping[str, object], today: date) 
         model_version,
         sent.processing_s,
         sent.status,
-        physician.strip() if physician else None,
+        sent.physician.strip() if sent.physician else None,
         sent.labels or BRATS,
         sent.idempotency_key,
     )
@@ -198,6 +203,62 @@ def _label_problems(labels: Labels | None) -> list[FieldProblem]:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedSegmentation:
+    """Images that a model of this platform is to segment.
+
+    Parameters
+    ----------
+    patient, physician
+        Codes that name nobody.
+    """
+
+    patient: str
+    examined_on: date
+    physician: str | None = None
+
+
+def read_asked(asked: AskedSegmentation, today: date) -> AskedSegmentation:
+    """Return what was asked, tidied; raises ValidationFailedError as `read_sent`."""
+    problems = _common_problems(asked.patient, asked.physician, asked.examined_on, today)
+    if problems:
+        raise ValidationFailedError(problems)
+    physician = asked.physician.strip() if asked.physician else None
+    return AskedSegmentation(asked.patient.strip(), asked.examined_on, physician)
+
+
+def _common_problems(
+    patient: str, physician: str | None, examined_on: date, today: date
+) -> list[FieldProblem]:
+    problems = code_problems(patient, "patient")
+    if physician:
+        problems += code_problems(physician, "physician")
+    if not EARLIEST <= examined_on <= today + timedelta(days=1):
+        limits = (("minimum", EARLIEST.isoformat()), ("maximum", today.isoformat()))
+        problems.append(FieldProblem(("examinedOn",), "out_of_range", limits))
+    return problems
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationOutcome:
+    """What came of asking a model of this platform.
+
+    Parameters
+    ----------
+    model, version
+        Which one was asked; what stands for one where none answers.
+    digest
+        Of the version that was asked; None where none answers.
+    """
+
+    processing_s: float
+    model: str = "–"
+    version: str = "–"
+    digest: str | None = None
+    stored: "StoredSegmentation | None" = None
+    problem: ModelProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredSegmentation:
     """A label map that was measured, and whose blobs are kept."""
 
@@ -222,11 +283,12 @@ class ComparedMaps:
 
 
 class SegmentationDesk:
-    """Measures and compares label maps. Slow, so in a thread, and never inside a transaction."""
+    """Measures and compares label maps, and asks models. Slow: in a thread, never inside a transaction."""
 
-    def __init__(self, reader: VolumeReader, blobs: BlobStore) -> None:
+    def __init__(self, reader: VolumeReader, blobs: BlobStore, deployments: Deployments) -> None:
         self._reader = reader
         self._blobs = blobs
+        self._deployments = deployments
 
     def store(self, files: Mapping[str, IO[bytes]], labels: Labels) -> StoredSegmentation:
         """Measure files by what they are called, and keep the label map and the pictures.
@@ -242,10 +304,52 @@ class SegmentationDesk:
                     _copy(stream, Path(folder) / name, name)
                 measured = self._reader.measure(Path(folder), labels)
             except VolumeError as error:
-                code, values = f"volume_{error.fault.value}", error.values_named
-                if error.fault is Fault.TOO_LARGE:
-                    values = {"megabytes": str(MAX_FILE_BYTES // 1_000_000)}
-                raise ValidationFailedError.of(error.file, code, **values) from None
+                raise _refusal(error.file, error) from None
+        return self._stored(measured)
+
+    def predict(self, files: Mapping[str, IO[bytes]], alias: ModelAlias) -> SegmentationOutcome:
+        """Have a model of this platform segment images by what they are called.
+
+        Raises
+        ------
+        ValidationFailedError
+            At `images`, where one that the model is shown is missing or cannot be read. Whatever else keeps
+            it from answering is told in what it returns.
+        """
+        began = time.perf_counter()
+
+        def taken() -> float:
+            return time.perf_counter() - began
+
+        try:
+            loaded = self._deployments.serving(ModelFamily.SEGMENTATION, alias.value, PATIENCE_S)
+        except NoAnswerError as error:
+            return SegmentationOutcome(taken(), problem=error.problem)
+        predictor = cast("UNetPredictor", loaded.predictor)
+        images = self._images(files, predictor.images)
+        told = ("unet-2d", str(loaded.deployed.version), loaded.deployed.digest)
+        try:
+            from ml.segmentation.handed import measured  # noqa: PLC0415 - NumPy, with the first images
+
+            stored = self._stored(measured(images, predictor.segment(images)))
+        except Exception:
+            log.exception("the model of segmentations failed")
+            return SegmentationOutcome(taken(), *told, problem=ModelProblem.ANSWER_FAILED)
+        return SegmentationOutcome(taken(), *told, stored=stored)
+
+    def _images(self, files: Mapping[str, IO[bytes]], wanted: Sequence[str]) -> "list[Volume]":
+        missing = [name for name in wanted if name not in files]
+        if missing:
+            raise ValidationFailedError.of("images", "missing_images", images=", ".join(missing))
+        with tempfile.TemporaryDirectory(prefix="chevet-") as folder:
+            try:
+                for place, name in enumerate(wanted):
+                    _copy(files[name], Path(folder) / image_file(place), name)
+                return self._reader.images(Path(folder), wanted)
+            except VolumeError as error:
+                raise _refusal("images", error) from None
+
+    def _stored(self, measured: Measured) -> StoredSegmentation:
         return StoredSegmentation(
             self._blobs.put(measured.label_map, LABEL_MAP_TYPE), _figures(measured, self._blobs)
         )
@@ -266,6 +370,13 @@ class SegmentationDesk:
                     continue
                 [(_, _, told)] = agreements([opened[at].data, opened[other].data])
                 yield ComparedMaps(first, maps[other][0], told.segments, told.tumour)
+
+
+def _refusal(path: str, error: VolumeError) -> ValidationFailedError:
+    values = error.values_named
+    if error.fault is Fault.TOO_LARGE:
+        values = {"megabytes": str(MAX_FILE_BYTES // 1_000_000)}
+    return ValidationFailedError.of(path, f"volume_{error.fault.value}", **values)
 
 
 def _figures(measured: Measured, blobs: BlobStore) -> dict[str, Any]:
@@ -377,19 +488,48 @@ class Segmentations:
         known = self.known(sent)
         if known is not None:
             return known
-        patient = self._patient_of(sent.patient)
-        failed = stored is None
+        return self._kept(sent, stored, EXTERNAL, None if stored else ModelProblem.ANSWER_FAILED)
+
+    def keep_asked(
+        self, asked: AskedSegmentation, alias: ModelAlias, outcome: SegmentationOutcome
+    ) -> Prediction:
+        """Keep what came of asking a model of this platform."""
+        jobs.wake(self._session, self._clock, TRACK_JOB, {}, TRACK_JOB)
+        sent = SentSegmentation(
+            asked.patient,
+            asked.examined_on,
+            outcome.model,
+            outcome.version,
+            outcome.processing_s,
+            SegmentationStatus.FAILED if outcome.stored is None else SegmentationStatus.SUCCEEDED,
+            asked.physician,
+        )
+        return self._kept(sent, outcome.stored, alias.value, outcome.problem, outcome.digest)
+
+    def _kept(
+        self,
+        sent: SentSegmentation,
+        stored: StoredSegmentation | None,
+        alias: str,
+        problem: ModelProblem | None,
+        digest: str | None = None,
+    ) -> Prediction:
+        patient, version = self._patient_of(sent.patient), None
+        if digest is not None:
+            version = deployed_version(self._session, ModelFamily.SEGMENTATION, digest)
         made = Predictions(self._session, self._actor, self._clock).add(
             Prediction(
                 family=ModelFamily.SEGMENTATION.value,
                 asked_by=self._actor.account_id,
-                alias=EXTERNAL,
+                version_id=version,
+                alias=alias,
                 input_sha256=_digest(sent) if stored is None else stored.label_map_key,
-                ml_available=not failed,
-                ml_error=ModelProblem.ANSWER_FAILED.value if failed else None,
+                ml_available=stored is not None,
+                ml_error=problem.value if problem else None,
                 latency_ms=round(sent.processing_s * 1000),
                 created_at=self._clock(),
-            )
+            ),
+            digest,
         )
         row = Segmentation(
             prediction_id=made.id or 0,

@@ -13,7 +13,8 @@ from schema.loaders.segmentations import (
     segmentations_of_predictions,
     segmented_patients_by_id,
 )
-from schema.models.predictions import ModelFamily, ModelProblem
+from schema.models.models import ModelAlias
+from schema.models.predictions import EXTERNAL, ModelFamily, ModelProblem
 from schema.models.predictions import Prediction as PredictionRow
 from schema.models.segmentations import Segmentation as SegmentationRow
 from schema.models.segmentations import SegmentationStatus
@@ -221,7 +222,7 @@ class SegmentationPrediction(Prediction):
             id=global_id("SegmentationPrediction", row.id or 0),
             row=row,
             family=ModelFamily(row.family),
-            alias=None,
+            alias=None if row.alias == EXTERNAL else ModelAlias(row.alias),
             input_hash=row.input_sha256,
             ml_available=row.ml_available,
             ml_error=ModelProblem(row.ml_error) if row.ml_error else None,

@@ -7,6 +7,7 @@ from datetime import date
 from statistics import median
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -23,6 +24,8 @@ from server.uploads import FileDoor, SignedIn
 
 SEGMENTS = ("NECROTIC", "EDEMA", "ENHANCING")
 BRATS = {"NECROTIC": "1", "EDEMA": "2", "ENHANCING": "3, 4"}
+IMAGES = ("flair", "t1c")
+"""What models are shown."""
 MAX_FILES_BODY = 610_000_000
 """Bytes sent at once: three files, each at most 200 MB."""
 MAX_FORM_BODY = 1_000_000
@@ -66,6 +69,26 @@ async def record(request: Request) -> Response:
     return redirect(request, f"/segmentations/{done.value['id']}")
 
 
+async def launch(request: Request) -> Response:
+    """Show the form for images that a model of this platform is to segment."""
+    return await _form(request, Submission("SegmentationPrediction"), "segmentations/launch.html")
+
+
+async def predict(request: Request) -> Response:
+    """Ask the champion."""
+    form = await form_of(request)
+    sent = {name: form.get(f"image_{name}") for name in IMAGES}
+    images = [
+        {"name": name, "file": file}
+        for name, file in sent.items()
+        if isinstance(file, UploadFile) and file.filename
+    ]
+    done = await submit(request, "segmentations/predict", images=images)
+    if not done.ok:
+        return await _form(request, done, "segmentations/launch.html")
+    return redirect(request, f"/segmentations/{done.value['id']}")
+
+
 async def show(request: Request) -> Response:
     """Show a segmentation."""
     return await _show(request, Submission("Feedback"))
@@ -102,7 +125,7 @@ async def patient(request: Request) -> Response:
     return await render(request, "segmentations/patient.html", given)
 
 
-async def _form(request: Request, done: Submission) -> Response:
+async def _form(request: Request, done: Submission, template: str = "segmentations/new.html") -> Response:
     if visitor_of(request).actor is None:
         raise SignInRequired
     if not _records(request):
@@ -115,7 +138,7 @@ async def _form(request: Request, done: Submission) -> Response:
         "code": done.form.value("patient", request.query_params.get("patient", "")),
         "today": date.today().isoformat(),  # noqa: DTZ011 - only what the field begins with
     }
-    return await render(request, "segmentations/new.html", given, status=done.status)
+    return await render(request, template, given, status=done.status)
 
 
 async def _show(request: Request, done: Submission) -> Response:
@@ -218,6 +241,14 @@ routes = [
     Route(
         "/segmentations/new",
         record,
+        methods=["POST"],
+        max_body_size=MAX_FILES_BODY,
+        middleware=TAKING_FILES,
+    ),
+    Route("/segmentations/launch", launch, name="segmentation_launch"),
+    Route(
+        "/segmentations/launch",
+        predict,
         methods=["POST"],
         max_body_size=MAX_FILES_BODY,
         middleware=TAKING_FILES,

@@ -54,7 +54,7 @@ def measure() -> Report:
 
 
 def _main() -> None:
-    from ml.segmentation.decoder import measure_folder  # noqa: PLC0415 - in the fresh process only
+    from ml.segmentation.decoder import read_sent  # noqa: PLC0415 - in the fresh process only
     from ml.segmentation.measuring import measure as figures_of  # noqa: PLC0415 - the same
     from ml.segmentation.reading import read, segments_of  # noqa: PLC0415 - the same
     from tests.support.volumes import nifti  # noqa: PLC0415 - the same
@@ -74,7 +74,7 @@ def _main() -> None:
             figures_of(segments_of(volume), volume.voxel_mm3)
             alone.append(1000 * (time.process_time() - begun))
             begun = time.process_time()
-            measure_folder(Path(folder))
+            read_sent(Path(folder))
             whole.append(1000 * (time.process_time() - begun))
     report = Report(float(np.median(alone)), max(alone), float(np.median(whole)))
     print(json.dumps(asdict(report)))
