@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import col, select
 
 from ml.registry.store import StoreUnavailableError
+from ml.segmentation.segments import Segment
 from ml.segmentation.sent import VolumeReader
 from schema.models.accounts import AuditEvent
 from schema.models.predictions import Prediction
@@ -21,9 +22,10 @@ from schema.services.jobs import NEVER, run_due
 from schema.services.segmentation_tracking import RETRY, SegmentationTracking
 from schema.services.segmentations import TRACK_JOB, code_problems
 from schema.types.base import global_id, split_id
-from tests.schema.clinic import faults
+from tests.schema.clinic import LOADED_S, faults
 from tests.schema.conftest import World
 from tests.schema.people import PASSWORDS
+from tests.schema.toys import deployed, registered, toy_unet
 from tests.schema.ward import FEEDBACK, REFUSALS
 from tests.support.volumes import label_map, nifti
 
@@ -285,6 +287,63 @@ def test_an_opinion_is_taken_but_no_beat_level_or_finding(quiet: Lab) -> None:
     assert faults(say(beat=1)) == [("beat", "unknown_choice")]
     assert faults(say(correctedLevel="TRI_1")) == [("correctedLevel", "unknown_choice")]
     assert faults(say(missedFindings=["LBBB"])) == [("missedFindings", "unknown_concept")]
+
+
+ASK = f"""mutation M($input: PredictSegmentationInput!) {{ predictSegmentation(input: $input) {{ __typename
+  ... on SegmentationPrediction {{ {TOLD} modelVersion {{ number }} }} {REFUSALS} }} }}"""
+
+
+def images() -> dict[str, Any]:
+    """Return a head, dark in places, with something bright in either image."""
+    flair, contrast = (np.full((10, 12, 6), 100, np.float32) for _ in range(2))
+    for each in (flair, contrast):
+        each[:, :, 0], each[::2, ::2, 1] = 0, 80
+    flair[2:5, 2:5, 2:5] = 1000
+    contrast[6:8, 6:8, 2:5] = 1000
+    files = {"flair": flair, "t1c": contrast}
+    return {
+        "patient": "P-0042",
+        "examinedOn": "2026-01-05",
+        "images": [{"name": name, "file": io.BytesIO(nifti(each))} for name, each in files.items()],
+    }
+
+
+def test_a_model_of_the_platform_segments_images_and_is_kept_with_its_version(quiet: Lab) -> None:
+    world = quiet.world
+    assert world.codes(ASK, None, input=images()) == ["UNAUTHENTICATED"]
+    for role in (Role.STUDENT, Role.ANALYST):
+        assert world.ask(ASK, world.person(role), input=images())["code"] == "missing_scope"
+    silent = world.ask(ASK, quiet.clinician, input=images())
+    assert (silent["mlError"], silent["alias"], silent["figures"]) == ("NOT_DEPLOYED", "CHAMPION", None)
+    with world.database.write() as session:
+        digest = toy_unet(world.home)
+        version = registered(session, world.clock, digest, "segmentation", classes=list(Segment))
+        deployed(session, world.clock, version)
+    world.services.deployments.refresh(at_once=True)
+    world.services.registry.serving("segmentation", "champion", LOADED_S)
+
+    made = world.ask(ASK, quiet.clinician, input=images())
+    assert [each["voxelCount"] for each in made["figures"]["segments"]] == [0, 27, 12]
+    assert (made["mlError"], made["alias"], made["modelVersion"]) == (None, "CHAMPION", {"number": 1})
+    assert (made["record"]["modelName"], made["record"]["modelVersion"]) == ("unet-2d", "1")
+    assert 0.5 < made["figures"]["confidenceScore"] <= 1
+    assert len(made["pictures"]) == 3
+    assert made["patient"]["id"] == silent["patient"]["id"]
+
+    def refused(**given: Any) -> list[tuple[str, str]]:
+        return faults(world.ask(ASK, quiet.clinician, input=images() | given))
+
+    one, other = images()["images"]
+    assert refused(patient="Dupont 1956") == [("patient", "not_a_code")]
+    assert refused(images=[]) == [("images", "too_many")]
+    assert refused(images=[one]) == [("images", "missing_images")]
+    assert refused(images=[one, {"name": "t1c", "file": io.BytesIO(b"none")}]) == [
+        ("images", "volume_not_nifti")
+    ]
+    other["file"] = io.BytesIO(nifti(np.zeros((3, 3, 3), np.uint8)))
+    one["file"].seek(0)
+    assert refused(images=[one, other]) == [("images", "volume_other_shape")]
+    assert len(quiet.rows(Prediction)) == 2
 
 
 class Shop:
