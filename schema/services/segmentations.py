@@ -194,7 +194,9 @@ def _is_day(digits: str) -> bool:
 def _label_problems(labels: Labels | None) -> list[FieldProblem]:
     if labels is None:
         return []
-    if not 0 < len(labels) <= MOST_LABELS:
+    if not labels:
+        return [FieldProblem(("labels",), "required")]
+    if len(labels) > MOST_LABELS:
         return [FieldProblem(("labels",), "too_many", (("maximum", str(MOST_LABELS)),))]
     if not all(0 < value <= LARGEST_LABEL for value in labels):
         limits = (("minimum", "1"), ("maximum", str(LARGEST_LABEL)))

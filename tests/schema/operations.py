@@ -30,6 +30,7 @@ SAMPLES: dict[str, Any] = {
     "Boolean": True,
     "ID": global_id("Case", 999),
     "DateTime": "2026-03-02T09:00:00+01:00",
+    "Date": "2026-03-02",
 }
 """Valid values that name nothing which exists."""
 

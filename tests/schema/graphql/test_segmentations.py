@@ -196,7 +196,7 @@ REFUSED: tuple[tuple[dict[str, Any], tuple[str, str]], ...] = (
     ({"labelMap": None}, ("labelMap", "required")),
     ({"data": label_map() + np.uint8(5)}, ("labelMap", "volume_unknown_labels")),
     ({"labels": [{"value": 1, "segment": "EDEMA"}]}, ("labelMap", "volume_unknown_labels")),
-    ({"labels": []}, ("labels", "too_many")),
+    ({"labels": []}, ("labels", "required")),
     ({"labels": [{"value": -1, "segment": "EDEMA"}]}, ("labels", "out_of_range")),
     ({"probabilities": io.BytesIO(b"nothing of the kind")}, ("probabilities", "volume_not_nifti")),
     ({"image": io.BytesIO(nifti(label_map()[1:]))}, ("image", "volume_other_shape")),

@@ -86,6 +86,7 @@ def test_the_result_shows_slices_volumes_pieces_and_what_it_is_not(
     assert "R: the patient’s right" in page.words
     assert "DUPONT" not in page.html
     picture = page.html.split('<img src="')[1].split('"')[0].replace("&amp;", "&")
+    clinician.get(f"/predictions/{segmentation.rpartition('/')[2]}", 404)
     assert clinician.browser.get(picture).content.startswith(b"\x89PNG")
 
 
