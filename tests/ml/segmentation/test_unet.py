@@ -46,7 +46,7 @@ def test_no_patient_is_both_learnt_from_and_judged_on(tmp_path: Path) -> None:
     assert len({each.patient for each in held_out}) == 2
     assert not {each.patient for each in learnt_from} & {each.patient for each in held_out}
     assert split(exams, 0) == (learnt_from, held_out)
-    assert {each.patient for each in split(exams, 1)[1]} != {each.patient for each in held_out}
+    assert any(split(exams, seed)[1] != held_out for seed in range(1, 6))
     with pytest.raises(DatasetError, match="lacks t1c"):
         load(tmp_path, ["flair", "t1c"])
     with pytest.raises(DatasetError, match="one patient"):
@@ -64,6 +64,7 @@ def test_slices_go_there_and_back_whatever_the_sides() -> None:
     assert np.isfinite(slices_of([broken])).all()
 
 
+@pytest.mark.timeout(300)  # TensorFlow is imported, and traces a network
 def test_a_network_is_trained_judged_and_asked_from_the_command_line(
     phantoms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
