@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from ml.ecg.decoding import DecoderPool
 from ml.segmentation.faults import Fault, VolumeError
 from ml.segmentation.segments import BRATS, Labels, Segment, SegmentFigures
-
-if TYPE_CHECKING:
-    from ml.segmentation.reading import Volume
 
 LABEL_MAP, PROBABILITIES, IMAGE = "labelMap", "probabilities", "image"
 """What the files are called, in the folder and in errors."""
@@ -107,17 +104,17 @@ class VolumeReader:
         named = {str(value): segment.value for value, segment in labels.items()}
         return unpack(self._answer(folder, {"labels": named}, LABEL_MAP))
 
-    def images(self, folder: Path, names: Sequence[str]) -> "list[Volume]":
-        """Return images of the same voxels, which lie in a folder under `image_file`, in their order.
+    def images(self, folder: Path, names: Sequence[str]) -> bytearray:
+        """Return what a child says of images of the same voxels, for `ml.segmentation.handed.volumes`.
+
+        They lie in a folder under `image_file`, in their order.
 
         Raises
         ------
         VolumeError
-            For whatever keeps one from being read, or from fitting the first; it names the image.
+            When no child answers.
         """
-        from ml.segmentation.handed import volumes  # noqa: PLC0415 - NumPy, with the first images
-
-        return volumes(self._answer(folder, {IMAGES: list(names)}, names[0]))
+        return self._answer(folder, {IMAGES: list(names)}, names[0])
 
     def _answer(self, folder: Path, request: Mapping[str, Any], file: str) -> bytearray:
         (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")

@@ -340,6 +340,8 @@ class SegmentationDesk:
         return SegmentationOutcome(taken(), *told, stored=stored)
 
     def _images(self, files: Mapping[str, IO[bytes]], wanted: Sequence[str]) -> "list[Volume]":
+        from ml.segmentation.handed import volumes  # noqa: PLC0415 - NumPy, with the first images
+
         missing = [name for name in wanted if name not in files]
         if missing:
             raise ValidationFailedError.of("images", "missing_images", images=", ".join(missing))
@@ -347,7 +349,7 @@ class SegmentationDesk:
             try:
                 for place, name in enumerate(wanted):
                     _copy(files[name], Path(folder) / image_file(place), name)
-                return self._reader.images(Path(folder), wanted)
+                return volumes(self._reader.images(Path(folder), wanted))
             except VolumeError as error:
                 raise _refusal("images", error) from None
 

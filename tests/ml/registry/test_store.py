@@ -118,7 +118,7 @@ def test_the_run_of_a_version_says_what_its_manifest_does(
 def test_what_ran_elsewhere_is_put_down_once_for_its_key(
     home: Home, store: MlflowStore, tmp_path: Path
 ) -> None:
-    runs = [
+    runs: list[dict[str, Any]] = [
         {
             "key": key,
             "name": "nnU-Net 2",
