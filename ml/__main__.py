@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _add_triage_prediction(predict)
     _add_monitoring(evaluate)
     _add_reference(commands)
+    _add_segmentation(commands, train, evaluate, predict)
     _add_registry(commands)
     _add_retraining(commands)
     _add_comparison(commands)
@@ -201,6 +202,10 @@ def _add_registry(commands: Commands) -> None:
     register = _add(registry, "register", "seal a version and add it to the store", "registry:register")
     promote = _add(registry, "promote", "let an alias mean a version", "registry:promote")
     rollback = _add(registry, "rollback", "let an alias mean what it meant before", "registry:rollback")
+    about = "put down runs of models outside of this platform, each once"
+    record = _add(registry, "record", about, "registry:record")
+    record.add_argument("family", choices=FAMILIES)
+    record.add_argument("file", type=Path, help="JSON: a list of runs")
     ship = _add(registry, "ship", "have a version come with the program", "registry:ship")
     for each in (listed, promote, rollback):
         each.add_argument("family", nargs="?" if each is listed else None, default="beats", choices=FAMILIES)
@@ -211,7 +216,7 @@ def _add_registry(commands: Commands) -> None:
         each.add_argument("folder", type=Path, help="the version's folder, with its manifest")
     register.add_argument("--alias", help="what is to mean it")
     register.add_argument("--run-id", help="MLflow's run that trained it")
-    for each in (sync, listed, register, promote, rollback, ship):
+    for each in (sync, listed, register, promote, rollback, record, ship):
         each.add_argument("--home", type=Path, metavar="DIR", help="data folder (CHEVET_DATA_DIR, or var)")
         each.add_argument("--json", action="store_true", help="one line of JSON, failures too")
 
@@ -334,6 +339,30 @@ def _add_reference(commands: Commands) -> None:
         each.add_argument("folder", type=Path, help="the version's folder, with its manifest")
         each.add_argument("--data", type=Path, required=True, help=data)
     beats.add_argument("--further", type=Path, action="append", metavar="DIR", help="as in training (again)")
+
+
+def _add_segmentation(commands: Commands, train: Commands, evaluate: Commands, predict: Commands) -> None:
+    about = "write made patients with brain tumours, to try training on"
+    phantoms = _add(commands, "phantoms", about, "segmentation:phantoms")
+    phantoms.add_argument("--output", type=Path, required=True, help="folder to make")
+    phantoms.add_argument("--count", type=_at_least_one, default=30, help="so many patients (30)")
+    phantoms.add_argument("--seed", type=int, default=0, help="what is drawn (0)")
+    data = "folder of patients, each with its images and seg.nii.gz"
+    learn = _add(train, "segmentation", "train the segmentation of brain tumours", "segmentation:train")
+    judge = _add(evaluate, "segmentation", "the segmentation of brain tumours", "segmentation:evaluate")
+    for each in (learn, judge):
+        each.add_argument("--data", type=Path, required=True, help=data)
+        each.add_argument("--seed", type=int, default=0, help="of the patients held out (0)")
+        _add_json(each)
+        _add_require(each)
+    learn.add_argument("--images", nargs="+", default=["flair", "t1c"], help="what to show (flair t1c)")
+    learn.add_argument("--epochs", type=_at_least_one, default=12, help="times every slice is shown (12)")
+    learn.add_argument("--output", type=Path, required=True, help="folder to make, for the artefact")
+    judge.add_argument("--model", default="champion", help="an alias or an artefact's folder")
+    ask = _add(predict, "segmentation", "segment a brain tumour", "segmentation:predict")
+    ask.add_argument("--input", type=Path, nargs="+", required=True, help="the images, in the model's order")
+    ask.add_argument("--model", default="champion", help="an alias or an artefact's folder")
+    ask.add_argument("--output", type=Path, required=True, help="the label map to write (.nii.gz)")
 
 
 def _at_least_one(text: str) -> int:

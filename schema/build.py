@@ -25,6 +25,7 @@ from schema.mutations.pacs import PacsMutations
 from schema.mutations.predictions import PredictionMutations
 from schema.mutations.recording_edits import RecordingEditMutations
 from schema.mutations.recordings import RecordingMutations
+from schema.mutations.segmentations import SegmentationMutations
 from schema.mutations.sessions import SessionMutations
 from schema.mutations.tokens import TokenMutations
 from schema.mutations.triage import TriageMutations
@@ -46,6 +47,7 @@ from schema.queries.ontologies import OntologyQueries
 from schema.queries.pacs import PacsQueries
 from schema.queries.predictions import PredictionQueries
 from schema.queries.recording_edits import RecordingEditQueries
+from schema.queries.segmentations import SegmentationQueries
 from schema.queries.sessions import SessionQueries
 from schema.queries.statistics import StatisticsQueries
 from schema.queries.triage import TriageQueries
@@ -77,6 +79,7 @@ QUERIES = (
     ModelQueries,
     TriageQueries,
     PacsQueries,
+    SegmentationQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     AccountMutations,
@@ -100,6 +103,7 @@ MUTATIONS: tuple[type, ...] = (
     FeedbackMutations,
     TriageMutations,
     PacsMutations,
+    SegmentationMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
 

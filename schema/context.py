@@ -15,6 +15,7 @@ from ml.ecg.decoding import DecoderPool
 from ml.language.ontology import Ontology
 from ml.pacs.archives import Archive
 from ml.registry.registry import Registry
+from ml.segmentation.sent import VolumeReader
 from ml.triage.note_model import NoteReader
 from schema.database import Database
 from schema.errors import AuthenticationRequiredError
@@ -44,6 +45,8 @@ from schema.services.predictions import Asking
 from schema.services.recording_imports import RecordingImports
 from schema.services.retraining import FeedbackWatch, RetrainingJobs, TrainingRules
 from schema.services.routing import Router
+from schema.services.segmentation_tracking import SegmentationTracking
+from schema.services.segmentations import SegmentationDesk
 from schema.services.shadows import Shadows
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
@@ -85,6 +88,10 @@ class Services:
     """Trains models anew; None in a process that cannot."""
     judge: Judge | None = None
     """Holds challengers against champions; None where the store is left alone."""
+    tracking: SegmentationTracking | None = None
+    """Logs segmentations to the store of models; None where it is left alone."""
+    volumes: VolumeReader = field(default_factory=VolumeReader)
+    """Measures label maps in child processes."""
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
@@ -204,6 +211,11 @@ class Services:
     def shadows(self) -> Shadows:
         """Return what asks versions in the shadow; it keeps its own transactions."""
         return Shadows(self.database, self.clock, self.asking, self.triage)
+
+    @cached_property
+    def segmentations(self) -> SegmentationDesk:
+        """Return what measures and compares segmentations."""
+        return SegmentationDesk(self.volumes, self.blobs, self.deployments)
 
     @cached_property
     def grader(self) -> Grader:

@@ -207,6 +207,31 @@ MESSAGES: dict[str, str] = {
     "needs_series": N_("Tick at least one series."),
     "pacs_choice": N_("This result cannot be used any more. Search again."),
     "since_after_until": N_("The first day must not come after the last."),
+    "not_a_code": N_(
+        "Use a code of letters without accents, digits, “-”, “.” and “_”, with a digit: P-0042."
+    ),
+    "may_identify": N_("This may say who it is: a name, a date, a number. Use a code such as P-0042."),
+    "failed_has_no_file": N_("A segmentation that failed has no file."),
+    "missing_images": N_("The model is also shown: {images}."),
+    "volume_not_nifti": N_("This is no NIfTI file. Choose one that ends in .nii or .nii.gz."),
+    "volume_unsupported": N_(
+        "This kind of NIfTI is not read (two files, colours, complex numbers): save one file of numbers."
+    ),
+    "volume_empty": N_("This file is empty. Export it again, then add it."),
+    "volume_too_large": N_("This file is too large: {megabytes} MB at most, and 400 voxels each way."),
+    "volume_damaged": N_("This file is damaged or not whole. Export it again, then add it."),
+    "volume_not_3d": N_("A volume of three dimensions is expected."),
+    "volume_bad_geometry": N_(
+        "Its header gives its voxels no usable size or place: no volume could be told from it."
+    ),
+    "volume_contradicting_geometry": N_("Its header gives two different sizes of a voxel. Export it again."),
+    "volume_not_labels": N_("A label map holds whole numbers, and this one holds others."),
+    "volume_unknown_labels": N_("Nobody has said what these numbers stand for: {labels}."),
+    "volume_other_shape": N_("It has {shape} voxels, and the label map {other}."),
+    "volume_other_geometry": N_("Its voxels do not lie where those of the label map do."),
+    "volume_not_probabilities": N_("Probabilities lie between 0 and 1, and these do not."),
+    "volume_timed_out": N_("This file takes too long to read. Export it again."),
+    "volume_crashed": N_("This file could not be read. Export it again."),
     "explain_dismissal": N_("Say in a sentence why the mark stays."),
 }
 """Features add their own rows; a test checks that each code used has one and that French has it too."""

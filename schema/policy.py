@@ -41,6 +41,7 @@ class Scope(StrEnum):
     MODELS_WRITE = "models:write"
     TRIAGE = "triage"
     PACS = "pacs"
+    SEGMENTATION = "segmentation"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
@@ -70,7 +71,15 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             *ANYONES,
         }
     ),
-    Role.CLINICIAN: frozenset({Scope.TRIAGE, Scope.PREDICTIONS_READ, Scope.FEEDBACK_WRITE, *ANYONES}),
+    Role.CLINICIAN: frozenset(
+        {
+            Scope.TRIAGE,
+            Scope.SEGMENTATION,
+            Scope.PREDICTIONS_READ,
+            Scope.FEEDBACK_WRITE,
+            *ANYONES,
+        }
+    ),
 }
 """The most each role may do; a token's scopes only narrow it."""
 

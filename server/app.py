@@ -49,6 +49,7 @@ from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.retraining import RetrainingJobs, TrainingRules
+from schema.services.segmentation_tracking import SegmentationTracking
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, exports, graphql, health, held, pages
@@ -155,6 +156,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
     """Choose and connect the outside services; a worker without HTTP uses the same."""
     database, cache = Database(settings.database_url), _cache(settings)
     budget, home, blob_store = _budget(settings, cache), _home(settings), _blobs(settings)
+    passwords = Passwords(settings.secret)
     store = StoreProcess(home) if settings.model_sync_minutes else None
     rules = TrainingRules(
         settings.training_data,
@@ -183,7 +185,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         doorbell=_doorbell(settings),
         clock=now,
         sign_link=blobs.BlobLinks(signer, now).address,
-        passwords=Passwords(settings.secret),
+        passwords=passwords,
         outbound=Outbound(local=not settings.production),
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
         model_sync=_model_sync(settings, database, store) if store else None,
@@ -191,6 +193,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         archives=read_archives(settings.pacs_file),
         training=rules,
         retraining=_retraining(settings, database, blob_store, home, rules),
+        tracking=SegmentationTracking(database, now, store, passwords) if store else None,
     )
 
 
@@ -253,6 +256,7 @@ def close_services(services: Services) -> None:
     if services.model_sync is not None:
         services.model_sync.close()
     services.decoder.close()
+    services.volumes.close()
     services.database.dispose()
     services.doorbell.close()
 
@@ -352,6 +356,7 @@ def _home(settings: Settings) -> Home:
         settings.mlflow_tracking_uri,
         key.get_secret_value() if key else None,
         Names(settings.triage_experiment, settings.triage_model),
+        Names(settings.segmentation_experiment, settings.segmentation_model),
         settings.held_out,
     )
 

@@ -4,6 +4,7 @@ Babel is imported on first use: a worker that renders no figure never pays for i
 """
 
 import datetime as dt
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from server.i18n import current_language
@@ -39,12 +40,6 @@ class Formats:
 
         return str(format_date(instant(value).astimezone(self._zone), "long", locale=_locale()))
 
-    def day(self, value: str) -> str:
-        """Return « 21 novembre 2026 » of a day, which is of no time zone: 2026-11-21."""
-        from babel.dates import format_date  # noqa: PLC0415 - the same
-
-        return str(format_date(dt.date.fromisoformat(value), "long", locale=_locale()))
-
     def datetime(self, value: str | dt.datetime) -> str:
         """Return « 21 nov. 2026, 10:42 »."""
         from babel.dates import format_datetime  # noqa: PLC0415 - see the module's docstring
@@ -59,6 +54,14 @@ class Formats:
     def datetime_local(self, value: str | dt.datetime) -> str:
         """Return the value of an `<input type=datetime-local>`."""
         return instant(value).astimezone(self._zone).strftime("%Y-%m-%dT%H:%M")
+
+
+def day(value: str, length: Literal["short", "long"] = "long") -> str:
+    """Return a day from its ISO form: « 21 novembre 2026 », or « 21/11/2026 »."""
+    from babel.dates import format_date  # noqa: PLC0415 - see the module's docstring
+
+    form = "long" if length == "long" else "dd/MM/y"
+    return str(format_date(dt.date.fromisoformat(value), form, locale=_locale()))
 
 
 def number(value: float, digits: int = 1) -> str:

@@ -560,13 +560,14 @@ def _weight(parameters: str) -> float:
 
 
 class Endpoint:
-    """The view behind a limit that lets only authors' files be large."""
+    """The view behind a limit that lets only the files of those be large who may send some."""
 
     def __init__(self, schema: Schema, settings: Settings) -> None:
         view: ASGIApp = View(schema, settings)
         self._view = view
         largest = {
             Access.CASES_WRITE: MAX_UPLOAD,
+            Access.SEGMENTATION: MAX_UPLOAD,
             Access.CONCEPTS_WRITE: MAX_ONTOLOGY_UPLOAD,
             Access.SESSIONS_WRITE: MAX_PARTICIPANTS_UPLOAD,
         }

@@ -136,7 +136,7 @@ def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
     filters = formats.Formats(settings.time_zone)
     environment.filters.update(
         date=filters.date,
-        day=filters.day,
+        day=formats.day,
         datetime=filters.datetime,
         time=filters.time,
         datetime_local=filters.datetime_local,

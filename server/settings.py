@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ml.keyfile import make_key
-from ml.registry.home import NAME, TRIAGE
+from ml.registry.home import NAME, SEGMENTATION, TRIAGE
 from server.archives import read_archives
 
 MIN_SECRET_LENGTH = 32
@@ -125,6 +125,18 @@ class Settings(BaseSettings):
         pattern=f"^{NAME}$",
         validation_alias="CHEVET_TRIAGE_MODEL",
         description="MLflow's registered model of the triage of visits",
+    )
+    segmentation_experiment: str = Field(
+        SEGMENTATION.experiment,
+        pattern=f"^{NAME}$",
+        validation_alias="CHEVET_SEGMENTATION_EXPERIMENT",
+        description="MLflow's experiment of segmentations of brain tumours",
+    )
+    segmentation_model: str = Field(
+        SEGMENTATION.model,
+        pattern=f"^{NAME}$",
+        validation_alias="CHEVET_SEGMENTATION_MODEL",
+        description="MLflow's registered model of segmentations of brain tumours",
     )
     model_sync_minutes: int = Field(
         15,

@@ -19,6 +19,7 @@ from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
 from schema.services.recording_imports import forget
 from schema.services.retraining import RETRAIN_JOB, WATCH_JOB, wake_watch
+from schema.services.segmentations import TRACK_JOB
 from schema.services.webhooks import DELIVER_JOB
 from server.faults import log_fault
 
@@ -89,6 +90,8 @@ def queues_of(services: Services) -> Sequence[Queue]:
     }
     couriers: dict[str, Handler] = {DELIVER_JOB: services.courier.deliver}
     store: dict[str, Handler] = {SYNC_JOB: services.model_sync.work} if services.model_sync else {}
+    if services.tracking:
+        store[TRACK_JOB] = services.tracking.work
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
     recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
     archives: dict[str, Handler] = {PACS_JOB: services.pacs.work}

@@ -223,6 +223,43 @@ def _separable_conv1d(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
     return _activated(graph, layer, _biased(graph, layer, mixed))
 
 
+def _conv2d(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
+    _refuse(layer, data_format="channels_last", groups=1, dilation_rate=(1, 1))
+    kernel = _weight(layer.kernel).transpose(3, 2, 0, 1)
+    inner = graph.add(
+        "Conv",
+        [graph.transposed(inputs[0], (0, 3, 1, 2)), graph.constant(kernel)],
+        kernel_shape=list(kernel.shape[2:]),
+        strides=list(layer.strides),
+        **_padding(layer, 0),
+    )
+    return _activated(graph, layer, _biased(graph, layer, graph.transposed(inner, (0, 2, 3, 1))))
+
+
+def _max_pool2d(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
+    _refuse(layer, data_format="channels_last", padding="valid")
+    inner = graph.add(
+        "MaxPool",
+        [graph.transposed(inputs[0], (0, 3, 1, 2))],
+        kernel_shape=list(layer.pool_size),
+        strides=list(layer.strides),
+    )
+    return graph.transposed(inner, (0, 2, 3, 1))
+
+
+def _up_sampling2d(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
+    _refuse(layer, data_format="channels_last", interpolation="nearest")
+    scales = graph.constant([1, 1, *layer.size])
+    inner = graph.add(
+        "Resize",
+        [graph.transposed(inputs[0], (0, 3, 1, 2)), "", scales],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    return graph.transposed(inner, (0, 2, 3, 1))
+
+
 def _pool(kind: str) -> "_Converter":
     def convert(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
         _refuse(layer, data_format="channels_last")
@@ -369,6 +406,7 @@ _LAYERS: Mapping[str, _Converter] = {
     "Bidirectional": _bidirectional,
     "Concatenate": _concatenate,
     "Conv1D": _conv1d,
+    "Conv2D": _conv2d,
     "Dense": _dense,
     "DepthwiseConv1D": _depthwise_conv1d,
     "Dropout": _same,
@@ -380,6 +418,7 @@ _LAYERS: Mapping[str, _Converter] = {
     "LSTM": _lstm,
     "LayerNormalization": _layer_normalization,
     "MaxPooling1D": _pool("MaxPool"),
+    "MaxPooling2D": _max_pool2d,
     "Multiply": _folded("Mul"),
     "ReLU": _relu,
     "Reshape": _reshape,
@@ -387,4 +426,5 @@ _LAYERS: Mapping[str, _Converter] = {
     "Sequential": _nested,
     "SpatialDropout1D": _same,
     "TimeDistributed": _time_distributed,
+    "UpSampling2D": _up_sampling2d,
 }

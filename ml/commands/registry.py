@@ -11,7 +11,7 @@ from typing import Any
 from ml.registry import helper, syncing
 from ml.registry.artefact import open_unsealed
 from ml.registry.home import Home
-from ml.registry.mlflow_store import MlflowStore
+from ml.registry.mlflow_store import MlflowStore, RecordedRun
 from ml.registry.predictor import load
 from ml.registry.shipped import ship as put_in_place
 
@@ -58,6 +58,17 @@ def rollback(options: argparse.Namespace) -> int:
     return _answered(
         options, lambda: _pointed(options, _store(options).previous(options.family, options.alias))
     )
+
+
+def record(options: argparse.Namespace) -> int:
+    """Put down what models outside of this platform did."""
+
+    def recorded() -> dict[str, Any]:
+        store = _store(options)
+        runs = json.loads(options.file.read_text(encoding="utf-8"))
+        return {each["key"]: store.record(options.family, RecordedRun(**each)) for each in runs}
+
+    return _answered(options, recorded)
 
 
 def ship(options: argparse.Namespace) -> int:

@@ -51,7 +51,8 @@ class DecoderPool:
     memory_mb : int
         Address space of a child; a picture of `MAX_PIXELS` needs most of the default.
     decoder : str
-        The function that decodes, as ``module:function``, from a Path to the `Decoded` of each page.
+        The function that decodes, as ``module:function``, from a Path to the `Decoded` of each page, or to
+        bytes that are sent as they are, for whoever asks with `answer`.
 
     Notes
     -----
@@ -118,6 +119,10 @@ class DecoderPool:
     def _answer(self, path: Path, task: str = "", steps: Sequence[Step] = ()) -> bytearray:
         """Return what a child says of a file: of all it holds, or of what a task makes of its picture."""
         _check_size(path)
+        return self.answer(path, task, steps)
+
+    def answer(self, path: Path, task: str = "", steps: Sequence[Step] = ()) -> bytearray:
+        """Return what a child says of a file or folder, as it says it; raises as `decode`."""
         request = os.fsencode(path.resolve())
         if task:
             request += b"\0" + json.dumps([task, written(steps)]).encode()

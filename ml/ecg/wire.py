@@ -16,11 +16,14 @@ _BLOBS = ("original", "rendering", "thumbnail_webp")
 _NAMES = {field.name for field in fields(Decoded)}
 
 
-def pack(outcome: Sequence[Decoded] | Proposal | Found | DecodeFailure) -> tuple[bytes, ...]:
+def pack(outcome: Sequence[Decoded] | Proposal | Found | bytes | DecodeFailure) -> tuple[bytes, ...]:
     """Return the pieces to send: a JSON line about the pages, then the blobs of each.
 
     A rendering equal to the original goes once. A proposal, what was found or a failure is the line alone.
+    Bytes are sent as they are.
     """
+    if isinstance(outcome, bytes):
+        return (outcome,)
     if isinstance(outcome, DecodeFailure):
         return (json.dumps({"failure": outcome.value}).encode() + b"\n",)
     if isinstance(outcome, Proposal):

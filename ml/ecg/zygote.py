@@ -27,7 +27,7 @@ from ml.ecg.wire import pack
 
 STARTED = b"+"
 MAX_REQUEST_BYTES = 1 << 16
-Decoder = Callable[[Path], list[Decoded]]
+Decoder = Callable[[Path], list[Decoded] | bytes]
 
 
 def serve(control: socket.socket, decoder: Decoder, timeout_s: float, memory_mb: int) -> None:
@@ -61,7 +61,7 @@ def _limit(timeout_s: float, memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _outcome(decoder: Decoder, request: bytes) -> list[Decoded] | Proposal | Found | DecodeFailure:
+def _outcome(decoder: Decoder, request: bytes) -> list[Decoded] | bytes | Proposal | Found | DecodeFailure:
     path, _, task = request.partition(b"\0")
     try:
         return _edited(Path(os.fsdecode(path)), task) if task else decoder(Path(os.fsdecode(path)))

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -132,6 +133,13 @@ class StoreProcess:
             ["compare", family, *named, "--json-only"], COMPARE_TIMEOUT_S
         )
         return verdict
+
+    def record(self, family: str, runs: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+        """Put runs down, each once for its key, and return MLflow's name of each by its key."""
+        with tempfile.NamedTemporaryFile("w", prefix="chevet-", suffix=".json", encoding="utf-8") as file:
+            json.dump(list(runs), file)
+            file.flush()
+            return dict(self._asked("record", family, file.name))
 
     def close(self) -> None:
         """End what is being asked, and ask nothing more: whoever waits meets a StoreClosedError."""

@@ -48,6 +48,7 @@ class Names:
 
 NAME = "[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}"
 TRIAGE = Names("medtriage-classification", "triage-classifier")
+SEGMENTATION = Names("cerebloom_brain_tumor_segmentation", "brain-tumor-segmentation")
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,15 @@ class Home:
         `CHEVET_TRIAGE_EXPERIMENT` and `CHEVET_TRIAGE_MODEL`: what MLflow calls the triage of visits.
     held_out : Path or None
         `CHEVET_HELD_OUT`: the folder of data that challengers are held against champions on.
+    segmentation : Names
+        `CHEVET_SEGMENTATION_EXPERIMENT` and `CHEVET_SEGMENTATION_MODEL`: the same of brain tumours.
     """
 
     folder: Path
     tracking_uri: str | None = field(default=None, repr=False)
     model_key: str | None = field(default=None, repr=False)
     triage: Names = TRIAGE
+    segmentation: Names = SEGMENTATION
     held_out: Path | None = None
 
     @classmethod
@@ -86,6 +90,10 @@ class Home:
                 environment.get("CHEVET_TRIAGE_EXPERIMENT") or TRIAGE.experiment,
                 environment.get("CHEVET_TRIAGE_MODEL") or TRIAGE.model,
             ),
+            Names(
+                environment.get("CHEVET_SEGMENTATION_EXPERIMENT") or SEGMENTATION.experiment,
+                environment.get("CHEVET_SEGMENTATION_MODEL") or SEGMENTATION.model,
+            ),
             Path(held_out) if (held_out := environment.get("CHEVET_HELD_OUT")) else None,
         )
 
@@ -98,11 +106,14 @@ class Home:
             "CHEVET_TRIAGE_EXPERIMENT": self.triage.experiment,
             "CHEVET_TRIAGE_MODEL": self.triage.model,
             "CHEVET_HELD_OUT": str(self.held_out.resolve()) if self.held_out else "",
+            "CHEVET_SEGMENTATION_EXPERIMENT": self.segmentation.experiment,
+            "CHEVET_SEGMENTATION_MODEL": self.segmentation.model,
         }
 
     def names(self, family: str) -> Names:
-        """Return what MLflow calls a family: as it is called here, but for triage."""
-        return self.triage if family == "triage" else Names(family, family)
+        """Return what MLflow calls a family: as it is called here, unless a setting says otherwise."""
+        named = {"triage": self.triage, "segmentation": self.segmentation}
+        return named.get(family) or Names(family, family)
 
     @property
     def cache(self) -> Path:

@@ -32,6 +32,7 @@ from ml.registry.store import (
 
 DIGEST = "chevet.digest"
 PREVIOUS = "chevet.previous"
+KEY = "chevet.key"
 FOLDER = "model"
 BATCH = 500
 """MLflow takes a thousand metrics at a time."""
@@ -70,6 +71,31 @@ class TrackedRun:
     code_version: str
     files: Mapping[str, bytes]
     steps: Sequence[tuple[str, float, int]] = ()
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """What is put down of a model that ran elsewhere.
+
+    Parameters
+    ----------
+    key : str
+        Tells it from every other: the same key is put down once.
+    name : str
+        Its name.
+    at : float
+        When it was recorded, in seconds since 1970.
+    parameters : mapping of str to str
+        Which model it was.
+    metrics : mapping of str to float
+        What was measured.
+    """
+
+    key: str
+    name: str
+    at: float
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
 
 
 class MlflowStore:
@@ -127,6 +153,23 @@ class MlflowStore:
                 self.client.log_artifacts(made, scratch)
             self.client.set_terminated(made)
             return made
+
+    def record(self, family: str, run: RecordedRun) -> str:
+        """Put down a run of a family, or complete the one of its key, and return its id."""
+        from mlflow.entities import Metric, Param  # noqa: PLC0415 - see the module
+
+        experiment, at = self.experiment(family), round(run.at * 1000)
+        with translated():
+            known = self.client.search_runs([experiment], f"tags.`{KEY}` = '{run.key}'", max_results=1)
+            made = known[0] if known else self.client.create_run(experiment, at, {KEY: run.key}, run.name)
+            name = str(made.info.run_id)
+            self.client.log_batch(
+                name,
+                metrics=[Metric(each, value, at, 0) for each, value in run.metrics.items()],
+                params=[Param(each, value) for each, value in run.parameters.items()],
+            )
+            self.client.set_terminated(name)
+            return name
 
     def versions(self, family: str) -> list[StoredVersion]:
         """Return the versions of a family, oldest first."""

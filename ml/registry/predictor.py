@@ -29,6 +29,7 @@ Loader: TypeAlias = Callable[[Artefact], Predictor]
 FAMILIES: Mapping[str, str] = {
     "beats": "ml.beats.predicting:load",
     "triage": "ml.triage.predicting:load",
+    "segmentation": "ml.segmentation.predicting:load",
 }
 """What loads each family: imported when one is first loaded, since it brings NumPy or ONNX Runtime."""
 

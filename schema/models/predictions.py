@@ -9,6 +9,8 @@ from sqlmodel import Field, SQLModel
 
 from schema.models.base import DOCUMENT, instant
 
+EXTERNAL = "external"
+"""The alias of a prediction that was made outside of this platform."""
 WHOLE = 0
 """The target of feedback on a prediction as a whole; its parts are counted from 1."""
 
@@ -18,6 +20,7 @@ class ModelFamily(StrEnum):
 
     BEATS = "beats"
     TRIAGE = "triage"
+    SEGMENTATION = "segmentation"
 
 
 class BeatClass(StrEnum):
@@ -66,12 +69,13 @@ class FeedbackType(StrEnum):
 
 
 class Prediction(SQLModel, table=True):
-    """What one version of a model said of one recording, or of one visit, at one time; never altered.
+    """What one version of a model said of one recording, visit or patient, at one time; never altered.
 
     `input_sha256` is the key of the signal that was read, which stays when the recording leaves its case; of
-    a visit, the digest of what was said of it. `answer` is the whole of it, packed as its family does;
-    `counts`, `level` and `quality` are told without unpacking. `visit` is pseudonymous: what was measured and
-    answered, and the complaint with whatever names it held overwritten.
+    a visit, the digest of what was said of it; of a segmentation, the key of the label map that is kept.
+    `answer` is the whole of it, packed as its family does; `counts`, `level` and `quality` are told without
+    unpacking. `visit` is pseudonymous: what was measured and answered, and the complaint with whatever names
+    it held overwritten.
 
     Of an A/B test (`trial_id`) the subject is named by a keyed hash that tells the same again. What a version
     in the shadow said of the same (`shadow_of`) is shown to nobody; `agreement` is the share of beats it

@@ -28,6 +28,7 @@ from schema.services.held_pages import held_page
 from schema.services.jobs import job_of
 from schema.services.models import Models
 from schema.services.predictions import Predictions
+from schema.services.segmentations import Segmentations
 from schema.services.sessions import Sessions
 from schema.services.tokens import Tokens
 from schema.services.trusted_documents import TrustedDocuments
@@ -55,6 +56,7 @@ from schema.types.ontologies import (
 )
 from schema.types.predictions import Feedback, prediction_key, readers_for
 from schema.types.recordings import Recording
+from schema.types.segmentations import SegmentedPatient
 from schema.types.sessions import Session as TrainingSession
 from schema.types.tokens import ApiToken
 from schema.types.triage_training import TriageAnswer, training_for
@@ -201,6 +203,11 @@ def _prediction(info: Info, session: Session, identifier: str) -> Node:
     return prediction_of(predictions.get(*prediction_key(identifier)))
 
 
+def _segmented_patient(info: Info, session: Session, identifier: str) -> Node:
+    segmentations = Segmentations(session, info.context.viewer, info.context.services.clock)
+    return SegmentedPatient.of(segmentations.patient(local_key(identifier, "SegmentedPatient")))
+
+
 def _feedback(info: Info, session: Session, identifier: str) -> Node:
     return Feedback.of(readers_for(session, info).get(local_key(identifier, "Feedback")))
 
@@ -262,6 +269,8 @@ KINDS: dict[str, NodeKind] = {
     "OntologyVersion": NodeKind(Scope.CONCEPTS_WRITE, _ontology_version),
     "MatcherDisagreement": NodeKind(Scope.DISAGREEMENTS, _disagreement),
     "Recording": NodeKind(Scope.CASES_READ, _recording),
+    "SegmentationPrediction": NodeKind(Scope.PREDICTIONS_READ, _prediction),
+    "SegmentedPatient": NodeKind(Scope.PREDICTIONS_READ, _segmented_patient),
     "Session": NodeKind(Scope.SESSIONS_READ, _session),
     "TriageAnswer": NodeKind(Scope.ATTEMPTS_READ, _triage_answer),
     "TriagePrediction": NodeKind(Scope.PREDICTIONS_READ, _prediction),

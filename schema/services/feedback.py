@@ -139,7 +139,10 @@ class Readers:
         problems += _faults_of_level(prediction, opinion)
         if len(opinion.missed) > MOST_FINDINGS:
             problems.append(FieldProblem(("missedFindings",), "too_many", (("maximum", str(MOST_FINDINGS)),)))
-        elif opinion.missed and (prediction.level or not all(code in ontology for code in opinion.missed)):
+        elif opinion.missed and (
+            prediction.family != ModelFamily.BEATS.value
+            or not all(code in ontology for code in opinion.missed)
+        ):
             problems.append(FieldProblem(("missedFindings",), "unknown_concept"))
         if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
             problems.append(FieldProblem(("idempotencyKey",), "too_long", (("maximum", str(LONGEST_KEY)),)))

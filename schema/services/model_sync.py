@@ -17,6 +17,7 @@ from ml.registry.store import (
     VersionMissingError,
 )
 from ml.registry.store import StoreUnavailableError as UnavailableError
+from ml.segmentation.segments import Segment
 from ml.triage.levels import CLASSES
 from schema.database import Database
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion, StoreFault
@@ -29,6 +30,7 @@ LONGEST_FAULT = 500
 KNOWN_CLASSES: Mapping[str, frozenset[str]] = {
     ModelFamily.BEATS: frozenset(BeatClass),
     ModelFamily.TRIAGE: frozenset(CLASSES),
+    ModelFamily.SEGMENTATION: frozenset(Segment),
 }
 """What a version of each family may tell apart."""
 FAULTS: tuple[tuple[type[StoreError], StoreFault], ...] = (

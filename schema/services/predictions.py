@@ -86,10 +86,10 @@ class PredictionFilter:
 class Predictions:
     """One actor's way to predictions; what was said in the shadow is nobody's to see.
 
-    Owners of a case ask and see, administrators as well; of a visit, whoever asked. Students see those of
-    what they read once they may see their mark, and only while they have no attempt under way at anything
-    with that case. Analysts see figures: whoever shows a prediction keeps the recording or the visit from
-    them (`shows_input`).
+    Owners of a case ask and see, administrators as well; of a visit or a segmentation, whoever asked.
+    Students see those of what they read once they may see their mark, and only while they have no attempt
+    under way at anything with that case. Analysts see figures: whoever shows a prediction keeps the
+    recording, the visit or the images from them (`shows_input`).
     """
 
     def __init__(self, session: Session, actor: Actor, clock: Clock) -> None:
@@ -186,9 +186,13 @@ class Predictions:
     def _kept(self, made: Prediction, routed: Routed[Outcome] | Routed[TriageOutcome]) -> Prediction:
         if routed.placement is not None:
             made.trial_id, made.trial_subject = routed.placement.trial_id, routed.placement.subject
+        return self.add(made, routed.outcome.digest)
+
+    def add(self, made: Prediction, digest: str | None = None) -> Prediction:
+        """Keep a prediction, with who asked for it on the trail."""
         self._session.add(made)
         self._session.flush()
-        self._record(made, routed.outcome.digest)
+        self._record(made, digest)
         return made
 
     def _version(self, family: ModelFamily, digest: str | None) -> int | None:

@@ -3,6 +3,7 @@
 from schema.models.predictions import ModelFamily
 from schema.models.predictions import Prediction as PredictionRow
 from schema.types.predictions import BeatPrediction, Prediction
+from schema.types.segmentations import SegmentationPrediction
 from schema.types.triage import TriagePrediction
 
 
@@ -13,3 +14,5 @@ def prediction_of(row: PredictionRow) -> Prediction:
             return BeatPrediction.of(row)
         case ModelFamily.TRIAGE:
             return TriagePrediction.of(row)
+        case ModelFamily.SEGMENTATION:
+            return SegmentationPrediction.of(row)

@@ -32,6 +32,7 @@ describe_enum(
     "What kind of question a model answers.",
     "Which kind each heartbeat of a recording is of.",
     "How soon a patient who comes to an emergency department is to be seen.",
+    "Where a brain tumour is, and which part of it is of which kind.",
 )
 describe_enum(
     StoreFault,

@@ -105,7 +105,11 @@ describe_enum(
 )
 
 
-NODE_TYPES = {ModelFamily.BEATS: "BeatPrediction", ModelFamily.TRIAGE: "TriagePrediction"}
+NODE_TYPES = {
+    ModelFamily.BEATS: "BeatPrediction",
+    ModelFamily.TRIAGE: "TriagePrediction",
+    ModelFamily.SEGMENTATION: "SegmentationPrediction",
+}
 """The node that a prediction of each family is."""
 
 
@@ -275,16 +279,18 @@ class Feedback(Node):
 
 
 @strawberry.interface(
-    description="What one version of a model said of one recording or visit. It is no diagnosis."
+    description="What one version of a model said of one recording, visit or patient. It is no diagnosis."
 )
 class Prediction(Node):
     """A prediction of any family; never altered."""
 
     row: strawberry.Private[PredictionRow]
     family: ModelFamily = strawberry.field(description="What kind of question it answers.")
-    alias: ModelAlias = strawberry.field(description="Under which alias the model was asked.")
+    alias: ModelAlias | None = strawberry.field(
+        description="Under which alias the model was asked; null for one outside of this platform."
+    )
     input_hash: str = strawberry.field(
-        description="SHA-256 of the signal that was read, or of what is kept of the visit."
+        description="SHA-256 of the signal that was read, of what is kept of the visit, or of the label map."
     )
     ml_available: bool = strawberry.field(description="Whether the model answered.")
     ml_error: ModelProblem | None = strawberry.field(description="Why it did not; null when it did.")
@@ -308,7 +314,7 @@ class Prediction(Node):
 
     @strawberry.field(
         description="Feedback in force: the viewer's own, or all of it for whoever manages the case or asked "
-        "about the visit."
+        "about the visit or recorded the segmentation."
     )
     async def feedback(self, info: Info) -> list[Feedback]:
         """Load the feedback."""

@@ -31,13 +31,14 @@ describe_enum(
     "Settle what the rules and a language model read differently.",
     "Have addresses told of what happens.",
     "Ask the schema about itself in production: introspection, and suggestions for misspelt names.",
-    "Read what models said of recordings and visits.",
+    "Read what models said of recordings, visits and patients.",
     "Have models read recordings of one's own cases.",
     "Say what one thinks of what models said.",
     "See models, their versions and which one answers.",
     "Decide which version of a model answers; administrators only.",
     "Ask how soon a patient is to be seen.",
     "Search the hospital's archives (PACS) and make cases of what they hold; never experts.",
+    "Record segmentations of brain tumours.",
 )
 
 

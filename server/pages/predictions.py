@@ -93,6 +93,8 @@ async def _show(request: Request, done: Submission, beat: int | None = None) -> 
         **_page_of(request),
     )
     prediction = found(data["prediction"])
+    if prediction["__typename"] != "BeatPrediction":
+        raise HTTPException(404)
     strip = prediction.get("strip")
     given = {
         "prediction": prediction,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import beats, feedback, triage
+from tests.bench import beats, feedback, segmentation, triage
 from tests.bench.measuring import data_of
 from tests.bench.peers import servers
 from tests.bench.peers.servers import PEERS
@@ -68,3 +68,10 @@ def test_a_slow_visit_or_a_slow_batch_of_visits_is_a_bound_missed() -> None:
     assert [each.missed() for each in (kept, slow_visit, slow_batch)] == [False, True, True]
     assert [line.split()[0] for line in slow_visit.lines()] == ["MISSED", "kept", "loaded,"]
     assert "p99 20.0 ms of one core (at most 60)" in next(kept.lines())
+
+
+def test_a_label_map_that_takes_more_than_half_a_second_is_a_bound_missed() -> None:
+    quick, slow = (segmentation.Report(each, each, 900.0) for each in (270.0, 510.0))
+
+    assert (quick.missed(), slow.missed()) == (False, True)
+    assert [line.split()[0] for line in slow.lines()] == ["MISSED", "with"]

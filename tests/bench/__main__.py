@@ -4,8 +4,10 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeAlias
 
 import orjson
 
@@ -18,6 +20,8 @@ from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
 from tests.bench.rollback import Report as RollbackReport
 from tests.bench.rollback import measure as rollback_alone
+from tests.bench.segmentation import Report as SegmentationReport
+from tests.bench.segmentation import measure as segmentation_alone
 from tests.bench.servers import ROOT, Cores
 from tests.bench.triage import Report as TriageReport
 from tests.bench.triage import measure as triage_alone
@@ -26,6 +30,7 @@ SAVERS = 30
 """Of each kind."""
 QUICK_S, FULL_S = 5.0, 30.0
 """Of each stretch of an overload."""
+AloneReport: TypeAlias = BeatsReport | TriageReport | FeedbackReport | RollbackReport | SegmentationReport
 KEPT = ROOT / "build" / "bench.json"
 
 
@@ -39,9 +44,9 @@ def main() -> int:
     parser.add_argument("--triage", action="store_true", help="measure only the triage of visits")
     parser.add_argument("--feedback", action="store_true", help="measure only the storing of opinions")
     parser.add_argument("--rollback", action="store_true", help="measure only how long a rollback takes")
+    parser.add_argument("--segmentation", action="store_true", help="measure only the reading of label maps")
     parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
-    chosen = options.beats or options.triage or options.feedback or options.rollback
     cores = Cores.available()
     os.sched_setaffinity(0, {cores.load})
     with tempfile.TemporaryDirectory(prefix="chevet-bench-") as folder:
@@ -53,23 +58,23 @@ def main() -> int:
             overloaded, _savers = overload_alone(Path(folder), SAVERS, QUICK_S if options.quick else FULL_S)
             print("\n".join(overloaded.lines()))
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
-        alone = {
-            name: report
-            for name, report in (
-                ("beats", lambda: beats_alone(Path(folder))),
-                ("triage", triage_alone),
-                ("feedback", feedback_alone),
-                ("rollback", lambda: rollback_alone(Path(folder) / "rollback")),
-            )
-            if getattr(options, name) or not (options.quick or chosen)
+        ways: dict[
+            str,
+            Callable[[], BeatsReport | TriageReport | FeedbackReport | RollbackReport | SegmentationReport],
+        ] = {
+            "beats": lambda: beats_alone(Path(folder)),
+            "triage": triage_alone,
+            "feedback": feedback_alone,
+            "rollback": lambda: rollback_alone(Path(folder) / "rollback"),
+            "segmentation": segmentation_alone,
         }
-        models: dict[str, BeatsReport | TriageReport | FeedbackReport | RollbackReport] = {
-            name: report() for name, report in alone.items()
-        }
+        only = {name for name in ways if getattr(options, name)}
+        chosen = only or (set() if options.quick else set(ways))
+        models = {name: measured_alone() for name, measured_alone in ways.items() if name in chosen}
         for report in models.values():
             print("\n".join(report.lines()))
         slow = any(report.missed() for report in models.values())
-        if chosen:
+        if only:
             return 1 if options.require and slow else 0
         measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
     print("\n".join(measured.lines()))

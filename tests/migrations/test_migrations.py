@@ -204,6 +204,18 @@ OF_A_VISIT = (
 )
 
 
+OF_A_PATIENT = (
+    """INSERT INTO prediction (id, family, asked_by, alias, input_sha256, ml_available, latency_ms,
+    quality_reasons, counts, created_at)
+    VALUES (11, 'segmentation', 7, 'external', 'c', true, 5, '[]', '{}', :at)""",
+    """INSERT INTO feedback (id, prediction_id, reader, account_id, target, number, current, type, reason,
+    missed_findings, created_at) VALUES (12, 11, 'r', 7, 0, 1, true, 'correct', '', '[]', :at)""",
+    "INSERT INTO segmented_patient (id, owner_id, code, created_at) VALUES (1, 7, 'P-1', :at)",
+    """INSERT INTO segmentation (prediction_id, patient_id, examined_on, model_name, model_version, status,
+    processing_s) VALUES (11, 1, '2026-03-01', 'm', '1', 'failed', 2)""",
+)
+
+
 def insert(database: Database, rows: tuple[str, ...]) -> None:
     with database.write() as session:
         for row in rows:
@@ -219,4 +231,16 @@ def test_what_was_said_of_recordings_outlives_the_predictions_of_visits(database
     with database.read() as session:
         assert session.execute(text("SELECT id, case_id FROM prediction")).all() == [(3, 5)]
         assert session.execute(text("SELECT id, prediction_id FROM feedback")).all() == [(4, 3)]
+    migrate(database.url)
+
+
+def test_what_was_said_of_recordings_and_visits_outlives_segmentations(database: Database) -> None:
+    migrate(database.url)
+    insert(database, OF_A_RECORDING)
+    insert(database, OF_A_VISIT)
+    insert(database, OF_A_PATIENT)
+    migrate(database.url, "0010", down=True)
+    with database.read() as session:
+        assert session.execute(text("SELECT id FROM prediction ORDER BY id")).scalars().all() == [3, 8]
+        assert session.execute(text("SELECT id FROM feedback ORDER BY id")).scalars().all() == [4, 6]
     migrate(database.url)

@@ -13,7 +13,7 @@ TRAINING = (
 )
 
 
-@pytest.mark.parametrize("family", ["beats", "triage"])
+@pytest.mark.parametrize("family", ["beats", "triage", "segmentation"])
 def test_the_commands_load_nothing_of_the_extra_train(family: str) -> None:
     code = f"import sys; import ml.commands.{family}; print(sorted(set({TRAINING!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

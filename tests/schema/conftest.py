@@ -20,6 +20,7 @@ from ml.language.matching import EmbeddedMatcher
 from ml.language.ontology import Ontology, load_ontology
 from ml.registry.home import Home
 from ml.registry.registry import Registry
+from ml.segmentation.sent import VolumeReader
 from schema.context import Context, Services
 from schema.database import Database
 from schema.models.accounts import Account
@@ -115,6 +116,14 @@ def decoder() -> Iterator[DecoderPool]:
     """Return the decoder pool of this test process."""
     with DecoderPool() as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def volumes() -> Iterator[VolumeReader]:
+    """Return what measures label maps in this test process."""
+    made = VolumeReader()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,9 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
 
 from ml.beats.packing import KeptBeats, pack
+from ml.segmentation.kept import write
+from ml.segmentation.reading import Volume
+from ml.segmentation.segments import Segment
 from schema.models.cases import Annotation, CaseRevision, Recording
 from schema.models.held_pages import HeldPage
 from schema.models.models import ModelAlias
@@ -37,6 +40,7 @@ from schema.services.editions import shipped_line
 from schema.services.feedback import Opinion, Readers
 from schema.services.predictions import Predictions
 from schema.services.routing import Routed
+from schema.services.segmentations import Segmentations, SentSegmentation, StoredSegmentation
 from schema.services.tokens import Tokens
 from schema.services.triage import SentVisit, read_visit
 from schema.services.triage_training import TriageTraining
@@ -48,6 +52,7 @@ from tests.schema.graphql.test_disagreements import noted
 from tests.schema.people import PASSWORDS
 from tests.schema.toys import deployed, registered, toy
 from tests.schema.training import Hospital
+from tests.support.volumes import label_map
 
 DAY = timedelta(days=1)
 BEATS = KeptBeats(
@@ -140,6 +145,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
         ids |= _parts(session, draft.id or 0)
         ids |= _answered(session, world, owner, participant)
         ids |= _triaged(session, world, owner, participant)
+        ids |= _segmented(session, world, owner)
     people: dict[str, Actor | None] = {"anonymous": None, "owner": owner, "participant": participant}
     people |= {role.value: hospital.actor(role) for role in Role}
     yield Installation(world, people, ids)
@@ -294,6 +300,37 @@ def _triaged(session: Session, world: World, owner: Actor, participant: Actor) -
     return {
         "TriagePrediction": global_id("TriagePrediction", made.id or 0),
         "TriageAnswer": global_id("TriageAnswer", answer.id or 0),
+    }
+
+
+def _segmented(session: Session, world: World, owner: Actor) -> dict[str, str]:
+    """Return what two models said of a patient of the owner's, and the patient."""
+    volume = Volume(label_map().clip(0, 3), np.eye(4), oriented=True)
+    kept = world.services.blobs.put(write(volume.data, volume), "application/gzip")
+    part = {"volume_cm3": 0.1, "voxels": 100, "components": 1, "confidence": 0.9}
+    figures = {
+        "volume_cm3": 0.3,
+        "components": 1,
+        "confidence": 0.9,
+        "segment_confidence": 0.9,
+        "shape": [12, 14, 10],
+        "voxel_mm": [1, 1, 1],
+        "axes": "RAS",
+        "oriented": True,
+        "segments": [{"segment": each.value, **part} for each in Segment],
+        "pictures": [{"plane": "axial", "number": 1, "slices": 2, "key": kept, "width": 3, "height": 4}],
+    }
+    segmentations = Segmentations(session, owner, world.clock)
+    made = [
+        segmentations.keep(
+            SentSegmentation("P-1", world.clock().date(), name, "1", 2.0, physician="D-1"),
+            StoredSegmentation(kept, figures),
+        )
+        for name in ("one", "two")
+    ]
+    return {
+        "SegmentationPrediction": global_id("SegmentationPrediction", made[0].id or 0),
+        "SegmentedPatient": global_id("SegmentedPatient", 1),
     }
 
 

@@ -24,6 +24,7 @@ from ml.registry.manifest import Manifest, TensorSpec
 from ml.registry.predictor import LoadError, Predictor, load
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
 from schema.services.clock import Clock
+from tests.support.segmentation import write_toy_unet
 from tests.support.triage import write_toy_triage
 
 CARD = "# A toy\n\nIt answers by the clock."
@@ -128,6 +129,16 @@ def toy_triage(home: Home) -> str:
     try:
         shutil.copytree(_learnt_triage(), scratch / "triage")
         sealed = seal(open_unsealed(scratch / "triage"), home.key())
+        return copy_sealed(sealed.folder, home.cache, home.key()).digest
+    finally:
+        shutil.rmtree(scratch)
+
+
+def toy_unet(home: Home) -> str:
+    """Put a small model of segmentations, sealed, into a site's cache and return its digest."""
+    scratch = Path(tempfile.mkdtemp(prefix="toy-"))
+    try:
+        sealed = seal(write_toy_unet(scratch / "unet"), home.key())
         return copy_sealed(sealed.folder, home.cache, home.key()).digest
     finally:
         shutil.rmtree(scratch)

@@ -19,7 +19,7 @@ from ml.registry.artefact import open_sealed, seal, write_artefact
 from ml.registry.contents import CARD, GRAPH
 from ml.registry.helper import KINDS, StoreProcess, error_of
 from ml.registry.home import Home
-from ml.registry.mlflow_store import DIGEST, MlflowStore
+from ml.registry.mlflow_store import DIGEST, MlflowStore, RecordedRun
 from ml.registry.predictor import LoadError
 from ml.registry.shipped import ship, shipped
 from ml.registry.store import (
@@ -113,6 +113,32 @@ def test_the_run_of_a_version_says_what_its_manifest_does(
     assert run.data.params["architecture"] == "cnn-lstm"
     assert run.data.params["data_hash"] == "0" * 64
     assert run.info.status == "FINISHED"
+
+
+def test_what_ran_elsewhere_is_put_down_once_for_its_key(
+    home: Home, store: MlflowStore, tmp_path: Path
+) -> None:
+    runs: list[dict[str, Any]] = [
+        {
+            "key": key,
+            "name": "nnU-Net 2",
+            "at": 1.7e9,
+            "parameters": {"model_name": "nnU-Net"},
+            "metrics": {"total_tumor_volume_cm3": 30.18, "segmentation_status": 1.0},
+        }
+        for key in ("a", "b")
+    ]
+    (tmp_path / "runs.json").write_text(json.dumps(runs))
+    store.record("segmentation", RecordedRun(**runs[0] | {"metrics": {}}))  # as one that was killed leaves it
+    for _ in range(2):
+        arguments = ["registry", "record", "segmentation", str(tmp_path / "runs.json"), "--json"]
+        assert main([*arguments, "--home", str(home.folder)]) == 0
+
+    experiment = store.client.get_experiment_by_name("cerebloom_brain_tumor_segmentation")
+    found = store.client.search_runs([experiment.experiment_id])
+    assert sorted(each.data.tags["chevet.key"] for each in found) == ["a", "b"]
+    assert [each.data.metrics for each in found] == [runs[0]["metrics"]] * 2
+    assert {each.info.status for each in found} == {"FINISHED"}
 
 
 def test_an_alias_means_one_version_and_goes_back_to_the_one_before(
