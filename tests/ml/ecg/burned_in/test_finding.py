@@ -121,7 +121,7 @@ def test_what_was_found_travels_without_a_word_of_it() -> None:
 def test_most_of_what_is_planted_is_found_whatever_the_page(shared_data: Path, condition: str) -> None:
     pages = 6 if SOAK else 1
     [score] = evaluation.evaluate(_signal(shared_data), evaluation.default_fonts(), pages, (condition,))
-    assert score.found >= 0.85 * score.planted, score.text()
+    assert score.found >= 0.75 * score.planted, score.text()
     assert score.held <= pages / 3, score.text()
 
 
