@@ -76,7 +76,6 @@ async def _show(request: Request, done: Submission, tried: list[Step] | None = N
         "recording": found(recording),
         "steps": [(*_text(step).partition(",")[::2], _text(step)) for step in tried],
         "preview": f"{_here(request)}/preview?{_query(tried)}".rstrip("?"),
-        "changed": [_text(step) for step in tried] != [_text(step) for step in saved],
         "uneditedUrl": edit_of["uneditedUrl"],
         "form": done.form,
         "frame": WHOLE,
