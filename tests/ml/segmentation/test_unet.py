@@ -16,7 +16,6 @@ from ml.segmentation.reading import Volume
 from ml.segmentation.segments import SEGMENTS
 from tests.support.volumes import label_map, nifti, save
 
-
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
 )  # Keras' weights
