@@ -16,6 +16,10 @@ from ml.segmentation.reading import Volume
 from ml.segmentation.segments import SEGMENTS
 from tests.support.volumes import label_map, nifti, save
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # Keras' weights
+
 
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
