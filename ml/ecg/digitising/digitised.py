@@ -57,6 +57,8 @@ class Paper:
         A name of `ml.ecg.digitising.layouts.LAYOUTS`; None to tell it from the rows.
     order : tuple of str
         The 12 leads, column by column.
+    leads : tuple of str or None
+        The lead of every stretch, row by row and then the strips, in place of `order`; needs a `layout`.
     speed_mm_s : float
         Millimetres a second: paper does not tell.
     gain_mm_mv : float or None
@@ -65,6 +67,7 @@ class Paper:
 
     layout: str | None = None
     order: tuple[str, ...] = STANDARD_LEADS
+    leads: tuple[str, ...] | None = None
     speed_mm_s: float = 25.0
     gain_mm_mv: float | None = None
 

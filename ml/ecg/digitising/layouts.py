@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ml.ecg.signal import STANDARD_LEADS
+from ml.ecg.leads import STANDARD_LEADS
 
 CABRERA = ("aVL", "I", "-aVR", "II", "aVF", "III", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -29,6 +29,11 @@ class Layout:
     def height(self) -> int:
         """Rows in all."""
         return self.rows + len(self.strips)
+
+    @property
+    def stretches(self) -> int:
+        """Leads and strips."""
+        return self.rows * self.columns + len(self.strips)
 
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
