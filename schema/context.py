@@ -26,6 +26,7 @@ from schema.services.cache import Cache
 from schema.services.commenting import Comments
 from schema.services.courier import Courier
 from schema.services.deployments import Deployments
+from schema.services.digitising import Digitising
 from schema.services.events import Doorbell
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
@@ -127,6 +128,11 @@ class Services:
     def recording_imports(self) -> RecordingImports:
         """Return what makes cases of many files; it keeps its own transactions."""
         return RecordingImports(self.database, self.clock, self.blobs, self.decoder, self.shelf)
+
+    @cached_property
+    def digitising(self) -> Digitising:
+        """Return what reads pictures of paper; it keeps its own transactions."""
+        return Digitising(self.database, self.clock, self.blobs, self.decoder, self.shelf)
 
     @cached_property
     def exports(self) -> AttemptExports:

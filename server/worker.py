@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from schema.context import Services
 from schema.services.attempt_exports import expire
-from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, RECORDINGS_JOB
+from schema.services.bulk import DIGITISE_JOB, EXPORT_JOB, IMPORT_JOB, RECORDINGS_JOB
 from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.jobs import Handler, run_due
@@ -87,10 +87,12 @@ def queues_of(services: Services) -> Sequence[Queue]:
     store: dict[str, Handler] = {SYNC_JOB: services.model_sync.work} if services.model_sync else {}
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
     recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
+    paper: dict[str, Handler] = {DIGITISE_JOB: services.digitising.work}
     queues = [
         Queue(prompt),
         Queue(bulky, at_once=1),
         Queue(recordings, at_once=1),
+        Queue(paper, at_once=1),
         *[Queue(couriers)] * COURIERS,
     ]
     return [*queues, Queue(store)] if store else queues

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
-    (output / "signal.dcm").write_bytes(kept.write(found.signal))
+    (output / "signal.dcm").write_bytes(kept.write(found.signal, derived=True))
     overlay(picture, found).save(output / "overlay.png")
     print(
         f"{found.layout}, {found.grid.pixels_per_mm:.2f} pixels a mm, turned by {found.grid.angle_deg:.2f}°"

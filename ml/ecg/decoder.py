@@ -32,13 +32,8 @@ def thumbnail(picture: Image.Image) -> bytes:
     return output.getvalue()
 
 
-def _decoded(reading: Reading) -> Decoded:
-    if isinstance(reading.content, Signal):
-        return _decoded_signal(reading, reading.content)
-    return _decoded_picture(reading, reading.content)
-
-
-def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:
+def decoded_signal(reading: Reading, signal: Signal) -> Decoded:
+    """Draw a signal, whose reading has the form that is kept."""
     drawing = render(signal, pixels_per_mm=6 if len(signal.leads) > _MANY_LEADS else 12)
     with Image.open(io.BytesIO(drawing.png)) as page:
         bold = page.convert("RGB").reduce(3).filter(ImageFilter.MinFilter(3))
@@ -56,6 +51,12 @@ def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:
         sampling_rate_hz=signal.sampling_rate_hz,
         duration_s=signal.duration_s,
     )
+
+
+def _decoded(reading: Reading) -> Decoded:
+    if isinstance(reading.content, Signal):
+        return decoded_signal(reading, reading.content)
+    return _decoded_picture(reading, reading.content)
 
 
 def _decoded_picture(reading: Reading, picture: Image.Image) -> Decoded:

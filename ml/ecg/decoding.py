@@ -5,14 +5,16 @@ instead of 0.7 s), and that holds none of this process' memory, environment or c
 """
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ml.ecg.decoded import MAX_FILE_BYTES, MAX_PIXELS, MOST_PAGES, Decoded, DecodeError, DecodeFailure
 from ml.ecg.wire import unpack
@@ -31,6 +33,8 @@ DEFAULT_DECODER = "ml.ecg.decoder:decode_file"
 MAX_ANSWER_BYTES = 1_000_000_000
 _PRELOAD_S = 60.0
 _GRACE_S = 2.0
+_DIGITISING = 3
+"""How many times as long paper may take as a file: it is asked for by a job, which nobody waits for."""
 _ATTEMPTS = 2
 _CHUNK = 1 << 20
 
@@ -64,7 +68,7 @@ class DecoderPool:
     ) -> None:
         self._slots = threading.BoundedSemaphore(processes)
         self._timeout_s = timeout_s
-        self._arguments = (decoder, str(timeout_s), str(memory_mb))
+        self._arguments = (decoder, str(memory_mb))
         self._lock = threading.Lock()
         self._closed = False
         self._start()
@@ -79,13 +83,37 @@ class DecoderPool:
         RuntimeError
             When the pool is closed.
         """
+        return self._answered(path, None)
+
+    def digitise(self, path: Path, asked: Mapping[str, Any]) -> Decoded:
+        """Read a picture of paper as a signal, within the same limits.
+
+        Parameters
+        ----------
+        path : Path
+            One picture.
+        asked : mapping
+            What `ml.ecg.digitiser` is told of the paper.
+
+        Raises
+        ------
+        DecodeError
+            Also for paper that cannot be read.
+        """
+        [found] = self._answered(path, asked)
+        return found
+
+    def _answered(self, path: Path, asked: Mapping[str, Any] | None) -> list[Decoded]:
         _check_size(path)
+        timeout_s = self._timeout_s * (1 if asked is None else _DIGITISING)
+        told = {"path": str(path.resolve()), "asked": asked, "timeout_s": timeout_s}
+        request = json.dumps(told).encode()
         with self._slots:
             for _ in range(_ATTEMPTS):
-                zygote, answer = self._request(path)
+                zygote, answer = self._request(request)
                 with answer:
                     if _has_started(answer):
-                        return unpack(self._received(answer))
+                        return unpack(_received(answer, timeout_s))
                 zygote.kill()
                 zygote.wait()
         raise DecodeError(DecodeFailure.CRASHED)
@@ -120,8 +148,8 @@ class DecoderPool:
         self._zygote.kill()
         self._zygote.wait()
 
-    def _request(self, path: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        """Ask for a child to decode the file; return whom was asked and the socket it answers on."""
+    def _request(self, request: bytes) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Ask for a child to do something; return whom was asked and the socket it answers on."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("the decoder pool is closed")
@@ -130,29 +158,31 @@ class DecoderPool:
                 self._start()
             ours, theirs = socket.socketpair()
             with theirs, contextlib.suppress(OSError):
-                socket.send_fds(self._control, [os.fsencode(path.resolve())], [theirs.fileno()])
+                socket.send_fds(self._control, [request], [theirs.fileno()])
             return self._zygote, ours
 
-    def _received(self, answer: socket.socket) -> bytearray:
-        """Read until the child closes; raise TIMED_OUT or CRASHED when it ends without a word."""
-        message, began = bytearray(), time.monotonic()
-        try:
-            while chunk := self._chunk(answer, began):
-                message += chunk
-                if len(message) > MAX_ANSWER_BYTES:
-                    raise DecodeError(DecodeFailure.TOO_LARGE)
-        except TimeoutError:
-            raise DecodeError(DecodeFailure.TIMED_OUT) from None
-        except OSError:
-            raise DecodeError(DecodeFailure.CRASHED) from None
-        if not message:
-            late = time.monotonic() - began > 0.9 * self._timeout_s
-            raise DecodeError(DecodeFailure.TIMED_OUT if late else DecodeFailure.CRASHED)
-        return message
 
-    def _chunk(self, answer: socket.socket, began: float) -> bytes:
-        answer.settimeout(max(began + self._timeout_s + _GRACE_S - time.monotonic(), 0.001))
-        return answer.recv(_CHUNK)
+def _received(answer: socket.socket, timeout_s: float) -> bytearray:
+    """Read until the child closes; raise TIMED_OUT or CRASHED when it ends without a word."""
+    message, began = bytearray(), time.monotonic()
+    try:
+        while chunk := _chunk(answer, began + timeout_s + _GRACE_S):
+            message += chunk
+            if len(message) > MAX_ANSWER_BYTES:
+                raise DecodeError(DecodeFailure.TOO_LARGE)
+    except TimeoutError:
+        raise DecodeError(DecodeFailure.TIMED_OUT) from None
+    except OSError:
+        raise DecodeError(DecodeFailure.CRASHED) from None
+    if not message:
+        late = time.monotonic() - began > 0.9 * timeout_s
+        raise DecodeError(DecodeFailure.TIMED_OUT if late else DecodeFailure.CRASHED)
+    return message
+
+
+def _chunk(answer: socket.socket, end: float) -> bytes:
+    answer.settimeout(max(end - time.monotonic(), 0.001))
+    return answer.recv(_CHUNK)
 
 
 def _has_started(answer: socket.socket) -> bool:

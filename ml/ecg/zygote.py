@@ -1,12 +1,14 @@
 """The process that decoding children are forked from: everything heavy is imported once, here.
 
-Started by `ml.ecg.decoding.DecoderPool` as ``python -m ml.ecg.zygote FD DECODER TIMEOUT_S MEMORY_MB``.
-For each request that arrives on the control socket (a path, and a socket to answer on) it forks a child,
-which gives itself limits the kernel enforces: memory, processor time, wall-clock time, nothing written.
+Started by `ml.ecg.decoding.DecoderPool` as ``python -m ml.ecg.zygote FD DECODER MEMORY_MB``.
+For each request that arrives on the control socket (a path and the time it gets, what digitising is told
+where that is asked for, and a socket to answer on) it forks a child, which gives itself limits the kernel
+enforces: memory, processor time, wall-clock time, nothing written.
 """
 
 import array
 import gc
+import json
 import os
 import pkgutil
 import resource
@@ -16,29 +18,34 @@ import sys
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
 from ml.ecg.wire import pack
 
 STARTED = b"+"
+MAX_REQUEST_BYTES = 1 << 16
 Decoder = Callable[[Path], list[Decoded]]
 
 
-def serve(control: socket.socket, decoder: Decoder, timeout_s: float, memory_mb: int) -> None:
+def serve(control: socket.socket, decoder: Decoder, memory_mb: int) -> None:
     """Fork a child per request until the pool closes its end."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
     while True:
-        request, ancillary, _, _ = control.recvmsg(8192, socket.CMSG_SPACE(array.array("i", [0]).itemsize))
+        request, ancillary, _, _ = control.recvmsg(
+            MAX_REQUEST_BYTES, socket.CMSG_SPACE(array.array("i", [0]).itemsize)
+        )
         if not request:
             return
         descriptors = array.array("i", ancillary[0][2])
         with socket.socket(fileno=descriptors[0]) as answer:
             if os.fork() == 0:
                 control.close()
-                _limit(timeout_s, memory_mb)
+                told = json.loads(request)
+                _limit(told["timeout_s"], memory_mb)
                 answer.sendall(STARTED)
-                for piece in pack(_outcome(decoder, Path(os.fsdecode(request)))):
+                for piece in pack(_outcome(decoder, told)):
                     answer.sendall(piece)
                 os._exit(0)
 
@@ -53,9 +60,10 @@ def _limit(timeout_s: float, memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _outcome(decoder: Decoder, path: Path) -> list[Decoded] | DecodeFailure:
+def _outcome(decoder: Decoder, told: dict[str, Any]) -> list[Decoded] | DecodeFailure:
+    path, asked = Path(told["path"]), told["asked"]
     try:
-        return decoder(path)
+        return decoder(path) if asked is None else _digitised(path, asked)
     except DecodeError as error:
         return error.code
     except MemoryError:
@@ -64,11 +72,17 @@ def _outcome(decoder: Decoder, path: Path) -> list[Decoded] | DecodeFailure:
         return DecodeFailure.DAMAGED
 
 
+def _digitised(path: Path, asked: dict[str, Any]) -> list[Decoded]:
+    from ml.ecg.digitiser import digitise_file  # noqa: PLC0415 - SciPy, in children alone that need it
+
+    return [digitise_file(path, asked)]
+
+
 def main() -> None:
     """Serve the socket and the limits named on the command line."""
-    descriptor, decoder, timeout_s, memory_mb = sys.argv[1:]
+    descriptor, decoder, memory_mb = sys.argv[1:]
     with socket.socket(fileno=int(descriptor)) as control:
-        serve(control, pkgutil.resolve_name(decoder), float(timeout_s), int(memory_mb))
+        serve(control, pkgutil.resolve_name(decoder), int(memory_mb))
 
 
 if __name__ == "__main__":

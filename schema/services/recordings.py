@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from sqlmodel import Session, select
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
 
 from ml.ecg.decoding import MAX_FILE_BYTES, MOST_PAGES, Decoded, DecodeError, DecodeFailure, DecoderPool
-from schema.errors import NotFoundError, ValidationFailedError
-from schema.models.cases import Case, Recording, RecordingTiming
+from schema.errors import ConflictError, NotFoundError, ValidationFailedError
+from schema.models.cases import Case, Digitisation, Recording, RecordingTiming
 from schema.services.blobs import BlobStore
 from schema.services.cases import Cases
 from schema.services.clock import Clock
@@ -23,8 +24,8 @@ LONGEST_KEY = 100
 THUMBNAIL_MEDIA_TYPE = "image/webp"
 _CHUNK = 1 << 20
 _LIMITS = {
-    DecodeFailure.TOO_LARGE: {"megabytes": MAX_FILE_BYTES // 1_000_000},
-    DecodeFailure.TOO_MANY_PAGES: {"pages": MOST_PAGES},
+    f"file_{DecodeFailure.TOO_LARGE.value}": {"megabytes": MAX_FILE_BYTES // 1_000_000},
+    f"file_{DecodeFailure.TOO_MANY_PAGES.value}": {"pages": MOST_PAGES},
 }
 """What the words of a failure name."""
 
@@ -53,15 +54,22 @@ def store_upload(decoder: DecoderPool, blobs: BlobStore, upload: IO[bytes]) -> l
             pages = decoder.decode(Path(staged.name))
         except DecodeError as error:
             raise refusal_of(error) from None
-    return [_stored(blobs, page) for page in pages]
+    return [stored_page(blobs, page) for page in pages]
 
 
 def refusal_of(error: DecodeError) -> ValidationFailedError:
     """Return the refusal of a file that cannot be decoded."""
-    return ValidationFailedError.of("file", f"file_{error.code.value}", **_LIMITS.get(error.code, {}))
+    code = f"file_{error.code.value}"
+    return ValidationFailedError.of("file", code, **limits_of(code))
 
 
-def _stored(blobs: BlobStore, page: Decoded) -> StoredFile:
+def limits_of(code: str) -> dict[str, int]:
+    """Return what the words of such a refusal name."""
+    return _LIMITS.get(code, {})
+
+
+def stored_page(blobs: BlobStore, page: Decoded) -> StoredFile:
+    """Keep the blobs of a page."""
     return StoredFile(
         page,
         original_key=blobs.put(page.original, page.media_type),
@@ -130,8 +138,8 @@ class Recordings:
         case = self.with_room(case_id, len(pages))
         others = recordings_of(self._session, case_id)
         for number, page in enumerate(pages, start=1):
-            recording = _recording(
-                page,
+            recording = Recording(
+                **content_of(page),
                 case_id=case_id,
                 label=_next_label(others) if label is None else _label(label, number),
                 timing=(timing or RecordingTiming.INITIAL).value,
@@ -147,7 +155,7 @@ class Recordings:
         self, recording_id: int, label: str | None = None, timing: RecordingTiming | None = None
     ) -> Case:
         """Change the label or the timing; changing nothing makes no revision."""
-        recording, case = self._to_change(recording_id)
+        recording, case = self.to_change(recording_id)
         before = (recording.label, recording.timing)
         recording.label = recording.label if label is None else _label(label)
         recording.timing = recording.timing if timing is None else timing.value
@@ -157,7 +165,7 @@ class Recordings:
 
     def move(self, recording_id: int, position: int) -> Case:
         """Put a recording at a place among the others, counted from 0."""
-        recording, case = self._to_change(recording_id)
+        recording, case = self.to_change(recording_id)
         ordered = recordings_of(self._session, recording.case_id)
         if not 0 <= position < len(ordered):
             raise ValidationFailedError.of("position", "out_of_range", minimum=0, maximum=len(ordered) - 1)
@@ -170,13 +178,49 @@ class Recordings:
 
     def remove(self, recording_id: int) -> Case:
         """Take a recording out of its case; earlier revisions keep it, so its files stay."""
-        recording, case = self._to_change(recording_id)
+        recording, case = self.to_change(recording_id)
+        self._session.execute(delete(Digitisation).where(col(Digitisation.recording_id) == recording_id))
         self._session.delete(recording)
         self._session.flush()
         _number(recordings_of(self._session, recording.case_id))
         return self._cases.saved(case, "case.recording_removed")
 
-    def _to_change(self, recording_id: int) -> tuple[Recording, Case]:
+    def keep(self, proposal: Digitisation) -> Case:
+        """Add what a picture was read as right behind it, under its label, once for each reading.
+
+        Raises
+        ------
+        ValidationFailedError
+            When there is nothing to keep, or no room.
+        ConflictError
+            When the picture was changed after it was read.
+        """
+        picture, case = self.to_change(proposal.recording_id)
+        once = f"digitisation:{proposal.job_id}"
+        if self.imported(picture.case_id, once) is not None:
+            return case
+        if proposal.found is None:
+            raise ValidationFailedError.of("recordingId", "nothing_digitised")
+        if picture.rendering_key != proposal.picture_key:
+            raise ConflictError("picture_changed")
+        self.with_room(picture.case_id)
+        ordered = recordings_of(self._session, picture.case_id)
+        kept = Recording(
+            **proposal.found,
+            case_id=picture.case_id,
+            label=picture.label,
+            timing=picture.timing,
+            position=len(ordered),
+            idempotency_key=once,
+            created_at=self._clock(),
+        )
+        self._session.add(kept)
+        ordered.insert(ordered.index(picture) + 1, kept)
+        _number(ordered)
+        return self._cases.saved(case, "case.recording_digitised")
+
+    def to_change(self, recording_id: int) -> tuple[Recording, Case]:
+        """Return a recording of the actor's, and its case, which is about to change."""
         case_id = self._session.exec(select(Recording.case_id).where(Recording.id == recording_id)).first()
         if case_id is None:
             raise NotFoundError
@@ -187,23 +231,24 @@ class Recordings:
         return recording, case
 
 
-def _recording(page: StoredFile, **place: Any) -> Recording:
+def content_of(page: StoredFile) -> dict[str, Any]:
+    """Return the columns of `Recording` that a stored page fills."""
     decoded = page.decoded
-    return Recording(
-        kind=decoded.kind,
-        media_type=decoded.media_type,
-        original_key=page.original_key,
-        rendering_key=page.rendering_key,
-        rendering_media_type=decoded.rendering_media_type,
-        thumbnail_key=page.thumbnail_key,
-        width=decoded.width,
-        height=decoded.height,
-        pixels_per_mm=decoded.pixels_per_mm,
-        sampling_rate_hz=decoded.sampling_rate_hz,
-        duration_s=decoded.duration_s,
-        leads=list(decoded.leads),
-        **place,
-    )
+    return {
+        "kind": decoded.kind,
+        "media_type": decoded.media_type,
+        "original_key": page.original_key,
+        "rendering_key": page.rendering_key,
+        "rendering_media_type": decoded.rendering_media_type,
+        "thumbnail_key": page.thumbnail_key,
+        "width": decoded.width,
+        "height": decoded.height,
+        "pixels_per_mm": decoded.pixels_per_mm,
+        "sampling_rate_hz": decoded.sampling_rate_hz,
+        "duration_s": decoded.duration_s,
+        "leads": list(decoded.leads),
+        "paper": decoded.paper,
+    }
 
 
 def _label(label: str, page: int = 1) -> str:
