@@ -51,7 +51,7 @@ class PaperLead:
 
 
 @strawberry.type(
-    description="How a signal was read off a picture of paper. It was not measured: a pen hides what is finer."
+    description="How a signal was read off a picture of paper; it was not measured, and a pen hides much."
 )
 class PaperSource:
     """A page as it was read."""

@@ -2,7 +2,6 @@
 
 import secrets
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -14,7 +13,7 @@ from starlette.routing import Route
 
 from schema.policy import Scope
 from server.demo import demo_ecg
-from server.forms import Form, Problem, kept
+from server.forms import Form, Problem, kept, number_of
 from server.i18n import gettext as _
 from server.i18n import ngettext
 from server.pages.support import (
@@ -301,7 +300,7 @@ async def _reweigh(request: Request, case_id: str, form: FormData) -> Submission
     answers = []
     for annotation in found((await query(request, "builder/show", id=case_id))["case"])["annotations"]:
         one = annotation["id"]
-        coefficient = _number(form.get(f"coefficient_{one}", annotation["coefficient"]))
+        coefficient = number_of(form.get(f"coefficient_{one}", annotation["coefficient"]))
         role = str(form.get(f"role_{one}", annotation["role"]))
         if coefficient is None:
             wrong = Problem("coefficient", "not_a_number", _("Give a number."))
@@ -339,18 +338,9 @@ def _annotation(form: FormData, value: str) -> dict[str, Any]:
     }
 
 
-def _number(value: object) -> float | None:
-    """Read a number as typed in French or English."""
-    try:
-        number = float(str(value).replace(",", "."))
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
-
-
 def _sent_number(value: object) -> float:
     """Read a number the page itself wrote into a button."""
-    number = _number(value)
+    number = number_of(value)
     if number is None:
         raise HTTPException(400)
     return number

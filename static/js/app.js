@@ -1,12 +1,14 @@
 // Wakes the parts a page uses, at first and after every htmx swap. Everything here adds to pages that work without it.
 import { wakeBuilder } from "./builder.js";
 import { wakeKeys } from "./keys.js";
+import { wakePaper } from "./paper.js";
 import { wakeQuiz } from "./quiz.js";
 import { wakeViewers } from "./viewer.js";
 import { sayTemplate } from "./say.js";
 
 function wake() {
   wakeViewers();
+  wakePaper();
   wakeBuilder();
   wakeQuiz();
   wakeKeys();
