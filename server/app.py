@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import pkgutil
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -183,9 +183,16 @@ class LateDecoder:
 
     def decode(self, path: Path) -> list[Decoded]:
         """Decode a file as `DecoderPool.decode` does."""
+        return self._started().decode(path)
+
+    def digitise(self, path: Path, asked: Mapping[str, Any]) -> Decoded:
+        """Read a picture of paper as `DecoderPool.digitise` does."""
+        return self._started().digitise(path, asked)
+
+    def _started(self) -> DecoderPool:
         with self._lock:
             self._pool = self._pool or DecoderPool()
-        return self._pool.decode(path)
+            return self._pool
 
     def close(self) -> None:
         """Stop the pool if it ever started."""
