@@ -28,7 +28,9 @@ def run(options: argparse.Namespace) -> int:
             print(f"{options.image}: holds voltages, not a picture", file=sys.stderr)
             return 1
         order = CABRERA if options.cabrera else STANDARD_LEADS
-        found = digitise(picture, Paper(options.layout, order, options.speed, options.gain))
+        found = digitise(
+            picture, Paper(options.layout, order, speed_mm_s=options.speed, gain_mm_mv=options.gain)
+        )
     except DecodeError as error:
         print(f"{options.image}: {error.code.value}", file=sys.stderr)
         return 1

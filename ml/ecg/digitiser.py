@@ -39,7 +39,9 @@ def digitise_file(path: Path, asked: dict[str, Any]) -> Decoded:
         raise DecodeError(DecodeFailure.UNSUPPORTED_VARIANT)
     order = CABRERA if asked["cabrera"] else STANDARD_LEADS
     leads = None if asked["leads"] is None else tuple(asked["leads"])
-    paper = Paper(asked["layout"], order, leads, asked["speed_mm_s"], asked["gain_mm_mv"])
+    paper = Paper(
+        asked["layout"], order, leads, speed_mm_s=asked["speed_mm_s"], gain_mm_mv=asked["gain_mm_mv"]
+    )
     try:
         found = digitise(page.content, paper, [Anchor(*point) for point in asked["points"]])
     except DigitisingError as error:

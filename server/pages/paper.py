@@ -109,7 +109,7 @@ async def _show(request: Request, done: Submission) -> Response:
         "under_way": under_way,
         "failed": bool(reading) and not read and under_way is None,
         "traces": traces,
-        "layout": LAYOUTS[reading["paper"]["layout"]] if traces else "",
+        "layout_read": LAYOUTS[reading["paper"]["layout"]] if traces else "",
         "rows": _rows(traces),
         "points": _typed(done.form) if done.form.sent else reading["points"] if reading else [],
         "lead_names": [(lead, lead) for lead in LEADS],

@@ -91,12 +91,19 @@ class Installation:
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Take back whatever happens meanwhile."""
-        path = self.world.database.url.removeprefix("sqlite:///")
-        with closing(sqlite3.connect(":memory:")) as kept, closing(sqlite3.connect(path)) as stored:
-            stored.backup(kept)
+        with undone(self.world):
             yield
-            kept.backup(stored)
-        self.world.services.shelf.refresh(at_once=True)
+
+
+@contextmanager
+def undone(world: World) -> Iterator[None]:
+    """Take back whatever happens to a world on SQLite meanwhile."""
+    path = world.database.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(":memory:")) as kept, closing(sqlite3.connect(path)) as stored:
+        stored.backup(kept)
+        yield
+        kept.backup(stored)
+    world.services.shelf.refresh(at_once=True)
 
 
 def installed(world: World, folder: Path) -> Iterator[Installation]:
