@@ -18,8 +18,14 @@ def case(school: School) -> str:
     """Return a draft with one picture."""
     case_id = school.draft("Papier", 1)
     [recording] = school.rows(Recording, case_id=key_of(case_id))
-    picture = {"kind": "image", "media_type": "image/png", "pixels_per_mm": None, "leads": []}
-    school.change(Recording, global_id("Recording", recording.id), **picture)
+    school.change(
+        Recording,
+        global_id("Recording", recording.id),
+        kind="image",
+        media_type="image/png",
+        pixels_per_mm=None,
+        leads=[],
+    )
     return case_id
 
 
