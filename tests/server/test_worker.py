@@ -200,5 +200,5 @@ def test_deadlines_have_a_handler(services: Services) -> None:
 def test_a_deadline_waits_for_no_export_and_no_address(services: Services) -> None:
     prompt, bulky, recordings, paper, *couriers = (frozenset(queue.handlers) for queue in queues_of(services))
     assert (SUBMIT_JOB in prompt, len(couriers)) == (True, COURIERS)
-    assert not prompt & (bulky | recordings)
+    assert not prompt & (bulky | recordings | paper)
     assert not prompt & frozenset[str]().union(*couriers)
