@@ -15,6 +15,7 @@ from schema.mutations.attempts import AttemptMutations
 from schema.mutations.bulk import BulkMutations
 from schema.mutations.cases import CaseMutations
 from schema.mutations.contests import ContestMutations
+from schema.mutations.digitising import DigitisingMutations
 from schema.mutations.disagreements import DisagreementMutations
 from schema.mutations.enrolments import EnrolmentMutations
 from schema.mutations.feedback import FeedbackMutations
@@ -37,6 +38,7 @@ from schema.queries.audit import AuditQueries
 from schema.queries.cases import CaseQueries
 from schema.queries.concepts import ConceptQueries
 from schema.queries.contests import ContestQueries
+from schema.queries.digitising import DigitisingQueries
 from schema.queries.disagreements import DisagreementQueries
 from schema.queries.grades import GradeQueries
 from schema.queries.held_pages import HeldPageQueries
@@ -71,6 +73,7 @@ QUERIES = (
     AttemptQueries,
     ContestQueries,
     JobQueries,
+    DigitisingQueries,
     StatisticsQueries,
     DisagreementQueries,
     WebhookQueries,
@@ -98,6 +101,7 @@ MUTATIONS: tuple[type, ...] = (
     DisagreementMutations,
     WebhookMutations,
     BulkMutations,
+    DigitisingMutations,
     PredictionMutations,
     ModelMutations,
     FeedbackMutations,

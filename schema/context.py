@@ -28,6 +28,7 @@ from schema.services.cache import Cache
 from schema.services.commenting import Comments
 from schema.services.courier import Courier
 from schema.services.deployments import Deployments
+from schema.services.digitising import Digitising
 from schema.services.events import Doorbell
 from schema.services.feedback_files import FeedbackImports
 from schema.services.grading import Grader
@@ -181,6 +182,11 @@ class Services:
         return Pacs(
             self.database, self.clock, self.archives, self.passwords, self.shelf, self.recording_imports
         )
+
+    @cached_property
+    def digitising(self) -> Digitising:
+        """Return what reads pictures of paper; it keeps its own transactions."""
+        return Digitising(self.database, self.clock, self.blobs, self.decoder, self.shelf)
 
     @cached_property
     def exports(self) -> AttemptExports:

@@ -68,7 +68,7 @@ MESSAGES: dict[str, str] = {
     "file_too_many_pixels": N_("This picture has too many pixels. Scan it at 300 dpi or less, then add it."),
     "file_too_small": N_("Too little of the picture would be left. Take the last step back."),
     "nothing_left": N_("Nothing is left between the two sides: put the second beyond the first."),
-    "not_a_picture": N_("Only pictures are cropped and straightened: this recording is a signal."),
+    "not_a_picture": N_("Only pictures are edited and digitised: this recording is a signal."),
     "file_too_many_pages": N_(
         "This file has more than {pages} pages. Print those that show the ECG to a file of their own."
     ),
@@ -95,6 +95,16 @@ MESSAGES: dict[str, str] = {
     ),
     "file_several_records": N_("This zip holds several records. Make a zip of each."),
     "file_timed_out": N_("This file takes too long to read. Export it again, or add a picture of it."),
+    "file_too_coarse": N_("This picture is too small to be read. Scan the page at 200 dpi or more."),
+    "file_no_grid": N_(
+        "No millimetre grid was found in this picture: nothing tells its scale. Straighten and crop it, or "
+        "scan the page flat."
+    ),
+    "file_no_trace": N_("A grid was found in this picture, but no curve on it."),
+    "file_unknown_layout": N_(
+        "The rows found on this page are those of no layout we know, or not of the one you chose. Choose the "
+        "layout, or crop the picture to the tracing."
+    ),
     "file_crashed": N_("This file could not be read. Export it again, or add a picture of it."),
     "missing_scope": N_("Your access does not cover this."),
     "needs_case": N_("Choose at least one case."),
@@ -158,6 +168,13 @@ MESSAGES: dict[str, str] = {
     "unreadable_line": N_("This line cannot be read."),
     "line_twice": N_("Line {line} names the same participant."),
     "names_nobody": N_("It names nobody: give an e-mail address or an external identifier."),
+    "nothing_digitised": N_("Nothing has been read off this picture yet."),
+    "picture_changed": N_("The picture was changed after it was read. Read it again."),
+    "read_anew": N_("The picture was read again meanwhile. Look at the new traces first."),
+    "leads_need_layout": N_("Choose the layout that these names belong to."),
+    "leads_of_layout": N_("This layout has {number} leads and strips: name each of them."),
+    "lead_twice": N_("Two places of the page have the same lead."),
+    "point_outside": N_("A point lies outside the picture, or on no row of it."),
     "not_a_signal": N_("This recording is a picture. Only signals can be analysed."),
     "no_training_data": N_("No training data is set up on this site (CHEVET_TRAINING_DATA)."),
     "no_training_extra": N_("What trains models is not installed on this site (the extra “train”)."),

@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import pkgutil
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -223,6 +223,10 @@ class LateDecoder:
     def find_text(self, path: Path) -> Found:
         """Look for text in a picture as `DecoderPool.find_text` does."""
         return self._started().find_text(path)
+
+    def digitise(self, path: Path, asked: Mapping[str, Any]) -> Decoded:
+        """Read a picture of paper as `DecoderPool.digitise` does."""
+        return self._started().digitise(path, asked)
 
     def close(self) -> None:
         """Stop the pool if it ever started."""

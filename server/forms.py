@@ -11,6 +11,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -82,6 +83,15 @@ class Form:
     def summary(self) -> list[tuple[str, str]]:
         """Return (path, message) of every problem, for the list above a long form."""
         return [(problem.path, problem.message) for problem in self.problems]
+
+
+def number_of(typed: object) -> float | None:
+    """Return a number as it is typed in French or English; None for what is none."""
+    try:
+        number = float(str(typed).replace(",", "."))
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
 
 
 def kept(data: FormData) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from schema.context import Services
 from schema.services.attempt_exports import expire
-from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, PACS_JOB, RECORDINGS_JOB
+from schema.services.bulk import DIGITISE_JOB, EXPORT_JOB, IMPORT_JOB, PACS_JOB, RECORDINGS_JOB
 from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.duels import JUDGE_JOB, SHADOW_JOB
@@ -97,6 +97,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
     archives: dict[str, Handler] = {PACS_JOB: services.pacs.work}
     training: dict[str, Handler] = {RETRAIN_JOB: services.retraining.work} if services.retraining else {}
     judged: dict[str, Handler] = {JUDGE_JOB: services.judge.work} if services.judge else {}
+    paper: dict[str, Handler] = {DIGITISE_JOB: services.digitising.work}
     queues = [
         Queue(prompt),
         Queue({WATCH_JOB: services.feedback_watch.work}),
@@ -104,6 +105,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
         Queue(bulky, at_once=1),
         Queue(recordings, at_once=1),
         Queue(archives, at_once=1),
+        Queue(paper, at_once=1),
         *[Queue(couriers)] * COURIERS,
     ]
     return [*queues, *(Queue(each, at_once=1) for each in (store, judged, training) if each)]

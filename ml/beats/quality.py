@@ -28,6 +28,7 @@ class Reason(StrEnum):
     MISSING_LEAD = "missing_lead"  # neither lead II nor one like it
     ONE_LEAD = "one_lead"  # the second one the model knows is not there
     OUT_OF_DISTRIBUTION = "out_of_distribution"  # beats unlike any it has learnt from
+    FROM_PAPER = "from_paper"  # read off a picture of paper, not measured
     CUT = "cut"  # longer than an hour: only the first was read
     NO_BEATS = "no_beats"
 

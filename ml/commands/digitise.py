@@ -28,7 +28,9 @@ def run(options: argparse.Namespace) -> int:
             print(f"{options.image}: holds voltages, not a picture", file=sys.stderr)
             return 1
         order = CABRERA if options.cabrera else STANDARD_LEADS
-        found = digitise(picture, Paper(options.layout, order, options.speed, options.gain))
+        found = digitise(
+            picture, Paper(options.layout, order, speed_mm_s=options.speed, gain_mm_mv=options.gain)
+        )
     except DecodeError as error:
         print(f"{options.image}: {error.code.value}", file=sys.stderr)
         return 1
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
-    (output / "signal.dcm").write_bytes(kept.write(found.signal))
+    (output / "signal.dcm").write_bytes(kept.write(found.signal, derived=True))
     overlay(picture, found).save(output / "overlay.png")
     print(
         f"{found.layout}, {found.grid.pixels_per_mm:.2f} pixels a mm, turned by {found.grid.angle_deg:.2f}°"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 MAX_FILE_BYTES = 200_000_000
 MAX_PIXELS = 100_000_000
@@ -14,7 +14,7 @@ MAX_VALUES = 60_000_000
 
 
 class DecodeFailure(Enum):
-    """Why a file gave no ECG; callers turn each into one sentence that says what to do."""
+    """Why a file gave no ECG, or paper no signal; callers turn each into a sentence that says what to do."""
 
     UNSUPPORTED_TYPE = "unsupported_type"
     EMPTY = "empty"
@@ -32,6 +32,10 @@ class DecodeFailure(Enum):
     SEVERAL_RECORDS = "several_records"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
+    TOO_COARSE = "too_coarse"
+    NO_GRID = "no_grid"
+    NO_TRACE = "no_trace"
+    UNKNOWN_LAYOUT = "unknown_layout"
 
 
 class DecodeError(Exception):
@@ -66,6 +70,8 @@ class Decoded:
         Scale of `rendering` at 25 mm/s and 10 mm/mV; None for a picture, whose scale is unknown.
     leads, sampling_rate_hz, duration_s
         Of a signal; empty and None for a picture.
+    paper : dict or None
+        Of a signal that was read off a picture: how, and where its traces lie (`ml.ecg.digitiser`).
     """
 
     kind: Literal["image", "signal"]
@@ -80,3 +86,4 @@ class Decoded:
     leads: tuple[str, ...] = ()
     sampling_rate_hz: float | None = None
     duration_s: float | None = None
+    paper: dict[str, Any] | None = None

@@ -51,13 +51,8 @@ def decoded_picture(reading: Reading, picture: Image.Image) -> Decoded:
     )
 
 
-def _decoded(reading: Reading) -> Decoded:
-    if isinstance(reading.content, Signal):
-        return _decoded_signal(reading, reading.content)
-    return decoded_picture(reading, reading.content)
-
-
-def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:
+def decoded_signal(reading: Reading, signal: Signal) -> Decoded:
+    """Draw a signal, whose reading has the form that is kept."""
     drawing = render(signal, pixels_per_mm=6 if len(signal.leads) > _MANY_LEADS else 12)
     with Image.open(io.BytesIO(drawing.png)) as page:
         bold = page.convert("RGB").reduce(3).filter(ImageFilter.MinFilter(3))
@@ -75,3 +70,9 @@ def _decoded_signal(reading: Reading, signal: Signal) -> Decoded:
         sampling_rate_hz=signal.sampling_rate_hz,
         duration_s=signal.duration_s,
     )
+
+
+def _decoded(reading: Reading) -> Decoded:
+    if isinstance(reading.content, Signal):
+        return decoded_signal(reading, reading.content)
+    return decoded_picture(reading, reading.content)

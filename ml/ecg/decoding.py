@@ -12,9 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ml.ecg.burned_in.found import SEARCH_S, Found
 from ml.ecg.decoded import MAX_FILE_BYTES, MAX_PIXELS, MOST_PAGES, Decoded, DecodeError, DecodeFailure
@@ -35,6 +35,8 @@ DEFAULT_DECODER = "ml.ecg.decoder:decode_file"
 MAX_ANSWER_BYTES = 1_000_000_000
 _PRELOAD_S = 60.0
 _GRACE_S = 2.0
+_DIGITISING = 3
+"""How many times as long paper may take as a file: it is asked for by a job, which nobody waits for."""
 _ATTEMPTS = 2
 _CHUNK = 1 << 20
 
@@ -69,7 +71,7 @@ class DecoderPool:
     ) -> None:
         self._slots = threading.BoundedSemaphore(processes)
         self._timeout_s = timeout_s
-        self._arguments = (decoder, str(timeout_s), str(memory_mb))
+        self._arguments = (decoder, str(memory_mb))
         self._lock = threading.Lock()
         self._closed = False
         self._start()
@@ -88,21 +90,39 @@ class DecoderPool:
 
     def edit(self, path: Path, steps: Sequence[Step]) -> Decoded:
         """Apply steps to the picture of a recording that is kept; raises as `decode` does."""
-        [edited] = unpack(self._answer(path, "edit", steps))
+        [edited] = unpack(self._answer(path, "edit", written(steps)))
         return edited
 
     def preview(self, path: Path, steps: Sequence[Step]) -> Decoded:
         """Do the same for a look at it: a rendering of moderate size and nothing else."""
-        [preview] = unpack(self._answer(path, "preview", steps))
+        [preview] = unpack(self._answer(path, "preview", written(steps)))
         return preview
 
     def propose(self, path: Path, steps: Sequence[Step]) -> Proposal:
         """Look what would lay the picture straight once these steps are done; raises as `decode` does."""
-        return unpack_proposal(self._answer(path, "propose", steps))
+        return unpack_proposal(self._answer(path, "propose", written(steps)))
 
     def find_text(self, path: Path) -> Found:
         """Look for text in the picture of a page that may identify somebody; raises as `decode` does."""
-        return unpack_found(self._answer(path, "find_text"))
+        return unpack_found(self._answer(path, "find_text", []))
+
+    def digitise(self, path: Path, asked: Mapping[str, Any]) -> Decoded:
+        """Read a picture of paper as a signal, in more time than a file to decode gets.
+
+        Parameters
+        ----------
+        path : Path
+            One picture.
+        asked : mapping
+            What `ml.ecg.digitiser` is told of the paper.
+
+        Raises
+        ------
+        DecodeError
+            Also for paper that cannot be read.
+        """
+        [found] = unpack(self._answer(path, "digitise", asked))
+        return found
 
     def close(self) -> None:
         """Stop taking files; those being decoded end within their time. Closing twice does nothing."""
@@ -116,22 +136,23 @@ class DecoderPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _answer(self, path: Path, task: str = "", steps: Sequence[Step] = ()) -> bytearray:
+    def _answer(self, path: Path, task: str = "", told: object = None) -> bytearray:
         """Return what a child says of a file: of all it holds, or of what a task makes of its picture."""
         _check_size(path)
-        return self.answer(path, task, steps)
+        return self.answer(path, task, told)
 
-    def answer(self, path: Path, task: str = "", steps: Sequence[Step] = ()) -> bytearray:
+    def answer(self, path: Path, task: str = "", told: object = None) -> bytearray:
         """Return what a child says of a file or folder, as it says it; raises as `decode`."""
-        request = os.fsencode(path.resolve())
-        if task:
-            request += b"\0" + json.dumps([task, written(steps)]).encode()
+        longer = {"find_text": SEARCH_S, "digitise": _DIGITISING * self._timeout_s}
+        timeout_s = longer.get(task, self._timeout_s)
+        asked = {"path": str(path.resolve()), "task": task, "told": told, "timeout_s": timeout_s}
+        request = json.dumps(asked).encode()
         with self._slots:
             for _ in range(_ATTEMPTS):
                 zygote, answer = self._request(request)
                 with answer:
                     if _has_started(answer):
-                        return self._received(answer, SEARCH_S if task == "find_text" else self._timeout_s)
+                        return self._received(answer, timeout_s)
                 zygote.kill()
                 zygote.wait()
         raise DecodeError(DecodeFailure.CRASHED)

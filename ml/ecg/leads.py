@@ -7,6 +7,8 @@ A name outside this list is never passed on: a channel label is free text and ma
 import re
 from collections.abc import Iterable
 
+STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
 CODE_NUMBERS = {
     "I": 1,
     "II": 2,

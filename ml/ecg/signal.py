@@ -3,7 +3,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+from ml.ecg.leads import STANDARD_LEADS
+
+__all__ = ["STANDARD_LEADS", "Signal"]
 
 
 @dataclass(frozen=True, eq=False)

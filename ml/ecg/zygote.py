@@ -1,9 +1,9 @@
 """The process that decoding children are forked from: everything heavy is imported once, here.
 
-Started by `ml.ecg.decoding.DecoderPool` as ``python -m ml.ecg.zygote FD DECODER TIMEOUT_S MEMORY_MB``.
-For each request that arrives on the control socket (a path, perhaps what to do with the picture there, and a
-socket to answer on) it forks a child, which gives itself limits the kernel enforces: memory, processor time,
-wall-clock time, nothing written.
+Started by `ml.ecg.decoding.DecoderPool` as ``python -m ml.ecg.zygote FD DECODER MEMORY_MB``.
+For each request that arrives on the control socket (a path, perhaps what to do with the picture there, how
+long that may take, and a socket to answer on) it forks a child, which gives itself limits the kernel
+enforces: memory, processor time, wall-clock time, nothing written.
 """
 
 import array
@@ -18,9 +18,10 @@ import sys
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from ml.ecg import editing
-from ml.ecg.burned_in.found import SEARCH_S, Found
+from ml.ecg.burned_in.found import Found
 from ml.ecg.decoded import Decoded, DecodeError, DecodeFailure
 from ml.ecg.editing import Proposal
 from ml.ecg.wire import pack
@@ -30,7 +31,7 @@ MAX_REQUEST_BYTES = 1 << 16
 Decoder = Callable[[Path], list[Decoded] | bytes]
 
 
-def serve(control: socket.socket, decoder: Decoder, timeout_s: float, memory_mb: int) -> None:
+def serve(control: socket.socket, decoder: Decoder, memory_mb: int) -> None:
     """Fork a child per request until the pool closes its end."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
@@ -44,9 +45,10 @@ def serve(control: socket.socket, decoder: Decoder, timeout_s: float, memory_mb:
         with socket.socket(fileno=descriptors[0]) as answer:
             if os.fork() == 0:
                 control.close()
-                _limit(timeout_s, memory_mb)
+                told = json.loads(request)
+                _limit(told["timeout_s"], memory_mb)
                 answer.sendall(STARTED)
-                for piece in pack(_outcome(decoder, request)):
+                for piece in pack(_outcome(decoder, told)):
                     answer.sendall(piece)
                 os._exit(0)
 
@@ -61,10 +63,12 @@ def _limit(timeout_s: float, memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _outcome(decoder: Decoder, request: bytes) -> list[Decoded] | bytes | Proposal | Found | DecodeFailure:
-    path, _, task = request.partition(b"\0")
+def _outcome(
+    decoder: Decoder, told: dict[str, Any]
+) -> list[Decoded] | bytes | Proposal | Found | DecodeFailure:
+    path = Path(told["path"])
     try:
-        return _edited(Path(os.fsdecode(path)), task) if task else decoder(Path(os.fsdecode(path)))
+        return _done(told["task"], path, told["told"]) if told["task"] else decoder(path)
     except DecodeError as error:
         return error.code
     except MemoryError:
@@ -73,21 +77,22 @@ def _outcome(decoder: Decoder, request: bytes) -> list[Decoded] | bytes | Propos
         return DecodeFailure.DAMAGED
 
 
-def _edited(path: Path, task: bytes) -> list[Decoded] | Proposal | Found:
-    """Edit the picture of a recording that is kept, as a task says: a name and steps."""
+def _done(task: str, path: Path, told: Any) -> list[Decoded] | Proposal | Found:
+    """Do what is asked with a picture; imported in the children alone that need it."""
+    if task == "digitise":
+        from ml.ecg.digitiser import digitise_file  # noqa: PLC0415 - SciPy
+
+        return [digitise_file(path, told)]
     from ml.ecg.editor import TASKS  # noqa: PLC0415 - a zygote that tests decoders needs no Pillow
 
-    name, steps = json.loads(task)
-    if name == "find_text":
-        signal.setitimer(signal.ITIMER_REAL, SEARCH_S)
-    return TASKS[name](path, editing.parse(steps))
+    return TASKS[task](path, editing.parse(told))
 
 
 def main() -> None:
     """Serve the socket and the limits named on the command line."""
-    descriptor, decoder, timeout_s, memory_mb = sys.argv[1:]
+    descriptor, decoder, memory_mb = sys.argv[1:]
     with socket.socket(fileno=int(descriptor)) as control:
-        serve(control, pkgutil.resolve_name(decoder), float(timeout_s), int(memory_mb))
+        serve(control, pkgutil.resolve_name(decoder), int(memory_mb))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from schema.models.base import instant
+from schema.models.base import DOCUMENT, instant
 
 
 class CaseCategory(StrEnum):
@@ -84,7 +84,8 @@ class Recording(SQLModel, table=True):
 
     Of an edited picture these are what its `steps` (`ml.ecg.editing`) made of `unedited_key`, which is for
     those who may change the case alone. `idempotency_key` names the import that made it, so that an import
-    sent again adds nothing.
+    sent again adds nothing. `paper` says of a signal how it was read off a picture,
+    with the points a person corrected; None where it was measured.
     """
 
     __table_args__ = (UniqueConstraint("case_id", "idempotency_key"),)
@@ -107,7 +108,26 @@ class Recording(SQLModel, table=True):
     leads: list[str] = Field(default_factory=list, sa_type=JSON)
     unedited_key: str | None = None
     steps: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    paper: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
     idempotency_key: str | None = None
+    created_at: datetime = instant()
+
+
+class Digitisation(SQLModel, table=True):
+    """What a picture of paper was last read as, for its owner to look at before it becomes a recording.
+
+    `picture_key` names the picture as it was shown then, `job_id` the job that reads it. `asked` is what was
+    told of the paper, with the points corrected by hand. `found` is the recording it would be; None before
+    that, and where reading failed, as `failure` says.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    recording_id: int = Field(foreign_key="recording.id", unique=True)
+    job_id: int
+    picture_key: str
+    asked: dict[str, Any] = Field(sa_type=JSON)
+    found: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
+    failure: str | None = None
     created_at: datetime = instant()
 
 

@@ -17,7 +17,7 @@ from schema.services.paging import Sort, page_of
 from schema.services.text import line
 
 IMPORT_JOB, EXPORT_JOB = "import_participants", "export_attempts"
-RECORDINGS_JOB, PACS_JOB = "import_recordings", "import_from_pacs"
+RECORDINGS_JOB, PACS_JOB, DIGITISE_JOB = "import_recordings", "import_from_pacs", "digitise_recording"
 LONGEST_KEY = 200
 AT_ONCE = 5
 """Unfinished jobs of an account; docs/api.md says so too."""

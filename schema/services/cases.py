@@ -27,6 +27,7 @@ from schema.models.cases import (
     CaseRevision,
     CaseStatus,
     Difficulty,
+    Digitisation,
     Recording,
 )
 from schema.models.held_pages import HeldPage
@@ -150,11 +151,18 @@ class Cases:
         for held in self._session.exec(select(HeldPage).where(HeldPage.case_id == case_id)).all():
             let_go(self._session, held, self._clock)
         self._session.flush()
+        its = select(Recording.id).where(Recording.case_id == case_id)
+        self._session.execute(delete(Digitisation).where(col(Digitisation.recording_id).in_(its)))
         for table in (Prediction, Annotation, Recording, CaseRevision):
             self._session.execute(delete(table).where(col(table.case_id) == case_id))
         self._session.delete(case)
         self._session.flush()
         self._announce(case_id, "case.deleted")
+
+    def manages(self, case_id: int) -> bool:
+        """Return whether the actor owns a case that there is, or administers."""
+        case = self._session.get(Case, case_id)
+        return case is not None and may_change_case(self._actor, case.owner_id)
 
     def to_change(self, case_id: int, revision: int | None = None) -> Case:
         """Return a case whose content is about to change, kept from others until the transaction ends.

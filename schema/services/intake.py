@@ -32,8 +32,8 @@ SALT_BYTES = 16
 THUMBNAIL_MEDIA_TYPE = "image/webp"
 _CHUNK = 1 << 20
 _LIMITS = {
-    DecodeFailure.TOO_LARGE: {"megabytes": MAX_FILE_BYTES // 1_000_000},
-    DecodeFailure.TOO_MANY_PAGES: {"pages": MOST_PAGES},
+    f"file_{DecodeFailure.TOO_LARGE.value}": {"megabytes": MAX_FILE_BYTES // 1_000_000},
+    f"file_{DecodeFailure.TOO_MANY_PAGES.value}": {"pages": MOST_PAGES},
 }
 """What the words of a failure name."""
 
@@ -173,7 +173,13 @@ def lying(data: bytes) -> Iterator[Path]:
 
 def refusal_of(error: DecodeError, at: str = "file") -> ValidationFailedError:
     """Return the refusal of a file that cannot be decoded."""
-    return ValidationFailedError.of(at, f"file_{error.code.value}", **_LIMITS.get(error.code, {}))
+    code = f"file_{error.code.value}"
+    return ValidationFailedError.of(at, code, **limits_of(code))
+
+
+def limits_of(code: str) -> dict[str, int]:
+    """Return what the words of such a refusal name."""
+    return _LIMITS.get(code, {})
 
 
 def let_go(session: Session, held: HeldPage, clock: Clock) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import cast as cast_to
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from ml.beats.quality import Reason, Verdict
 from schema.errors import NotAllowedError, NotFoundError, ValidationFailedError
 from schema.models.cases import Case, CaseRevision, Recording
 from schema.models.models import ModelAlias, ModelVersion
@@ -51,6 +52,7 @@ class Asked:
     recording_id: int
     case_id: int
     signal_key: str
+    from_paper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Predictions:
             raise NotAllowedError
         if recording.kind != SIGNAL:
             raise ValidationFailedError.of("recordingId", "not_a_signal")
-        return Asked(recording_id, recording.case_id, recording.original_key)
+        return Asked(recording_id, recording.case_id, recording.original_key, recording.paper is not None)
 
     def keep(self, asked: Asked, routed: Routed[Outcome]) -> Prediction:
         """Keep what came of asking, with who was answered by which version on the trail."""
@@ -153,7 +155,7 @@ class Predictions:
             created_at=self._clock(),
         )
         if outcome.answer is not None:
-            filled(made, outcome.answer)
+            filled(made, outcome.answer, from_paper=asked.from_paper)
         return self._kept(made, routed)
 
     def keep_visit(self, asked: AskedVisit, routed: Routed[TriageOutcome]) -> Prediction:
@@ -350,7 +352,7 @@ def agreement_of_beats(one: bytes, other: bytes) -> float:
     return alike / len(first) if len(first) else 1.0
 
 
-def filled(made: Prediction, answer: "BeatAnswer") -> None:
+def filled(made: Prediction, answer: "BeatAnswer", *, from_paper: bool) -> None:
     """Put an answer about beats into its row."""
     from ml.beats.packing import pack, unpack  # noqa: PLC0415 - NumPy, with the first prediction
 
@@ -358,6 +360,9 @@ def filled(made: Prediction, answer: "BeatAnswer") -> None:
     made.counts = unpack(made.answer).counts()
     made.quality = answer.quality.verdict.value
     made.quality_reasons = [reason.value for reason in answer.quality.reasons]
+    if from_paper:  # never trusted as much as what was measured, whatever it looks like
+        made.quality = Verdict.MEDIUM.value if answer.quality.verdict is Verdict.HIGH else made.quality
+        made.quality_reasons = [*made.quality_reasons, Reason.FROM_PAPER.value]
 
 
 def _narrowed(chosen: PredictionFilter, actor: Actor) -> list[ColumnElement[bool]]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlmodel import Session, func, select
+from sqlalchemy import delete
+from sqlmodel import Session, col, func, select
 
-from schema.errors import NotFoundError, ValidationFailedError
-from schema.models.cases import Case, Recording, RecordingTiming
+from schema.errors import ConflictError, NotFoundError, ValidationFailedError
+from schema.models.cases import Case, Digitisation, Recording, RecordingTiming
 from schema.models.held_pages import HeldPage
 from schema.services.cases import Cases
 from schema.services.clock import Clock
@@ -74,7 +75,7 @@ class Recordings:
         case = self.with_room(case_id, len(pages))
         others = recordings_of(self._session, case_id)
         for number, page in enumerate(pages, start=1):
-            place = {
+            place: dict[str, Any] = {
                 "case_id": case_id,
                 "label": None if label is None else _label(label, number),
                 "timing": (timing or RecordingTiming.INITIAL).value,
@@ -84,7 +85,7 @@ class Recordings:
                 self._hold(page, place)
                 continue
             place["label"] = place["label"] or _next_label(others)
-            recording = _recording(page, position=len(others), created_at=self._clock(), **place)
+            recording = Recording(**content_of(page), position=len(others), created_at=self._clock(), **place)
             self._session.add(recording)
             others.append(recording)
         added = any(isinstance(page, StoredFile) for page in pages)
@@ -118,6 +119,7 @@ class Recordings:
     def remove(self, recording_id: int) -> Case:
         """Take a recording out of its case; earlier revisions keep it, so its files stay."""
         recording, case = self.to_change(recording_id)
+        self._session.execute(delete(Digitisation).where(col(Digitisation.recording_id) == recording_id))
         self._session.delete(recording)
         self._session.flush()
         _number(recordings_of(self._session, recording.case_id))
@@ -129,6 +131,40 @@ class Recordings:
             raise NotFoundError
         held.sqlmodel_update({**place, "expires_at": self._clock() + HELD})
         self._session.add(held)
+
+    def keep(self, proposal: Digitisation) -> Case:
+        """Add what a picture was read as right behind it, under its label, once for each reading.
+
+        Raises
+        ------
+        ValidationFailedError
+            When there is nothing to keep, or no room.
+        ConflictError
+            When the picture was changed after it was read.
+        """
+        picture, case = self.to_change(proposal.recording_id)
+        once = f"digitisation:{proposal.job_id}"
+        if self.imported(picture.case_id, once) is not None:
+            return case
+        if proposal.found is None:
+            raise ValidationFailedError.of("recordingId", "nothing_digitised")
+        if picture.rendering_key != proposal.picture_key:
+            raise ConflictError("picture_changed")
+        self.with_room(picture.case_id)
+        ordered = recordings_of(self._session, picture.case_id)
+        kept = Recording(
+            **proposal.found,
+            case_id=picture.case_id,
+            label=picture.label,
+            timing=picture.timing,
+            position=len(ordered),
+            idempotency_key=once,
+            created_at=self._clock(),
+        )
+        self._session.add(kept)
+        ordered.insert(ordered.index(picture) + 1, kept)
+        _number(ordered)
+        return self._cases.saved(case, "case.recording_digitised")
 
     def to_change(self, recording_id: int, revision: int | None = None) -> tuple[Recording, Case]:
         """Return a recording that is about to change and its case; raises as `Cases.to_change` does."""
@@ -142,23 +178,24 @@ class Recordings:
         return recording, case
 
 
-def _recording(page: StoredFile, **place: Any) -> Recording:
+def content_of(page: StoredFile) -> dict[str, Any]:
+    """Return the columns of `Recording` that a stored page fills."""
     decoded = page.decoded
-    return Recording(
-        kind=decoded.kind,
-        media_type=decoded.media_type,
-        original_key=page.original_key,
-        rendering_key=page.rendering_key,
-        rendering_media_type=decoded.rendering_media_type,
-        thumbnail_key=page.thumbnail_key,
-        width=decoded.width,
-        height=decoded.height,
-        pixels_per_mm=decoded.pixels_per_mm,
-        sampling_rate_hz=decoded.sampling_rate_hz,
-        duration_s=decoded.duration_s,
-        leads=list(decoded.leads),
-        **place,
-    )
+    return {
+        "kind": decoded.kind,
+        "media_type": decoded.media_type,
+        "original_key": page.original_key,
+        "rendering_key": page.rendering_key,
+        "rendering_media_type": decoded.rendering_media_type,
+        "thumbnail_key": page.thumbnail_key,
+        "width": decoded.width,
+        "height": decoded.height,
+        "pixels_per_mm": decoded.pixels_per_mm,
+        "sampling_rate_hz": decoded.sampling_rate_hz,
+        "duration_s": decoded.duration_s,
+        "leads": list(decoded.leads),
+        "paper": decoded.paper,
+    }
 
 
 def _label(label: str, page: int = 1) -> str:

@@ -115,7 +115,7 @@ class Shadows:
         asked = Asked(of.recording_id or 0, of.case_id or 0, of.input_sha256)
         outcome = self._asking.beats(asked, ModelAlias.SHADOW)
         if outcome.answer is not None:
-            filled(made, outcome.answer)
+            filled(made, outcome.answer, from_paper="from_paper" in of.quality_reasons)
             made.agreement = agreement_of_beats(of.answer or b"", made.answer or b"")
         return outcome
 

@@ -93,8 +93,20 @@ class RecordingImport:
     files: list[ImportedFile] = strawberry.field(description="Each file, in its order.")
 
 
+@strawberry.type(description="What came of reading a picture of paper: look at it before keeping it.")
+class RecordingDigitisation:
+    """Where the reading is to be looked at, or why there is none."""
+
+    case_id: strawberry.ID = strawberry.field(description="The case, which may be gone by now.")
+    recording_id: strawberry.ID = strawberry.field(description="The picture, which may be gone by now.")
+    message: str | None = strawberry.field(
+        description="Why it could not be read, in the viewer's language; null when it was."
+    )
+    code: str | None = strawberry.field(description="The same, stable and machine-readable.")
+
+
 JobResult = Annotated[
-    ParticipantImport | RecordingImport | AttemptExport,
+    ParticipantImport | RecordingImport | RecordingDigitisation | AttemptExport,
     strawberry.union("JobResult", description="What came of a job, by its kind."),
 ]
 
@@ -120,6 +132,8 @@ class Job(Node):
             return _import(info, self.row.result)
         if self.row.kind in {bulk.RECORDINGS_JOB, bulk.PACS_JOB}:
             return _recordings(info, self.row.result)
+        if self.row.kind == bulk.DIGITISE_JOB:
+            return _digitisation(info, self.row.result)
         return _export(info, self.row) if self.row.kind == bulk.EXPORT_JOB else None
 
     @classmethod
@@ -157,10 +171,7 @@ def _import(info: Info, result: dict[str, Any]) -> ParticipantImport:
 def _recordings(info: Info, result: dict[str, Any]) -> RecordingImport:
     files = []
     for number, each in enumerate(result["outcomes"], start=1):
-        said, code = None, each["code"] or None
-        if code:
-            sentence, named = text_of(FieldProblem(("files",), code, tuple(each["values"].items())))
-            said = info.context.translate(sentence).format(**named)
+        said, code = _said(info, each), each["code"] or None
         case_id = global_id("Case", each["case"]) if each["case"] else None
         files.append(
             ImportedFile(
@@ -180,6 +191,24 @@ def _recordings(info: Info, result: dict[str, Any]) -> RecordingImport:
         fault_count=result["faults"],
         files=files,
     )
+
+
+def _digitisation(info: Info, result: dict[str, Any]) -> RecordingDigitisation:
+    return RecordingDigitisation(
+        case_id=global_id("Case", result["case"]),
+        recording_id=global_id("Recording", result["recording"]),
+        message=_said(info, result),
+        code=result["code"] or None,
+    )
+
+
+def _said(info: Info, outcome: dict[str, Any]) -> str | None:
+    """Word what kept a file out; None where nothing did."""
+    if not outcome["code"]:
+        return None
+    problem = FieldProblem(("files",), outcome["code"], tuple(outcome["values"].items()))
+    sentence, named = text_of(problem)
+    return info.context.translate(sentence).format(**named)
 
 
 def _export(info: Info, row: JobRow) -> AttemptExport:

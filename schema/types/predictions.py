@@ -72,6 +72,7 @@ describe_enum(
     "Neither lead II nor one like it is there.",
     "The second lead that the model knows is not there.",
     "Beats are unlike any that the model has learnt from.",
+    "It was read off a picture of paper, not measured.",
     "It is longer than an hour: only the first was read.",
     "No beat was found.",
 )

@@ -40,6 +40,40 @@ describe_enum(
 )
 
 
+@strawberry.type(description="How far a lead could be followed on paper: shares of its length, 0 to 1.")
+class PaperLead:
+    """A lead and how far it can be believed."""
+
+    lead: str = strawberry.field(description="The lead.")
+    followed: float = strawberry.field(description="Where it has ink of its own; the rest is bridged.")
+    ambiguous: float = strawberry.field(description="Where its ink and another row's are one.")
+    off_paper: float = strawberry.field(description="Where it reaches the edge of the paper.")
+
+
+@strawberry.type(
+    description="How a signal was read off a picture of paper; it was not measured, and a pen hides much."
+)
+class PaperSource:
+    """A page as it was read."""
+
+    layout: str = strawberry.field(description="Rows, columns and strips of the page, such as 3x4+1.")
+    speed: float = strawberry.field(description="Millimetres a second.")
+    gain: float = strawberry.field(description="Millimetres a millivolt.")
+    point_count: int = strawberry.field(description="Points that a person set the curves to go through.")
+    leads: list[PaperLead] = strawberry.field(description="Each lead of the signal.")
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> "PaperSource":
+        """Return what is kept of a signal."""
+        return cls(
+            layout=kept["layout"],
+            speed=kept["speed_mm_s"],
+            gain=kept["gain_mm_mv"],
+            point_count=len(kept["points"]),
+            leads=[PaperLead(lead=lead, **shares) for lead, shares in kept["quality"].items()],
+        )
+
+
 @strawberry.type(description="One ECG of a case.")
 class Recording(Node):
     """An ECG: what the browser shows, its thumbnail, and for authors the de-identified original."""
@@ -58,6 +92,10 @@ class Recording(Node):
     sampling_rate_hz: float | None = strawberry.field(description="Of a signal, in hertz.")
     duration_seconds: float | None = strawberry.field(description="Of a signal, in seconds.")
     leads: list[str] = strawberry.field(description="Of a signal, in its order; empty for a picture.")
+
+    paper: PaperSource | None = strawberry.field(
+        description="Of a signal that was read off a picture of paper: how; null for one that was measured."
+    )
 
     @strawberry.field(description="Short-lived address of what the browser shows.")
     def rendering_url(self, info: Info) -> str:
@@ -96,4 +134,5 @@ class Recording(Node):
             sampling_rate_hz=row.sampling_rate_hz,
             duration_seconds=row.duration_s,
             leads=row.leads,
+            paper=None if row.paper is None else PaperSource.of(row.paper),
         )

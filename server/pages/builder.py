@@ -4,7 +4,6 @@ import datetime as dt
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -17,7 +16,7 @@ from starlette.routing import Route
 from schema.policy import Scope
 from server.context import visitor_of
 from server.demo import demo_ecg
-from server.forms import Form, Problem, kept
+from server.forms import Form, Problem, kept, number_of
 from server.i18n import gettext as _
 from server.i18n import ngettext
 from server.pages.support import (
@@ -398,15 +397,6 @@ def _annotation(form: FormData, value: str) -> dict[str, Any]:
         "coefficient": _sent_number(form.get("coefficient", "1.0")),
         "role": str(form.get("role", "SCORED")),
     }
-
-
-def number_of(value: object) -> float | None:
-    """Read a number as typed in French or English."""
-    try:
-        number = float(str(value).replace(",", "."))
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
 
 
 def _sent_number(value: object) -> float:

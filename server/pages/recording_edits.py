@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.forms import Form, Problem, kept
+from server.forms import Form, Problem, kept, number_of
 from server.i18n import gettext as _
-from server.pages.builder import address, number_of
+from server.pages.builder import address
 from server.pages.support import Submission, form_of, found, mutate, query, redirect, render
 
 Step = dict[str, Any]

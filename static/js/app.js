@@ -3,12 +3,14 @@ import { wakeBoxes } from "./boxes.js";
 import { wakeBuilder } from "./builder.js";
 import { wakeEditors } from "./editor.js";
 import { wakeKeys } from "./keys.js";
+import { wakePaper } from "./paper.js";
 import { wakeQuiz } from "./quiz.js";
 import { wakeViewers } from "./viewer.js";
 import { sayTemplate } from "./say.js";
 
 function wake() {
   wakeViewers();
+  wakePaper();
   wakeBuilder();
   wakeEditors();
 

@@ -19,7 +19,7 @@ from ml.beats.packing import KeptBeats, pack
 from ml.segmentation.kept import write
 from ml.segmentation.reading import Volume
 from ml.segmentation.segments import Segment
-from schema.models.cases import Annotation, CaseRevision, Recording
+from schema.models.cases import Annotation, CaseRevision, Digitisation, Recording
 from schema.models.held_pages import HeldPage
 from schema.models.models import ModelAlias
 from schema.models.ontologies import ConceptChange, OntologyFault, OntologyVersion
@@ -99,12 +99,19 @@ class Installation:
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Take back whatever happens meanwhile."""
-        path = self.world.database.url.removeprefix("sqlite:///")
-        with closing(sqlite3.connect(":memory:")) as kept, closing(sqlite3.connect(path)) as stored:
-            stored.backup(kept)
+        with undone(self.world):
             yield
-            kept.backup(stored)
-        self.world.services.shelf.refresh(at_once=True)
+
+
+@contextmanager
+def undone(world: World) -> Iterator[None]:
+    """Take back whatever happens to a world on SQLite meanwhile."""
+    path = world.database.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(":memory:")) as kept, closing(sqlite3.connect(path)) as stored:
+        stored.backup(kept)
+        yield
+        kept.backup(stored)
+    world.services.shelf.refresh(at_once=True)
 
 
 def installed(world: World, folder: Path) -> Iterator[Installation]:
@@ -143,6 +150,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
         ids |= _made(session, world, owner, split_id(imported)[1])
         ids |= _held(session, world, owner, draft.id or 0)
         ids |= _parts(session, draft.id or 0)
+        _digitised(session, ids, world.clock())
         ids |= _answered(session, world, owner, participant)
         ids |= _triaged(session, world, owner, participant)
         ids |= _segmented(session, world, owner)
@@ -222,6 +230,43 @@ def _imported(account_id: int, at: datetime) -> Job:
         error="fault",
         result={**counts, "faults": faults},
     )
+
+
+def _digitised(session: Session, ids: dict[str, str], at: datetime) -> None:
+    """Propose a signal for the draft's recording, as its owner's job read it."""
+    recording = session.get_one(Recording, split_id(ids["Recording"])[1])
+    shares = {"followed": 0.9, "ambiguous": 0.1, "off_paper": 0.0}
+    trace = {
+        "lead": "II",
+        "row": 0,
+        "column": 0,
+        "start_s": 0.0,
+        "seconds": 10.0,
+        "path": "M0 0L1 1",
+        **shares,
+    }
+    kept = ("kind", "media_type", "original_key", "rendering_key", "rendering_media_type", "thumbnail_key")
+    found = {name: getattr(recording, name) for name in (*kept, "width", "height", "leads")}
+    told = {"layout": "6x1", "cabrera": False, "leads": ["II"], "speed_mm_s": 25.0, "gain_mm_mv": 10.0}
+    paper = {
+        "layout": "6x1",
+        "speed_mm_s": 25.0,
+        "gain_mm_mv": 10.0,
+        "pulse_mm": 10.0,
+        "quality": {"II": shares},
+    }
+    recording.paper = {**paper, "points": [[0, 1.0, 2.0]]}
+    row = Digitisation(
+        recording_id=recording.id or 0,
+        job_id=split_id(ids["Job"])[1],
+        picture_key=recording.rendering_key,
+        asked={**told, "points": [[0, 1.0, 2.0]]},
+        found={**found, "paper": {**recording.paper, "traces": [trace]}},
+        failure="file_no_grid",
+        created_at=at,
+    )
+    session.add_all([recording, row])
+    session.flush()
 
 
 def _told(session: Session, account_id: int, at: datetime) -> tuple[Webhook, WebhookDelivery]:

@@ -200,8 +200,8 @@ def test_deadlines_have_a_handler(services: Services) -> None:
 
 def test_a_deadline_waits_for_no_export_and_no_address(services: Services) -> None:
     queues = [frozenset(queue.handlers) for queue in queues_of(services)]
-    prompt, watch, shadows, bulky, recordings, archives, *couriers = queues
+    prompt, watch, shadows, bulky, recordings, archives, paper, *couriers = queues
     assert SHADOW_JOB in shadows
     assert (SUBMIT_JOB in prompt, len(couriers)) == (True, COURIERS)
-    assert not prompt & (watch | shadows | bulky | recordings | archives)
+    assert not prompt & (watch | shadows | bulky | recordings | archives | paper)
     assert not prompt & frozenset[str]().union(*couriers)

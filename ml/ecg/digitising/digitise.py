@@ -26,7 +26,7 @@ from ml.ecg.digitising.grid import Grid, find_grid
 from ml.ecg.digitising.layouts import COLUMN_S, LAYOUTS, Layout, lead_at
 from ml.ecg.digitising.picture import darkness
 from ml.ecg.digitising.sheet import Sheet, flatten
-from ml.ecg.signal import Signal
+from ml.ecg.signal import STANDARD_LEADS, Signal
 
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 200
@@ -37,7 +37,16 @@ _ANY_PAPER = Paper()
 _GAIN_MM_MV = 10.0
 _PULSES_MM = (5.0, 10.0, 20.0)
 _REACH, _ALONE_MM = 1.6, 40.0
-_SAME = 0.6
+_SAME, _REPEATED = 0.6, 0.25
+_USUAL = {
+    3: ("3x4",),
+    4: ("3x4+1",),
+    5: ("3x4+2",),
+    6: ("3x4+3", "6x2"),
+    7: ("6x2+1",),
+    12: ("12x1",),
+}
+"""Layouts by their number of rows; all but the last need strips that repeat what stands above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,19 +80,35 @@ def digitise(picture: Image.Image, paper: Paper = _ANY_PAPER, anchors: Sequence[
     baselines = rows.find_baselines(sheet)
     if not baselines:
         raise DigitisingError(Refusal.NO_TRACE)
-    name, plan = _layout(paper.layout, len(baselines))
+    names = _layouts(paper, len(baselines))
     curves, radius = _followed(find_runs(sheet), baselines, sheet, anchors)
     span, pulse_mm = _span(curves, radius, sheet.scale)
+    gain = paper.gain_mm_mv or _gain(pulse_mm)
+    for name in names:
+        leads, strips = _read(LAYOUTS[name], curves, span, sheet, replace(paper, gain_mm_mv=gain))
+        if _repeat(strips, leads):
+            break
+    traces = leads + _named(strips, leads)
+    if paper.leads is not None:
+        named = zip(traces, paper.leads, strict=True)
+        traces = [replace(trace, lead=lead) for trace, lead in named]
+    signal, quality = _assembled(traces)
+    return Digitised(signal, tuple(traces), quality, name, grid, gain, pulse_mm)
+
+
+def _read(
+    plan: Layout, curves: list[_Curve], span: Span, sheet: Sheet, paper: Paper
+) -> tuple[list[Trace], list[Trace]]:
+    """Read curves as a layout has them: the leads row by row, and the strips below."""
     pitch = COLUMN_S[plan.columns] * paper.speed_mm_s * sheet.scale
     inked = np.mean([~np.isnan(curve.middle) for curve in curves], axis=0) > 0.5
     start = columns.begin(span, pitch * plan.columns, sheet.scale, inked)
+    baselines = [curve.baseline for curve in curves[: plan.rows]]
     tops = [curve.edges.top for curve in curves[: plan.rows]]
     reach = sheet.scale * (columns.ASTRAY_MM if span.pulse is None else columns.BESIDE_MM)
-    marks = columns.marks(sheet, baselines[: plan.rows], tops)
-    start = columns.settle(start, pitch, plan.columns, marks, reach)
-    gain = paper.gain_mm_mv or _gain(pulse_mm)
-    page = _Page(sheet, start, pitch, span.last + 1.0, paper.speed_mm_s, gain)
-    traces = [
+    start = columns.settle(start, pitch, plan.columns, columns.marks(sheet, baselines, tops), reach)
+    page = _Page(sheet, start, pitch, span.last + 1.0, paper.speed_mm_s, paper.gain_mm_mv or _GAIN_MM_MV)
+    leads = [
         page.trace(curves[row], lead_at(plan, row, column, paper.order), row, column, 1)
         for row in range(plan.rows)
         for column in range(plan.columns)
@@ -92,16 +117,14 @@ def digitise(picture: Image.Image, paper: Paper = _ANY_PAPER, anchors: Sequence[
         page.trace(curves[plan.rows + index], lead, plan.rows + index, 0, plan.columns)
         for index, lead in enumerate(plan.strips)
     ]
-    traces += _named(strips, traces)
-    signal, quality = _assembled(traces)
-    return Digitised(signal, tuple(traces), quality, name, grid, gain, pulse_mm)
+    return leads, strips
 
 
 def _laid_flat(picture: Image.Image) -> tuple[Grid, Sheet]:
     if picture.width * picture.height > MAX_PIXELS:
         raise DigitisingError(Refusal.TOO_MANY_PIXELS)
     if min(picture.size) < MIN_SIDE:
-        raise DigitisingError(Refusal.TOO_SMALL)
+        raise DigitisingError(Refusal.TOO_COARSE)
     dark = darkness(picture)
     grid = find_grid(dark.grid)
     if grid is None:
@@ -109,15 +132,14 @@ def _laid_flat(picture: Image.Image) -> tuple[Grid, Sheet]:
     return grid, flatten(dark, grid)
 
 
-def _layout(name: str | None, count: int) -> tuple[str, Layout]:
-    if name is not None:
-        if name not in LAYOUTS or LAYOUTS[name].height > count:
-            raise DigitisingError(Refusal.UNKNOWN_LAYOUT)
-        return name, LAYOUTS[name]
-    usual = {3: "3x4", 4: "3x4+1", 5: "3x4+2", 6: "6x2", 7: "6x2+1", 12: "12x1"}
-    if count not in usual:
+def _layouts(paper: Paper, count: int) -> tuple[str, ...]:
+    """Return the layouts that so many rows may be, of which the first that fits is taken."""
+    names = _USUAL.get(count, ()) if paper.layout is None else (paper.layout,)
+    if not names or any(name not in LAYOUTS or LAYOUTS[name].height > count for name in names):
         raise DigitisingError(Refusal.UNKNOWN_LAYOUT)
-    return usual[count], LAYOUTS[usual[count]]
+    if paper.leads is not None and (paper.layout is None or len(paper.leads) != LAYOUTS[names[0]].stretches):
+        raise DigitisingError(Refusal.UNKNOWN_LAYOUT)
+    return names
 
 
 def _followed(
@@ -218,6 +240,12 @@ def _named(strips: list[Trace], leads: list[Trace]) -> list[Trace]:
     return named
 
 
+def _repeat(strips: list[Trace], leads: list[Trace]) -> bool:
+    """Return whether strips draw once more what leads draw at the same time."""
+    apart = [min(_difference(strip, lead) for lead in leads) for strip in strips]
+    return not apart or float(np.mean(apart)) < _REPEATED
+
+
 def _difference(strip: Trace, trace: Trace) -> float:
     """Return how much of a trace the strip leaves unexplained at the same time, 0 to 1 and above."""
     first = round(trace.start_s * RATE_HZ)
@@ -238,6 +266,8 @@ def _assembled(traces: list[Trace]) -> tuple[Signal, dict[str, Quality]]:
     for trace in traces:
         if trace.lead not in longest or len(trace.millivolts) > len(longest[trace.lead].millivolts):
             longest[trace.lead] = trace
+    order = {lead: index for index, lead in enumerate(STANDARD_LEADS)}
+    longest = {lead: longest[lead] for lead in sorted(longest, key=lambda lead: order.get(lead, len(order)))}
     ends = [round(trace.start_s * RATE_HZ) + len(trace.millivolts) for trace in longest.values()]
     samples = np.full((max(ends), len(longest)), np.nan, np.float32)
     for index, (trace, end) in enumerate(zip(longest.values(), ends, strict=True)):

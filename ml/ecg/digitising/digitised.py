@@ -14,7 +14,7 @@ class Refusal(Enum):
     """Why a picture gives no signal; callers turn each into one sentence."""
 
     TOO_MANY_PIXELS = "too_many_pixels"
-    TOO_SMALL = "too_small"
+    TOO_COARSE = "too_coarse"
     NO_GRID = "no_grid"
     NO_TRACE = "no_trace"
     UNKNOWN_LAYOUT = "unknown_layout"
@@ -57,6 +57,8 @@ class Paper:
         A name of `ml.ecg.digitising.layouts.LAYOUTS`; None to tell it from the rows.
     order : tuple of str
         The 12 leads, column by column.
+    leads : tuple of str or None
+        The lead of every stretch, row by row and then the strips, in place of `order`; needs a `layout`.
     speed_mm_s : float
         Millimetres a second: paper does not tell.
     gain_mm_mv : float or None
@@ -65,6 +67,7 @@ class Paper:
 
     layout: str | None = None
     order: tuple[str, ...] = STANDARD_LEADS
+    leads: tuple[str, ...] | None = None
     speed_mm_s: float = 25.0
     gain_mm_mv: float | None = None
 

@@ -98,12 +98,12 @@ class Report:
         """Return the report as a person reads it."""
         lines = [_HEAD]
         lines += [_line(condition, self.summary(condition)) for condition in CONDITIONS]
-        leads = [*STANDARD_LEADS, STRIP]
-        lines += ["", "mean dB, by lead", f"  {'':<17}" + "".join(f"{lead:>7}" for lead in leads)]
+        leads = [*STANDARD_LEADS, f"{STRIP} II"]
+        lines += ["", "mean dB, by lead", f"  {'':<17}" + "".join(f"{lead:>10}" for lead in leads)]
         for condition in CONDITIONS:
             found = self.summary(condition)["leads"]
             row = "".join(
-                f"{found[lead]['mean_db']:>7.1f}" if lead in found else f"{'':>7}" for lead in leads
+                f"{found[lead]['mean_db']:>10.1f}" if lead in found else f"{'':>10}" for lead in leads
             )
             lines.append(f"  {condition:<17}{row}")
         return "\n".join(lines)
@@ -173,10 +173,9 @@ def compare(signal: Signal, page: Print, found: Digitised) -> tuple[dict[str, fl
     run by their own clocks. Their means are taken off, as paper tells no zero; nothing else is fitted.
     """
     leads, covered = {}, []
-    for stretch in page.stretches:
-        whole = len(page.stretches) > len(STANDARD_LEADS) and stretch is page.stretches[-1]
+    for index, stretch in enumerate(page.stretches):
         ratio, share = _ratio(signal, stretch, _nearest(page, stretch, found.traces))
-        leads[STRIP if whole else stretch.lead] = ratio
+        leads[stretch.lead if index < len(STANDARD_LEADS) else f"{STRIP} {stretch.lead}"] = ratio
         covered.append(share)
     return leads, float(np.mean(covered))
 

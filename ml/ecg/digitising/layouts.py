@@ -2,11 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 
-from ml.ecg.signal import STANDARD_LEADS
+from ml.ecg.leads import STANDARD_LEADS
 
 CABRERA = ("aVL", "I", "-aVR", "II", "aVF", "III", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+class LayoutName(StrEnum):
+    """Layouts that are known: rows, columns and strips."""
+
+    L3X4 = "3x4"
+    L3X4_1 = "3x4+1"
+    L3X4_2 = "3x4+2"
+    L3X4_3 = "3x4+3"
+    L6X2 = "6x2"
+    L6X2_1 = "6x2+1"
+    L12X1 = "12x1"
+    L6X1 = "6x1"
 
 
 @dataclass(frozen=True)
@@ -30,17 +44,22 @@ class Layout:
         """Rows in all."""
         return self.rows + len(self.strips)
 
+    @property
+    def stretches(self) -> int:
+        """Leads and strips."""
+        return self.rows * self.columns + len(self.strips)
+
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
-        "3x4": Layout(3, 4),
-        "3x4+1": Layout(3, 4, ("II",)),
-        "3x4+2": Layout(3, 4, ("II", "V1")),
-        "3x4+3": Layout(3, 4, ("V1", "II", "V5")),
-        "6x2": Layout(6, 2),
-        "6x2+1": Layout(6, 2, ("II",)),
-        "12x1": Layout(12, 1),
-        "6x1": Layout(6, 1),
+        LayoutName.L3X4: Layout(3, 4),
+        LayoutName.L3X4_1: Layout(3, 4, ("II",)),
+        LayoutName.L3X4_2: Layout(3, 4, ("II", "V1")),
+        LayoutName.L3X4_3: Layout(3, 4, ("V1", "II", "V5")),
+        LayoutName.L6X2: Layout(6, 2),
+        LayoutName.L6X2_1: Layout(6, 2, ("II",)),
+        LayoutName.L12X1: Layout(12, 1),
+        LayoutName.L6X1: Layout(6, 1),
     }
 )
 

@@ -47,5 +47,6 @@ def _beside_paper(level: Floats) -> Floats:
     kept = round(0.9 * (_CELL * _CELL - 1))
     paper = np.partition(cells, kept, axis=2)[..., kept]
     paper = ndimage.gaussian_filter(ndimage.maximum_filter(paper, 3), 1.0, mode="nearest")
-    zoomed = ndimage.zoom(np.maximum(paper, 16), _CELL, order=1, mode="nearest", grid_mode=True)
-    return np.asarray(np.clip(1 - level / zoomed[:height, :width], 0, 1), np.float32)
+    size = (columns * _CELL, rows * _CELL)
+    zoomed = Image.fromarray(np.maximum(paper, 16)).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(np.clip(1 - level / np.asarray(zoomed)[:height, :width], 0, 1), np.float32)

@@ -57,7 +57,7 @@ class Print:
     to_mm: Matrix
 
 
-LAYOUTS = ("3x4+1", "6x2")
+LAYOUTS = ("3x4+1", "6x2", "3x4+3")
 
 
 def print_page(signal: Signal, layout: str) -> Print:
@@ -118,9 +118,10 @@ def _curve(signal: Signal, stretch: Stretch) -> tuple[npt.NDArray[np.float64], n
 
 
 def _stretches(layout: str) -> tuple[Stretch, ...]:
-    rows, columns = (3, 4) if layout == "3x4+1" else (6, 2)
+    rows, columns = (6, 2) if layout == "6x2" else (3, 4)
+    strips = {"3x4+1": ("II",), "3x4+3": ("V1", "II", "V5")}.get(layout, ())
     column_s = _SECONDS / columns
-    gap_mm = 38.0 if rows == 3 else 27.0
+    gap_mm = 38.0 if layout == "3x4+1" else 27.0
     grid = [
         Stretch(
             lead,
@@ -131,8 +132,8 @@ def _stretches(layout: str) -> tuple[Stretch, ...]:
         )
         for index, lead in enumerate(STANDARD_LEADS)
     ]
-    if rows == 3:
-        grid.append(Stretch("II", 0, _SECONDS, _LEFT_MM, _TOP_MM + 6 + 3 * gap_mm))
+    for below, lead in enumerate(strips):
+        grid.append(Stretch(lead, 0, _SECONDS, _LEFT_MM, _TOP_MM + 6 + (rows + below) * gap_mm))
     return tuple(grid)
 
 

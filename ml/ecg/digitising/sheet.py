@@ -10,7 +10,9 @@ from scipy import ndimage
 from ml.ecg.digitising.grid import BOLD_MM, Grid, Matrix, mapped
 from ml.ecg.digitising.picture import Darkness, Floats
 
-_SCALES = (6, 8, 10)
+_SCALES = (8, 12, 16)
+_FINER = 1.9
+"""Pixels of the sheet for one of the picture: where curves are steep, edges lie between its pixels."""
 _WIDEST_MM, _TALLEST_MM = 440.0, 330.0
 _NEIGHBOURHOOD = 6
 _LEAST_CONTRAST = 0.15
@@ -54,7 +56,7 @@ class Sheet:
 
 def flatten(dark: Darkness, grid: Grid) -> Sheet:
     """Lay the gridded part of a picture flat and take the grid away."""
-    scale = next((each for each in _SCALES if each >= 0.95 * grid.pixels_per_mm), _SCALES[-1])
+    scale = next((each for each in _SCALES if each >= _FINER * grid.pixels_per_mm), _SCALES[-1])
     left, top = (BOLD_MM * np.floor(side / BOLD_MM) for side in grid.extent_mm[:2])
     width = min(BOLD_MM * np.ceil((grid.extent_mm[2] - left) / BOLD_MM), _WIDEST_MM)
     height = min(BOLD_MM * np.ceil((grid.extent_mm[3] - top) / BOLD_MM), _TALLEST_MM)

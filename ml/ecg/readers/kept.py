@@ -27,8 +27,15 @@ _FINE_UV = 1e-3
 _MISSING = {16: -(2**15), 32: -(2**31)}
 
 
-def write(signal: Signal) -> bytes:
+def write(signal: Signal, *, derived: bool = False) -> bytes:
     """Write a signal with nothing but its voltages, the same bytes for the same signal.
+
+    Parameters
+    ----------
+    signal : Signal
+        What to write.
+    derived : bool
+        Whether it was not measured but computed, from a picture of paper: the object says so.
 
     Notes
     -----
@@ -41,7 +48,9 @@ def write(signal: Signal) -> bytes:
     counts = np.empty(signal.samples_mv.shape, f"<i{bits // 8}")
     for index, column in enumerate(columns):
         counts[:, index] = np.where(column.counts == _MISSING[32], _MISSING[bits], column.counts)
-    return _object(_sop_class(signal, bits), _group(signal, counts, columns))
+    return _object(
+        _sop_class(signal, bits), _group(signal, counts, columns, "DERIVED" if derived else "ORIGINAL")
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +132,12 @@ def _object(sop_class: UID, group: Dataset) -> bytes:
     return output.getvalue()
 
 
-def _group(signal: Signal, counts: npt.NDArray[np.signedinteger], columns: list[_Column]) -> Dataset:
+def _group(
+    signal: Signal, counts: npt.NDArray[np.signedinteger], columns: list[_Column], originality: str
+) -> Dataset:
     item = Dataset()
     bits = counts.itemsize * 8
-    item.WaveformOriginality = "ORIGINAL"
+    item.WaveformOriginality = originality
     item.NumberOfWaveformSamples, item.NumberOfWaveformChannels = counts.shape
     item.SamplingFrequency = format_number_as_ds(signal.sampling_rate_hz)
     item.MultiplexGroupLabel = "RHYTHM"

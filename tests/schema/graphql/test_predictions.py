@@ -141,6 +141,17 @@ def test_a_picture_is_not_read(world: World, ward: Ward) -> None:
     assert [(each["path"], each["code"]) for each in refused["fields"]] == [(["recordingId"], "not_a_signal")]
 
 
+def test_what_is_read_off_paper_says_so_and_is_never_of_high_quality(world: World, ward: Ward) -> None:
+    measured = ward.predict()
+    assert "FROM_PAPER" not in measured["qualityReasons"]
+    paper = {"layout": "3x4+1", "speed_mm_s": 25.0, "gain_mm_mv": 10.0, "quality": {}, "points": []}
+    with world.database.write() as session:
+        session.get_one(Recording, split_id(ward.recording)[1]).paper = paper
+    made = ward.predict()
+    assert made["qualityReasons"] == [*measured["qualityReasons"], "FROM_PAPER"]
+    assert made["quality"] != "HIGH"
+
+
 @pytest.mark.parametrize(
     "settings, problem", [({"does": "fail"}, "ANSWER_FAILED"), ({"does": "not load"}, "LOAD_FAILED")]
 )
