@@ -159,6 +159,7 @@ MESSAGES: dict[str, str] = {
     "line_twice": N_("Line {line} names the same participant."),
     "names_nobody": N_("It names nobody: give an e-mail address or an external identifier."),
     "not_a_signal": N_("This recording is a picture. Only signals can be analysed."),
+    "no_trainer": N_("Models of this kind are not trained anew here."),
     "no_training_data": N_("No training data is set up on this site (CHEVET_TRAINING_DATA)."),
     "no_training_extra": N_("What trains models is not installed on this site (the extra “train”)."),
     "training_under_way": N_("This model is being trained already. Wait for that to end."),

@@ -235,11 +235,12 @@ def test_what_was_said_of_recordings_outlives_the_predictions_of_visits(database
 
 
 def test_what_was_said_of_recordings_and_visits_outlives_segmentations(database: Database) -> None:
-    migrate(database.url)
+    migrate(database.url, "0010")
     insert(database, OF_A_RECORDING)
     insert(database, OF_A_VISIT)
+    migrate(database.url)
     insert(database, OF_A_PATIENT)
-    migrate(database.url, "0010", down=True)
+    migrate(database.url, "0014", down=True)
     with database.read() as session:
         assert session.execute(text("SELECT id FROM prediction ORDER BY id")).scalars().all() == [3, 8]
         assert session.execute(text("SELECT id FROM feedback ORDER BY id")).scalars().all() == [4, 6]
