@@ -66,6 +66,8 @@ The second is the number of the champion that it is to be compared with, empty w
 
 def lacking(family: str, data: Path | None) -> str | None:
     """Return what keeps this machine from training a family; None when nothing does."""
+    if family not in NEEDED:
+        return "trainer"
     there, package = NEEDED[family]
     if data is None or not (data / there).exists():
         return "data"

@@ -23,9 +23,8 @@ def upgrade() -> None:
         table.create_index("ix_feedback_current_created_at", ["current", "created_at"])
     with op.batch_alter_table("feedback") as table:
         table.alter_column("missed_symptoms", existing_type=sa.JSON(), server_default=None)
-    with op.batch_alter_table("model") as table:
-        table.add_column(sa.Column("due", sa.String(), nullable=True))
-        table.add_column(sa.Column("due_since", INSTANT, nullable=True))
+    op.add_column("model", sa.Column("due", sa.String(), nullable=True))
+    op.add_column("model", sa.Column("due_since", INSTANT, nullable=True))
     _say_what_it_was_about()
     _imported_feedback()
     _retrainings()
@@ -35,9 +34,9 @@ def downgrade() -> None:
     """Forget what was imported, retrainings and alerts."""
     op.drop_table("retraining")
     op.drop_table("imported_feedback")
-    with op.batch_alter_table("model") as table:
-        table.drop_column("due_since")
-        table.drop_column("due")
+    # Not in a batch: SQLite would make the table anew, under the rows that point to it.
+    op.drop_column("model", "due_since")
+    op.drop_column("model", "due")
     op.execute("DELETE FROM feedback WHERE account_id IS NULL")
     with op.batch_alter_table("feedback") as table:
         table.drop_index("ix_feedback_current_created_at")

@@ -73,12 +73,10 @@ def upgrade() -> None:
         sqlite_where=running,
         postgresql_where=running,
     )
-    with op.batch_alter_table("model") as table:
-        table.add_column(
-            sa.Column("promotes_itself", sa.Boolean(), server_default=sa.false(), nullable=False)
-        )
-    with op.batch_alter_table("model") as table:
-        table.alter_column("promotes_itself", server_default=None)
+    # Not in a batch, here and below: SQLite would make the table anew, under the rows that point to it.
+    op.add_column(
+        "model", sa.Column("promotes_itself", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
     with _feedback_aside(), op.batch_alter_table("prediction", table_kwargs=AUTOINCREMENT) as table:
         table.add_column(sa.Column("trial_id", sa.Integer(), nullable=True))
         table.add_column(sa.Column("trial_subject", sa.String(), nullable=True))
@@ -100,8 +98,7 @@ def downgrade() -> None:
         table.drop_column("shadow_of")
         table.drop_column("trial_subject")
         table.drop_column("trial_id")
-    with op.batch_alter_table("model") as table:
-        table.drop_column("promotes_itself")
+    op.drop_column("model", "promotes_itself")
     op.drop_table("trial")
     op.drop_table("comparison")
 

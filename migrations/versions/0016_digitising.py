@@ -31,5 +31,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Forget proposals and which signals were read off paper; the signals stay."""
     op.drop_table("digitisation")
-    with op.batch_alter_table("recording") as table:
-        table.drop_column("paper")
+    op.drop_column("recording", "paper")

@@ -16,7 +16,7 @@ from ml.registry.home import Home
 from ml.registry.named import named
 
 HELD_OUT = {"beats": "beats", "triage": "triage.csv"}
-"""Where a family's held-out data lie in `CHEVET_HELD_OUT`."""
+"""Where the held-out data of families that can be compared lie in `CHEVET_HELD_OUT`."""
 
 Compare = Callable[..., Verdict]
 
@@ -39,15 +39,15 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def _verdict(options: argparse.Namespace) -> Verdict:
-    module: Any = importlib.import_module(f"ml.{options.family}.comparing")
     champion, challenger = (named(options.family, each) for each in (options.champion, options.challenger))
     data = options.data or _held_out(options.family)
-    if data is None or not data.exists():
+    if data is None or not data.exists() or options.family not in HELD_OUT:
         return Verdict(options.family, champion.digest, challenger.digest, "no_data")
+    module: Any = importlib.import_module(f"ml.{options.family}.comparing")
     judged: Compare = module.compare
     return judged(champion, challenger, data, assume=options.assume_unseen)
 
 
 def _held_out(family: str) -> Path | None:
     folder = Home.of_environment(os.environ).held_out
-    return None if folder is None else folder / HELD_OUT[family]
+    return None if folder is None or family not in HELD_OUT else folder / HELD_OUT[family]

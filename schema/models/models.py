@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlalchemy import JSON, Index, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from schema.models.base import instant
@@ -47,7 +47,7 @@ class Model(SQLModel, table=True):
     looked_at: datetime | None = instant(default=None)
     due: str | None = None
     due_since: datetime | None = instant(default=None)
-    promotes_itself: bool = False
+    promotes_itself: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = instant()
 
 

@@ -89,6 +89,8 @@ class TrainingRules:
     def obstacle(self, family: ModelFamily) -> str | None:
         """Return the code of what keeps a family from being trained; None when nothing does."""
         match lacking(family.value, self.data):
+            case "trainer":
+                return "no_trainer"
             case "data":
                 return "no_training_data"
             case "extra" if not self.elsewhere:

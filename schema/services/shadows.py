@@ -130,8 +130,10 @@ class Shadows:
         return outcome
 
 
+FOLLOWED = (ModelFamily.BEATS.value, ModelFamily.TRIAGE.value)
+"""The families with a shadow: images that were segmented are not kept to be asked about again."""
 _SLOTS = (
     select(Deployment, Model.family)
     .join(Model, col(Model.id) == Deployment.model_id)
-    .where(Deployment.alias == ModelAlias.SHADOW.value)
+    .where(Deployment.alias == ModelAlias.SHADOW.value, col(Model.family).in_(FOLLOWED))
 )

@@ -11,11 +11,12 @@ from starlette.routing import Route
 
 from server.pages.support import Submission, found, query, render, submit
 
-FAMILIES = ("BEATS", "TRIAGE")
 ORDERS = {
     "BEATS": ("NORMAL", "LBBB", "RBBB", "APB", "PVC"),
     "TRIAGE": ("TRI_1", "TRI_2", "TRI_3A", "TRI_3B", "TRI_4", "TRI_5"),
+    "SEGMENTATION": (),
 }
+FAMILIES = tuple(ORDERS)
 COLUMNS = ("figure", "of", "corrected", "opinions", "errors", "share", "low", "high")
 
 

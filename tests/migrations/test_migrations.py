@@ -209,7 +209,8 @@ OF_A_PATIENT = (
     quality_reasons, counts, created_at)
     VALUES (11, 'segmentation', 7, 'external', 'c', true, 5, '[]', '{}', :at)""",
     """INSERT INTO feedback (id, prediction_id, reader, account_id, target, number, current, type, reason,
-    missed_findings, created_at) VALUES (12, 11, 'r', 7, 0, 1, true, 'correct', '', '[]', :at)""",
+    missed_findings, missed_symptoms, created_at)
+    VALUES (12, 11, 'r', 7, 0, 1, true, 'correct', '', '[]', '[]', :at)""",
     "INSERT INTO segmented_patient (id, owner_id, code, created_at) VALUES (1, 7, 'P-1', :at)",
     """INSERT INTO segmentation (prediction_id, patient_id, examined_on, model_name, model_version, status,
     processing_s) VALUES (11, 1, '2026-03-01', 'm', '1', 'failed', 2)""",
@@ -225,7 +226,7 @@ def insert(database: Database, rows: tuple[str, ...]) -> None:
 def test_what_was_said_of_recordings_outlives_the_predictions_of_visits(database: Database) -> None:
     migrate(database.url, "0009")
     insert(database, OF_A_RECORDING)
-    migrate(database.url, "0014")
+    migrate(database.url, "0010")
     insert(database, OF_A_VISIT)
     migrate(database.url, "0009", down=True)
     with database.read() as session:
@@ -235,12 +236,35 @@ def test_what_was_said_of_recordings_outlives_the_predictions_of_visits(database
 
 
 def test_what_was_said_of_recordings_and_visits_outlives_segmentations(database: Database) -> None:
-    migrate(database.url)
+    migrate(database.url, "0010")
     insert(database, OF_A_RECORDING)
     insert(database, OF_A_VISIT)
+    migrate(database.url)
     insert(database, OF_A_PATIENT)
-    migrate(database.url, "0010", down=True)
+    migrate(database.url, "0014", down=True)
     with database.read() as session:
         assert session.execute(text("SELECT id FROM prediction ORDER BY id")).scalars().all() == [3, 8]
         assert session.execute(text("SELECT id FROM feedback ORDER BY id")).scalars().all() == [4, 6]
     migrate(database.url)
+
+
+OF_A_MODEL = (
+    "INSERT INTO model (id, family, created_at) VALUES (1, 'beats', :at)",
+    """INSERT INTO model_version (id, model_id, number, architecture, classes, metrics, card, data_hash,
+    code_version, created_at) VALUES (2, 1, 1, 'best', '[]', '{}', '', '', '', :at)""",
+    "INSERT INTO deployment (id, model_id, alias, version_id, changed_at) VALUES (3, 1, 'champion', 2, :at)",
+    "UPDATE prediction SET version_id = 2 WHERE id = 3",
+)
+
+
+def test_a_model_that_has_answered_is_altered_under_its_versions_both_ways(database: Database) -> None:
+    migrate(database.url, "0010")
+    insert(database, (*OF_A_RECORDING, *OF_A_MODEL))
+    migrate(database.url)
+    migrate(database.url, "0010", down=True)
+    migrate(database.url)
+    with database.read() as session:
+        [kept] = session.execute(text("SELECT family, due, promotes_itself FROM model")).all()
+        assert tuple(kept) == ("beats", None, False)
+        assert session.execute(text("SELECT version_id FROM prediction")).scalars().all() == [2]
+        assert session.execute(text("SELECT prediction_id FROM feedback")).scalars().all() == [3]

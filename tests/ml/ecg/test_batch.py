@@ -164,7 +164,9 @@ def test_a_zip_that_tells_its_sizes_in_the_long_form_is_not_opened() -> None:
     assert failure(long) is DecodeFailure.UNSUPPORTED_VARIANT
 
 
-@pytest.mark.parametrize("data", [b"PK\3\4", b"PK\3\4" + bytes(100), zipped(names("x.png"))[:-30]])
+@pytest.mark.parametrize(
+    "data", [b"PK\3\4", b"PK\3\4" + bytes(100), zipped(names("x.png"))[:-30]], ids=["head", "zeros", "cut"]
+)
 def test_half_a_zip_is_damaged_and_keeps_no_other_file_out(data: bytes) -> None:
     with opened(sent({"a.zip": data, "b.png": b"1"}), Grouping.EACH) as [bad, good]:
         assert (bad.fault, good.data()) == (DecodeFailure.DAMAGED, b"1")
