@@ -168,7 +168,7 @@ class ModelMutations:
 
     @mutation_field(
         Scope.MODELS_WRITE,
-        "Says whether challengers promote themselves once nothing speaks against it; they do not unless told.",
+        "Says whether challengers promote themselves once nothing speaks against it; else they do not.",
     )
     async def set_promotion_policy(
         self,
