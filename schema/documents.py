@@ -31,7 +31,7 @@ MOST_FAULTS, MOST_FAULTS_REGISTERED = 5, 20
 """After so many validation gives up; each takes time to be worded."""
 LONGEST_FAULT = 300
 """Characters; a fault quotes the document."""
-REMEMBERED, OWN_REMEMBERED = 64, 128
+REMEMBERED, OWN_REMEMBERED = 64, 256
 """Documents of clients, the largest of which takes a third of a megabyte, and of our pages: some 75."""
 RULES = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
 
