@@ -32,7 +32,7 @@ MOST_FAULTS, MOST_FAULTS_REGISTERED = 5, 20
 LONGEST_FAULT = 300
 """Characters; a fault quotes the document."""
 REMEMBERED, OWN_REMEMBERED = 64, 256
-"""Documents of clients, the largest of which takes a third of a megabyte, and of our pages: some 75."""
+"""Documents of clients, the largest of which takes a third of a megabyte, and of our pages: some 140."""
 RULES = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
 
 

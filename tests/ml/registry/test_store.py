@@ -202,7 +202,7 @@ def test_the_shipped_champion_is_registered_where_there_is_none_and_only_there(
     digest = ship(write_toy(tmp_path / "toy"), pretrained).digest
 
     synced = sync(home, store, pretrained)
-    assert synced.aliases == {"beats": {"champion": 1}, "triage": {}}
+    assert synced.aliases == {"beats": {"champion": 1}, "triage": {}, "segmentation": {}}
     (version,) = synced.versions
     assert (version.version, version.digest, version.fault) == (1, digest, None)
     assert (version.architecture, version.metrics, version.card) == (
