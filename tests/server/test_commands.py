@@ -440,7 +440,7 @@ def test_a_folder_is_imported_once_and_told_by_the_names_it_has_here(
             "P1_10.bmp",
             "P2_1.bmp",
         ]
-        assert told[-1] == "files: 4, recordings: 3, cases: 2, faults: 1"
+        assert told[-1] == "files: 4, recordings: 3, held: 0, cases: 2, faults: 1"
     with Database(site.database_url).read() as session:
         names = session.exec(select(Case.name).order_by(col(Case.id))).all()
     assert names == ["ECG importé 1", "ECG importé 2"]
