@@ -171,6 +171,7 @@ def test_types_a_student_can_reach_lead_to_no_key() -> None:
     refusals = {"ValidationErrors", "FieldError", "NotFound", "NotAllowed", "Conflict"}
     people = {"Account", "ApiToken", "TrustedDocument"}
     own = {"Enrolment", "SessionOutline", "Attempt", "AttemptItem", "Answer", "Recording", "Concept"}
+    read_off_paper = {"PaperSource", "PaperLead"}
     about_concepts = {"ConceptCode", "MeasuredRange", "SignSet"}
     once_corrected = {
         "Grade",
@@ -182,7 +183,7 @@ def test_types_a_student_can_reach_lead_to_no_key() -> None:
         "TextFinding",
         "TextMeasurement",
     }
-    assert reached == relay | refusals | people | own | about_concepts | once_corrected
+    assert reached == relay | refusals | people | own | read_off_paper | about_concepts | once_corrected
 
 
 def test_an_attempt_under_way_tells_the_vignette_and_nothing_of_the_key(
