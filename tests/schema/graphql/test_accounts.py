@@ -71,6 +71,7 @@ def test_the_viewer_learns_how_far_a_token_of_theirs_may_go(world: World) -> Non
     clinician = world.person(Role.CLINICIAN)
     narrow = Actor(clinician.account_id, Role.CLINICIAN, scopes=frozenset({Scope.PROFILE}), token_id=1)
     own = ["CONCEPTS_READ", "PROFILE", "SCHEMA_READ", "PREDICTIONS_READ", "FEEDBACK_WRITE", "TRIAGE"]
+    own += ["SEGMENTATION"]
     assert world.ask(text, clinician) == {"scopes": own}
     assert world.ask(text, narrow) == {"scopes": ["PROFILE"]}
     others = world.ask("{ accounts { edges { node { role scopes } } } }", world.person(Role.ADMIN))
