@@ -175,7 +175,7 @@ def test_what_is_chosen_becomes_drafts_and_nothing_else_is_kept_of_it(
     assert (done.state, done.progress, done.payload) == ("succeeded", 1.0, {})
     assert sorted(outcomes(done)) == [(0, "file_damaged"), (1, ""), (1, "")]
     assert list(ward.cases()) == ["Garde 1", "Garde 2"]
-    counts = {"files": 3, "recordings": 2, "cases": 2, "faults": 1}
+    counts = {"files": 3, "recordings": 2, "cases": 2, "held": 0, "faults": 1}
     assert {name: value for name, value in (done.result or {}).items() if name != "outcomes"} == counts
     with ward.world.database.read() as session:
         told = [
