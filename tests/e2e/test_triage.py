@@ -31,7 +31,7 @@ def test_a_clinician_triages_a_visit_from_a_note(site: Site, enter: Callable[...
     expect(page.get_by_text("9 valeurs ont été lues dans la note.")).to_be_visible()
     expect(page.get_by_label("Température")).to_have_value("37,4")
     assert page.url == f"{site.address}/triage/new", "the form came in place"
-    page.get_by_role("group", name="ECG typique d'un SCA").get_by_text("Oui").click()
+    page.get_by_role("group", name="ECG typique d’un SCA").get_by_text("Oui").click()
     seen(page, "triage-form")
     page.locator(".form-actions").get_by_role("button", name="Trier cette visite").click()
     banner = page.locator(".triage-banner")
