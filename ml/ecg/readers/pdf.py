@@ -48,7 +48,9 @@ def pages_of(source: Path | bytes) -> list[Reading]:
     try:
         document = pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
-        locked = error.err_code in _LOCKED
+        # The library keeps the code of an error before; a document that is locked says so in its trailer.
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        locked = error.err_code in _LOCKED and b"/Encrypt" in data
         raise DecodeError(DecodeFailure.ENCRYPTED if locked else DecodeFailure.DAMAGED) from None
     with document:
         check_pages(len(document))

@@ -11,7 +11,7 @@ from ml.registry.home import Home
 from ml.registry.registry import Registry
 from schema.models.cases import Annotation, Case, Recording
 from schema.models.models import Deployment, ModelVersion
-from schema.models.predictions import Feedback
+from schema.models.predictions import Feedback, Prediction
 from schema.policy import Role
 from schema.types.base import global_id
 from server.app import Application, close_services, create_app
@@ -98,7 +98,8 @@ def test_a_recording_is_read_on_demand(teacher: Visitor, case: str, beats: str) 
 def test_the_panel_tells_how_often_each_class_is_found_and_right(
     school: School, teacher: Visitor, panel: str
 ) -> None:
-    [version] = school.rows(ModelVersion)
+    answered = {each.version_id for each in school.rows(Prediction, family="beats")}
+    [version] = [each for each in school.rows(ModelVersion) if each.id in answered]
     key, plain = global_id("ModelVersion", version.id or 0), dict(version.metrics)
     assert "Sensitivity" not in teacher.get(panel).words
     measured = {f"{name}_sensitivity": 38.48 for name in PRODUCT_CLASSES}
