@@ -1,6 +1,7 @@
 """The demo notebook runs, from its first cell to its last."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import nbformat
@@ -10,6 +11,9 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.soak
+@pytest.mark.may_skip  # it trains: a minute and more, spent in the long run alone
+@pytest.mark.skipif(os.environ.get("CHEVET_SOAK") != "1", reason="run by make soak")
 @pytest.mark.timeout(600)  # a kernel that imports TensorFlow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Jupyter's own, of its paths and event loops
 def test_the_demo_notebook_runs_from_the_first_cell_to_the_last() -> None:
