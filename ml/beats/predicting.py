@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +16,8 @@ from ml.ecg.rpeaks.detector import detect_r_peaks
 from ml.ecg.signal import Signal
 from ml.registry.artefact import Artefact
 from ml.registry.contents import EXAMPLES, GRAPH
-from ml.registry.manifest import MAX_PARITY
+from ml.registry.graphs import loaded, parity
 from ml.registry.predictor import LoadError
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 Indices = npt.NDArray[np.int64]
 
@@ -118,7 +114,7 @@ class BeatPredictor:
         self._manifest = manifest
         self._settings = Settings.from_json(manifest.settings, manifest.classes)
         self._shown = SHOWN[manifest.architecture]
-        self._session = _session(artefact.read(GRAPH))
+        self._session = loaded(artefact.read(GRAPH))
         found = [(each.name, len(each.shape)) for each in self._session.get_inputs()]
         if found != [(each.name, len(each.shape)) for each in manifest.inputs]:
             raise LoadError(f"the graph takes {found}, which is not what the manifest says")
@@ -141,10 +137,7 @@ class BeatPredictor:
             When it is above `MAX_PARITY`.
         """
         shown, expected = self._examples()
-        difference = float(np.abs(self.answered(shown) - expected).max())
-        if not difference <= MAX_PARITY:
-            raise LoadError(f"parity fails: {difference:.1e} from the Keras model, above {MAX_PARITY:g}")
-        return difference
+        return parity(self.answered(shown), expected)
 
     def predict(self, signal: Signal) -> BeatAnswer:
         """Find the beats of a recording and classify them; any signal gets a bounded answer."""
@@ -332,20 +325,6 @@ class BeatPredictor:
 def load(artefact: Artefact) -> BeatPredictor:
     """Return the predictor of a verified artefact."""
     return BeatPredictor(artefact)
-
-
-def _session(graph: bytes) -> "InferenceSession":
-    """Load a graph: from bytes, so that it cannot refer to files, and on one thread."""
-    import onnxruntime  # noqa: PLC0415 - only those load it who classify
-
-    options: Any = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has no class of its own above its errors
-        raise LoadError(f"the graph cannot be loaded ({type(error).__name__})") from error
 
 
 def _lead(samples: npt.NDArray[np.float32], place: int) -> npt.NDArray[np.float64]:

@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.registry.artefact import Artefact
 from ml.registry.contents import EXAMPLES, GRAPH
-from ml.registry.manifest import MAX_PARITY
+from ml.registry.graphs import loaded, parity
 from ml.registry.predictor import LoadError
 from ml.segmentation.inputs import Slices, slices_of, unsliced
 from ml.segmentation.reading import Codes, Volume
 from ml.segmentation.segments import SEGMENTS
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 FAMILY = "segmentation"
 ARCHITECTURE = "unet-2d"
@@ -59,7 +55,7 @@ class UNetPredictor:
         self.images = tuple(str(each) for each in images)
         """What the images are called, in the order in which they are shown."""
         self._artefact = artefact
-        self._session = _session(artefact.read(GRAPH))
+        self._session = loaded(artefact.read(GRAPH))
         found = [(each.name, each.shape[-1]) for each in self._session.get_inputs()]
         if found != [("slices", len(self.images))]:
             raise LoadError(f"the graph takes {found}, which is not what the manifest says")
@@ -77,10 +73,7 @@ class UNetPredictor:
             When it is above `MAX_PARITY`.
         """
         shown, expected = self._examples()
-        difference = float(np.abs(self._answered(shown) - expected).max())
-        if not difference <= MAX_PARITY:
-            raise LoadError(f"parity fails: {difference:.1e} from the Keras model, above {MAX_PARITY:g}")
-        return difference
+        return parity(self._answered(shown), expected)
 
     def segment(self, volumes: Sequence[Volume]) -> Segmented:
         """Segment images of the same voxels, given in the order of `images`."""
@@ -105,17 +98,3 @@ class UNetPredictor:
 def load(artefact: Artefact) -> UNetPredictor:
     """Return the predictor of a verified artefact."""
     return UNetPredictor(artefact)
-
-
-def _session(graph: bytes) -> "InferenceSession":
-    """Load a graph: from bytes, so that it cannot refer to files, and on one thread."""
-    import onnxruntime  # noqa: PLC0415 - only those load it who segment
-
-    options: Any = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has no class of its own above its errors
-        raise LoadError(f"the graph cannot be loaded ({type(error).__name__})") from error
