@@ -4,7 +4,10 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -45,6 +48,18 @@ class BlobStore(Protocol):
     def healthy(self) -> bool:
         """Return whether a blob could be stored now."""
         ...
+
+
+@contextmanager
+def lying(blobs: BlobStore, key: str) -> Iterator[Path]:
+    """Have a blob as a file for as long as the block lasts; raises `BlobMissingError` when there is none."""
+    if (path := blobs.path(key)) is not None:
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="chevet-") as staged, blobs.open(key) as source:
+        shutil.copyfileobj(source, staged)
+        staged.flush()
+        yield Path(staged.name)
 
 
 def key_of(data: bytes) -> str:

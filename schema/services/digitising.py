@@ -1,9 +1,7 @@
 """Pictures of paper read as signals: proposed to the owner of the case, who corrects and keeps them."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, select
@@ -18,7 +16,7 @@ from schema.models.work import Job
 from schema.policy import Actor, Scope
 from schema.services import bulk, jobs
 from schema.services.audit import Audit
-from schema.services.blobs import BlobMissingError, BlobStore
+from schema.services.blobs import BlobMissingError, BlobStore, lying
 from schema.services.cases import Cases
 from schema.services.clock import Clock
 from schema.services.intake import refusal_of, stored
@@ -33,7 +31,6 @@ SPEEDS_MM_S, GAINS_MM_MV = (5.0, 100.0), (1.0, 40.0)
 """The least and the most that paper is printed at."""
 MOST_POINTS, MOST_ROWS = 200, 15
 _BEGUN, _READ = 0.1, 0.8
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +181,8 @@ class Digitising:
     def _read(self, key: str, asked: dict[str, Any]) -> tuple[dict[str, Any] | None, FieldProblem | None]:
         """Return the columns of the recording that a picture would be, or why it cannot be read."""
         try:
-            with tempfile.NamedTemporaryFile(prefix="chevet-") as staged:
-                with self._blobs.open(key) as stream:
-                    while chunk := stream.read(_CHUNK):
-                        staged.write(chunk)
-                staged.flush()
-                page = self._decoder.digitise(Path(staged.name), asked)
+            with lying(self._blobs, key) as path:
+                page = self._decoder.digitise(path, asked)
         except BlobMissingError:
             return None, FieldProblem(("file",), "file_lost")
         except DecodeError as error:

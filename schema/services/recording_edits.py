@@ -3,8 +3,6 @@
 What is shown, exported and read is the edited picture and no other: `Recording.original_key` names it.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from ml.ecg.editing import Proposal, Step, StepsError
 from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
 from schema.models.cases import Case, Recording
 from schema.policy import Actor, may_change_case
-from schema.services.blobs import BlobStore
+from schema.services.blobs import BlobStore, lying
 from schema.services.cases import Cases
 from schema.services.intake import StoredFile, refusal_of, stored
 from schema.services.recordings import Recordings
@@ -145,12 +143,7 @@ def propose(decoder: DecoderPool, blobs: BlobStore, picture: Unedited, steps: Se
 def _staged(blobs: BlobStore, key: str) -> Iterator[Path]:
     """Have a blob as a file, and what goes wrong with its picture as a refusal of the steps."""
     try:
-        if (path := blobs.path(key)) is not None:
+        with lying(blobs, key) as path:
             yield path
-            return
-        with tempfile.NamedTemporaryFile(prefix="chevet-") as staged, blobs.open(key) as source:
-            shutil.copyfileobj(source, staged)
-            staged.flush()
-            yield Path(staged.name)
     except DecodeError as error:
         raise refusal_of(error, "steps") from None
