@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     _add_triage_training(train)
     _add_triage_prediction(predict)
     _add_registry(commands)
+    _add_retraining(commands)
     return top
 
 
@@ -198,6 +200,38 @@ def _add_registry(commands: Commands) -> None:
         each.add_argument("--json", action="store_true", help="one line of JSON, failures too")
 
 
+def _add_retraining(commands: Commands) -> None:
+    about = "a new challenger, from a model's first data and from what readers said since"
+    command = _add(commands, "retrain", about, "retrain:run")
+    command.add_argument("family", choices=FAMILIES)
+    kept = os.environ.get("CHEVET_TRAINING_DATA")
+    command.add_argument(
+        "--data",
+        type=Path,
+        default=Path(kept) if kept else None,
+        metavar="DIR",
+        help="folder with ktas.csv (triage) or mitdb/ and what else there is of ludb/ and ptbxl/ (beats); "
+        "CHEVET_TRAINING_DATA",
+    )
+    _add_feedback(command)
+    command.add_argument("--run-name", default="retrained", help="name of the run in MLflow (retrained)")
+    command.add_argument("--folder", type=Path, metavar="DIR", help="where it works, and goes on if it did")
+    command.add_argument("--home", type=Path, metavar="DIR", help="data folder (CHEVET_DATA_DIR, or var)")
+    command.add_argument("--json", action="store_true", help="a line of JSON for each step")
+
+
+def _add_feedback(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--feedback",
+        type=Path,
+        metavar="FILE",
+        help="what readers said, as `python -m server feedback corrections` writes it",
+    )
+    command.add_argument(
+        "--min-feedback", type=_at_least_one, default=50, help="at least so many opinions in it (50)"
+    )
+
+
 def _add_triage_evaluation(evaluate: Commands) -> None:
     triage = _add(evaluate, "triage", "the triage of emergency visits, in 10 folds", "triage:evaluate")
     _add_triage_learning(triage)
@@ -209,6 +243,7 @@ def _add_triage_evaluation(evaluate: Commands) -> None:
 def _add_triage_training(train: Commands) -> None:
     triage = _add(train, "triage", "train the triage of emergency visits, and judge it", "triage:train")
     _add_triage_learning(triage)
+    _add_feedback(triage)
     triage.add_argument("--output", type=Path, required=True, help="folder to make, for the artefact")
     triage.add_argument("--run-name", default="xgboost", help="name of the run in MLflow (xgboost)")
     _add_json(triage)

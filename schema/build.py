@@ -17,6 +17,7 @@ from schema.mutations.cases import CaseMutations
 from schema.mutations.contests import ContestMutations
 from schema.mutations.disagreements import DisagreementMutations
 from schema.mutations.enrolments import EnrolmentMutations
+from schema.mutations.feedback import FeedbackMutations
 from schema.mutations.models import ModelMutations
 from schema.mutations.ontologies import OntologyMutations
 from schema.mutations.predictions import PredictionMutations
@@ -85,6 +86,7 @@ MUTATIONS: tuple[type, ...] = (
     BulkMutations,
     PredictionMutations,
     ModelMutations,
+    FeedbackMutations,
     TriageMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)

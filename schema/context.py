@@ -27,6 +27,7 @@ from schema.services.commenting import Comments
 from schema.services.courier import Courier
 from schema.services.deployments import Deployments
 from schema.services.events import Doorbell
+from schema.services.feedback_files import FeedbackImports
 from schema.services.grading import Grader
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, PointsSpentError, Purse
@@ -36,6 +37,7 @@ from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
 from schema.services.recording_imports import RecordingImports
+from schema.services.retraining import FeedbackWatch, RetrainingJobs, TrainingRules
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget
 from schema.services.submission import Submissions
@@ -68,6 +70,10 @@ class Services:
     """The clinical models of this process."""
     model_sync: ModelSync | None = None
     """Keeps the rows and the store of models up with each other; None where the store is left alone."""
+    training: TrainingRules = field(default_factory=TrainingRules)
+    """What the site says of training models anew."""
+    retraining: RetrainingJobs | None = None
+    """Trains models anew; None in a process that cannot."""
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
@@ -122,6 +128,16 @@ class Services:
     def imports(self) -> ParticipantImports:
         """Return what enrols many at once; it keeps its own transactions."""
         return ParticipantImports(self.database, self.clock)
+
+    @property
+    def feedback_imports(self) -> FeedbackImports:
+        """Return what takes feedback in from files; it keeps its own transactions."""
+        return FeedbackImports(self.database, self.clock, self.passwords, self.shelf.current.masker)
+
+    @cached_property
+    def feedback_watch(self) -> FeedbackWatch:
+        """Return what says when a model should learn anew; it keeps its own transactions."""
+        return FeedbackWatch(self.database, self.clock, self.training)
 
     @cached_property
     def recording_imports(self) -> RecordingImports:

@@ -26,11 +26,14 @@ from ml.language.ontology import Ontology, load_ontology
 from ml.registry.helper import StoreProcess
 from ml.registry.home import Home, Names
 from ml.registry.registry import Registry
+from ml.retraining import lacking
+from ml.training_process import TrainingProcess
 from ml.triage.note_model import NoteReader
 from schema.build import build_schema
 from schema.context import Services
 from schema.database import Database
 from schema.models.disagreements import TextOrigin
+from schema.models.predictions import ModelFamily
 from schema.services.authentication import Authentication
 from schema.services.blobs import BlobStore, FolderBlobStore, S3BlobStore
 from schema.services.cache import Cache, LocalCache
@@ -42,6 +45,7 @@ from schema.services.matching import CachedMatcher, Patience
 from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
+from schema.services.retraining import RetrainingJobs, TrainingRules
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, exports, graphql, health, pages
@@ -146,7 +150,14 @@ def behind_proxies(app: Application, settings: Settings) -> ASGIApp:
 def wire_services(settings: Settings, signer: Signer, registry: Registry | None = None) -> Services:
     """Choose and connect the outside services; a worker without HTTP uses the same."""
     database, cache = Database(settings.database_url), _cache(settings)
-    budget, home = _budget(settings, cache), _home(settings)
+    budget, home, blob_store = _budget(settings, cache), _home(settings), _blobs(settings)
+    rules = TrainingRules(
+        settings.training_data,
+        settings.jobs == "elsewhere",
+        settings.retraining_threshold,
+        settings.error_rate_threshold,
+        settings.retraining_starts,
+    )
 
     def matchers(ontology: Ontology) -> Matchers:
         readers = _Readers(settings, database, EmbeddedMatcher(ontology), cache, budget)
@@ -161,7 +172,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         shelf=Shelf(database, load_ontology(), matchers),
         budget=budget,
         notes=_note_reader(settings, budget),
-        blobs=_blobs(settings),
+        blobs=blob_store,
         decoder=cast("DecoderPool", LateDecoder()),
         cache=cache,
         doorbell=_doorbell(settings),
@@ -171,6 +182,8 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         outbound=Outbound(local=not settings.production),
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
         model_sync=_model_sync(settings, database, home),
+        training=rules,
+        retraining=_retraining(settings, database, blob_store, home, rules),
     )
 
 
@@ -319,6 +332,16 @@ def _model_sync(settings: Settings, database: Database, home: Home) -> ModelSync
     if not settings.model_sync_minutes:
         return None
     return ModelSync(database, now, StoreProcess(home), timedelta(minutes=settings.model_sync_minutes))
+
+
+def _retraining(
+    settings: Settings, database: Database, blob_store: BlobStore, home: Home, rules: TrainingRules
+) -> RetrainingJobs | None:
+    """Return what trains models anew; None in a process that cannot train any."""
+    if all(lacking(family.value, rules.data) for family in ModelFamily):
+        return None
+    folder = settings.data_dir / "retraining"
+    return RetrainingJobs(database, now, blob_store, TrainingProcess(home), rules, folder)
 
 
 def _cache(settings: Settings) -> Cache:

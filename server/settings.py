@@ -131,6 +131,29 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_MODEL_SYNC_MINUTES",
         description="how often the store of clinical models is looked at; 0: never",
     )
+    training_data: Path | None = Field(
+        None,
+        validation_alias="CHEVET_TRAINING_DATA",
+        description="folder of what models first learnt from: ktas.csv, mitdb/; no retraining when absent",
+    )
+    retraining_threshold: int = Field(
+        100,
+        ge=1,
+        validation_alias="RETRAINING_THRESHOLD",
+        description="so many opinions since a model last learnt raise an alert",
+    )
+    error_rate_threshold: float = Field(
+        0.15,
+        gt=0,
+        le=1,
+        validation_alias="ERROR_RATE_THRESHOLD",
+        description="so large a share of errors among them, of 30 opinions or more, raises an alert",
+    )
+    retraining_starts: bool = Field(
+        default=False,
+        validation_alias="CHEVET_RETRAINING_STARTS",
+        description="whether such an alert also starts the retraining; nothing is ever promoted by it",
+    )
     openai_api_key: SecretStr | None = Field(
         None, validation_alias="OPENAI_API_KEY", description="key of the language-model endpoint"
     )
@@ -213,10 +236,10 @@ class Settings(BaseSettings):
             raise SettingsError(["CHEVET_SECRET_KEY: missing"])
         return self.secret_key.get_secret_value().encode()
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "training_data")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().resolve() if value is not None else None
 
     @field_validator("database_url")
     @classmethod

@@ -17,6 +17,7 @@ from schema.services.jobs import Handler, run_due
 from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
 from schema.services.recording_imports import forget
+from schema.services.retraining import RETRAIN_JOB, WATCH_JOB, wake_watch
 from schema.services.webhooks import DELIVER_JOB
 from server.faults import log_fault
 
@@ -61,12 +62,14 @@ async def tidy(services: Services) -> None:
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
     """Work off jobs, and remove old ones, beside what happens within the block."""
-    await to_thread.run_sync(_look_at_models, services)
+    await to_thread.run_sync(_wake_standing_jobs, services)
     tasks = [asyncio.create_task(work(services, each)) for each in queues_of(services)]
     tasks.append(asyncio.create_task(tidy(services)))
     try:
         yield
     finally:
+        if services.retraining is not None:
+            services.retraining.close()  # or its thread would be waited for until the model has learnt
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -87,24 +90,26 @@ def queues_of(services: Services) -> Sequence[Queue]:
     store: dict[str, Handler] = {SYNC_JOB: services.model_sync.work} if services.model_sync else {}
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
     recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
+    training: dict[str, Handler] = {RETRAIN_JOB: services.retraining.work} if services.retraining else {}
     queues = [
         Queue(prompt),
+        Queue({WATCH_JOB: services.feedback_watch.work}),
         Queue(bulky, at_once=1),
         Queue(recordings, at_once=1),
         *[Queue(couriers)] * COURIERS,
     ]
-    return [*queues, Queue(store)] if store else queues
+    return [*queues, *(Queue(each, at_once=1) for each in (store, training) if each)]
 
 
-def _look_at_models(services: Services) -> None:
-    """Have the store of models looked at as the worker starts."""
-    if services.model_sync is None:
-        return
+def _wake_standing_jobs(services: Services) -> None:
+    """Have the store of models looked at, and feedback counted, as the worker starts."""
     try:
         with services.database.write() as session:
-            wake(session, services.clock)
+            if services.model_sync is not None:
+                wake(session, services.clock)
+            wake_watch(session, services.clock)
     except SQLAlchemyError as error:
-        log_fault(error, "none", "asking for a look at the store of models")
+        log_fault(error, "none", "asking for a look at the store of models and at feedback")
 
 
 def _batch(services: Services, queue: Queue) -> int:

@@ -9,10 +9,11 @@ from ml.registry.named import named
 from ml.registry.store import StoreError
 from ml.triage import dataset
 from ml.triage.batch import BatchError, answer_file
+from ml.triage.corrections import read_visits, taught
 from ml.triage.encoding import see
 from ml.triage.evaluation import Report, cross_validate, score
 from ml.triage.learning import Options, learn
-from ml.triage.packaging import FAMILY, package
+from ml.triage.packaging import FAMILY, NO_CORRECTIONS, package
 from ml.triage.predicting import TriagePredictor, load, model_of
 from ml.triage.tracking import log
 
@@ -22,9 +23,13 @@ def train(options: argparse.Namespace) -> int:
     data, learning = dataset.load(options.data), _options(options)
     if options.output.exists():
         raise FileExistsError(f"{options.output} is there already")
-    report = cross_validate(data, learning, _tell)
-    learnt = learn([see(visit) for visit in data.visits], data.levels, learning)
-    artefact = package(learnt, data, report, options.output)
+    corrections = NO_CORRECTIONS
+    if options.feedback is not None:
+        corrections = read_visits(options.feedback, data, options.min_feedback)
+    besides = taught(corrections)
+    report = cross_validate(data, learning, _tell, besides)
+    learnt = learn([see(visit) for visit in data.visits], data.levels, learning, besides)
+    artefact = package(learnt, data, report, options.output, corrections)
     register = f"python -m ml registry register {options.output} --alias challenger"
     try:
         with redirect_stdout(sys.stderr):  # MLflow prints links

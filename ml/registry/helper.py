@@ -154,23 +154,26 @@ class StoreProcess:
         return document
 
     def _begin(self, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
-        environment = {
-            name: value for name, value in os.environ.items() if name not in self.home.environment()
-        }
-        environment |= {name: value for name, value in self.home.environment().items() if value}
         with self._lock:
             if self._closed:
                 raise StoreClosedError("the process that asks is about to end")
             process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-m", "ml", "registry", *arguments, "--json"],
                 cwd=ROOT,
-                env=environment,
+                env=environment_of(self.home),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
             self._running.add(process)
         return process
+
+
+def environment_of(home: Home) -> dict[str, str]:
+    """Return the environment of a process that is to find the same models as this home says."""
+    told = home.environment()
+    environment = {name: value for name, value in os.environ.items() if name not in told}
+    return environment | {name: value for name, value in told.items() if value}
 
 
 def document_of(synced: Synced) -> dict[str, Any]:

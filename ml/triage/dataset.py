@@ -48,8 +48,17 @@ class Dataset:
         """Return the SHA-256 of the visits as they are learnt from."""
         digest = hashlib.sha256()
         for visit, level in zip(self.visits, self.levels, strict=True):
-            digest.update(f"{sorted(visit.values.items())} {visit.complaint!r} {level}\n".encode())
+            digest.update(f"{_shown(visit)} {level}\n".encode())
         return digest.hexdigest()
+
+
+def visit_key(visit: Visit) -> str:
+    """Return what two visits share that look the same to the model: answers to questions it is not shown."""
+    return hashlib.sha256(_shown(visit).encode()).hexdigest()
+
+
+def _shown(visit: Visit) -> str:
+    return f"{sorted(visit.values.items())} {visit.complaint!r}"
 
 
 def load(path: Path) -> Dataset:

@@ -9,7 +9,7 @@ import numpy as np
 from ml.triage.complaints import match
 from ml.triage.dataset import Dataset
 from ml.triage.encoding import see
-from ml.triage.learning import Options, folds, learn
+from ml.triage.learning import NOTHING_ELSE, Options, Taught, folds, learn
 from ml.triage.levels import KTAS, ktas
 from ml.triage.metrics import (
     accuracy,
@@ -197,9 +197,18 @@ class _Found:
 
 
 def cross_validate(
-    data: Dataset, options: Options, tell: Callable[[int, int], None] = lambda _done, _all: None
+    data: Dataset,
+    options: Options,
+    tell: Callable[[int, int], None] = lambda _done, _all: None,
+    besides: Taught = NOTHING_ELSE,
 ) -> Report:
-    """Measure in folds: each visit by a model that learnt, and was calibrated, without it."""
+    """Measure in folds: each visit by a model that learnt, and was calibrated, without it.
+
+    Parameters
+    ----------
+    besides
+        What every fold's model also learns from, none of it a visit of `data`; nothing is measured on it.
+    """
     start = time.perf_counter()
     seen = [see(visit) for visit in data.visits]
     took = time.perf_counter() - start
@@ -211,7 +220,7 @@ def cross_validate(
     by_fold = []
     for number, (rest, held) in enumerate(folds(data.levels, FOLDS, options.seed)):
         tell(number, FOLDS)
-        model = learn([seen[i] for i in rest], [data.levels[i] for i in rest], options).model
+        model = learn([seen[i] for i in rest], [data.levels[i] for i in rest], options, besides).model
         start = time.perf_counter()
         chances[held] = model.chances([seen[i] for i in held])
         took += time.perf_counter() - start

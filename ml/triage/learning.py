@@ -56,6 +56,18 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Taught:
+    """Visits with the level that somebody says they have, and how much each counts."""
+
+    seen: tuple[Seen, ...] = ()
+    levels: tuple[Ktas, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+NOTHING_ELSE = Taught()
+
+
+@dataclass(frozen=True, slots=True)
 class Learnt:
     """A trained model with the files it is made of, and the options it was learnt with in the end."""
 
@@ -64,14 +76,22 @@ class Learnt:
     options: Options
 
 
-def learn(seen: Sequence[Seen], levels: Sequence[Ktas], options: Options) -> Learnt:
+def learn(
+    seen: Sequence[Seen], levels: Sequence[Ktas], options: Options, besides: Taught = NOTHING_ELSE
+) -> Learnt:
     """Train on visits with the experts' levels.
 
     Calibration and sets come from the answers of inner folds, so that no visit speaks for itself. A search
     for better options sees these folds alone: who holds visits out of this judges the search too.
+
+    Parameters
+    ----------
+    besides
+        What readers corrected: the trees learn from it, but nothing is calibrated on it, since readers write
+        of what was wrong rather than of every visit.
     """
     inner = [
-        (_lesson([seen[i] for i in rest], [levels[i] for i in rest], options.seed), held)
+        (_lesson([seen[i] for i in rest], [levels[i] for i in rest], besides, options.seed), held)
         for rest, held in folds(levels, _INNER, options.seed)
     ]
     shown = [lesson.encoder.encode([seen[i] for i in held]) for lesson, held in inner]
@@ -86,7 +106,7 @@ def learn(seen: Sequence[Seen], levels: Sequence[Ktas], options: Options) -> Lea
     if options.trials:
         options = _tuned(held_out, known, options)
     calibration = _calibrate(held_out(options), known, options)
-    lesson = _lesson(seen, levels, options.seed)
+    lesson = _lesson(seen, levels, besides, options.seed)
     files = {
         MODEL: _grow(lesson, options),
         PREPROCESSOR: lesson.encoder.to_json().encode(),
@@ -123,14 +143,17 @@ class _Lesson:
     encoder: Encoder
     rows: Floats
     at_most: Floats
+    weights: Floats
 
 
-def _lesson(seen: Sequence[Seen], levels: Sequence[Ktas], seed: int) -> _Lesson:
+def _lesson(seen: Sequence[Seen], levels: Sequence[Ktas], besides: Taught, seed: int) -> _Lesson:
     """Encode visits to learn from.
 
     The experts' mean of a complaint is taken from other visits than the one it is shown with: with its own
     level in it the trees would trust it too much.
     """
+    weights = np.array([*np.ones(len(seen)), *besides.weights])
+    seen, levels = [*seen, *besides.seen], [*levels, *besides.levels]
     encoder = fit_encoder(seen, levels)
     rows = encoder.encode(seen)
     experts = encoder.columns.index("scale:experts")
@@ -139,7 +162,7 @@ def _lesson(seen: Sequence[Seen], levels: Sequence[Ktas], seed: int) -> _Lesson:
         rows[held, experts] = others.encode([seen[i] for i in held])[:, experts]
     known = np.array(levels)
     at_most = np.stack([known <= level for level in KTAS[:BOUNDARIES]], axis=1).astype(np.float64)
-    return _Lesson(encoder, rows, at_most)
+    return _Lesson(encoder, rows, at_most, weights)
 
 
 def _grow(lesson: _Lesson, options: Options) -> bytes:
@@ -157,7 +180,7 @@ def _grow(lesson: _Lesson, options: Options) -> bytes:
         "nthread": 1,
         "seed": options.seed,
     }
-    visits = xgboost.DMatrix(lesson.rows, lesson.at_most)
+    visits = xgboost.DMatrix(lesson.rows, lesson.at_most, weight=lesson.weights)
     return bytes(xgboost.train(settings, visits, options.n_estimators).save_raw("json"))
 
 

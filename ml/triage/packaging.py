@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ml.corrections import Corrections
 from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.contents import CARD
 from ml.registry.manifest import MAX_PARITY, Manifest, TensorSpec
@@ -14,6 +15,7 @@ from ml.triage.dataset import Dataset
 from ml.triage.encoding import Seen, see
 from ml.triage.evaluation import Report
 from ml.triage.examples import EXAMPLES, Example, write_examples
+from ml.triage.features import Visit
 from ml.triage.learning import Learnt
 from ml.triage.levels import CLASSES
 from ml.triage.model import MODEL
@@ -23,13 +25,21 @@ from ml.versions import code_version
 FAMILY = "triage"
 ARCHITECTURE = "xgboost"
 KEPT_EXAMPLES = 16
+NO_CORRECTIONS: Corrections[Visit] = Corrections()
 
 
 class ParityError(ValueError):
     """The trees by themselves answer otherwise than XGBoost; the message says by how much."""
 
 
-def package(learnt: Learnt, data: Dataset, report: Report, folder: Path) -> Artefact:
+def package(  # noqa: PLR0913, PLR0917 - what a version is made of
+    learnt: Learnt,
+    data: Dataset,
+    report: Report,
+    folder: Path,
+    corrections: Corrections[Visit] = NO_CORRECTIONS,
+    parent: str = "",
+) -> Artefact:
     """Write a model as an artefact, not sealed yet, into a new folder.
 
     Parameters
@@ -42,6 +52,10 @@ def package(learnt: Learnt, data: Dataset, report: Report, folder: Path) -> Arte
         How it did on visits held out.
     folder
         Where to.
+    corrections
+        What it also learnt from.
+    parent
+        The version it is to be compared with.
 
     Raises
     ------
@@ -57,6 +71,7 @@ def package(learnt: Learnt, data: Dataset, report: Report, folder: Path) -> Arte
     kept = by_level[np.linspace(0, len(by_level) - 1, min(KEPT_EXAMPLES, len(by_level)), dtype=np.intp)]
     columns = TensorSpec("visits", (None, len(learnt.model.encoder.columns)))
     data_hash, version = data.data_hash, code_version()
+    settings = learnt.options.to_json() | corrections.lineage(parent)
     manifest = Manifest(
         family=FAMILY,
         architecture=ARCHITECTURE,
@@ -69,13 +84,13 @@ def package(learnt: Learnt, data: Dataset, report: Report, folder: Path) -> Arte
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         licence=LICENCE,
         citation=CITATION,
-        settings=learnt.options.to_json(),
+        settings=settings,
     )
     examples = [Example(data.visits[each], tuple(expected[each].tolist())) for each in kept]
     files = {
         **learnt.files,
         EXAMPLES: write_examples(examples),
-        CARD: card(report, learnt.options, data_hash, version).encode(),
+        CARD: card(report, settings, corrections, data_hash, version).encode(),
     }
     return write_artefact(folder, manifest, files)
 

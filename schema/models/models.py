@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from schema.models.base import instant
@@ -27,13 +27,25 @@ class StoreFault(StrEnum):
     FAILED = "failed"
 
 
+class RetrainingCause(StrEnum):
+    """Why a model should learn anew."""
+
+    FEEDBACK = "feedback"
+    ERROR_RATE = "error_rate"
+
+
 class Model(SQLModel, table=True):
-    """A family of versions; `fault` is what the last look at the store met."""
+    """A family of versions; `fault` is what the last look at the store met.
+
+    `due` is why it should learn anew, from when on until it has.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     family: str = Field(unique=True)
     fault: str | None = None
     looked_at: datetime | None = instant(default=None)
+    due: str | None = None
+    due_since: datetime | None = instant(default=None)
     created_at: datetime = instant()
 
 
@@ -78,3 +90,36 @@ class Deployment(SQLModel, table=True):
     fault: str | None = None
     changed_by: int | None = Field(default=None, foreign_key="account.id")
     changed_at: datetime = instant()
+
+
+class Retraining(SQLModel, table=True):
+    """A training of a family that somebody asked for, or its alert; at most one of each is under way.
+
+    `job_id` is no foreign key: jobs are removed some time after they ended. `opinions` and `feedback_hash`
+    are of the snapshot that it learns from, `number` is the version that it registered, `fault` why it did
+    not.
+    """
+
+    __table_args__ = (
+        Index(
+            "uq_retraining_under_way",
+            "family",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    family: str
+    job_id: int | None = None
+    asked_by: int | None = Field(default=None, foreign_key="account.id")
+    run_name: str
+    include_feedback: bool
+    min_feedback: int
+    opinions: int | None = None
+    feedback_hash: str | None = None
+    number: int | None = None
+    run: str | None = None
+    fault: str | None = None
+    created_at: datetime = instant()
+    finished_at: datetime | None = instant(default=None)

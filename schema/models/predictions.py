@@ -101,7 +101,9 @@ class Prediction(SQLModel, table=True):
 class Feedback(SQLModel, table=True):
     """What one reader thinks of a prediction, or of one part of it: the row in force, and those before it.
 
-    `reader` names whoever it is without telling who; `account_id` is for their right to see and change it.
+    `reader` names whoever it is without telling who; `account_id` is for their right to see and change it,
+    and None of what was imported. `original` is what the prediction had said of the target, a class or a
+    level; None of a whole recording.
     """
 
     __table_args__ = (
@@ -116,18 +118,44 @@ class Feedback(SQLModel, table=True):
             sqlite_where=text("current"),
             postgresql_where=text("current"),
         ),
+        Index("ix_feedback_current_created_at", "current", "created_at"),
     )
     id: int | None = Field(default=None, primary_key=True)
     prediction_id: int = Field(foreign_key="prediction.id")
     reader: str
-    account_id: int = Field(foreign_key="account.id", index=True)
+    account_id: int | None = Field(default=None, foreign_key="account.id", index=True)
     target: int = WHOLE
     number: int = 1
     current: bool = True
     type: str
+    original: str | None = None
     corrected_class: str | None = None
     corrected_level: str | None = None
     reason: str = ""
     missed_findings: list[str] = Field(default_factory=list, sa_type=JSON)
+    missed_symptoms: list[str] = Field(default_factory=list, sa_type=JSON)
     idempotency_key: str | None = None
+    created_at: datetime = instant()
+
+
+class ImportedFeedback(SQLModel, table=True):
+    """What a reader elsewhere thinks of a visit that another program triaged: kept to learn from only.
+
+    `reference` is what that program called its prediction, `digest` names what is said: another opinion of
+    the same reader is another row, and the last one counts. No figure of a model of ours counts any.
+    """
+
+    __tablename__ = "imported_feedback"
+    __table_args__ = (UniqueConstraint("reference", "reader", "digest"),)
+    id: int | None = Field(default=None, primary_key=True)
+    reference: str
+    reader: str
+    digest: str
+    imported_by: int = Field(foreign_key="account.id", index=True)
+    type: str
+    original: str
+    corrected_level: str | None = None
+    reason: str = ""
+    missed_symptoms: list[str] = Field(default_factory=list, sa_type=JSON)
+    visit: dict[str, Any] = Field(sa_type=JSON)
     created_at: datetime = instant()

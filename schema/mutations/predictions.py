@@ -34,16 +34,24 @@ class SubmitFeedbackInput:
         default=None, description="The beat, counted from 1; the prediction as a whole when left out."
     )
     corrected_class: BeatClass | None = strawberry.field(
-        default=None, description="What it should have said of beats; not beside `CORRECT`."
+        default=None,
+        description="What it should have said of beats; not beside `CORRECT`, nor `NORMAL` beside `UPGRADE`.",
     )
     corrected_level: TriageLevel | None = strawberry.field(
         default=None,
         description="The level a visit should have been given: more urgent beside `UPGRADE`, less beside "
         "`DOWNGRADE`, and required there; not beside `CORRECT`.",
     )
-    reason: str = strawberry.field(default="", description="Why, at most 1,000 characters.")
+    reason: str = strawberry.field(
+        default="", description="Why, at most 1,000 characters; names in it are overwritten."
+    )
     missed_findings: list[str] = strawberry.field(
         default_factory=list, description="Codes of concepts that should have been found, at most 20."
+    )
+    missed_symptoms: list[str] = strawberry.field(
+        default_factory=list,
+        description="What of a visit should have been weighed: at most 20, of 100 characters; names in them "
+        "are overwritten.",
     )
     idempotency_key: str | None = strawberry.field(
         default=None, description="At most 100 characters; sent again under its key, it changes nothing."
@@ -94,6 +102,7 @@ class PredictionMutations:
             level=input.corrected_level,
             reason=input.reason,
             missed=input.missed_findings,
+            symptoms=input.missed_symptoms,
         )
         given = await info.context.write(
             lambda session: readers_for(session, info).submit(

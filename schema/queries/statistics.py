@@ -1,17 +1,32 @@
 """The library's figures."""
 
+from datetime import datetime
+from typing import Annotated
+
 import strawberry
 from anyio import to_thread
 
 from schema.context import Info
+from schema.errors import NotFoundError
+from schema.models.predictions import ModelFamily
 from schema.permissions import query_field
 from schema.policy import Scope
+from schema.services.feedback_statistics import FeedbackFilter, feedback_count, feedback_figures
+from schema.types.base import local_key
+from schema.types.feedback import FeedbackStatistics
 from schema.types.statistics import (
     MatcherStatistics,
     Statistics,
     current_statistics,
     matcher_statistics,
 )
+
+Family = Annotated[ModelFamily, strawberry.argument(description="Of what kind of question.")]
+Since = Annotated[datetime | None, strawberry.argument(description="From then on.")]
+Until = Annotated[datetime | None, strawberry.argument(description="Before then.")]
+Version = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Of what one version said.", name="modelVersionId")
+]
 
 
 @strawberry.type
@@ -29,3 +44,38 @@ class StatisticsQueries:
     async def matcher_statistics(self, info: Info) -> MatcherStatistics:
         """Count."""
         return await to_thread.run_sync(matcher_statistics, info.context.services)
+
+    @query_field(Scope.STATISTICS_READ, "What readers think of predictions, in figures.")
+    async def feedback_statistics(
+        self,
+        info: Info,
+        family: Family,
+        since: Since = None,
+        until: Until = None,
+        version: Version = None,
+    ) -> FeedbackStatistics:
+        """Count by type, version, week and what was corrected."""
+        chosen = FeedbackFilter(family, since, until, _version(version))
+        figures = await info.context.read(lambda session: feedback_figures(session, chosen))
+        return FeedbackStatistics.of(family, figures)
+
+    @query_field(Scope.STATISTICS_READ, "How many opinions on predictions are in force.")
+    async def feedback_count(
+        self,
+        info: Info,
+        family: Family,
+        since: Since = None,
+        until: Until = None,
+        version: Version = None,
+    ) -> int:
+        """Count."""
+        chosen = FeedbackFilter(family, since, until, _version(version))
+        return await info.context.read(lambda session: feedback_count(session, chosen))
+
+
+def _version(identifier: strawberry.ID | None) -> int | None:
+    """Return the key; what is no version's id becomes 0, which is no version's key either."""
+    try:
+        return None if identifier is None else local_key(identifier, "ModelVersion")
+    except NotFoundError:
+        return 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from ml.language.masking import Masker
 from ml.language.ontology import Ontology
 from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
 from schema.models.predictions import (
@@ -21,11 +22,12 @@ from schema.policy import Actor
 from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.passwords import Passwords
-from schema.services.predictions import Predictions
-from schema.services.text import prose
+from schema.services.predictions import Predictions, kept_beats
+from schema.services.text import line, prose
 
 LONGEST_REASON = 1_000
 LONGEST_KEY = 100
+LONGEST_SYMPTOM = 100
 MOST_FINDINGS = 20
 
 
@@ -43,6 +45,8 @@ class Opinion:
         The level it should have given a visit; None where the opinion does not tell.
     missed
         Codes of concepts that it should have found.
+    symptoms
+        What of a visit it should have weighed, in free text.
     """
 
     type: FeedbackType
@@ -51,6 +55,7 @@ class Opinion:
     level: TriageLevel | None = None
     reason: str = ""
     missed: Sequence[str] = ()
+    symptoms: Sequence[str] = ()
 
 
 class Readers:
@@ -60,12 +65,17 @@ class Readers:
     ----------
     passwords
         Whose key names readers without telling who.
+    masker
+        Overwrites names in what they write.
     """
 
-    def __init__(self, session: Session, actor: Actor, clock: Clock, passwords: Passwords) -> None:
+    def __init__(
+        self, session: Session, actor: Actor, clock: Clock, passwords: Passwords, masker: Masker
+    ) -> None:
         self._session = session
         self._actor = actor
         self._clock = clock
+        self._masker = masker
         self._reader = passwords.keyed("feedback", str(actor.account_id))
         self._predictions = Predictions(session, actor, clock)
 
@@ -101,29 +111,8 @@ class Readers:
         if idempotency_key is not None and (known := self._known(idempotency_key)) is not None:
             return known
         made = self._row(prediction, opinion, ontology, idempotency_key)
-        locked = select(Prediction.id).where(Prediction.id == prediction_id).with_for_update()
-        self._session.exec(locked).one()
-        return self._kept(made)
-
-    def _kept(self, made: Feedback) -> Feedback:
-        present = self._session.exec(
-            select(Feedback).where(
-                Feedback.prediction_id == made.prediction_id,
-                Feedback.reader == made.reader,
-                Feedback.target == made.target,
-                col(Feedback.current),
-            )
-        ).first()
-        if present is not None:
-            if _said(present) == _said(made):
-                return present
-            present.current, made.number = False, present.number + 1
-            self._session.flush()
-        try:
-            with self._session.begin_nested():
-                self._session.add(made)
-        except IntegrityError:  # the same key was used at the same moment, on something else
-            raise ValidationFailedError.of("idempotencyKey", "key_used") from None
+        if (present := put_in_force(self._session, made)) is not None:
+            return present
         Audit(self._session, self._clock, self._actor).record(
             "feedback.given",
             "Prediction",
@@ -154,6 +143,10 @@ class Readers:
             problems.append(FieldProblem(("missedFindings",), "unknown_concept"))
         if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
             problems.append(FieldProblem(("idempotencyKey",), "too_long", (("maximum", str(LONGEST_KEY)),)))
+        symptoms, faults = masked_symptoms(opinion.symptoms, self._masker)
+        problems += faults
+        if symptoms and not prediction.level:
+            problems.append(FieldProblem(("missedSymptoms",), "not_of_a_visit"))
         if problems:
             raise ValidationFailedError(problems)
         return Feedback(
@@ -162,26 +155,82 @@ class Readers:
             account_id=self._actor.account_id,
             target=opinion.target,
             type=opinion.type.value,
+            original=_original(prediction, opinion.target),
             corrected_class=opinion.corrected.value if opinion.corrected else None,
             corrected_level=opinion.level.value if opinion.level else None,
-            reason=reason,
+            reason=self._masker.mask(reason),
             missed_findings=list(dict.fromkeys(opinion.missed)),
+            missed_symptoms=symptoms,
             idempotency_key=idempotency_key,
             created_at=self._clock(),
         )
 
 
+def put_in_force(session: Session, made: Feedback) -> Feedback | None:
+    """Put an opinion in the place of its reader's one before; return that one instead if it says the same.
+
+    Raises
+    ------
+    ValidationFailedError
+        When its idempotency key was used on something else.
+    """
+    session.exec(select(Prediction.id).where(Prediction.id == made.prediction_id).with_for_update()).one()
+    present = session.exec(
+        select(Feedback).where(
+            Feedback.prediction_id == made.prediction_id,
+            Feedback.reader == made.reader,
+            Feedback.target == made.target,
+            col(Feedback.current),
+        )
+    ).first()
+    if present is not None:
+        if _said(present) == _said(made):
+            return present
+        present.current, made.number = False, present.number + 1
+        session.flush()
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError:  # the same key was used at the same moment, on something else
+        raise ValidationFailedError.of("idempotencyKey", "key_used") from None
+    return None
+
+
+def masked_symptoms(given: Sequence[str], masker: Masker) -> tuple[list[str], list[FieldProblem]]:
+    """Return what of a visit was missed, without names and without what is said twice, and what is wrong."""
+    if len(given) > MOST_FINDINGS:
+        return [], [FieldProblem(("missedSymptoms",), "too_many", (("maximum", str(MOST_FINDINGS)),))]
+    symptoms, problems = dict[str, None](), list[FieldProblem]()
+    for each in given:
+        tidy, faults = line(each, "missedSymptoms", LONGEST_SYMPTOM)
+        symptoms[masker.mask(tidy)] = None
+        problems += faults
+    return list(symptoms), problems
+
+
 def _said(row: Feedback) -> tuple[object, ...]:
-    return row.type, row.corrected_class, row.corrected_level, row.reason, row.missed_findings
+    corrected = row.corrected_class, row.corrected_level
+    return row.type, *corrected, row.reason, row.missed_findings, row.missed_symptoms
+
+
+def _original(prediction: Prediction, target: int) -> str | None:
+    """Return what a prediction says of a part, or of a visit; None of a whole recording."""
+    if target == WHOLE or prediction.answer is None:
+        return prediction.level
+    kept = kept_beats(prediction.answer)
+    return kept.classes[int(kept.labels[target - 1])]
 
 
 def _faults_of_class(prediction: Prediction, opinion: Opinion) -> list[FieldProblem]:
+    """Return what is wrong with the class: nothing is less urgent than a normal beat, of the others none."""
     if opinion.corrected is None:
         return []
     if opinion.corrected.value not in prediction.counts:
         return [FieldProblem(("correctedClass",), "unknown_choice")]
     if opinion.type is FeedbackType.CORRECT:
         return [FieldProblem(("correctedClass",), "correct_needs_no_class")]
+    if opinion.type is FeedbackType.UPGRADE and opinion.corrected is BeatClass.NORMAL:
+        return [FieldProblem(("correctedClass",), "upgrade_to_normal")]
     return []
 
 

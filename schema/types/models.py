@@ -11,9 +11,13 @@ from schema.loaders.accounts import accounts_by_id
 from schema.loaders.models import deployments_of_models, deployments_of_versions, models_by_id, versions_by_id
 from schema.models.models import Deployment as DeploymentRow
 from schema.models.models import Model as ModelRow
-from schema.models.models import ModelAlias, StoreFault
+from schema.models.models import ModelAlias, RetrainingCause, StoreFault
 from schema.models.models import ModelVersion as VersionRow
+from schema.models.models import Retraining as RetrainingRow
 from schema.models.predictions import BeatClass, ModelFamily
+from schema.models.work import Job as JobRow
+from schema.policy import Scope
+from schema.services.retraining import retrainings_of
 from schema.types.accounts import Account
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
@@ -43,6 +47,14 @@ describe_enum(
     "It does not have what this site knows of it.",
     "Anything else; the log says more.",
 )
+describe_enum(
+    RetrainingCause,
+    "RetrainingCause",
+    "Why a model should learn anew.",
+    "Many opinions on its predictions were given since it last did.",
+    "Readers find its predictions wrong too often.",
+)
+SHOWN_RETRAININGS = 10
 BEAT_NAMES = {each.value: each.name for each in BeatClass}
 describe_enum(
     BeatClass,
@@ -189,6 +201,55 @@ class Deployment:
         return next((LoadedModel.of(each) for each in status if each.slot == slot), None)
 
 
+@strawberry.type(description="A training of a new version, to be compared with the champion.")
+class Retraining:
+    """What was asked for, and what came of it."""
+
+    row: strawberry.Private[RetrainingRow]
+    run_name: str = strawberry.field(description="What MLflow calls the run.")
+    include_feedback: bool = strawberry.field(description="Whether it learns from what readers said.")
+    min_feedback_samples: int = strawberry.field(description="So many opinions had to be there.")
+    progress: float = strawberry.field(description="How far it has come, 0 to 1.")
+    opinion_count: int | None = strawberry.field(
+        description="Opinions that it learns from; null before they were read, and without feedback."
+    )
+    feedback_hash: str | None = strawberry.field(
+        description="SHA-256 of them as they were read; null likewise."
+    )
+    version_number: int | None = strawberry.field(
+        description="The version that it registered as the challenger; null before that, and where it failed."
+    )
+    run: str | None = strawberry.field(description="MLflow's id of the run; null likewise.")
+    fault: str | None = strawberry.field(description="Why it failed, in English; null where it did not.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+    finished_at: datetime | None = strawberry.field(description="When it ended; null before that.")
+
+    @strawberry.field(description="Who asked for it; null where an alert did.")
+    async def asked_by(self, info: Info) -> Account | None:
+        """Load the account."""
+        if self.row.asked_by is None:
+            return None
+        return Account.of(await info.context.loaders.of(accounts_by_id).load(self.row.asked_by))
+
+    @classmethod
+    def of(cls, row: RetrainingRow, job: JobRow | None) -> "Retraining":
+        """Return a training with how far its job has come."""
+        return cls(
+            row=row,
+            run_name=row.run_name,
+            include_feedback=row.include_feedback,
+            min_feedback_samples=row.min_feedback,
+            progress=1.0 if row.finished_at else job.progress if job else 0.0,
+            opinion_count=row.opinions,
+            feedback_hash=row.feedback_hash,
+            version_number=row.number,
+            run=row.run,
+            fault=row.fault,
+            created_at=row.created_at,
+            finished_at=row.finished_at,
+        )
+
+
 @strawberry.type(description="A family of versions that answer one kind of question.")
 class Model(Node):
     """A model."""
@@ -201,6 +262,24 @@ class Model(Node):
     looked_at: datetime | None = strawberry.field(
         description="When the store was last looked at; null before that."
     )
+
+    retraining_due: RetrainingCause | None = strawberry.field(
+        description="Why it should learn anew; null when nothing says so."
+    )
+    retraining_due_since: datetime | None = strawberry.field(description="Since when; null likewise.")
+
+    @strawberry.field(description="Whether this site can train it, and the viewer may have it trained.")
+    def retrainable(self, info: Info) -> bool:
+        """Look at what is set up."""
+        obstacle = info.context.services.training.obstacle(ModelFamily(self.row.family))
+        return obstacle is None and info.context.viewer.may(Scope.MODELS_WRITE)
+
+    @strawberry.field(description="The latest ten trainings of it that were asked for, the last first.")
+    async def retrainings(self, info: Info) -> list[Retraining]:
+        """Load them."""
+        family = self.row.family
+        rows = await info.context.read(lambda session: retrainings_of(session, family, SHOWN_RETRAININGS))
+        return [Retraining.of(row, job) for row, job in rows]
 
     @strawberry.field(description="Which version answers under each alias that is in use.")
     async def deployments(self, info: Info) -> list[Deployment]:
@@ -227,4 +306,6 @@ class Model(Node):
             family=ModelFamily(row.family),
             fault=StoreFault(row.fault) if row.fault else None,
             looked_at=row.looked_at,
+            retraining_due=RetrainingCause(row.due) if row.due else None,
+            retraining_due_since=row.due_since,
         )

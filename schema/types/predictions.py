@@ -130,7 +130,8 @@ def prediction_key(identifier: str) -> tuple[ModelFamily, int]:
 def readers_for(session: Session, info: Info) -> Readers:
     """Return the viewer's way to feedback."""
     services = info.context.services
-    return Readers(session, info.context.viewer, services.clock, services.passwords)
+    masker = services.shelf.current.masker
+    return Readers(session, info.context.viewer, services.clock, services.passwords, masker)
 
 
 @strawberry.type(description="How many beats a class has.")
@@ -232,7 +233,10 @@ class Feedback(Node):
     corrected_level: TriageLevel | None = strawberry.field(
         description="The level a visit should have been given; null where they do not tell."
     )
-    reason: str = strawberry.field(description="Why; may be empty.")
+    reason: str = strawberry.field(description="Why, names in it overwritten; may be empty.")
+    missed_symptoms: list[str] = strawberry.field(
+        description="What of a visit should have been weighed, names in it overwritten."
+    )
     number: int = strawberry.field(description="Counts their changes of mind, from 1.")
     created_at: datetime = strawberry.field(description="When it was given.")
 
@@ -273,6 +277,7 @@ class Feedback(Node):
             corrected_class=BeatClass(row.corrected_class) if row.corrected_class else None,
             corrected_level=TriageLevel(row.corrected_level) if row.corrected_level else None,
             reason=row.reason,
+            missed_symptoms=row.missed_symptoms,
             number=row.number,
             created_at=row.created_at,
         )

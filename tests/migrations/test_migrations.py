@@ -197,7 +197,7 @@ def insert(database: Database, rows: tuple[str, ...]) -> None:
 def test_what_was_said_of_recordings_outlives_the_predictions_of_visits(database: Database) -> None:
     migrate(database.url, "0009")
     insert(database, OF_A_RECORDING)
-    migrate(database.url)
+    migrate(database.url, "0010")
     insert(database, OF_A_VISIT)
     migrate(database.url, "0009", down=True)
     with database.read() as session:

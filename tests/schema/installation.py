@@ -231,7 +231,7 @@ def _answered(session: Session, world: World, owner: Actor, participant: Actor) 
     ]
     session.add_all(made)
     session.flush()
-    readers = Readers(session, participant, world.clock, PASSWORDS)
+    readers = Readers(session, participant, world.clock, PASSWORDS, world.services.shelf.current.masker)
     wrong = Opinion(FeedbackType.UPGRADE, 1, BeatClass.PVC, reason="Large.", missed=["LBBB"])
     corrected = made[0].id or 0
     readers.submit(ModelFamily.BEATS, corrected, Opinion(FeedbackType.CORRECT, 1), the_ontology(), None)

@@ -87,7 +87,7 @@ def test_another_opinion_takes_the_place_of_the_first_which_is_kept(each_world: 
     made = ward.predict()
     first = ward.feedback(made, beat=5)
     again = ward.feedback(made, beat=5)
-    second = ward.feedback(made, beat=5, type="UPGRADE", correctedClass="NORMAL")
+    second = ward.feedback(made, beat=5, type="DOWNGRADE", correctedClass="NORMAL")
     assert again["id"] == first["id"]
     assert (second["number"], second["replaced"]) == (2, {"id": first["id"], "type": "CORRECT"})
     assert [(row.number, row.current) for row in rows(each_world)] == [(1, False), (2, True)]
@@ -143,6 +143,9 @@ def test_an_opinion_that_makes_no_sense_is_refused(each_world: World, ward: Ward
     assert faults(ward.feedback(made, reason="x" * 1_001)) == [("reason", "too_long")]
     assert faults(ward.feedback(made, missedFindings=["LAMA"])) == [("missedFindings", "unknown_concept")]
     assert faults(ward.feedback(made, missedFindings=["LBBB"] * 21)) == [("missedFindings", "too_many")]
+    upgraded = ward.feedback(made, beat=5, type="UPGRADE", correctedClass="NORMAL")
+    assert faults(upgraded) == [("correctedClass", "upgrade_to_normal")]
+    assert faults(ward.feedback(made, missedSymptoms=["fièvre"])) == [("missedSymptoms", "not_of_a_visit")]
     wrong = ward.feedback(nothing, type="DISAGREE", correctedClass="PVC")
     assert faults(wrong) == [("correctedClass", "unknown_choice")]
     assert rows(each_world) == []

@@ -1,0 +1,153 @@
+"""What readers said models should have answered, as a file of JSON lines, settled to one label an input.
+
+A line is an opinion in force: `family`, `reader` (who is named without being told), `label`, and what it is
+about. The product writes it (`python -m server feedback corrections`); nothing here knows its database. Each
+family says what an input is: two opinions on the same input are on the same question.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ml.registry.manifest import Json
+
+T = TypeVar("T")
+MOST_WEIGHT = 3
+"""However many agree: else a few inputs that everybody has seen would count for all others."""
+MIN_FEEDBACK = 50
+
+
+class CorrectionsError(OSError):
+    """A file that holds no corrections, or too few; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion(Generic[T]):
+    """What one line says.
+
+    Parameters
+    ----------
+    input
+        Names what it is about.
+    about
+        That itself, as the family learns from it.
+    """
+
+    input: str
+    about: T
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[T]):
+    """An input whose label more than half of its readers agree on.
+
+    `weight` is how many more they are than the others, `MOST_WEIGHT` at most.
+    """
+
+    input: str
+    about: T
+    label: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections(Generic[T]):
+    """What is learnt from.
+
+    Parameters
+    ----------
+    opinions
+        Of one reader on one input each, the last one where somebody has several.
+    tied
+        Inputs that are left out, since no label has more than half of the readers.
+    sha256
+        Of the file; empty without one.
+    """
+
+    settled: tuple[Settled[T], ...] = ()
+    opinions: int = 0
+    tied: int = 0
+    sha256: str = ""
+
+    def lineage(self, parent: str) -> dict[str, Json]:
+        """Return what a version's settings, and so MLflow, say of them; nothing without a file.
+
+        Parameters
+        ----------
+        parent
+            The version that the new one is to be compared with.
+        """
+        if not self.sha256:
+            return {}
+        return {
+            "feedback_hash": self.sha256,
+            "feedback_opinions": self.opinions,
+            "feedback_inputs": len(self.settled),
+            "feedback_undecided": self.tied,
+            "parent_version": parent,
+        }
+
+    def text(self) -> str:
+        """Return what a card says of them; empty without a file."""
+        if not self.sha256:
+            return ""
+        return (
+            f"\nIt also learnt from {len(self.settled):,} inputs that readers of this site confirmed or "
+            f"corrected\n({self.opinions:,} opinions; {self.tied:,} inputs without a majority are left out). "
+            "No figure below is of these."
+        )
+
+    def without(self, inputs: frozenset[str]) -> "Corrections[T]":
+        """Return them without inputs whose label is known otherwise."""
+        kept = tuple(each for each in self.settled if each.input not in inputs)
+        return Corrections(kept, self.opinions, self.tied, self.sha256)
+
+
+def read_corrections(
+    path: Path,
+    family: str,
+    read: Callable[[Mapping[str, Any]], Opinion[T]],
+    at_least: int = MIN_FEEDBACK,
+) -> Corrections[T]:
+    """Return the corrections of a file.
+
+    Parameters
+    ----------
+    read
+        Makes an opinion of a line's document; what it raises of a wrong value is told with the line.
+
+    Raises
+    ------
+    CorrectionsError
+        When a line is none, or there are too few opinions; lines of another family do not count.
+    """
+    content = path.read_bytes()
+    by_input: dict[str, dict[str, Opinion[T]]] = {}
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            document = json.loads(line)
+            if document["family"] == family:
+                opinion = read(document)
+                by_input.setdefault(opinion.input, {})[str(document["reader"])] = opinion
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorrectionsError(f"{path}:{number}: {error!r}") from error
+    opinions = sum(len(readers) for readers in by_input.values())
+    if opinions < at_least:
+        raise CorrectionsError(f"{path}: {opinions} opinions, at least {at_least} are needed")
+    settled = [each for readers in by_input.values() if (each := _settled([*readers.values()]))]
+    digest = hashlib.sha256(content).hexdigest()
+    return Corrections(tuple(settled), opinions, len(by_input) - len(settled), digest)
+
+
+def _settled(opinions: list[Opinion[T]]) -> Settled[T] | None:
+    (label, agreeing), *_ = Counter(each.label for each in opinions).most_common()
+    margin = 2 * agreeing - len(opinions)
+    if margin <= 0:
+        return None
+    first = next(each for each in opinions if each.label == label)
+    return Settled(first.input, first.about, label, min(margin, MOST_WEIGHT))
