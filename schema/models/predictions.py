@@ -70,8 +70,9 @@ class Prediction(SQLModel, table=True):
 
     `input_sha256` is the key of the signal that was read, which stays when the recording leaves its case; of
     a visit, the digest of what was said of it. `answer` is the whole of it, packed as its family does;
-    `counts`, `level` and `quality` are told without unpacking. `visit` is pseudonymous: what was measured and
-    answered, and the complaint with whatever names it held overwritten.
+    `counts`, `level`, `quality` and `confidence` (0 to 1, of beats the mean) are told without unpacking.
+    `slices` name the groups that figures are also told of: ``sex:F``, ``age:65``. `visit` is pseudonymous:
+    what was measured and answered, and the complaint with whatever names it held overwritten.
     """
 
     __table_args__ = (
@@ -94,6 +95,8 @@ class Prediction(SQLModel, table=True):
     quality_reasons: list[str] = Field(default_factory=list, sa_type=JSON)
     counts: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
     level: str | None = None
+    confidence: float | None = None
+    slices: list[str] | None = Field(default=None, sa_type=DOCUMENT)
     answer: bytes | None = None
     created_at: datetime = instant(index=True)
 

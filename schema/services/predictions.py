@@ -20,10 +20,11 @@ from schema.policy import Actor, Role, may_change_case, may_manage_visit, may_se
 from schema.services.audit import Audit
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
+from schema.services.day_books import enter
 from schema.services.deployments import Deployments, NoAnswerError
 from schema.services.models import deployed_version
 from schema.services.paging import Sort, page_of
-from schema.services.triage import AskedVisit, TriageOutcome, pack
+from schema.services.triage import AskedVisit, TriageOutcome, pack, slices_of
 
 if TYPE_CHECKING:
     from ml.beats.packing import KeptBeats
@@ -169,6 +170,8 @@ class Predictions:
             latency_ms=outcome.latency_ms,
             quality=outcome.answer.quality,
             level=outcome.answer.level,
+            confidence=outcome.answer.confidence,
+            slices=slices_of(asked.visit),
             answer=pack(outcome.answer, asked),
             created_at=self._clock(),
         )
@@ -184,6 +187,7 @@ class Predictions:
     def _kept(self, made: Prediction, digest: str | None) -> Prediction:
         self._session.add(made)
         self._session.flush()
+        enter(self._session, made)
         self._record(made, digest)
         return made
 
@@ -334,6 +338,8 @@ def _fill(made: Prediction, answer: "BeatAnswer") -> None:
 
     made.answer = pack(answer)
     made.counts = unpack(made.answer).counts()
+    made.confidence = float(answer.confidences.mean()) if len(answer.confidences) else None
+    made.slices = [f"leads:{len(answer.leads)}"] if answer.leads else []
     made.quality = answer.quality.verdict.value
     made.quality_reasons = [reason.value for reason in answer.quality.reasons]
 
