@@ -25,7 +25,7 @@ class CorrectionsError(OSError):
     """A file that holds no corrections, or too few; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opinion(Generic[T]):
     """What one line says.
 
@@ -42,7 +42,7 @@ class Opinion(Generic[T]):
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settled(Generic[T]):
     """An input whose label more than half of its readers agree on.
 
@@ -55,7 +55,7 @@ class Settled(Generic[T]):
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Corrections(Generic[T]):
     """What is learnt from.
 

@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "rulings:export",
     )
     export.add_argument("--output", type=Path, required=True, help="file of JSON lines to make")
+    _add_feedback(commands)
     _add_schema(commands)
     _add_match(commands)
     return top
@@ -142,6 +143,34 @@ def _add_import(commands: Commands) -> None:
         metavar="ACCOUNT",
         help="e-mail address of whose the cases are to be (default: the first administrator)",
     )
+
+
+def _add_feedback(commands: Commands) -> None:
+    feedback = commands.add_parser("feedback", help="what readers think of predictions").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    export = _add(feedback, "export", "write feedback on triage, names masked", "feedback:export")
+    importing = _add(
+        feedback,
+        "import",
+        "take feedback on triage in; the same file again changes nothing",
+        "feedback:import_",
+    )
+    importing.add_argument(
+        "--as",
+        dest="account",
+        metavar="ACCOUNT",
+        help="e-mail address of the administrator who imports (default: the first one)",
+    )
+    learnt = _add(
+        feedback,
+        "corrections",
+        "write what models can learn from, for `python -m ml`",
+        "feedback:corrections",
+    )
+    learnt.add_argument("family", choices=("beats", "triage"))
+    for each in (export, importing, learnt):
+        each.add_argument("file", type=Path, metavar="FILE", help="file of JSON lines")
 
 
 def _add_schema(commands: Commands) -> None:

@@ -1,7 +1,8 @@
-"""An export's file, part after part, for whoever asked for it: with a cookie, or with a token."""
+"""Files written out, for whoever asked for them with a cookie or a token: exports, and feedback on triage."""
 
 from collections.abc import AsyncIterator, Sequence
 
+import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,10 +13,13 @@ from schema.errors import NotFoundError
 from schema.policy import Actor, Scope
 from schema.scalars import local_key
 from schema.services.attempt_exports import MEDIA_TYPE, parts_of
+from schema.services.feedback_files import exported, record_export
 from server.blobs import chunks_of
 from server.context import visitor_of
 from server.errors import SignInRequired
 from server.site import Site, site_of
+
+HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
 async def send_export(request: Request) -> Response:
@@ -30,12 +34,29 @@ async def send_export(request: Request) -> Response:
         keys = await run_in_threadpool(_parts, site, actor, request.path_params["id"])
     except NotFoundError:
         raise HTTPException(404) from None
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Disposition": 'attachment; filename="attempts.jsonl"',
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
+    headers = {**HEADERS, "Content-Disposition": 'attachment; filename="attempts.jsonl"'}
     return StreamingResponse(_bytes(site, keys), media_type=MEDIA_TYPE, headers=headers)
+
+
+async def send_feedback(request: Request) -> Response:
+    """Stream all feedback on triage, for administrators."""
+    actor = visitor_of(request).actor
+    if actor is None:
+        raise SignInRequired
+    if not actor.may(Scope.MODELS_WRITE):
+        raise HTTPException(403)
+    lines = await run_in_threadpool(_feedback, site_of(request), actor)
+    headers = {**HEADERS, "Content-Disposition": 'attachment; filename="feedback.jsonl"'}
+    return Response(lines, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _feedback(site: Site, actor: Actor) -> bytes:
+    services = site.services
+    with services.database.read() as session:
+        lines = [orjson.dumps(each) + b"\n" for each in exported(session)]
+    with services.database.write() as session:
+        record_export(session, services.clock, actor, len(lines))
+    return b"".join(lines)
 
 
 def _parts(site: Site, actor: Actor, identifier: str) -> Sequence[str]:
@@ -50,4 +71,7 @@ async def _bytes(site: Site, keys: Sequence[str]) -> AsyncIterator[bytes]:
             yield chunk
 
 
-routes = [Route("/exports/{id}", send_export, name="export")]
+routes = [
+    Route("/exports/feedback.jsonl", send_feedback),
+    Route("/exports/{id}", send_export, name="export"),
+]

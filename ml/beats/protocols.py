@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ml.beats.corrected import corrected_records
 from ml.beats.diagnosed import read_diagnosed
 from ml.beats.segments import BEATS, PRODUCT_BEATS, RATE_HZ, RECORDS, RUNS, Segments, read_segments
 from ml.ecg.annotated import DS1, DS2, AnnotatedRecord
@@ -44,15 +45,22 @@ class Data:
         A folder with MIT-BIH.
     further : tuple of Path
         Folders with LUDB or PTB-XL: only `champion` learns from these too.
+    corrections : Path or None
+        A file of what readers said of beats (`ml/beats/corrected.py`): the same.
     """
 
     mitdb: Path
     further: tuple[Path, ...] = ()
+    corrections: Path | None = None
 
     def records_beyond(self, protocol: Protocol) -> list[AnnotatedRecord]:
         """Return a protocol's records that are not MIT-BIH's."""
-        folders = self.further if protocol == "champion" else ()
-        return [record for folder in folders for record in read_diagnosed(folder, RATE_HZ)]
+        if protocol != "champion":
+            return []
+        records = [record for folder in self.further for record in read_diagnosed(folder, RATE_HZ)]
+        if self.corrections is not None:
+            records += corrected_records(self.corrections, RATE_HZ)
+        return records
 
 
 def load(protocol: Protocol, data: Data, cache: Path) -> Segments:

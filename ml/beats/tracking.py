@@ -15,7 +15,7 @@ from ml.registry.home import Home
 from ml.registry.mlflow_store import MlflowStore, TrackedRun
 
 
-def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> str:
+def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None, name: str | None = None) -> str:
     """Log what was measured and return the run's id.
 
     Parameters
@@ -26,6 +26,8 @@ def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> s
         Files to keep with the run.
     model : Path, optional
         A Keras model whose signature is noted.
+    name : str, optional
+        The run's; its architecture and protocol otherwise.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def log(evaluation: Evaluation, report: Iterable[Path], model: Path | None) -> s
         for key, value in figures.items()
     ]
     run = TrackedRun(
-        f"{evaluation.parameters['architecture']}-{evaluation.protocol}",
+        name or f"{evaluation.parameters['architecture']}-{evaluation.protocol}",
         evaluation.parameters,
         evaluation.metrics(),
         evaluation.data_hash,

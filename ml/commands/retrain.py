@@ -14,9 +14,6 @@ from ml.registry.home import Home
 from ml.registry.mlflow_store import MlflowStore
 from ml.retraining import Order, RetrainingError, retrain
 
-NICE = 10
-"""Whoever serves on the same machine goes first."""
-
 
 def run(options: argparse.Namespace) -> int:
     """Train, judge and register; with `--json`, a line for each step, and no longer than whoever asked."""
@@ -25,7 +22,6 @@ def run(options: argparse.Namespace) -> int:
     home = Home.of_environment(os.environ, options.home)
     os.environ |= {name: value for name, value in home.environment().items() if value}
     if options.json:
-        os.nice(NICE)
         threading.Thread(target=_end_with_input, daemon=True).start()
     output = sys.stdout
 

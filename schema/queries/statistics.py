@@ -5,13 +5,20 @@ from typing import Annotated
 
 import strawberry
 from anyio import to_thread
+from sqlmodel import Session
 
 from schema.context import Info
 from schema.errors import NotFoundError
 from schema.models.predictions import ModelFamily
 from schema.permissions import query_field
 from schema.policy import Scope
-from schema.services.feedback_statistics import FeedbackFilter, feedback_count, feedback_figures
+from schema.services.feedback_statistics import (
+    FeedbackFigures,
+    FeedbackFilter,
+    feedback_count,
+    feedback_figures,
+)
+from schema.services.models import Models
 from schema.types.base import local_key
 from schema.types.feedback import FeedbackStatistics
 from schema.types.statistics import (
@@ -45,7 +52,10 @@ class StatisticsQueries:
         """Count."""
         return await to_thread.run_sync(matcher_statistics, info.context.services)
 
-    @query_field(Scope.STATISTICS_READ, "What readers think of predictions, in figures.")
+    @query_field(
+        Scope.STATISTICS_READ,
+        "What readers think of predictions, in figures; null for a version that there is not.",
+    )
     async def feedback_statistics(
         self,
         info: Info,
@@ -53,29 +63,24 @@ class StatisticsQueries:
         since: Since = None,
         until: Until = None,
         version: Version = None,
-    ) -> FeedbackStatistics:
+    ) -> FeedbackStatistics | None:
         """Count by type, version, week and what was corrected."""
-        chosen = FeedbackFilter(family, since, until, _version(version))
-        figures = await info.context.read(lambda session: feedback_figures(session, chosen))
-        return FeedbackStatistics.of(family, figures)
+        viewer, clock = info.context.viewer, info.context.services.clock
+        key = None if version is None else local_key(version, "ModelVersion")
+
+        def figures(session: Session) -> FeedbackFigures:
+            if key is not None:
+                if not viewer.may(Scope.MODELS_READ):
+                    raise NotFoundError
+                Models(session, viewer, clock).version(key)
+            return feedback_figures(session, FeedbackFilter(family, since, until, key))
+
+        return FeedbackStatistics.of(family, await info.context.read(figures))
 
     @query_field(Scope.STATISTICS_READ, "How many opinions on predictions are in force.")
     async def feedback_count(
-        self,
-        info: Info,
-        family: Family,
-        since: Since = None,
-        until: Until = None,
-        version: Version = None,
+        self, info: Info, family: Family, since: Since = None, until: Until = None
     ) -> int:
         """Count."""
-        chosen = FeedbackFilter(family, since, until, _version(version))
+        chosen = FeedbackFilter(family, since, until)
         return await info.context.read(lambda session: feedback_count(session, chosen))
-
-
-def _version(identifier: strawberry.ID | None) -> int | None:
-    """Return the key; what is no version's id becomes 0, which is no version's key either."""
-    try:
-        return None if identifier is None else local_key(identifier, "ModelVersion")
-    except NotFoundError:
-        return 0

@@ -14,7 +14,7 @@ from schema.models.models import Model as ModelRow
 from schema.models.models import ModelAlias, RetrainingCause, StoreFault
 from schema.models.models import ModelVersion as VersionRow
 from schema.models.models import Retraining as RetrainingRow
-from schema.models.predictions import BeatClass, ModelFamily
+from schema.models.predictions import BeatClass, FeedbackType, ModelFamily
 from schema.models.work import Job as JobRow
 from schema.policy import Scope
 from schema.services.retraining import retrainings_of
@@ -56,6 +56,15 @@ describe_enum(
 )
 SHOWN_RETRAININGS = 10
 BEAT_NAMES = {each.value: each.name for each in BeatClass}
+describe_enum(
+    FeedbackType,
+    "FeedbackType",
+    "What somebody thinks of a prediction.",
+    "It is right.",
+    "It takes what there is too lightly.",
+    "It makes too much of what there is.",
+    "It is wrong otherwise.",
+)
 describe_enum(
     BeatClass,
     "BeatClass",

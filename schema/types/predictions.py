@@ -97,15 +97,6 @@ describe_enum(
     "By a doctor within 240 minutes.",
 )
 describe_enum(
-    FeedbackType,
-    "FeedbackType",
-    "What somebody thinks of a prediction.",
-    "It is right.",
-    "It takes what there is too lightly.",
-    "It makes too much of what there is.",
-    "It is wrong otherwise.",
-)
-describe_enum(
     BeatSort,
     "BeatOrderField",
     "What beats are listed by.",

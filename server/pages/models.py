@@ -31,6 +31,12 @@ async def sync(request: Request) -> Response:
     return await _decided(request, "models/sync", _("The store is being looked at. Reload in a moment."))
 
 
+async def retrain(request: Request) -> Response:
+    """Have a model trained anew."""
+    said = _("The training has begun. Reload to see how far it has come.")
+    return await _decided(request, "models/retrain", said)
+
+
 async def _decided(request: Request, operation: str, said: str) -> Response:
     done = await submit(request, operation)
     if done.ok:
@@ -44,4 +50,5 @@ routes = [
     Route("/models/promote", promote, methods=["POST"]),
     Route("/models/rollback", roll_back, methods=["POST"]),
     Route("/models/sync", sync, methods=["POST"]),
+    Route("/models/retrain", retrain, methods=["POST"]),
 ]

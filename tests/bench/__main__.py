@@ -11,6 +11,8 @@ import orjson
 
 from tests.bench.beats import Report as BeatsReport
 from tests.bench.beats import measure as beats_alone
+from tests.bench.feedback import Report as FeedbackReport
+from tests.bench.feedback import measure as feedback_alone
 from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_alone
 from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
@@ -33,6 +35,7 @@ def main() -> int:
     parser.add_argument("--limits", action="store_true", help="measure only what the API's limits cost")
     parser.add_argument("--beats", action="store_true", help="measure only the classifier of beats")
     parser.add_argument("--triage", action="store_true", help="measure only the triage of visits")
+    parser.add_argument("--feedback", action="store_true", help="measure only the storing of opinions")
     parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
     cores = Cores.available()
@@ -46,16 +49,23 @@ def main() -> int:
             overloaded, _savers = overload_alone(Path(folder), SAVERS, QUICK_S if options.quick else FULL_S)
             print("\n".join(overloaded.lines()))
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
+        chosen = options.beats or options.triage or options.feedback
         alone = {
             name: report
-            for name, report in (("beats", lambda: beats_alone(Path(folder))), ("triage", triage_alone))
-            if getattr(options, name) or not (options.quick or options.beats or options.triage)
+            for name, report in (
+                ("beats", lambda: beats_alone(Path(folder))),
+                ("triage", triage_alone),
+                ("feedback", feedback_alone),
+            )
+            if getattr(options, name) or not (options.quick or chosen)
         }
-        models: dict[str, BeatsReport | TriageReport] = {name: report() for name, report in alone.items()}
+        models: dict[str, BeatsReport | TriageReport | FeedbackReport] = {
+            name: report() for name, report in alone.items()
+        }
         for report in models.values():
             print("\n".join(report.lines()))
         slow = any(report.missed() for report in models.values())
-        if options.beats or options.triage:
+        if chosen:
             return 1 if options.require and slow else 0
         measured = measure(Path(folder), QUICK if options.quick else FULL, cores)
     print("\n".join(measured.lines()))

@@ -7,7 +7,7 @@ from ml.registry.artefact import Artefact
 from ml.triage.dataset import Dataset, load
 from ml.triage.encoding import see
 from ml.triage.evaluation import score
-from ml.triage.learning import Learnt, Options, learn
+from ml.triage.learning import NOTHING_ELSE, Learnt, Options, Taught, learn
 from ml.triage.packaging import package
 
 OPTIONS = Options(n_estimators=20, learning_rate=0.3)
@@ -42,9 +42,9 @@ def written(folder: Path, visits: int = 150) -> Path:
     return path
 
 
-def quickly_learnt(data: Dataset) -> Learnt:
+def quickly_learnt(data: Dataset, besides: Taught = NOTHING_ELSE) -> Learnt:
     """Learn a model of few trees: quick to learn, and all there."""
-    return learn([see(visit) for visit in data.visits], data.levels, OPTIONS)
+    return learn([see(visit) for visit in data.visits], data.levels, OPTIONS, besides)
 
 
 def write_toy_triage(folder: Path) -> Artefact:

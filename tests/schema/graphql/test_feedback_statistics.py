@@ -1,0 +1,167 @@
+"""Feedback in figures: for analysts, without any row of anybody."""
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from schema.models.models import ModelVersion
+from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction, TriageLevel
+from schema.policy import Actor, Role, Scope
+from schema.services.feedback_statistics import LEAST, ErrorRate, FeedbackFilter, feedback_figures
+from schema.types.base import global_id
+from tests.schema.conftest import World
+from tests.schema.toys import registered
+
+COUNT = "query Q($family: ModelFamily!) { feedbackCount(family: $family) }"
+FIGURES = """query Q($family: ModelFamily!, $since: DateTime, $until: DateTime, $version: ID) {
+  feedbackStatistics(family: $family, since: $since, until: $until, modelVersionId: $version) {
+    total errorRate { total errors minimum share low high } byType { type count }
+    matrix { original corrected count } byVersion { version { number } errorRate { total errors share } }
+    byWeek { week errorRate { total errors } } } }"""
+READERS = count(1)
+UPGRADE, DOWNGRADE, CORRECT, DISAGREE = (
+    FeedbackType.UPGRADE,
+    FeedbackType.DOWNGRADE,
+    FeedbackType.CORRECT,
+    FeedbackType.DISAGREE,
+)
+
+
+@pytest.fixture
+def analyst(each_world: World) -> Actor:
+    return each_world.person(Role.ANALYST)
+
+
+def visit(session: Session, world: World, asker: int, level: str, version_id: int | None = None) -> int:
+    row = Prediction(
+        family=ModelFamily.TRIAGE.value,
+        visit={"values": {"age": 50.0}, "complaint": "douleur", "answers": {}, "chosen": None},
+        asked_by=asker,
+        version_id=version_id,
+        alias="champion",
+        input_sha256="0" * 64,
+        ml_available=True,
+        latency_ms=1,
+        level=level,
+        created_at=world.clock(),
+    )
+    session.add(row)
+    session.flush()
+    return row.id or 0
+
+
+def give(  # noqa: PLR0917 - an opinion, of so many
+    world: World,
+    kind: FeedbackType,
+    original: str = "3B",
+    corrected: str | None = None,
+    version: ModelVersion | None = None,
+    times: int = 1,
+) -> None:
+    asker = world.person(Role.CLINICIAN).account_id
+    with world.database.write() as session:
+        for _ in range(times):
+            row = Feedback(
+                prediction_id=visit(session, world, asker, original, version.id if version else None),
+                reader=f"reader {next(READERS)}",
+                account_id=asker,
+                type=kind.value,
+                original=original,
+                corrected_level=corrected,
+                created_at=world.clock(),
+            )
+            session.add(row)
+
+
+def figures(world: World, actor: Actor, **given: Any) -> Any:
+    return world.ask(FIGURES, actor, family="TRIAGE", **given)
+
+
+def test_who_may_not_read_statistics_is_told_no_figure(each_world: World, analyst: Actor) -> None:
+    assert each_world.codes(FIGURES, None, family="TRIAGE") == ["UNAUTHENTICATED"]
+    assert each_world.codes(COUNT, each_world.person(Role.STUDENT), family="TRIAGE") == ["FORBIDDEN"]
+    assert figures(each_world, analyst)["total"] == 0
+    foreign = global_id("ModelVersion", 99)
+    assert figures(each_world, analyst, version=foreign) is None
+    with each_world.database.write() as session:
+        there = global_id("ModelVersion", registered(session, each_world.clock, "a" * 64, "triage").id or 0)
+    token = Actor(analyst.account_id, Role.ANALYST, scopes=frozenset({Scope.STATISTICS_READ}), token_id=1)
+    assert figures(each_world, analyst, version=there) is not None
+    assert figures(each_world, token, version=there) is None
+
+
+def test_opinions_in_force_are_counted_by_type_and_by_what_they_correct(
+    each_world: World, analyst: Actor
+) -> None:
+    give(each_world, CORRECT, "3B", times=3)
+    give(each_world, UPGRADE, "3B", "2", times=2)
+    give(each_world, DISAGREE, "2")
+    with each_world.database.write() as session:
+        for row in session.query(Feedback).filter(Feedback.type == DISAGREE.value):  # type: ignore[arg-type]
+            changed = Feedback(**row.model_dump(exclude={"id"}) | {"number": 2, "type": DOWNGRADE.value})
+            changed.corrected_level, row.current = "4", False
+            session.flush()
+            session.add(changed)
+    told = figures(each_world, analyst)
+    assert each_world.ask(COUNT, analyst, family="TRIAGE") == told["total"] == 6
+    assert each_world.ask(COUNT, analyst, family="BEATS") == 0
+    by_type = {each["type"]: each["count"] for each in told["byType"]}
+    assert by_type == {"CORRECT": 3, "UPGRADE": 2, "DOWNGRADE": 1, "DISAGREE": 0}
+    cells = {(each["original"], each["corrected"]): each["count"] for each in told["matrix"]}
+    assert cells == {("TRI_3B", "TRI_3B"): 3, ("TRI_3B", "TRI_2"): 2, ("TRI_2", "TRI_4"): 1}
+
+
+def test_no_share_is_told_of_few_opinions_and_an_interval_of_enough(
+    each_world: World, analyst: Actor
+) -> None:
+    give(each_world, CORRECT, times=24)
+    give(each_world, UPGRADE, "4", "2", times=LEAST - 25)
+    assert figures(each_world, analyst)["errorRate"] == {
+        "total": LEAST - 1,
+        "errors": LEAST - 25,
+        "minimum": LEAST,
+        "share": None,
+        "low": None,
+        "high": None,
+    }
+    give(each_world, UPGRADE, "4", "2")
+    rate = figures(each_world, analyst)["errorRate"]
+    assert rate["share"] == pytest.approx(0.2)
+    assert (rate["low"], rate["high"]) == pytest.approx((0.0951, 0.3731), abs=1e-4)
+
+
+def test_wilsons_interval_is_that_of_the_textbook() -> None:
+    assert ErrorRate(100, 0).interval == pytest.approx((0.0, 0.0370), abs=1e-4)
+    assert ErrorRate(100, 100).interval == pytest.approx((0.9630, 1.0), abs=1e-4)
+
+
+def test_versions_weeks_and_periods_are_told_apart(each_world: World, analyst: Actor) -> None:
+    with each_world.database.write() as session:
+        old, new = (registered(session, each_world.clock, each * 64, "triage") for each in "ab")
+    start = each_world.clock()
+    give(each_world, CORRECT, version=old, times=2)
+    each_world.clock.pass_(days=8)
+    give(each_world, UPGRADE, "3B", "1", version=new)
+    told = figures(each_world, analyst)
+    versions = [(each["version"]["number"], each["errorRate"]["total"]) for each in told["byVersion"]]
+    assert versions == [(new.number, 1), (old.number, 2)]
+    monday = start.date() - timedelta(days=start.weekday())
+    later = (start + timedelta(days=8)).date()
+    weeks = [(each["week"], each["errorRate"]["errors"]) for each in told["byWeek"]]
+    assert weeks == [(str(monday), 0), (str(later - timedelta(days=later.weekday())), 1)]
+    assert figures(each_world, analyst, until=each_world.clock().isoformat())["total"] == 2
+    assert figures(each_world, analyst, since=each_world.clock().isoformat())["total"] == 1
+    assert figures(each_world, analyst, version=global_id("ModelVersion", old.id or 0))["total"] == 2
+
+
+def test_a_confirmation_is_on_the_diagonal_and_what_nobody_tells_beside_it(world: World) -> None:
+    give(world, CORRECT, TriageLevel.TRI_2.value)
+    give(world, DISAGREE, TriageLevel.TRI_2.value)
+    with world.database.read() as session:
+        assert feedback_figures(session, FeedbackFilter(ModelFamily.TRIAGE)).matrix() == {
+            ("2", "2"): 1,
+            ("2", None): 1,
+        }
