@@ -35,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
     _add_triage_evaluation(evaluate)
     _add_triage_training(train)
     _add_triage_prediction(predict)
+    _add_monitoring(evaluate)
+    _add_reference(commands)
     _add_registry(commands)
     _add_retraining(commands)
     return top
@@ -274,6 +276,26 @@ def _add_triage_prediction(predict: Commands) -> None:
     triage.add_argument(
         "--output", type=Path, help="write the answers, one JSON a line, here (standard output)"
     )
+
+
+def _add_monitoring(evaluate: Commands) -> None:
+    monitoring = _add(evaluate, "monitoring", "drift and forecasts, on made data", "monitoring:evaluate")
+    monitoring.add_argument("--runs", type=_at_least_one, default=1000, help="so many of each kind (1000)")
+    _add_json(monitoring)
+    _add_require(monitoring)
+
+
+def _add_reference(commands: Commands) -> None:
+    about = "add to a version, not sealed yet, what it learnt from looked like: what drift is told by"
+    families = commands.add_parser("reference", help=about, description=about).add_subparsers(
+        required=True, metavar="MODEL"
+    )
+    triage = _add(families, "triage", "of visits", "triage:refer")
+    beats = _add(families, "beats", "of recordings", "beats:refer")
+    for each, data in ((triage, "the visits it learnt from"), (beats, "folder of MIT-BIH")):
+        each.add_argument("folder", type=Path, help="the version's folder, with its manifest")
+        each.add_argument("--data", type=Path, required=True, help=data)
+    beats.add_argument("--further", type=Path, action="append", metavar="DIR", help="as in training (again)")
 
 
 def _at_least_one(text: str) -> int:

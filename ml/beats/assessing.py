@@ -88,14 +88,27 @@ def with_peaks(lead: Floats, rate_hz: float, peaks: Indices, *, upright: bool) -
         beats_a_minute = 60 * rate_hz / np.median(np.diff(peaks))
         if not HEART_RATE[0] <= beats_a_minute <= HEART_RATE[1]:
             yield Reason.HEART_RATE, Verdict.LOW
+    height, leaning, noise = qrs_and_noise(lead, rate_hz, peaks)
+    if not AMPLITUDE_MV[0] <= height <= AMPLITUDE_MV[1]:
+        yield Reason.AMPLITUDE, Verdict.LOW
+    if upright and leaning < 0:
+        yield Reason.INVERTED, Verdict.MEDIUM
+    yield from _graded(Reason.NOISE, noise, (0.03, 0.07, 0.15))
+
+
+def qrs_and_noise(lead: Floats, rate_hz: float, peaks: Indices) -> tuple[float, float, float]:
+    """Return the usual height of the QRS and how much more of it is upwards (mV), and noise as a share of it.
+
+    Parameters
+    ----------
+    lead, rate_hz, peaks
+        As for `with_peaks`; one beat or more.
+    """
     samples = _bridged(lead)
     highest, lowest = _qrs(samples, rate_hz, peaks)
     height = float(np.median(highest - lowest))
-    if not AMPLITUDE_MV[0] <= height <= AMPLITUDE_MV[1]:
-        yield Reason.AMPLITUDE, Verdict.LOW
-    if upright and np.median(highest + lowest) < 0:
-        yield Reason.INVERTED, Verdict.MEDIUM
-    yield from _graded(Reason.NOISE, _noise(samples, rate_hz, peaks) / max(height, 1e-9), (0.03, 0.07, 0.15))
+    noise = _noise(samples, rate_hz, peaks) / max(height, 1e-9)
+    return height, float(np.median(highest + lowest)), noise
 
 
 def _graded(reason: Reason, measured: float, limits: tuple[float, float, float]) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ def evaluate_external(
         digest.update(repr((name, record.leads, record.sampling_rate_hz, record.symbols)).encode())
         digest.update(record.samples_mv.tobytes() + record.positions.tobytes())
         truth, peaks = _annotated(record)
-        signal = _signal(record)
+        signal = record.signal()
         started = time.perf_counter()
         chosen = predictor.leads_of(signal) or signal.leads[:1]
         answer = predictor.classify(_only(signal, chosen), peaks)
@@ -81,14 +81,6 @@ def _annotated(record: AnnotatedRecord) -> tuple[npt.NDArray[np.int64], npt.NDAr
     places = [place for place, symbol in enumerate(record.symbols) if symbol in BEAT_SYMBOLS]
     classes = [AAMI_CLASSES.index(AAMI_CODES[record.symbols[place]]) for place in places]
     return np.asarray(classes, np.int64), record.positions[places]
-
-
-def _signal(record: AnnotatedRecord) -> Signal:
-    """Return a record's leads; of two that the header spells alike, the second is numbered."""
-    names: list[str] = []
-    for name in record.leads:
-        names.append(name if name not in names else f"{name} ({len(names) + 1})")
-    return Signal(tuple(names), record.samples_mv.astype(np.float32), record.sampling_rate_hz)
 
 
 def _only(signal: Signal, leads: tuple[str, ...]) -> Signal:

@@ -10,6 +10,7 @@ from ml.beats.architectures import ARCHITECTURES
 from ml.beats.calibration import COVERAGE
 from ml.beats.cards import card, sources
 from ml.beats.evaluation import Evaluation
+from ml.beats.monitored import referred
 from ml.beats.packaging import Facts, package
 from ml.beats.protocols import Indices
 from ml.beats.showing import SHOWN
@@ -54,7 +55,7 @@ def release(run: Run, evaluation: Evaluation, folder: Path) -> Artefact:
         card(evaluation),
         sources(evaluation),
     )
-    return package(model, folder, facts, _real_inputs(run))
+    return referred(package(model, folder, facts, _real_inputs(run)), run.data)
 
 
 def _epochs(evaluation: Evaluation) -> int:

@@ -76,12 +76,8 @@ class Segments:
         return dict(zip(self.classes, numbers.tolist(), strict=True))
 
     def patients(self) -> npt.NDArray[np.str_]:
-        """Return whose each segment is: every record is a patient's own, but 201 and 202 are of one man.
-
-        Where a record's name says whose it is, that is what stands before the point.
-        """
-        names = np.asarray([name.partition(".")[0] for name in self.records.tolist()], self.records.dtype)
-        return np.where(names == "202", "201", names)
+        """Return whose each segment is."""
+        return np.asarray([patient_of(name) for name in self.records.tolist()], self.records.dtype)
 
     def databases(self) -> npt.NDArray[np.str_]:
         """Return which database each segment is from: what its record's name begins with, or MIT-BIH."""
@@ -137,6 +133,15 @@ def product_beats(record: AnnotatedRecord) -> Iterator[Stretch]:
 RUNS = Kind("runs", RUN_LENGTH, PRODUCT_CLASSES, runs)
 BEATS = Kind("beats", BEAT_LENGTH, AAMI_CLASSES, beats)
 PRODUCT_BEATS = Kind("product", BEAT_LENGTH, PRODUCT_CLASSES, product_beats)
+
+
+def patient_of(record: str) -> str:
+    """Return whose a record is: every one is a patient's own, but 201 and 202 are of one man.
+
+    Where its name says whose it is, that is what stands before the point.
+    """
+    name = record.partition(".")[0]
+    return "201" if name == "202" else name
 
 
 def segment(lead: npt.NDArray[np.float64], first: int, last: int, length: int) -> npt.NDArray[np.float32]:

@@ -1,8 +1,9 @@
-"""`train`, `evaluate` and `predict beats`, and `report`."""
+"""`train`, `evaluate`, `predict` and `reference beats`, and `report`."""
 
 import argparse
 import contextlib
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from ml.beats.evaluation import Evaluation
 from ml.beats.evaluation import evaluate as judge
 from ml.beats.external import evaluate_external
 from ml.beats.models import predictor
-from ml.beats.protocols import Data
+from ml.beats.monitored import referred
+from ml.beats.protocols import Data, load
 from ml.beats.quality import Verdict
 from ml.beats.recipes import recipe
 from ml.beats.recordings import read_recording
@@ -23,7 +25,8 @@ from ml.beats.tracking import log
 from ml.beats.training import Run, read_answers
 from ml.beats.training import train as train_folds
 from ml.commands.figures import finish, show
-from ml.registry.named import registered
+from ml.registry.manifest import ArtefactError
+from ml.registry.named import named, registered
 from ml.registry.store import CHAMPION, StoreError
 
 SYNTHETIC_FOLDS = 2
@@ -79,6 +82,17 @@ def predict(options: argparse.Namespace) -> int:
             signal.lead(answer.leads[0] if answer.leads else signal.leads[0]), answer, options.output_fig
         )
     return 1 if answer.quality.verdict is Verdict.INSUFFICIENT else 0
+
+
+def refer(options: argparse.Namespace) -> int:
+    """Add to a version that is not sealed what the recordings it learnt from looked like."""
+    artefact, data = named(FAMILY, str(options.folder)), Data(options.data, tuple(options.further or ()))
+    with tempfile.TemporaryDirectory() as cache:
+        learnt = load("champion", data, Path(cache))
+    if artefact.manifest.data_hash != learnt.data_hash:
+        raise ArtefactError(f"{options.folder} has not learnt from these recordings")
+    referred(artefact, data)
+    return 0
 
 
 def report(options: argparse.Namespace) -> int:

@@ -1,10 +1,13 @@
-"""`train triage`, `evaluate triage` and `predict triage`."""
+"""`train`, `evaluate`, `predict` and `reference triage`."""
 
 import argparse
 import sys
 from contextlib import ExitStack, redirect_stdout
 
 from ml.commands.figures import finish
+from ml.registry.artefact import with_file
+from ml.registry.contents import REFERENCE
+from ml.registry.manifest import ArtefactError
 from ml.registry.named import named
 from ml.registry.store import StoreError
 from ml.triage import dataset
@@ -13,6 +16,7 @@ from ml.triage.corrections import read_visits, taught
 from ml.triage.encoding import see
 from ml.triage.evaluation import Report, cross_validate, score
 from ml.triage.learning import Options, learn
+from ml.triage.monitored import reference
 from ml.triage.packaging import FAMILY, NO_CORRECTIONS, package
 from ml.triage.predicting import TriagePredictor, load, model_of
 from ml.triage.tracking import log
@@ -53,6 +57,15 @@ def evaluate(options: argparse.Namespace) -> int:
         print("it has learnt from these very visits: the figures flatter it", file=sys.stderr)
     load(artefact).verify_examples()
     return _finish(score(data, model_of(artefact)), options)
+
+
+def refer(options: argparse.Namespace) -> int:
+    """Add to a version that is not sealed what the visits it learnt from looked like."""
+    artefact, data = named(FAMILY, str(options.folder)), dataset.load(options.data)
+    if artefact.manifest.data_hash != data.data_hash:
+        raise ArtefactError(f"{options.folder} has not learnt from {options.data}")
+    with_file(artefact, REFERENCE, reference(model_of(artefact), data.visits).to_bytes())
+    return 0
 
 
 def predict(options: argparse.Namespace) -> int:

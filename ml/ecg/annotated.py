@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.databases import SUMS, checksums, is_whole
+from ml.ecg.signal import Signal
 
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """The codes of PhysioNet's annotations that mark a beat; the others mark rhythm, noise and waves."""
@@ -57,6 +58,13 @@ class AnnotatedRecord:
     def beats(self) -> npt.NDArray[np.int64]:
         """Return the positions of the annotations that mark a beat."""
         return self.positions[[symbol in BEAT_SYMBOLS for symbol in self.symbols]]
+
+    def signal(self) -> Signal:
+        """Return its leads; of two that the header spells alike, the second is numbered."""
+        names: list[str] = []
+        for name in self.leads:
+            names.append(name if name not in names else f"{name} ({len(names) + 1})")
+        return Signal(tuple(names), self.samples_mv.astype(np.float32), self.sampling_rate_hz)
 
     def flutter(self) -> list[tuple[int, int]]:
         """Return first and last sample of each stretch of ventricular flutter, which has no beats."""

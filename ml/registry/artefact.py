@@ -84,6 +84,26 @@ def write_artefact(folder: Path, manifest: Manifest, files: Mapping[str, bytes])
     return Artefact(folder, Manifest.from_bytes(document), hashlib.sha256(document).hexdigest())
 
 
+def with_file(artefact: Artefact, name: str, data: bytes) -> Artefact:
+    """Add a file to an artefact that is not sealed, where it lies, or put it in the place of the one there.
+
+    Raises
+    ------
+    ArtefactError
+        When it is sealed, or the file is of a kind that is refused.
+    """
+    if (artefact.folder / SEAL).exists():
+        raise ArtefactError(f"{artefact.folder} is sealed")
+    entry = FileEntry(len(data), hashlib.sha256(data).hexdigest())
+    files = {**artefact.manifest.files, name: entry}
+    check_names(files)
+    check_contents(name, data)
+    document = replace(artefact.manifest, files=files).to_bytes()
+    (artefact.folder / name).write_bytes(data)
+    (artefact.folder / MANIFEST).write_bytes(document)
+    return open_unsealed(artefact.folder)
+
+
 def open_unsealed(folder: Path, digest: str | None = None) -> Artefact:
     """Verify a folder by its manifest alone: one that was just made, or whose digest is known.
 

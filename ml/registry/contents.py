@@ -13,6 +13,7 @@ CARD = "card.md"
 GRAPH = "model.onnx"
 KERAS = "model.keras"
 EXAMPLES = "examples.npz"
+REFERENCE = "reference.json"
 
 MAX_FILES = 16
 MAX_FILE = 64 * 1024 * 1024

@@ -8,7 +8,7 @@ import numpy as np
 
 from ml.corrections import Corrections
 from ml.registry.artefact import Artefact, write_artefact
-from ml.registry.contents import CARD
+from ml.registry.contents import CARD, REFERENCE
 from ml.registry.manifest import MAX_PARITY, Manifest, TensorSpec
 from ml.triage.cards import CITATION, LICENCE, card
 from ml.triage.dataset import Dataset
@@ -19,6 +19,7 @@ from ml.triage.features import Visit
 from ml.triage.learning import Learnt
 from ml.triage.levels import CLASSES
 from ml.triage.model import MODEL
+from ml.triage.monitored import reference
 from ml.triage.trees import Floats
 from ml.versions import code_version
 
@@ -89,6 +90,7 @@ def package(  # noqa: PLR0913, PLR0917 - what a version is made of
     examples = [Example(data.visits[each], tuple(expected[each].tolist())) for each in kept]
     files = {
         **learnt.files,
+        REFERENCE: reference(learnt.model, data.visits).to_bytes(),
         EXAMPLES: write_examples(examples),
         CARD: card(report, settings, corrections, data_hash, version).encode(),
     }

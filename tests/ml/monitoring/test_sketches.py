@@ -73,9 +73,9 @@ def test_confidences_are_shown_in_parts_that_divide_a_hundred() -> None:
 
     assert sketch.shares(10) == (0.4, 0.2, 0, 0, 0, 0, 0, 0, 0, 0.4)
     assert Sketch.of("confidence", []).shares(4) == (0, 0, 0, 0)
-    for other in (lambda: sketch.shares(7), lambda: Sketch.of("latency_ms", [1]).shares(10)):
+    for other, parts in ((sketch, 7), (Sketch.of("latency_ms", [1]), 10)):
         with pytest.raises(ValueError, match="parts"):
-            other()
+            other.shares(parts)
 
 
 def test_latencies_and_confidences_are_not_added_up() -> None:

@@ -40,6 +40,7 @@ def test_it_is_plain_json_and_a_card_and_says_what_it_is(artefact: Artefact, vis
         "feature_config.json",
         "model.json",
         "preprocessor.json",
+        "reference.json",
     ]
     manifest = artefact.manifest
     assert (manifest.family, manifest.architecture) == ("triage", "xgboost")

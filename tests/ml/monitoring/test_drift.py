@@ -1,0 +1,159 @@
+"""Drift: statistics by hand and by SciPy, alarms as often as stated."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import stats
+
+from ml.monitoring import simulating
+from ml.monitoring.drift import FEWEST_ROWS, Drift, FeatureDrift, drift, psi
+from ml.monitoring.reference import Counts, Reference, Row
+
+Numbers = npt.NDArray[np.float64]
+
+
+def made(numbers: Numbers, name: str = "x") -> Reference:
+    return Reference.of([{name: float(each)} for each in numbers], (name,), ())
+
+
+def told(reference: Reference, rows: list[Row]) -> Drift:
+    found = drift(reference, reference.count(rows))
+    assert found is not None
+    return found
+
+
+def only(found: Drift) -> FeatureDrift:
+    (one,) = found.features
+    return one
+
+
+def test_the_index_of_two_histograms_is_as_computed_by_hand() -> None:
+    # shares of 30.5, 50.5, 20.5 in 101.5 and of 10.5, 50.5, 40.5 in 101.5
+    expected = (20 / 101.5) * math.log(30.5 / 10.5) + (20 / 101.5) * math.log(40.5 / 20.5)
+    assert psi([30, 50, 20], [10, 50, 40]) == pytest.approx(expected)
+    assert psi([30, 50, 20], [60, 100, 40]) == pytest.approx(0, abs=1e-4)
+    assert psi([5, 0], [0, 5]) == pytest.approx(2 * (5 / 6) * math.log(11))
+
+
+def test_an_empty_bin_does_not_make_the_index_infinite() -> None:
+    assert math.isfinite(psi([0, 100, 0], [50, 0, 0]))
+
+
+def test_the_distance_of_whole_values_is_scipys() -> None:
+    generator = np.random.default_rng(3)
+    then, now = generator.integers(0, 9, 400).astype(float), generator.binomial(9, 0.4, 150).astype(float)
+    reference = Reference.of([{"x": each} for each in then], ("x",), ())
+    found = only(told(reference, [{"x": each} for each in now]))
+    edges = np.array([*reference.features[0].edges, 9.0])  # type: ignore[union-attr] # it is numeric
+    binned = [edges[np.searchsorted(edges, each)] for each in (then, now)]
+
+    assert found.test == "ks"
+    assert found.statistic == pytest.approx(stats.ks_2samp(*binned).statistic)
+
+
+def test_g_is_scipys() -> None:
+    then: list[Row] = [{"c": each} for each in "a" * 60 + "b" * 30 + "c" * 10]
+    now: list[Row] = [{"c": each} for each in "a" * 20 + "b" * 30 + "d" * 10]
+    found = only(told(Reference.of(then, (), ("c",)), now))
+    table = [[60, 30, 10, 0], [20, 30, 0, 10]]
+
+    assert found.test == "g"
+    assert found.statistic == pytest.approx(stats.chi2_contingency(table, lambda_="log-likelihood").statistic)
+
+
+def test_deciles_lose_little_of_the_distance_between_two_samples() -> None:
+    generator = np.random.default_rng(4)
+    then, now = generator.normal(size=1000), generator.normal(0.5, 1.2, size=400)
+    found = only(told(made(then), [{"x": each} for each in now]))
+    whole = stats.ks_2samp(then, now).statistic
+
+    assert 0.9 * whole < found.statistic <= whole
+
+
+def test_what_is_no_longer_measured_is_found_and_told() -> None:
+    reference = Reference.of([{"x": float(each)} for each in range(500)], ("x",), ())
+    later: list[Row] = [{"x": float(5 * each)} if each % 4 else {} for each in range(100)]
+    found = only(told(reference, later))
+
+    assert found.missing == (0.0, 0.25)
+    assert found.statistic == pytest.approx(0.25, abs=0.03)
+    assert found.drifted
+
+
+def test_the_thresholds_are_those_that_alarms_follow() -> None:
+    generator = np.random.default_rng(5)
+    reference = Reference.of(
+        simulating.population(generator, 800), simulating.NUMERIC, tuple(simulating.NAMED)
+    )
+    rows = simulating.population(generator, 200, simulating.Change(shift=0.6, worse=0.2))
+    found = told(reference, rows)
+
+    assert set(found.drifted) == {"plain", "quality"}
+    for each in found.features:
+        beyond = each.psi > each.psi_threshold or each.statistic > each.statistic_threshold
+        assert each.drifted is beyond is (each.p <= found.false_alarms)
+
+
+def test_the_same_counts_get_the_same_answer_and_few_rows_none() -> None:
+    generator = np.random.default_rng(6)
+    reference = made(generator.normal(size=300))
+    rows: list[Row] = [{"x": float(each)} for each in generator.normal(size=FEWEST_ROWS)]
+
+    assert told(reference, rows) == told(reference, rows)
+    assert drift(reference, reference.count(rows[1:])) is None
+    assert drift(reference, reference.count([])) is None
+
+
+def test_a_feature_that_never_varies_is_no_alarm_and_a_constant_that_changes_is() -> None:
+    reference = Reference.of([{"x": 1.0, "c": "a"}] * 200, ("x",), ("c",))
+    same = told(reference, [{"x": 1.0, "c": "a"}] * 100)
+    other = told(reference, [{"x": 1.0, "c": "b"}] * 100)
+
+    assert same.drifted == ()
+    assert all(each.p == 1 for each in same.features)
+    assert other.drifted == ("c",)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [{}, {"x": (60, 0)}, {"x": (60, *(0,) * 10)}, {"x": (60, *(0,) * 10), "c": (60, 0, 0, 0)}],
+)
+def test_counts_of_another_reference_are_refused(counts: Counts) -> None:
+    reference = Reference.of([{"x": float(each), "c": "a"} for each in range(100)], ("x",), ("c",))
+    with pytest.raises(ValueError, match="other features or bins"):
+        drift(reference, counts)
+
+
+def test_counts_of_unlike_numbers_of_rows_are_refused() -> None:
+    reference = Reference.of([{"x": float(each), "c": "a"} for each in range(100)], ("x",), ("c",))
+    counts = reference.count([{"x": 1.0, "c": "a"}] * 60)
+    with pytest.raises(ValueError, match="same rows"):
+        drift(reference, {**counts, "c": (0, 59, 0)})
+
+
+def test_a_million_rows_take_no_longer_than_they_are_counted() -> None:
+    reference = made(np.random.default_rng(7).normal(size=1000))
+    counts = {name: tuple(1000 * each for each in now) for name, now in reference.counts.items()}
+    found = drift(reference, counts)
+
+    assert found is not None
+    assert found.rows == 1_000_000
+    assert found.drifted == ()
+
+
+def test_windows_like_the_reference_raise_alarms_as_often_as_stated() -> None:
+    found = simulating.lowest_p(11, 40)
+    assert stats.binomtest(int((found <= 0.05).sum()), 40, 0.05).pvalue > 0.001
+
+
+def test_features_that_go_together_do_not_raise_more() -> None:
+    found = simulating.lowest_p(12, 20, together=simulating.TOGETHER)
+    assert stats.binomtest(int((found <= 0.05).sum()), 20, 0.05, "greater").pvalue > 0.001
+
+
+@pytest.mark.parametrize("what", simulating.CHANGES)
+def test_changes_of_stated_size_are_found(what: str) -> None:
+    found = simulating.lowest_p(13, 8, simulating.CHANGES[what])
+    assert (found <= 0.01).sum() >= 5
