@@ -37,6 +37,7 @@ from schema.queries.disagreements import DisagreementQueries
 from schema.queries.grades import GradeQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.models import ModelQueries
+from schema.queries.monitoring import MonitoringQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.ontologies import OntologyQueries
 from schema.queries.predictions import PredictionQueries
@@ -63,6 +64,7 @@ QUERIES = (
     ContestQueries,
     JobQueries,
     StatisticsQueries,
+    MonitoringQueries,
     DisagreementQueries,
     WebhookQueries,
     PredictionQueries,

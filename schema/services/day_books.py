@@ -14,6 +14,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from ml.monitoring.sketches import Sketch
+from schema.models.models import ModelAlias
 from schema.models.monitoring import NO_VERSION, PredictionDay
 from schema.models.predictions import ModelFamily, Prediction
 
@@ -117,7 +118,6 @@ class DayFilter:
     since: date
     until: date
     version_id: int | None = None
-    alias: str | None = None
 
 
 def key_of(made: Prediction) -> Key:
@@ -138,11 +138,10 @@ def by_day(session: Session, chosen: DayFilter) -> dict[date, Tally]:
         PredictionDay.family == chosen.family.value,
         col(PredictionDay.day) >= chosen.since,
         col(PredictionDay.day) <= chosen.until,
+        PredictionDay.alias != ModelAlias.SHADOW.value,  # nobody was answered with those
     )
     if chosen.version_id is not None:
         wanted = wanted.where(PredictionDay.version_id == chosen.version_id)
-    if chosen.alias is not None:
-        wanted = wanted.where(PredictionDay.alias == chosen.alias)
     days: dict[date, list[Tally]] = defaultdict(list)
     for row in session.exec(wanted.order_by(col(PredictionDay.day))):
         days[row.day].append(Tally.read(row))
