@@ -11,6 +11,7 @@ from schema.permissions import query_field
 from schema.policy import Scope
 from schema.queries.statistics import Family, Version, version_key
 from schema.services.monitoring import Watched, daily, period, summary
+from schema.types.arguments import worded
 from schema.types.monitoring import MonitoredDay, MonitoredFigures, MonitoredPeriod
 
 Days = Annotated[int, strawberry.argument(description="So many days until today, 1 to 366.")]
@@ -43,14 +44,14 @@ class Monitoring:
     @strawberry.field(description="Day by day, the first first, also days without any.")
     async def trends(self, info: Info, days: Days = 30) -> list[MonitoredDay]:
         """Sum up each day."""
-        since, until = period(_today(info), days)
+        since, until = _period(info, days)
         found = await info.context.read(lambda session: daily(session, self.watched, since, until))
         return [MonitoredDay.of(each, each.day or until) for each in found]
 
     @strawberry.field(description="Some days together.")
     async def summary(self, info: Info, days: Days = 30) -> MonitoredPeriod:
         """Sum up all days."""
-        since, until = period(_today(info), days)
+        since, until = _period(info, days)
         figures = await info.context.read(lambda session: summary(session, self.watched, since, until))
         return MonitoredPeriod(since=since, until=until, figures=MonitoredFigures.of(figures))
 
@@ -66,6 +67,11 @@ class MonitoringQueries:
     async def monitoring(self, info: Info, family: Family, version: Version = None) -> Monitoring | None:
         """Return what resolves them."""
         return Monitoring(watched=Watched(family, await version_key(info, version)))
+
+
+def _period(info: Info, days: int) -> tuple[date, date]:
+    with worded(info):
+        return period(_today(info), days)
 
 
 def _today(info: Info) -> date:
