@@ -202,13 +202,18 @@ def _counted(features: Iterable[Feature], rows: Sequence[Row]) -> Counts:
 
 
 def _edges(values: Sequence[float | str | None]) -> tuple[float, ...]:
-    """Return values that part the others evenly; fewer where many are the same."""
+    """Return values that part the others evenly; one of two tenths or more also from all below it."""
     given = np.asarray([each for each in values if each is not None], np.float64)
     given = given[np.isfinite(given)]
     if not len(given):
         return ()
-    inner = np.quantile(given, np.arange(1, BINS) / BINS, method="inverted_cdf")
-    return tuple(float(each) for each in np.unique(inner) if each < given.max())
+    inner, times = np.unique(
+        np.quantile(given, np.arange(1, BINS) / BINS, method="inverted_cdf"), return_counts=True
+    )
+    edges = set(inner.tolist())
+    for often in inner[times > 1]:
+        edges |= set(given[given < often].max(initial=-np.inf, keepdims=True).tolist())
+    return tuple(sorted(each for each in edges if -np.inf < each < given.max()))
 
 
 def _feature(entry: Mapping[str, Any]) -> Feature:

@@ -1,19 +1,27 @@
 """What is watched of recordings: computed by hand on one beat, and the reference of made patients."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ml.__main__ import main
 from ml.beats.classes import PRODUCT_CLASSES
 from ml.beats.monitored import CATEGORICAL, NUMERIC, QUALITY, reference, row
 from ml.beats.predicting import BeatAnswer, BeatPredictor
 from ml.beats.predicting import load as load_model
+from ml.beats.protocols import Data, load
 from ml.beats.quality import Quality, Reason, Verdict
+from ml.beats.segments import RECORDS
+from ml.beats.synthetic import write_synthetic
 from ml.ecg.annotated import AnnotatedRecord
 from ml.ecg.signal import Signal
 from ml.monitoring.drift import drift
+from ml.monitoring.reference import reference_of
+from ml.registry.artefact import open_unsealed
 from ml.registry.shipped import shipped
+from tests.support.models import write_toy
 
 RATE = 360.0
 BEAT_S = 0.8
@@ -105,10 +113,28 @@ def test_noisier_and_smaller_recordings_than_were_learnt_from_are_a_drift(champi
     learnt = reference(champion, [*records, replace(records[0], name="made-0.2")])
     assert learnt.rows == 50, "one stretch a patient"
 
-    later = [row(each, champion.predict(each)) for each in patients(50, 0.08, 0.7)]
+    later = [row(each, champion.predict(each)) for each in patients(50, 0.05, 0.5)]
     same = [row(each, champion.predict(each)) for each in patients(50, 0.01, 1.0)]
     drifted, still = (drift(learnt, learnt.count(each)) for each in (later, same))
     assert drifted is not None
     assert still is not None
     assert {"noise", "amplitude_first", "quality", "quality:noise"} <= set(drifted.drifted)
     assert still.drifted == ()
+
+
+def test_a_command_gives_a_version_the_reference_of_what_it_learnt_from_and_of_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "mitdb"
+    write_synthetic(data, 12 * len(RECORDS), seed=1)
+    learnt = load("champion", Data(data), tmp_path)
+    own = write_toy(tmp_path / "own", data_hash=learnt.data_hash)
+    other = write_toy(tmp_path / "other")
+
+    assert main(["reference", "beats", str(own.folder), "--data", str(data)]) == 0
+    found = reference_of(open_unsealed(own.folder))
+    assert found is not None
+    assert found.rows == 47, "201 and 202 are one man"
+    assert main(["reference", "beats", str(other.folder), "--data", str(data)]) == 2
+    assert "has not learnt from" in capsys.readouterr().err
+    assert reference_of(open_unsealed(other.folder)) is None

@@ -88,6 +88,19 @@ def test_values_that_are_often_the_same_have_fewer_bins() -> None:
     assert made.counts["pain"] == (0, 30, 30, 30)
 
 
+def test_what_is_below_a_value_that_most_have_has_a_bin_of_its_own() -> None:
+    glasgow = [15.0] * 96 + [14.0, 13.0, 8.0, 3.0]
+    normal = [37.0] * 80 + [36.0] * 5 + [39.0] * 15
+    made = Reference.of(
+        [{"glasgow": a, "temperature": b} for a, b in zip(glasgow, normal, strict=True)],
+        ("glasgow", "temperature"),
+        (),
+    )
+
+    assert made.features == (Numeric("glasgow", (14.0,)), Numeric("temperature", (36.0, 37.0)))
+    assert made.counts == {"glasgow": (0, 4, 96), "temperature": (0, 5, 80, 15)}
+
+
 @given(rows, rows, st.integers(0, 9))
 def test_the_counts_of_two_days_added_are_those_of_both_together(
     a: list[Row], b: list[Row], cut: int
