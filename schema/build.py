@@ -44,6 +44,7 @@ from schema.queries.grades import GradeQueries
 from schema.queries.held_pages import HeldPageQueries
 from schema.queries.jobs import JobQueries
 from schema.queries.models import ModelQueries
+from schema.queries.monitoring import MonitoringQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.ontologies import OntologyQueries
 from schema.queries.pacs import PacsQueries
@@ -75,6 +76,7 @@ QUERIES = (
     JobQueries,
     DigitisingQueries,
     StatisticsQueries,
+    MonitoringQueries,
     DisagreementQueries,
     WebhookQueries,
     PredictionQueries,

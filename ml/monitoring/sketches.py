@@ -1,16 +1,16 @@
 """Distributions that days are added up by: how many values lie in each of fixed bins.
 
 Latencies have bins whose bounds grow by a constant factor (as DDSketch's do, Masson et al., VLDB 2019), so
-that a quantile is off by at most `ERROR` of itself; confidences have a hundred of equal width.
+that a quantile is off by at most `ERROR` of itself; confidences have a hundred of equal width. Without NumPy,
+since whoever serves pages counts each answer.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
 
 Kind: TypeAlias = Literal["latency_ms", "confidence"]
 
@@ -47,11 +47,7 @@ class Sketch:
         ValueError
             When one is no number.
         """
-        given = np.asarray(list(values), np.float64)
-        if np.isnan(given).any():
-            raise ValueError(f"{kind}: a value is no number")
-        bins, numbers = np.unique(_places(kind, given), return_counts=True)
-        return cls(kind, dict(zip(bins.tolist(), numbers.tolist(), strict=True)))
+        return cls(kind, dict(sorted(Counter(_place(kind, each) for each in values).items())))
 
     @classmethod
     def from_json(cls, kind: Kind, counts: Mapping[str, int]) -> "Sketch":
@@ -82,10 +78,9 @@ class Sketch:
         """
         if not self.total:
             return None
-        bins = sorted(self.counts)
-        below = np.cumsum([self.counts[each] for each in bins])
-        rank = math.floor(share * (self.total - 1))
-        return _middle(self.kind, bins[int(np.searchsorted(below, rank, side="right"))])
+        bins, rank = sorted(self.counts), math.floor(share * (self.total - 1))
+        below = accumulate(self.counts[each] for each in bins)
+        return _middle(self.kind, next(each for each, under in zip(bins, below, strict=True) if under > rank))
 
     def shares(self, parts: int) -> tuple[float, ...]:
         """Return the shares of confidences in so many parts of equal width; `parts` divides 100.
@@ -97,16 +92,19 @@ class Sketch:
         """
         if self.kind != "confidence" or _PARTS % parts:
             raise ValueError(f"{self.kind} cannot be shown in {parts} parts")
-        numbers = np.zeros(_PARTS)
-        numbers[list(self.counts)] = list(self.counts.values())
-        return tuple((numbers.reshape(parts, -1).sum(axis=1) / max(self.total, 1)).tolist())
+        numbers = [0] * parts
+        for each, number in self.counts.items():
+            numbers[each * parts // _PARTS] += number
+        return tuple(number / max(self.total, 1) for number in numbers)
 
 
-def _places(kind: Kind, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _place(kind: Kind, value: float) -> int:
+    if math.isnan(value):
+        raise ValueError(f"{kind}: a value is no number")
     if kind == "confidence":
-        return np.minimum(np.floor(np.clip(values, 0, 1) * _PARTS), _PARTS - 1).astype(np.int64)
-    clipped = np.clip(values, *LATENCY_MS)
-    return np.ceil(np.log(clipped / LATENCY_MS[0]) / math.log(_FACTOR)).astype(np.int64).clip(0, _LAST)
+        return min(math.floor(min(max(value, 0.0), 1.0) * _PARTS), _PARTS - 1)
+    clipped = min(max(value, LATENCY_MS[0]), LATENCY_MS[1])
+    return min(max(math.ceil(math.log(clipped / LATENCY_MS[0]) / math.log(_FACTOR)), 0), _LAST)
 
 
 def _middle(kind: Kind, place: int) -> float:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import strawberry
 from anyio import to_thread
-from sqlmodel import Session
 
 from schema.context import Info
 from schema.errors import NotFoundError
@@ -13,7 +12,6 @@ from schema.models.predictions import ModelFamily
 from schema.permissions import query_field
 from schema.policy import Scope
 from schema.services.feedback_statistics import (
-    FeedbackFigures,
     FeedbackFilter,
     feedback_count,
     feedback_figures,
@@ -65,17 +63,9 @@ class StatisticsQueries:
         version: Version = None,
     ) -> FeedbackStatistics | None:
         """Count by type, version, week and what was corrected."""
-        viewer, clock = info.context.viewer, info.context.services.clock
-        key = None if version is None else local_key(version, "ModelVersion")
-
-        def figures(session: Session) -> FeedbackFigures:
-            if key is not None:
-                if not viewer.may(Scope.MODELS_READ):
-                    raise NotFoundError
-                Models(session, viewer, clock).version(key)
-            return feedback_figures(session, FeedbackFilter(family, since, until, key))
-
-        return FeedbackStatistics.of(family, await info.context.read(figures))
+        chosen = FeedbackFilter(family, since, until, await version_key(info, version))
+        figures = await info.context.read(lambda session: feedback_figures(session, chosen))
+        return FeedbackStatistics.of(family, figures)
 
     @query_field(Scope.STATISTICS_READ, "How many opinions on predictions are in force.")
     async def feedback_count(
@@ -84,3 +74,21 @@ class StatisticsQueries:
         """Count."""
         chosen = FeedbackFilter(family, since, until)
         return await info.context.read(lambda session: feedback_count(session, chosen))
+
+
+async def version_key(info: Info, identifier: strawberry.ID | None) -> int | None:
+    """Return the key of a version that the viewer may see; None where none is asked for.
+
+    Raises
+    ------
+    NotFoundError
+        When they may not.
+    """
+    if identifier is None:
+        return None
+    viewer, clock = info.context.viewer, info.context.services.clock
+    key = local_key(identifier, "ModelVersion")
+    if not viewer.may(Scope.MODELS_READ):
+        raise NotFoundError
+    await info.context.read(lambda session: Models(session, viewer, clock).version(key))
+    return key

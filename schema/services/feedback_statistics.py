@@ -1,7 +1,7 @@
 """What readers think of predictions, in figures: no row of anybody, so analysts may see it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import sqrt
@@ -39,13 +39,13 @@ class Cell:
 
     Parameters
     ----------
-    week
-        Its Monday, in UTC.
+    day
+        In UTC.
     original, corrected
         What the prediction says and what it should; None of a recording as a whole, or where nobody told.
     """
 
-    week: date
+    day: date
     version_id: int | None
     type: FeedbackType
     original: str | None
@@ -115,8 +115,15 @@ class FeedbackFigures:
 
     def by_week(self) -> dict[date, ErrorRate]:
         """Return the error rate of each week in which there was feedback, by its Monday."""
-        weeks = sorted({each.week for each in self.cells})
-        return {week: _rate(each for each in self.cells if each.week == week) for week in weeks}
+        return self._by(lambda cell: cell.day - timedelta(days=cell.day.weekday()))
+
+    def by_day(self) -> dict[date, ErrorRate]:
+        """Return the error rate of each day with feedback."""
+        return self._by(lambda cell: cell.day)
+
+    def _by(self, date_of: Callable[[Cell], date]) -> dict[date, ErrorRate]:
+        dates = sorted({date_of(each) for each in self.cells})
+        return {at: _rate(each for each in self.cells if date_of(each) == at) for at in dates}
 
 
 def feedback_count(session: Session, chosen: FeedbackFilter) -> int:
@@ -137,15 +144,11 @@ def feedback_figures(session: Session, chosen: FeedbackFilter) -> FeedbackFigure
         func.coalesce(col(Feedback.corrected_class), col(Feedback.corrected_level)),
     )
     counted = columns(*keys, func.count()).join(Prediction, _ITS).where(*_conditions(chosen)).group_by(*keys)
-    weeks = Counter[tuple[date, int | None, str, str | None, str | None]]()
-    for day, version_id, kind, original, corrected, count in session.execute(counted):
-        weeks[_monday(day), version_id, kind, original, corrected] += count
-    order = sorted(weeks, key=lambda key: (key[0], key[1] or 0, *(each or "" for each in key[2:])))
+    rows = session.execute(counted.order_by(*keys)).all()
     return FeedbackFigures(
         [
-            Cell(week, version_id, FeedbackType(kind), original, corrected, weeks[key])
-            for key in order
-            for week, version_id, kind, original, corrected in [key]
+            Cell(_date(day), version_id, FeedbackType(kind), original, corrected, count)
+            for day, version_id, kind, original, corrected, count in rows
         ]
     )
 
@@ -164,10 +167,9 @@ def _conditions(chosen: FeedbackFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _monday(day: date | str) -> date:
-    """Return the Monday of a day, which SQLite gives as text."""
-    told = date.fromisoformat(day) if isinstance(day, str) else day
-    return told - timedelta(days=told.weekday())
+def _date(day: date | str) -> date:
+    """Return a day, which SQLite gives as text."""
+    return date.fromisoformat(day) if isinstance(day, str) else day
 
 
 def _rate(cells: Iterable[Cell]) -> ErrorRate:

@@ -21,11 +21,12 @@ from schema.policy import Actor, Role, may_change_case, may_manage_visit, may_se
 from schema.services.audit import Audit
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
+from schema.services.day_books import enter
 from schema.services.deployments import Deployments, NoAnswerError
 from schema.services.models import deployed_version
 from schema.services.paging import Sort, page_of
 from schema.services.routing import Routed
-from schema.services.triage import AskedVisit, TriageOutcome, pack
+from schema.services.triage import AskedVisit, TriageOutcome, pack, slices_of
 
 if TYPE_CHECKING:
     from ml.beats.packing import KeptBeats
@@ -173,6 +174,8 @@ class Predictions:
             latency_ms=outcome.latency_ms,
             quality=outcome.answer.quality,
             level=outcome.answer.level,
+            confidence=outcome.answer.confidence,
+            slices=slices_of(asked.visit),
             answer=pack(outcome.answer, asked),
             created_at=self._clock(),
         )
@@ -194,6 +197,7 @@ class Predictions:
         """Keep a prediction, with who asked for it on the trail."""
         self._session.add(made)
         self._session.flush()
+        enter(self._session, made)
         self._record(made, digest)
         return made
 
@@ -358,6 +362,8 @@ def filled(made: Prediction, answer: "BeatAnswer", *, from_paper: bool) -> None:
 
     made.answer = pack(answer)
     made.counts = unpack(made.answer).counts()
+    made.confidence = float(answer.confidences.mean()) if len(answer.confidences) else None
+    made.slices = [f"leads:{len(answer.leads)}"] if answer.leads else []
     made.quality = answer.quality.verdict.value
     made.quality_reasons = [reason.value for reason in answer.quality.reasons]
     if from_paper:  # never trusted as much as what was measured, whatever it looks like

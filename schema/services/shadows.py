@@ -17,6 +17,7 @@ from schema.database import Database
 from schema.models.models import Deployment, Model, ModelAlias
 from schema.models.predictions import ModelFamily, ModelProblem, Prediction
 from schema.services.clock import Clock
+from schema.services.day_books import enter
 from schema.services.jobs import NEVER, Again, Claim
 from schema.services.predictions import Asked, Asking, Outcome, agreement_of_beats, filled
 from schema.services.triage import AskedVisit, TriageDesk, TriageOutcome, pack
@@ -109,6 +110,7 @@ class Shadows:
         with self._database.write() as session:
             if session.get(Prediction, of.id, with_for_update=True) is not None:  # its case may be gone
                 session.add(made)
+                enter(session, made)
         return True
 
     def _of_beats(self, made: Prediction, of: Prediction) -> Outcome:

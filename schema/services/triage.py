@@ -26,6 +26,8 @@ PATIENCE_S = 2.0
 """How long whoever asks waits for a model that is being loaded: without it the scale answers."""
 MOST_ANSWERS = 200
 MOST_CANDIDATES = 5
+AGES = (0, 2, 18, 65, 80)
+"""Where the groups of ages begin that figures are told of, in years."""
 _NAMED = {
     "not_a_number": ("text",),
     "not_whole": ("value",),
@@ -179,6 +181,15 @@ class TriageDesk:
         if digest is not None and answer.view is None:
             problem = ModelProblem.ANSWER_FAILED
         return TriageOutcome(round((time.perf_counter() - began) * 1000), answer, digest, problem)
+
+
+def slices_of(visit: Visit) -> list[str]:
+    """Return the groups that a visit belongs to: by sex, and by age from a limit on."""
+    sex, age = visit.values.get("sexe"), visit.values.get("age")
+    groups = [] if sex is None else [f"sex:{'F' if sex else 'M'}"]
+    if age is not None:
+        groups.append(f"age:{max(limit for limit in AGES if limit <= age)}")
+    return groups
 
 
 def _scale_alone() -> "TriagePredictor":

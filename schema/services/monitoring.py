@@ -1,0 +1,84 @@
+"""Every model in figures: what it answered, how sure and how fast, and what readers thought of that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlmodel import Session
+
+from schema.errors import ValidationFailedError
+from schema.models.predictions import ModelFamily
+from schema.services.day_books import DayFilter, Tally, by_day, total
+from schema.services.feedback_statistics import ErrorRate, FeedbackFilter, feedback_figures
+
+MOST_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is watched.
+
+    Parameters
+    ----------
+    version_id
+        One version; None for all.
+    """
+
+    family: ModelFamily
+    version_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Predictions of some days, and the feedback that was given in them.
+
+    Parameters
+    ----------
+    day
+        The only day; None of several.
+    """
+
+    tally: Tally
+    error_rate: ErrorRate
+    day: date | None = None
+
+
+NO_OPINION = ErrorRate(0, 0)
+
+
+def period(today: date, days: int) -> tuple[date, date]:
+    """Return the first and the last of so many days until today.
+
+    Raises
+    ------
+    ValidationFailedError
+        For fewer than one or more than `MOST_DAYS`.
+    """
+    if not 1 <= days <= MOST_DAYS:
+        raise ValidationFailedError.of("days", "out_of_range", minimum=1, maximum=MOST_DAYS)
+    return today - timedelta(days=days - 1), today
+
+
+def daily(session: Session, watched: Watched, since: date, until: date) -> Sequence[Figures]:
+    """Return each day's figures, the first day first, also of days without any."""
+    counted = by_day(session, _days(watched, since, until))
+    thought = feedback_figures(session, _feedback(watched, since, until)).by_day()
+    days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
+    return [Figures(counted.get(day, Tally()), thought.get(day, NO_OPINION), day) for day in days]
+
+
+def summary(session: Session, watched: Watched, since: date, until: date) -> Figures:
+    """Return the figures of all days together."""
+    counted = by_day(session, _days(watched, since, until))
+    thought = feedback_figures(session, _feedback(watched, since, until))
+    return Figures(total(counted.values()), thought.error_rate)
+
+
+def _days(watched: Watched, since: date, until: date) -> DayFilter:
+    return DayFilter(watched.family, since, until, watched.version_id)
+
+
+def _feedback(watched: Watched, since: date, until: date) -> FeedbackFilter:
+    first = datetime.combine(since, time(), UTC)
+    behind = datetime.combine(until + timedelta(days=1), time(), UTC)
+    return FeedbackFilter(watched.family, first, behind, watched.version_id)

@@ -1,0 +1,203 @@
+"""Models in figures: who may read them, that they are what all predictions amount to, and what a day is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlmodel import Session, select
+
+from schema.models.monitoring import PredictionDay
+from schema.models.predictions import Prediction
+from schema.policy import Role
+from schema.services.day_books import Key, Slice, Tally, count_anew, counted_anew, enter
+from schema.types.base import global_id
+from tests.schema.clinic import CHEST_PAIN, PREDICT, Clinic
+from tests.schema.conftest import World
+
+FIGURES = """count answeredCount successRate latencyP50Ms latencyP95Ms confidence problems { name count }
+  classes { name count } quality { name count } slices { name count meanConfidence }
+  errorRate { total errors share }"""
+WATCHED = f"""query Q($family: ModelFamily!, $version: ID, $days: Int! = 30, $day: Date) {{
+  monitoring(family: $family, modelVersionId: $version) {{ family
+    daily(day: $day) {{ day figures {{ {FIGURES} }} }}
+    trends(days: $days) {{ day figures {{ count latencyP50Ms }} }}
+    summary(days: $days) {{ since until figures {{ {FIGURES} }} }} }} }}"""
+
+
+def made(at: datetime, **given: Any) -> Prediction:
+    """Return a prediction as one is kept."""
+    kept: dict[str, Any] = {
+        "family": "triage",
+        "asked_by": 1,
+        "alias": "champion",
+        "input_sha256": "0" * 64,
+        "ml_available": True,
+        "latency_ms": 20,
+        "quality": "high",
+        "level": "3B",
+        "confidence": 0.8,
+        "slices": ["sex:F", "age:18"],
+        "created_at": at,
+    }
+    return Prediction(**kept | given)
+
+
+def keep(world: World, *predictions: Prediction) -> None:
+    """Keep predictions as the services do; somebody has an account by then."""
+    with world.database.write() as session:
+        for each in predictions:
+            session.add(each)
+            session.flush()
+            enter(session, each)
+
+
+def kept_days(session: Session) -> dict[Key, Tally]:
+    """Return the rows of days."""
+    return {
+        (row.family, row.day, row.version_id, row.alias): Tally.read(row)
+        for row in session.exec(select(PredictionDay))
+    }
+
+
+def test_figures_are_for_those_who_read_statistics(each_world: World) -> None:
+    assert each_world.codes(WATCHED, None, family="TRIAGE") == ["UNAUTHENTICATED"]
+    for role in (Role.STUDENT, Role.CLINICIAN):
+        assert each_world.codes(WATCHED, each_world.person(role), family="TRIAGE") == ["FORBIDDEN"]
+    for role in (Role.ANALYST, Role.ADMIN, Role.TEACHER):
+        told = each_world.ask(WATCHED, each_world.person(role), family="TRIAGE")
+        assert told["summary"]["figures"]["count"] == 0
+        assert told["summary"]["figures"]["successRate"] is None
+        assert told["summary"]["figures"]["latencyP95Ms"] is None
+
+
+def test_a_version_that_there_is_not_has_no_figures(each_world: World) -> None:
+    analyst = each_world.person(Role.ANALYST)
+    for identifier in (global_id("ModelVersion", 999), global_id("Case", 1), "x"):
+        assert each_world.ask(WATCHED, analyst, family="TRIAGE", version=identifier) is None
+
+
+def test_what_is_asked_is_counted_as_it_is_kept(each_world: World) -> None:
+    clinic = Clinic(each_world)
+    clinic.deploy()
+    nurse, analyst = each_world.person(Role.CLINICIAN), each_world.person(Role.ANALYST)
+    for _ in range(3):
+        each_world.ask(PREDICT, nurse, input=CHEST_PAIN)
+    each_world.ask(PREDICT, nurse, input=CHEST_PAIN | {"alias": "SHADOW"})
+    figures = each_world.ask(WATCHED, analyst, family="TRIAGE")["summary"]["figures"]
+    assert (figures["count"], figures["answeredCount"], figures["successRate"]) == (3, 3, 1.0)
+    assert sum(each["count"] for each in figures["classes"]) == 3
+    assert sum(figures["confidence"]) == pytest.approx(1)
+    assert {each["name"].partition(":")[0] for each in figures["slices"]} == {"sex", "age"}
+    assert each_world.ask(WATCHED, analyst, family="BEATS")["summary"]["figures"]["count"] == 0
+
+
+def test_a_failure_is_counted_with_its_reason(each_world: World) -> None:
+    nurse, analyst = each_world.person(Role.CLINICIAN), each_world.person(Role.ANALYST)
+    each_world.ask(PREDICT, nurse, input=CHEST_PAIN)
+    figures = each_world.ask(WATCHED, analyst, family="TRIAGE")["daily"]["figures"]
+    assert (figures["count"], figures["successRate"]) == (1, 0.0)
+    assert figures["problems"] == [{"name": "not_deployed", "count": 1}]
+
+
+def test_quantiles_are_those_of_all_days_together(each_world: World) -> None:
+    analyst, today = each_world.person(Role.ANALYST), each_world.clock()
+    fast = [made(today - timedelta(days=1), latency_ms=10) for _ in range(60)]
+    slow = [made(today, latency_ms=1_000) for _ in range(40)]
+    keep(each_world, *fast, *slow)
+    told = each_world.ask(WATCHED, analyst, family="TRIAGE", days=2)
+    figures = told["summary"]["figures"]
+    assert figures["latencyP50Ms"] == pytest.approx(10, rel=0.01)
+    assert figures["latencyP95Ms"] == pytest.approx(1_000, rel=0.01)
+    assert [each["figures"]["count"] for each in told["trends"]] == [60, 40]
+    assert told["daily"]["figures"]["latencyP50Ms"] == pytest.approx(1_000, rel=0.01)
+    assert figures["slices"] == [
+        {"name": "age:18", "count": 100, "meanConfidence": pytest.approx(0.8)},
+        {"name": "sex:F", "count": 100, "meanConfidence": pytest.approx(0.8)},
+    ]
+
+
+def test_a_day_begins_at_midnight_in_utc_and_days_without_any_are_told(each_world: World) -> None:
+    analyst, today = each_world.person(Role.ANALYST), each_world.clock().astimezone(UTC).date()
+    midnight = datetime.combine(today, datetime.min.time(), UTC)
+    before = (midnight - timedelta(seconds=1)).astimezone(UTC)
+    keep(each_world, made(midnight), made(before), made(midnight - timedelta(days=3)))
+    told = each_world.ask(WATCHED, analyst, family="TRIAGE", days=5)
+    assert [each["day"] for each in told["trends"]] == [
+        (today - timedelta(days=back)).isoformat() for back in (4, 3, 2, 1, 0)
+    ]
+    assert [each["figures"]["count"] for each in told["trends"]] == [0, 1, 0, 1, 1]
+    yesterday = (today - timedelta(days=1)).isoformat()
+    assert each_world.ask(WATCHED, analyst, family="TRIAGE", day=yesterday)["daily"]["figures"]["count"] == 1
+
+
+def test_a_clock_that_jumped_ahead_hides_nothing_of_today(each_world: World) -> None:
+    analyst, now = each_world.person(Role.ANALYST), each_world.clock()
+    keep(each_world, made(now + timedelta(days=400)), made(now), made(now - timedelta(days=4_000)))
+    assert each_world.ask(WATCHED, analyst, family="TRIAGE")["summary"]["figures"]["count"] == 1
+    with each_world.database.read() as session:
+        assert sum(each.total for each in kept_days(session).values()) == 3
+
+
+def test_so_many_days_and_no_more(each_world: World) -> None:
+    analyst = each_world.person(Role.ANALYST)
+    for days in (0, -1, 367):
+        assert each_world.codes(WATCHED, analyst, family="TRIAGE", days=days) == ["BAD_REQUEST"]
+    assert each_world.codes(WATCHED, analyst, family="TRIAGE", days=10**9) == ["TOO_MUCH"]
+
+
+def test_what_is_kept_by_day_is_what_a_full_scan_counts(each_world: World) -> None:
+    each_world.person()
+    now = each_world.clock()
+    kinds: list[dict[str, Any]] = [
+        {"ml_available": False, "ml_error": "loading", "confidence": None, "latency_ms": 0},
+        {"level": "1", "quality": "low", "slices": None},
+        {
+            "family": "beats",
+            "level": None,
+            "counts": {"Normal": 12, "PVC": 2, "APB": 0},
+            "slices": ["leads:2"],
+        },
+        {"alias": "challenger", "confidence": 1.0},
+    ]
+    keep(each_world, *(made(now - timedelta(days=n % 3), **kinds[n % 4]) for n in range(24)))
+    with each_world.database.read() as session:
+        scanned, kept = counted_anew(session), kept_days(session)
+    assert kept.keys() == scanned.keys()
+    for key, tally in scanned.items():
+        assert (kept[key].total, kept[key].problems, kept[key].classes) == (
+            tally.total,
+            tally.problems,
+            tally.classes,
+        )
+        assert (kept[key].latency, kept[key].confidence) == (tally.latency, tally.confidence)
+        assert kept[key].slices == pytest.approx(tally.slices)
+    with each_world.database.write() as session:
+        for row in session.exec(select(PredictionDay)):
+            row.total += 5
+        assert count_anew(session) == 24
+    with each_world.database.read() as session:
+        assert kept_days(session) == scanned
+
+
+def _without_sums(tally: Tally) -> Tally:
+    return replace(tally, slices={name: Slice(each.count, 0) for name, each in tally.slices.items()})
+
+
+def test_many_at_once_are_all_counted(each_world: World) -> None:
+    each_world.person()
+    now = each_world.clock()
+
+    def ask() -> None:
+        for _ in range(5):
+            keep(each_world, made(now))
+
+    threads = [Thread(target=ask) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    with each_world.database.read() as session:
+        [row] = session.exec(select(PredictionDay))
+        assert row.total == 20
