@@ -242,12 +242,15 @@ def _add_retraining(commands: Commands) -> None:
 
 
 def _add_feedback(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
+    which = command.add_mutually_exclusive_group()
+    which.add_argument(
         "--feedback",
         type=Path,
         metavar="FILE",
-        help="what readers said, as `python -m server feedback corrections` writes it",
+        help="what readers said, as `python -m server feedback corrections` writes it; without it, what that "
+        "has kept in the data folder, if anything",
     )
+    which.add_argument("--no-feedback", action="store_true", help="learn from the first data alone")
     command.add_argument(
         "--min-feedback", type=_at_least_one, default=50, help="at least so many opinions in it (50)"
     )

@@ -25,6 +25,10 @@ class CorrectionsError(OSError):
     """A file that holds no corrections, or too few; the message says why."""
 
 
+class TooFewOpinionsError(CorrectionsError):
+    """A sound file with fewer opinions than are asked for."""
+
+
 @dataclass(frozen=True)
 class Opinion(Generic[T]):
     """What one line says.
@@ -124,7 +128,8 @@ def read_corrections(
     Raises
     ------
     CorrectionsError
-        When a line is none, or there are too few opinions; lines of another family do not count.
+        When a line is none, or there are too few opinions (`TooFewOpinionsError`); lines of another family
+        do not count.
     """
     content = path.read_bytes()
     by_input: dict[str, dict[str, Opinion[T]]] = {}
@@ -138,7 +143,7 @@ def read_corrections(
             raise CorrectionsError(f"{path}:{number}: {error!r}") from error
     opinions = sum(len(readers) for readers in by_input.values())
     if opinions < at_least:
-        raise CorrectionsError(f"{path}: {opinions} opinions, at least {at_least} are needed")
+        raise TooFewOpinionsError(f"{path}: {opinions} opinions, at least {at_least} are needed")
     settled = [each for readers in by_input.values() if (each := _settled([*readers.values()]))]
     digest = hashlib.sha256(content).hexdigest()
     return Corrections(tuple(settled), opinions, len(by_input) - len(settled), digest)

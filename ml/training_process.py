@@ -91,7 +91,11 @@ class TrainingProcess:
                 process.kill()
 
     def _begin(self, order: Order, log: Any) -> "subprocess.Popen[str]":
-        feedback = ["--feedback", str(order.corrections.resolve())] if order.corrections is not None else []
+        feedback = (
+            ["--no-feedback"]
+            if order.corrections is None
+            else ["--feedback", str(order.corrections.resolve())]
+        )
         with self._lock:
             if self._closed:
                 raise TrainingClosedError

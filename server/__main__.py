@@ -165,11 +165,18 @@ def _add_feedback(commands: Commands) -> None:
     learnt = _add(
         feedback,
         "corrections",
-        "write what models can learn from, for `python -m ml`",
+        "write what models can learn from, for `python -m ml train` and `retrain`",
         "feedback:corrections",
     )
     learnt.add_argument("family", choices=("beats", "triage"))
-    for each in (export, importing, learnt):
+    learnt.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        nargs="?",
+        help="a new file; without it, that of the data folder, made anew: `python -m ml` reads it by itself",
+    )
+    for each in (export, importing):
         each.add_argument("file", type=Path, metavar="FILE", help="file of JSON lines")
 
 

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         order = Order(
             options.family,
             options.data,
-            options.feedback,
+            feedback_file(options, home, options.family),
             options.min_feedback,
             folder,
             options.run_name,
@@ -52,6 +52,16 @@ def run(options: argparse.Namespace) -> int:
     made = {"family": version.family, "version": version.version, "digest": version.digest}
     print(json.dumps({**made, "alias": "challenger", "run": version.run}, indent=None if options.json else 2))
     return 0
+
+
+def feedback_file(options: argparse.Namespace, home: Home, family: str) -> Path | None:
+    """Return the file of what readers said: the one given, else that of the data folder if it has one."""
+    if options.no_feedback:
+        return None
+    if options.feedback is not None:
+        return Path(options.feedback)
+    kept = home.feedback(family)
+    return kept if kept.exists() else None
 
 
 def _end_with_input() -> None:

@@ -1,12 +1,16 @@
 """`train`, `evaluate`, `predict` and `reference triage`."""
 
 import argparse
+import os
 import sys
 from contextlib import ExitStack, redirect_stdout
 
 from ml.commands.figures import finish
+from ml.commands.retrain import feedback_file
+from ml.corrections import Corrections, TooFewOpinionsError
 from ml.registry.artefact import with_file
 from ml.registry.contents import REFERENCE
+from ml.registry.home import Home
 from ml.registry.manifest import ArtefactError
 from ml.registry.named import named
 from ml.registry.store import StoreError
@@ -15,6 +19,7 @@ from ml.triage.batch import BatchError, answer_file
 from ml.triage.corrections import read_visits, taught
 from ml.triage.encoding import see
 from ml.triage.evaluation import Report, cross_validate, score
+from ml.triage.features import Visit
 from ml.triage.learning import Options, learn
 from ml.triage.monitored import reference
 from ml.triage.packaging import FAMILY, NO_CORRECTIONS, package
@@ -27,9 +32,7 @@ def train(options: argparse.Namespace) -> int:
     data, learning = dataset.load(options.data), _options(options)
     if options.output.exists():
         raise FileExistsError(f"{options.output} is there already")
-    corrections = NO_CORRECTIONS
-    if options.feedback is not None:
-        corrections = read_visits(options.feedback, data, options.min_feedback)
+    corrections = _corrections(options, data)
     besides = taught(corrections)
     report = cross_validate(data, learning, _tell, besides)
     learnt = learn([see(visit) for visit in data.visits], data.levels, learning, besides)
@@ -89,6 +92,22 @@ def predict(options: argparse.Namespace) -> int:
             return 2
     print(f"{good} visits answered, {bad} rows with errors", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _corrections(options: argparse.Namespace, data: dataset.Dataset) -> Corrections[Visit]:
+    """Return what readers said; of what is kept, nothing where that is too little."""
+    source = feedback_file(options, Home.of_environment(os.environ), FAMILY)
+    if source is None:
+        return NO_CORRECTIONS
+    try:
+        corrections = read_visits(source, data, options.min_feedback)
+    except TooFewOpinionsError as error:
+        if options.feedback is not None:
+            raise
+        print(f"{error}: left out", file=sys.stderr)
+        return NO_CORRECTIONS
+    print(f"learning from {corrections.opinions} opinions of readers besides: {source}", file=sys.stderr)
+    return corrections
 
 
 def _options(options: argparse.Namespace) -> Options:

@@ -58,7 +58,7 @@ class Home:
     Parameters
     ----------
     folder : Path
-        `CHEVET_DATA_DIR`: holds `model_key`, `models/` (the cache) and `mlflow/` (the store).
+        `CHEVET_DATA_DIR`: holds `model_key`, `models/` (the cache), `mlflow/` (the store) and `feedback/`.
     tracking_uri : str or None
         `MLFLOW_TRACKING_URI`; the local store where there is none.
     model_key : str or None
@@ -114,6 +114,10 @@ class Home:
         """Return what MLflow calls a family: as it is called here, unless a setting says otherwise."""
         named = {"triage": self.triage, "segmentation": self.segmentation}
         return named.get(family) or Names(family, family)
+
+    def feedback(self, family: str) -> Path:
+        """Return the file in which what readers said of a family is kept for training, where it is kept."""
+        return self.folder / "feedback" / f"{family}.jsonl"
 
     @property
     def cache(self) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from sqlmodel import col, select
 
+from ml.registry.home import Home
 from schema.context import Services
 from schema.errors import AuthenticationRequiredError, FieldProblem
 from schema.messages import text_of
@@ -23,7 +24,7 @@ from schema.services.participant_files import LineFault
 from schema.services.retraining import write_corrections
 from server.app import close_services, wire_services
 from server.opening import opened
-from server.settings import StartError, load_settings
+from server.settings import Settings, StartError, load_settings
 from server.signing import Signer
 
 
@@ -67,13 +68,14 @@ def import_(options: argparse.Namespace) -> int:
 
 def corrections(options: argparse.Namespace) -> int:
     """Write what a family can learn from, for `python -m ml train` and `retrain`; 2 when it cannot be."""
-    services = _services()
-    path: Path = options.file
+    settings, family = load_settings(), ModelFamily(options.family)
+    services = _services(settings)
+    path: Path = options.file or Home(settings.data_dir).feedback(family.value)
     try:
-        if path.exists():
+        if options.file is not None and path.exists():
             raise FileExistsError(f"{path} is there already")
         with services.database.read() as session:
-            lines = write_corrections(session, services.blobs, ModelFamily(options.family), path)
+            lines = write_corrections(session, services.blobs, family, path)
         with services.database.write() as session:
             record_export(session, services.clock, None, lines)
     except OSError as error:
@@ -85,8 +87,8 @@ def corrections(options: argparse.Namespace) -> int:
     return 0
 
 
-def _services() -> Services:
-    settings = load_settings()
+def _services(settings: Settings | None = None) -> Services:
+    settings = settings or load_settings()
     with opened(settings):
         return wire_services(settings, Signer(settings.secret))
 

@@ -70,6 +70,7 @@ def authentication(settings: Settings) -> Authentication:
         "feedback export out.jsonl",
         "feedback import in.jsonl --as admin@example.org",
         "feedback corrections triage out.jsonl",
+        "feedback corrections beats",
         "schema",
         "schema --diff schema.graphql",
         "match --input in.jsonl --output out.jsonl --ontology edu-ecg.json --language fr --faults",
@@ -99,6 +100,22 @@ def test_bad_settings_are_listed_and_nothing_runs(
     said = capsys.readouterr().err
     assert "CHEVET_ENV: " in said
     assert "REDIS_URL: " in said
+
+
+def test_what_models_learn_from_is_kept_for_this_account_alone_and_made_anew(
+    site: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = site.data_dir / "feedback" / "triage.jsonl"
+    kept.parent.mkdir()
+    kept.write_text("of another day", encoding="utf-8")
+    assert main(["feedback", "corrections", "triage"]) == 0
+    assert kept.read_bytes() == b""
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert str(kept) in capsys.readouterr().out
+
+    (tmp_path / "mine.jsonl").write_text("mine", encoding="utf-8")
+    assert main(["feedback", "corrections", "triage", "mine.jsonl"]) == 2
+    assert (tmp_path / "mine.jsonl").read_text(encoding="utf-8") == "mine"
 
 
 def test_an_account_made_on_the_command_line_can_sign_in(
