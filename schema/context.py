@@ -35,6 +35,7 @@ from schema.services.grading import Grader
 from schema.services.held_pages import HeldPages
 from schema.services.intake import Intake
 from schema.services.judge import Judge
+from schema.services.loose_files import LooseFiles
 from schema.services.matching import CachedMatcher
 from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.model_sync import ModelSync
@@ -182,6 +183,11 @@ class Services:
         return Pacs(
             self.database, self.clock, self.archives, self.passwords, self.shelf, self.recording_imports
         )
+
+    @cached_property
+    def loose_files(self) -> LooseFiles:
+        """Return what removes files of deleted cases; it keeps its own transactions."""
+        return LooseFiles(self.database, self.clock, self.blobs)
 
     @cached_property
     def digitising(self) -> Digitising:

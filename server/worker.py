@@ -15,6 +15,7 @@ from schema.services.commenting import COMMENT_JOB
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.duels import JUDGE_JOB, SHADOW_JOB
 from schema.services.jobs import Handler, run_due
+from schema.services.loose_files import RELEASE_JOB
 from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
 from schema.services.recording_imports import forget
@@ -92,7 +93,11 @@ def queues_of(services: Services) -> Sequence[Queue]:
     store: dict[str, Handler] = {SYNC_JOB: services.model_sync.work} if services.model_sync else {}
     if services.tracking:
         store[TRACK_JOB] = services.tracking.work
-    bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
+    bulky: dict[str, Handler] = {
+        IMPORT_JOB: services.imports.work,
+        EXPORT_JOB: services.exports.work,
+        RELEASE_JOB: services.loose_files.work,
+    }
     recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
     archives: dict[str, Handler] = {PACS_JOB: services.pacs.work}
     training: dict[str, Handler] = {RETRAIN_JOB: services.retraining.work} if services.retraining else {}

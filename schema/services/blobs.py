@@ -7,7 +7,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -43,6 +44,13 @@ class BlobStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove a blob; one that is not there is no fault. Only for bytes that nothing else can name."""
+        ...
+
+    def discard(self, key: str, before: datetime) -> bool:
+        """Remove a blob unless it was stored, for the first time or again, at `before` or later.
+
+        Returns whether it is gone.
+        """
         ...
 
     def healthy(self) -> bool:
@@ -85,7 +93,7 @@ class FolderBlobStore:
         """Store the bytes durably."""
         key = key_of(data)
         target = self._place(key)
-        if not target.is_file():
+        if not _renewed(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             _write_durably(target, data)
         return key
@@ -116,6 +124,23 @@ class FolderBlobStore:
         if KEY.fullmatch(key) is not None:
             self._place(key).unlink(missing_ok=True)
 
+    def discard(self, key: str, before: datetime) -> bool:
+        """Put the file aside, and back if it is newer: whoever stores the same meanwhile writes it anew."""
+        if KEY.fullmatch(key) is None:
+            return True
+        place = self._place(key)
+        aside = place.with_name(f".{key}")
+        with suppress(FileNotFoundError):
+            place.rename(aside)
+        try:
+            if aside.stat().st_mtime >= before.timestamp():
+                aside.rename(place)
+                return False
+        except FileNotFoundError:
+            return True
+        aside.unlink()
+        return True
+
     def healthy(self) -> bool:
         """Return whether a file can be written into the folder."""
         try:
@@ -128,6 +153,17 @@ class FolderBlobStore:
 
     def _place(self, key: str) -> Path:
         return self._folder / key[:2] / key
+
+
+def _renewed(target: Path) -> bool:
+    """Return whether the file is there, and have it look new to whoever would discard it."""
+    if not target.is_file():
+        return False
+    try:
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write_durably(target: Path, data: bytes) -> None:
@@ -171,10 +207,8 @@ class S3BlobStore:
     def put(self, data: bytes, media_type: str) -> str:
         """Store the bytes as one object of that media type."""
         key = key_of(data)
-        if not self.exists(key):
-            self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=io.BytesIO(data), ContentType=media_type
-            )
+        # Also where it is there already: whoever discards it must see that somebody wants it again.
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=io.BytesIO(data), ContentType=media_type)
         return key
 
     def get(self, key: str) -> bytes:
@@ -211,6 +245,20 @@ class S3BlobStore:
         """Remove the object."""
         if KEY.fullmatch(key) is not None:
             self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def discard(self, key: str, before: datetime) -> bool:
+        """Remove the object if it is old; S3 cannot tell what is stored at that very moment."""
+        if KEY.fullmatch(key) is None:
+            return True
+        try:
+            stored: datetime = self._client.head_object(Bucket=self._bucket, Key=key)["LastModified"]
+        except self._refused as error:
+            _missing(error, key)
+            return True
+        if stored >= before:
+            return False
+        self.delete(key)
+        return True
 
     def healthy(self) -> bool:
         """Return whether the bucket answers."""

@@ -39,6 +39,7 @@ from schema.services import events, revisions
 from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.intake import let_go
+from schema.services.loose_files import let_loose
 from schema.services.paging import Sort, page_of
 from schema.services.text import line, prose
 
@@ -140,7 +141,7 @@ class Cases:
         return self._moved(case, CaseStatus.DRAFT, "case.restored")
 
     def delete(self, case_id: int) -> None:
-        """Remove a draft that no session has ever had; its files stay, but for pages that are held."""
+        """Remove a draft that no session has ever had, and before long its files."""
         case = self._owned(case_id)
         if case.status != CaseStatus.DRAFT.value:
             raise NotAllowedError("only_drafts_deleted")
@@ -151,6 +152,7 @@ class Cases:
         for held in self._session.exec(select(HeldPage).where(HeldPage.case_id == case_id)).all():
             let_go(self._session, held, self._clock)
         self._session.flush()
+        let_loose(self._session, self._clock, case_id)
         its = select(Recording.id).where(Recording.case_id == case_id)
         self._session.execute(delete(Digitisation).where(col(Digitisation.recording_id).in_(its)))
         for table in (Prediction, Annotation, Recording, CaseRevision):

@@ -117,7 +117,7 @@ class Recordings:
         return self._cases.saved(case, "case.recording_moved")
 
     def remove(self, recording_id: int) -> Case:
-        """Take a recording out of its case; earlier revisions keep it, so its files stay."""
+        """Take a recording out of its case; earlier revisions keep it, and its files with it."""
         recording, case = self.to_change(recording_id)
         self._session.execute(delete(Digitisation).where(col(Digitisation.recording_id) == recording_id))
         self._session.delete(recording)

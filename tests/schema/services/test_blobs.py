@@ -1,6 +1,8 @@
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -130,3 +132,25 @@ def test_a_deleted_blob_is_missing_and_deleting_again_does_nothing(store: BlobSt
         store.delete(key)
     store.delete("../../etc/passwd")
     assert not store.exists(key)
+
+
+def test_a_blob_is_discarded_unless_it_was_stored_again_since(store: BlobStore) -> None:
+    key = store.put(b"an ECG", "image/png")
+    now = datetime.now(UTC)
+    assert not store.discard(key, now - timedelta(minutes=1))
+    assert store.get(key) == b"an ECG"
+    for _ in range(2):
+        assert store.discard(key, now + timedelta(minutes=1))
+    assert store.discard("../../etc/passwd", now)
+    assert not store.exists(key)
+
+
+def test_storing_a_file_again_keeps_it_from_being_discarded(tmp_path: Path) -> None:
+    store = FolderBlobStore(tmp_path)
+    key = store.put(b"an ECG", "image/png")
+    path = store.path(key)
+    assert path is not None
+    os.utime(path, (0, 0))
+    store.put(b"an ECG", "image/png")
+    assert not store.discard(key, datetime.now(UTC) - timedelta(minutes=1))
+    assert [each.name for each in tmp_path.rglob("*") if each.is_file()] == [key]

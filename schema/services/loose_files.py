@@ -1,0 +1,86 @@
+"""Files that a deleted case had: removed a day later, unless something has them again by then.
+
+A file has its content's name, so two cases may have the same one, and one may be sent again at any moment.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import String, or_
+from sqlalchemy import cast as cast_to
+from sqlmodel import Session, col, select
+
+from schema.database import Database
+from schema.models.cases import CaseRevision, Digitisation, Recording
+from schema.models.predictions import Prediction
+from schema.services import jobs
+from schema.services.blobs import KEY, BlobStore
+from schema.services.clock import Clock
+from schema.services.jobs import Again, Claim
+
+RELEASE_JOB = "release_files"
+KEPT = timedelta(days=1)
+"""How long files stay: an upload that met them has long been kept by then; docs/operating.md says so too."""
+AT_ONCE = 50
+"""Files a job has: each is looked for in the snapshots of cases."""
+COLUMNS: tuple[str | None, ...] = (
+    Recording.original_key,
+    Recording.rendering_key,
+    Recording.thumbnail_key,
+    Recording.unedited_key,
+    Digitisation.picture_key,
+    Prediction.input_sha256,
+)
+DOCUMENTS = (CaseRevision.snapshot, Digitisation.found)
+"""Where else the keys of a recording's files are."""
+
+
+def let_loose(session: Session, clock: Clock, case_id: int) -> None:
+    """Have the files removed that a case and its revisions have; before its rows are deleted."""
+    recordings = session.exec(select(Recording).where(Recording.case_id == case_id)).all()
+    its = select(Recording.id).where(Recording.case_id == case_id)
+    read = session.exec(select(Digitisation).where(col(Digitisation.recording_id).in_(its))).all()
+    revisions = session.exec(select(CaseRevision.snapshot).where(CaseRevision.case_id == case_id)).all()
+    had = _named(json.dumps([*(row.model_dump(mode="json") for row in (*recordings, *read)), *revisions]))
+    ordered = sorted(had)
+    for first in range(0, len(ordered), AT_ONCE):
+        keys = ordered[first : first + AT_ONCE]
+        jobs.enqueue(session, clock, RELEASE_JOB, {"keys": keys}, run_after=clock() + KEPT)
+
+
+class LooseFiles:
+    """Removes them. It keeps its own transactions."""
+
+    def __init__(self, database: Database, clock: Clock, blobs: BlobStore) -> None:
+        self._database = database
+        self._clock = clock
+        self._blobs = blobs
+
+    def work(self, claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any] | Again:
+        """Remove what nothing has; come again for what was sent meanwhile, and may be about to be kept."""
+        keys = claim.payload["keys"]
+        with self._database.read() as session:
+            loose = set(keys) - _held(session, keys)
+        before = self._clock() - KEPT / 2
+        gone = [self._blobs.discard(key, before) for key in sorted(loose)]
+        return {"removed": len(gone)} if all(gone) else Again(lambda _session: self._clock() + KEPT)
+
+
+def _held(session: Session, keys: Iterable[str]) -> set[str]:
+    """Return which of these files a recording, a revision or a prediction has."""
+    found = set[str]()
+    for column in COLUMNS:
+        rows = session.exec(select(col(column)).where(col(column).in_(keys)).distinct())
+        found.update(each for each in rows if each)
+    for document in DOCUMENTS:
+        text = cast_to(col(document), String)
+        for each in session.exec(select(text).where(or_(*(text.contains(key) for key in keys)))):
+            found |= _named(each)
+    return found
+
+
+def _named(text: str) -> set[str]:
+    return set(re.findall(rf'(?<=")({KEY.pattern})(?=")', text))
