@@ -442,3 +442,21 @@ def test_a_finding_only_mentioned_as_possible_comes_after_the_firm_ones() -> Non
     assert (
         confidence["RBBB"] > confidence["VENTRICULAR_TACHYCARDIA"] > confidence["ATRIAL_FIBRILLATION"] >= 70
     )
+
+
+@pytest.mark.parametrize(
+    "text, concept",
+    [
+        ("ondes P difficiles à voir", "P_WAVE_HARD_TO_SEE"),
+        ("activité atriale difficile à identifier dans l'onde T", "P_WAVE_HARD_TO_SEE"),
+        ("P waves are hard to see", "P_WAVE_HARD_TO_SEE"),
+        ("ondes P bien visibles", "P_WAVE_PRESENT"),
+        ("onde P non visible", "ABSENT_P_WAVE"),
+    ],
+)
+def test_p_waves_that_are_hard_to_see_are_neither_there_nor_absent(
+    matcher: EmbeddedMatcher, text: str, concept: str
+) -> None:
+    assert [(each.concept, each.polarity.value) for each in matcher.match(text).claims] == [
+        (concept, "present")
+    ]
