@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from ml.__main__ import main
-from ml.language.batch import AnswerReader, answer_reader
+from ml.language.batch import AnswerReader
 from ml.language.endpoint import LanguageModelSettings
-from ml.language.evaluation import LABELS, answers_with_model, evaluate
+from ml.language.evaluation import LABELS, _answers, answers_with_model
 from tests.support.chat_server import ChatServer
+from tests.support.language import the_reader
 
 pytestmark = pytest.mark.timeout(300)
 MOST_LOST = 0.005
@@ -24,7 +25,7 @@ Measure = Callable[[Mood], dict[str, dict[str, float]]]
 
 @pytest.fixture(scope="module")
 def reader(shared_data: Path) -> AnswerReader:
-    return answer_reader(shared_data / "ontology" / "edu-ecg.json")
+    return the_reader(shared_data / "ontology" / "edu-ecg.json")
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +115,10 @@ def inventing(question: Any) -> object:
 
 
 @pytest.fixture(scope="module")
-def alone(shared_data: Path) -> dict[str, float]:
+def alone(shared_data: Path, reader: AnswerReader) -> dict[str, float]:
     """Return how the rules alone do."""
-    return evaluate(shared_data / "grading").answers["all"]
+    answers = shared_data / "grading" / "student-answers.dev.jsonl"
+    return _answers(answers, LABELS, reader, lambda _text: set())["all"]
 
 
 @pytest.fixture
