@@ -88,7 +88,7 @@ messages: $(BASE) ## bring the French catalogue up to date with the strings in c
 	$(MAKE) locale/fr/LC_MESSAGES/messages.mo
 
 screenshots: ## take the README's pictures anew from the end-to-end run
-	$(MAKE) test ARGS="tests/e2e/test_every_page.py"
+	CHEVET_SCREENSHOTS=1 $(MAKE) test ARGS="tests/e2e/test_every_page.py"
 	$(PYTHON) tools/screenshots
 
 vendor: $(VENDOR) ## copy the pinned front-end libraries into static/vendor/

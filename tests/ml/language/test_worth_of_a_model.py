@@ -163,18 +163,6 @@ def test_a_model_that_knows_better_never_does_harm(
     assert figures(oracle(reader, truth))["all, with a model"]["f1"] >= alone["f1"]
 
 
-def test_the_command_measures_with_the_configured_endpoint(
-    shared_data: Path,
-    chat: ChatServer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    chat.refuses(401)
-    monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
-    assert main(["evaluate", "language", "--data", str(shared_data / "grading"), "--language-model"]) == 0
-    assert "all, with a model" in capsys.readouterr().out
-
-
 def test_without_an_endpoint_the_command_says_what_to_set(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
