@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 unexport VIRTUAL_ENV
+# Hundreds of processes start in a run; without it each would compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
@@ -86,7 +88,7 @@ messages: $(BASE) ## bring the French catalogue up to date with the strings in c
 	$(MAKE) locale/fr/LC_MESSAGES/messages.mo
 
 screenshots: ## take the README's pictures anew from the end-to-end run
-	$(MAKE) test ARGS="tests/e2e/test_every_page.py"
+	CHEVET_SCREENSHOTS=1 $(MAKE) test ARGS="tests/e2e/test_every_page.py"
 	$(PYTHON) tools/screenshots
 
 vendor: $(VENDOR) ## copy the pinned front-end libraries into static/vendor/

@@ -10,11 +10,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from schema.types.base import global_id
 from tests.e2e import steps
-from tests.e2e.conftest import ROOT, Site, sign_in
-from tests.support.browser import accessibility_faults
+from tests.e2e.conftest import Site, sign_in
+from tests.support.browser import accessibility_faults, photograph
 
 pytestmark = pytest.mark.e2e
-PICTURES = ROOT / "build" / "screenshots"
 LOOKS: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1366, "height": 768}},
     "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
@@ -156,7 +155,6 @@ def test_every_page_meets_wcag_2_2_aa(
     page.on("pageerror", lambda error: problems.append(f"script: {error}"))
     if role:
         sign_in(page, site, *site.people[role])
-    PICTURES.mkdir(parents=True, exist_ok=True)
     for number, address in enumerate(walk[role]):
         page.goto(address)
         page.wait_for_load_state("load")
@@ -164,7 +162,7 @@ def test_every_page_meets_wcag_2_2_aa(
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
             problems.append(f"{address}: {wide} px wider than the window")
-        page.screenshot(path=PICTURES / f"{role or 'stranger'}-{number:02d}-{look}.png", full_page=True)
+        photograph(page, f"{role or 'stranger'}-{number:02d}-{look}")
     assert [line for line in problems if "404 (Not Found)" not in line] == []
 
 

@@ -9,13 +9,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import ROOT, Site, environment, is_ready, sign_in
-from tests.support.browser import accessibility_faults
+from tests.support.browser import accessibility_faults, photograph
 from tests.support.processes import free_port, running
 
 pytestmark = pytest.mark.e2e
 NewPage = Callable[..., Page]
 READ = re.compile("^Lire (de nouveau )?les battements")
-PICTURES = ROOT / "build" / "screenshots"
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +45,7 @@ def entered(new_page: NewPage, site: Site, role: str, **options: object) -> Page
 
 def seen(page: Page, name: str) -> None:
     """Keep a picture, and hold the page to what every page must be."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+    photograph(page, name)
     assert accessibility_faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -6,19 +6,17 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, Site
-from tests.support.browser import accessibility_faults
+from tests.e2e.conftest import Site
+from tests.support.browser import accessibility_faults, photograph
 
 pytestmark = pytest.mark.e2e
-PICTURES = ROOT / "build" / "screenshots"
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 NOTE = "Homme 62 ans, vient pour douleur thoracique. TA 14/8, FC 96, FR 18, T 37,4, SpO2 95 %, EVA 6/10."
 
 
 def seen(page: Page, name: str) -> None:
     """Keep a picture, and hold the page to what every page must be."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+    photograph(page, name)
     assert accessibility_faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -17,7 +17,7 @@ from strawberry.types import ExecutionResult
 import schema.models
 from ml.ecg.decoding import DecoderPool
 from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import Ontology, load_ontology
+from ml.language.ontology import Ontology
 from ml.registry.home import Home
 from ml.registry.registry import Registry
 from ml.segmentation.sent import VolumeReader
@@ -33,6 +33,7 @@ from schema.services.matching import CachedMatcher
 from schema.services.shelf import Matchers, Shelf
 from tests.schema.people import StoppedClock
 from tests.schema.toys import toy_loader
+from tests.support.language import the_matcher, the_ontology
 from tests.support.postgres import PostgresServer
 
 assert schema.models.__all__, "importing it makes the metadata whole"
@@ -97,18 +98,6 @@ def the_schema() -> strawberry.Schema:
     from schema.build import build_schema  # noqa: PLC0415 - only the tests of the API pay for it
 
     return build_schema()
-
-
-@cache
-def the_ontology() -> Ontology:
-    """Return the product's ontology, loaded once."""
-    return load_ontology()
-
-
-@cache
-def the_matcher() -> EmbeddedMatcher:
-    """Return the embedded matcher, built once."""
-    return EmbeddedMatcher(the_ontology())
 
 
 @pytest.fixture(scope="session")

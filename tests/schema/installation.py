@@ -46,12 +46,13 @@ from schema.services.triage import SentVisit, read_visit
 from schema.services.triage_training import TriageTraining
 from schema.services.trusted_documents import TrustedDocuments
 from schema.types.base import global_id, split_id
-from tests.schema.conftest import World, the_ontology
+from tests.schema.conftest import World
 from tests.schema.graphql.test_contests import Corrected
 from tests.schema.graphql.test_disagreements import noted
 from tests.schema.people import PASSWORDS
 from tests.schema.toys import deployed, registered, toy
 from tests.schema.training import Hospital
+from tests.support.language import the_ontology
 from tests.support.volumes import label_map
 
 DAY = timedelta(days=1)

@@ -3,15 +3,13 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import col, select
 
-from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import Ontology, load_ontology
+from ml.language.ontology import Ontology
 from schema.database import Database
 from schema.errors import DomainError
 from schema.models.accounts import Account
@@ -39,14 +37,7 @@ from schema.services.sessions import SessionFields, Sessions
 from schema.services.submission import Submissions
 from tests.schema.people import StoppedClock, actor_of, person
 from tests.schema.shelves import fixed_shelf
-
-ontology = cache(load_ontology)
-
-
-@cache
-def rules() -> EmbeddedMatcher:
-    """Return the matcher, whose lexicon is built once."""
-    return EmbeddedMatcher(ontology())
+from tests.support.language import the_matcher, the_ontology
 
 
 @dataclass
@@ -65,9 +56,9 @@ class Hospital:
     _names: "count[int]" = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.ontology: Ontology = ontology()
+        self.ontology: Ontology = the_ontology()
         self.readings = LocalCache(self.folder / "cache.db")
-        self.matcher = CachedMatcher(rules(), self.ontology, self.readings)
+        self.matcher = CachedMatcher(the_matcher(), self.ontology, self.readings)
         self.submissions = Submissions(
             self.database, self.clock, Grader(fixed_shelf(self.matcher, self.ontology))
         )

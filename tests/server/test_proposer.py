@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, select
 
-from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import load_ontology
 from ml.language.types import Fallback
 from schema.context import Context, Services
 from schema.models.accounts import Account
@@ -23,6 +21,7 @@ from server.settings import load_settings
 from server.signing import Signer
 from tests.schema.conftest import the_schema
 from tests.support.chat_server import ChatServer
+from tests.support.language import the_matcher
 
 TEXT = "BBG complet chez M. Untel, onde delltah en V2"
 SAYS = {
@@ -64,7 +63,7 @@ def test_a_language_model_helps_teachers_and_reads_no_student_unless_told_to(
 ) -> None:
     services = wired(**given)
     assert services.proposer.version != services.matcher.version
-    assert services.matcher.version == EmbeddedMatcher(load_ontology()).version
+    assert services.matcher.version == the_matcher().version
     allowed = wired(**given, model_reads_answers=True)
     assert allowed.matcher.version == allowed.proposer.version == services.proposer.version
 
@@ -73,7 +72,7 @@ def test_students_answers_are_read_by_no_model_where_none_is_configured(
     wired: Callable[..., Services],
 ) -> None:
     services = wired(model_reads_answers=True)
-    assert services.matcher.version == EmbeddedMatcher(load_ontology()).version
+    assert services.matcher.version == the_matcher().version
     assert services.budget is None
 
 

@@ -1,5 +1,6 @@
 """Real Chromium, Debian's, driven by Playwright; and axe-core's judgement of a page."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+PICTURES = ROOT / "build" / "screenshots" if os.environ.get("CHEVET_SCREENSHOTS") == "1" else None
+"""Where pictures of pages are kept: where they are asked for, since those of a whole run take a minute."""
 WCAG_2_2_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 NewPage = Callable[..., Page]
 
@@ -52,6 +56,12 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+def photograph(page: Page, name: str) -> None:
+    """Keep a picture of a whole page, where pictures are asked for."""
+    if PICTURES:
+        page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
 def accessibility_faults(page: Page) -> list[str]:

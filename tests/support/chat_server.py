@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -101,14 +102,23 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the test's output quiet."""
 
 
-@pytest.fixture
-def chat() -> Iterator[ChatServer]:
-    """Return an endpoint of the test's own."""
+@contextmanager
+def chatting() -> Iterator[ChatServer]:
+    """Serve an endpoint for the length of the block."""
     server = ChatServer()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield server
-    server.released.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.released.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def chat() -> Iterator[ChatServer]:
+    """Return an endpoint of the test's own."""
+    with chatting() as server:
+        yield server

@@ -43,7 +43,7 @@ class PostgresServer:
     def create(self, template: str = "template1") -> str:
         """Create a database, a copy of the template, and return its name."""
         name = f"test_{next(self._numbers)}"
-        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return name
 
     def drop(self, name: str) -> None:

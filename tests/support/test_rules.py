@@ -2,7 +2,9 @@ import pytest
 
 from tests.support.rules import BUDGETS, area_of, budgets, overspent
 
-RULES = ["-p", "tests.support.rules", "-p", "no:randomly", "-p", "no:cacheprovider"]
+UNUSED = ("randomly", "cacheprovider", "schemathesis", "hypothesispytest", "anyio")
+"""Plugins that say nothing here, and of which two take seconds to import."""
+RULES = ["-p", "tests.support.rules", *(word for name in UNUSED for word in ("-p", f"no:{name}"))]
 SKIPPING = "def test_it(): pytest.skip('no data')"
 pytest_plugins = ["pytester"]
 

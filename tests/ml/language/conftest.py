@@ -3,14 +3,15 @@
 import pytest
 
 from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import Ontology, load_ontology
+from ml.language.ontology import Ontology
+from tests.support.language import the_matcher, the_ontology
 
 
 @pytest.fixture(scope="session")
 def ontology() -> Ontology:
-    return load_ontology()
+    return the_ontology()
 
 
 @pytest.fixture(scope="session")
-def matcher(ontology: Ontology) -> EmbeddedMatcher:
-    return EmbeddedMatcher(ontology)
+def matcher() -> EmbeddedMatcher:
+    return the_matcher()

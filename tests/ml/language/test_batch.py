@@ -12,8 +12,9 @@ from ml.language.checking import OntologyError
 from ml.language.judging import Judgment
 from ml.language.types import Certainty, Expression, FindingKind, Polarity
 from server.__main__ import main
+from tests.support.language import the_reader
 
-OURS = answer_reader()
+OURS = the_reader()
 
 
 def test_a_line_has_the_form_that_is_promised() -> None:
@@ -100,7 +101,7 @@ def test_a_coefficient_out_of_bounds_is_named() -> None:
 
 
 def test_a_key_may_be_given_in_the_other_ontologys_concepts(shared_data: Path) -> None:
-    reader = answer_reader(shared_data / "ontology" / "edu-ecg.json")
+    reader = the_reader(shared_data / "ontology" / "edu-ecg.json")
     key = [{"concept": "BLOC_DE_BRANCHE_DROIT_COMPLET"}]
     (found,) = read_lines([json.dumps({"id": 1, "text": "BBD complet", "key": key})], reader)
 
@@ -177,7 +178,7 @@ def test_a_reader_without_another_ontology_has_no_faults() -> None:
 def test_the_judgement_is_against_the_scored_items_as_the_mark_is() -> None:
     key = [{"concept": "LBBB_COMPLETE"}, {"concept": "ATRIAL_FIBRILLATION", "role": "descriptive"}]
 
-    line = answer_reader().line({"id": 1, "text": "BBG complet", "key": key})
+    line = OURS.line({"id": 1, "text": "BBG complet", "key": key})
 
     assert line["judgment"] == "explicit_correct"
     assert line["grade"]["score"] == 100.0
@@ -196,13 +197,13 @@ def test_the_judgement_is_against_the_scored_items_as_the_mark_is() -> None:
     ],
 )
 def test_a_key_in_words_is_read_no_wider_than_it_is_meant(anchor: str, concepts: list[str]) -> None:
-    line = answer_reader().line({"id": "1", "text": "", "anchor": anchor})
+    line = OURS.line({"id": "1", "text": "", "anchor": anchor})
 
     assert [item["concept"] for item in line["grade"]["items"]] == concepts
 
 
 @pytest.mark.parametrize("text", ["Bouveret", "Réentrée intranodale", "Tachycardie orthodromique"])
 def test_each_sort_of_junctional_reentry_answers_its_wider_name(text: str) -> None:
-    line = answer_reader().line({"id": "1", "text": text, "anchor": "Tachycardie jonctionnelle réentrante"})
+    line = OURS.line({"id": "1", "text": text, "anchor": "Tachycardie jonctionnelle réentrante"})
 
     assert line["grade"]["score"] == 100.0

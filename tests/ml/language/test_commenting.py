@@ -8,11 +8,10 @@ import pytest
 from ml.language.commenting import LONGEST_COMMENT, Comment, Commenter
 from ml.language.endpoint import LanguageModelSettings
 from ml.language.grading import Grade, KeyItem, grade
-from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import load_ontology
 from tests.support.chat_server import ChatServer
+from tests.support.language import the_matcher
 
-RULES = EmbeddedMatcher(load_ontology())
+RULES = the_matcher()
 TEXT = "M. Untel : rythme sinusal, onde P avant chaque QRS"
 GOOD = "Tu as bien vu le rythme sinusal. La prochaine fois, pense à regarder la branche gauche."
 

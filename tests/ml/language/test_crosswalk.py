@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from ml.language.batch import AnswerReader, answer_reader
+from ml.language.batch import AnswerReader
 from ml.language.concepts import Kind
 from ml.language.crosswalk import Crosswalk
 from ml.language.foreign import ForeignConcept, ForeignOntology
 from ml.language.ontology import Ontology
 from ml.language.types import Expression, Polarity
+from tests.support.language import the_reader
 
 
 @pytest.fixture(scope="module")
 def reader(shared_data: Path) -> AnswerReader:
-    return answer_reader(shared_data / "ontology" / "edu-ecg.json")
+    return the_reader(shared_data / "ontology" / "edu-ecg.json")
 
 
 def noted(reader: AnswerReader, text: str) -> set[str]:

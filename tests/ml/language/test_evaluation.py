@@ -10,6 +10,7 @@ import pytest
 
 from ml.__main__ import main
 from ml.language.evaluation import Counts, Report, reliability
+from tests.support.chat_server import chatting
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,17 @@ class Evaluation:
 
 @pytest.fixture(scope="module")
 def evaluation(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """Run the command once for all, with an endpoint that refuses: the rules are measured beside it alone."""
     written = tmp_path_factory.mktemp("evaluation") / "report.json"
-    with redirect_stdout(io.StringIO()) as printed:
-        status = main(
-            ["evaluate", "language", "--data", str(shared_data / "grading"), "--json", str(written)]
-        )
+    command = ["evaluate", "language", "--data", str(shared_data / "grading"), "--language-model"]
+    with (
+        chatting() as chat,
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(io.StringIO()) as printed,
+    ):
+        chat.refuses(401)
+        patch.setenv("OPENAI_BASE_URL", chat.base_url)
+        status = main([*command, "--json", str(written)])
     return Evaluation(status, printed.getvalue(), Report(**json.loads(written.read_text(encoding="utf-8"))))
 
 
@@ -92,6 +99,14 @@ def test_the_command_prints_the_table_and_writes_the_figures(evaluation: Evaluat
     assert evaluation.exit_status == 0
     assert "unseen half" in evaluation.printed
     assert f"{evaluation.report.answers['unseen half']['f1']:.3f}" in evaluation.printed
+
+
+def test_the_command_measures_with_the_configured_endpoint(evaluation: Evaluation) -> None:
+    answers = evaluation.report.answers
+    asked = answers["questions to the model"]
+    assert "all, with a model" in evaluation.printed
+    assert answers["all, with a model"] == answers["all"]
+    assert asked["in vain"] == asked["asked"] == 40
 
 
 def test_a_missing_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,12 +12,10 @@ from ml.language.grading import (
     feedback,
     grade,
 )
-from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import load_ontology
 from ml.language.types import Certainty, Claim, Expression, Polarity, Reading, Span
+from tests.support.language import the_matcher, the_ontology
 
-ONTOLOGY = load_ontology()
-MATCHER = EmbeddedMatcher(ONTOLOGY)
+ONTOLOGY, MATCHER = the_ontology(), the_matcher()
 
 
 def marked(text: str, *key: KeyItem, picked: tuple[str, ...] = ()) -> Grade:

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.language.masking import Masker
-from ml.language.ontology import Ontology, load_ontology
+from ml.language.ontology import Ontology
 from tests.support.growth import grows_linearly
+from tests.support.language import the_ontology
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_no_name_of_a_concept_is_masked(masker: Masker, ontology: Ontology) -> N
     assert [text for text in told if masker.mask(text) != text] == []
 
 
-MASKER = made(load_ontology())
+MASKER = made(the_ontology())
 
 
 PIECES = ["M. ", "Mme ", "Untel", " D'", "06 ", "12", "né ", "-", " rue ", "75002", "Pr", " patient "]

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.language.lexicon import Lexicon
-from ml.language.matching import LONGEST_TEXT, EmbeddedMatcher
-from ml.language.ontology import Ontology, load_ontology
+from ml.language.matching import LONGEST_TEXT
+from ml.language.ontology import Ontology
 from ml.language.types import Certainty, Polarity, Reading, Span
 from tests.support.growth import grows_linearly
+from tests.support.language import the_matcher
 
-MATCHER = EmbeddedMatcher(load_ontology())
+MATCHER = the_matcher()
 
 
 def noted(text: str) -> set[str]:

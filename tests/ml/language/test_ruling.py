@@ -5,12 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.language.grading import Grade, KeyItem, Reason, Role, Verdict, feedback, grade
-from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import load_ontology
 from ml.language.ruling import OF_A_CLAIM, OF_AN_ITEM, RuledVerdict, choices, favours, ruled, verdict_on
+from tests.support.language import the_matcher, the_ontology
 
-ONTOLOGY = load_ontology()
-MATCHER = EmbeddedMatcher(ONTOLOGY)
+ONTOLOGY, MATCHER = the_ontology(), the_matcher()
 FOUND, PARTIAL, MISSED, CONTRADICTED = OF_AN_ITEM
 WITHDRAWN, EXTRA, WRONG = OF_A_CLAIM
 

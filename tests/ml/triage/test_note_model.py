@@ -6,13 +6,13 @@ import pytest
 
 from ml.language.endpoint import Endpoint, LanguageModelSettings, Unlimited
 from ml.language.masking import Masker
-from ml.language.ontology import load_ontology
 from ml.triage.note_model import NoteReader
 from ml.triage.notes import NoteReading, read_note
 from tests.support.chat_server import ChatServer
+from tests.support.language import the_ontology
 
 NOTE = "M. Untel, 72 ans, ne va pas bien : tension à cent vingt sur soixante-dix, il sature à 91, FC 118"
-MASKER = Masker.of(load_ontology())
+MASKER = Masker.of(the_ontology())
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from schema.services.editions import shipped_line
 from schema.services.matching import CachedReading
 from schema.services.ontologies import Ontologies
 from schema.types.base import global_id
-from tests.schema.conftest import World, the_ontology, the_schema
+from tests.schema.conftest import World, the_schema
 from tests.schema.shelves import fixed_shelf
 from tests.schema.training import Hospital
+from tests.support.language import the_ontology
 
 WHOLE = """query Q($id: ID!) { attempt(id: $id) {
   id number state startedAt deadlineAt submittedAt submissionCause remainingSeconds serverTime answeredCount

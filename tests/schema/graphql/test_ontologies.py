@@ -11,7 +11,8 @@ from ml.language.documents import concept_document, ontology_document
 from schema.policy import Actor, Role
 from schema.services.editions import shipped_line
 from schema.types.base import global_id
-from tests.schema.conftest import World, the_ontology
+from tests.schema.conftest import World
+from tests.support.language import the_ontology
 
 REFUSALS = """... on ValidationErrors { fields { path message code } } ... on NotAllowed { code }
   ... on Conflict { code } ... on NotFound { message }"""

@@ -11,7 +11,7 @@ from schema.services.cache import LocalCache
 from schema.services.grading import Grader, Key, mean_score, stored_grade
 from schema.services.matching import CachedMatcher
 from tests.schema.shelves import fixed_shelf
-from tests.schema.training import ontology, rules
+from tests.support.language import the_matcher, the_ontology
 
 ITEMS = (KeyItem("LBBB"), KeyItem("SINUS_RHYTHM", 0.5), KeyItem("AXIS_LEFT", role=Role.DESCRIPTIVE))
 KEY = Key(4, ITEMS, "of no ontology here")
@@ -26,7 +26,7 @@ def readings(tmp_path: Path) -> Iterator[LocalCache]:
 
 @pytest.fixture
 def grader(readings: LocalCache) -> Grader:
-    return Grader(fixed_shelf(CachedMatcher(rules(), ontology(), readings), ontology()))
+    return Grader(fixed_shelf(CachedMatcher(the_matcher(), the_ontology(), readings), the_ontology()))
 
 
 def without(dropped: str) -> Ontology:
@@ -44,7 +44,7 @@ def without(dropped: str) -> Ontology:
             absence=None if concept.absence == dropped else concept.absence,
         )
 
-    return Ontology(pruned(concept) for concept in ontology().concepts if concept.id != dropped)
+    return Ontology(pruned(concept) for concept in the_ontology().concepts if concept.id != dropped)
 
 
 def test_a_blank_answer_earns_nothing(grader: Grader) -> None:
@@ -65,12 +65,12 @@ def test_a_mark_kept_before_findings_were_reads_back_without_them(grader: Grader
         {name: value for name, value in document.items() if name not in {"judgment", "findings"}}
     )
     assert (stored.grade.judgment, stored.grade.findings) == (None, ())
-    assert stored.feedback(ontology(), "fr").judgment == ""
+    assert stored.feedback(the_ontology(), "fr").judgment == ""
 
 
 def test_what_does_not_hold_together_is_kept_with_the_mark(grader: Grader) -> None:
     stored = stored_grade(grader.grade(Draft("BBG complet, QRS fins"), KEY).document)
-    told = stored.feedback(ontology(), "fr")
+    told = stored.feedback(the_ontology(), "fr")
     assert told.findings == (
         (
             "«\u00a0Bloc de branche gauche complet\u00a0» s’accorde mal avec «\u00a0QRS fins\u00a0»\u00a0: "
@@ -96,20 +96,20 @@ def test_a_mark_reads_back_as_it_was_given(grader: Grader) -> None:
 
 def test_feedback_speaks_the_viewers_language(grader: Grader) -> None:
     stored = stored_grade(grader.grade(Draft("Bloc de branche gauche"), KEY).document)
-    assert "Votre réponse n’en parle pas" in stored.feedback(ontology(), "fr").items[1]
-    assert "Your answer does not mention it" in stored.feedback(ontology(), "en").items[1]
+    assert "Votre réponse n’en parle pas" in stored.feedback(the_ontology(), "fr").items[1]
+    assert "Your answer does not mention it" in stored.feedback(the_ontology(), "en").items[1]
 
 
 def test_a_concept_the_ontology_has_dropped_is_left_out_of_the_mark_and_named(readings: LocalCache) -> None:
     smaller = without("SINUS_RHYTHM")
-    grader = Grader(fixed_shelf(CachedMatcher(rules(), smaller, readings), smaller))
+    grader = Grader(fixed_shelf(CachedMatcher(the_matcher(), smaller, readings), smaller))
     graded = grader.grade(Draft("Bloc de branche gauche"), KEY)
     assert (graded.score, graded.document["unmarked"]) == (100.0, ["SINUS_RHYTHM"])
 
 
 def test_a_key_that_has_lost_all_it_scores_gives_no_mark(readings: LocalCache) -> None:
     smaller = without("LBBB")
-    grader = Grader(fixed_shelf(CachedMatcher(rules(), smaller, readings), smaller))
+    grader = Grader(fixed_shelf(CachedMatcher(the_matcher(), smaller, readings), smaller))
     key = Key(4, (KeyItem("LBBB"), KeyItem("AXIS_LEFT", 1.0, Role.DESCRIPTIVE)), smaller.version)
     graded = grader.grade(Draft("Axe gauche"), key)
     assert (graded.score, graded.document["unmarked"]) == (None, ["LBBB"])

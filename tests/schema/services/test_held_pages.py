@@ -24,7 +24,8 @@ from schema.services.intake import ARRIVING, HELD, Staged
 from schema.services.jobs import run_due
 from schema.services.recordings import Recordings
 from tests.ml.ecg import pictures, samples
-from tests.schema.conftest import World, the_ontology
+from tests.schema.conftest import World
+from tests.support.language import the_ontology
 
 PLANTED = pictures.NAME
 SURNAME, BORN = "KOWALCZYK", "14/03/1951"

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.language.matching import EmbeddedMatcher
-from ml.language.ontology import Ontology, load_ontology
+from ml.language.ontology import Ontology
 from ml.language.types import Consultation, Dispute, Fallback, LanguageHint, Polarity, Reading
 from schema.services.cache import LocalCache
 from schema.services.matching import CachedMatcher, Patience, evened
 from schema.services.redis_backends import RedisCache
+from tests.support.language import the_matcher
 
 TEXT = "BAV du 2e degré Mobitz 1, fréquence à 60 bpm, axe normal, pas d'onde Q pathologique"
 
@@ -26,7 +26,7 @@ class CountingMatcher:
         self.version = version
         self.texts: list[str] = []
         self._within = within
-        self._inner = EmbeddedMatcher(load_ontology())
+        self._inner = the_matcher()
 
     @property
     def ontology(self) -> Ontology:
@@ -63,7 +63,7 @@ def test_what_is_found_again_is_what_the_matcher_reads(cache: LocalCache) -> Non
     matcher = counting()
     cached = worker(matcher, cache)
     cached.match(TEXT)
-    expected = replace(EmbeddedMatcher(load_ontology()).match(TEXT), source="1")
+    expected = replace(the_matcher().match(TEXT), source="1")
     assert cached.match(TEXT).reading == expected
     assert any(claim.polarity is Polarity.PRESENT for claim in expected.claims)
 
@@ -139,7 +139,7 @@ def test_a_value_that_makes_no_sense_is_read_anew(tmp_path: Path) -> None:
     cached.match(TEXT)
     again = cached.match(TEXT)
     assert not again.cached
-    assert again.reading == replace(EmbeddedMatcher(load_ontology()).match(TEXT), source="1")
+    assert again.reading == replace(the_matcher().match(TEXT), source="1")
 
 
 def test_the_same_text_asked_at_once_is_read_once(cache: LocalCache) -> None:

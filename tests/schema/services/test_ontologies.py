@@ -34,7 +34,8 @@ from schema.services.ontology_files import read_upload
 from schema.services.sessions import SessionFields, Sessions
 from schema.services.shelf import Matchers, Shelf
 from tests.schema.authors import STORED, Author
-from tests.schema.conftest import World, the_ontology
+from tests.schema.conftest import World
+from tests.support.language import the_ontology
 
 LLAMA = ConceptDraft(
     label_fr="Signe du lama",
