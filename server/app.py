@@ -52,7 +52,7 @@ from schema.services.retraining import RetrainingJobs, TrainingRules
 from schema.services.segmentation_tracking import SegmentationTracking
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
-from server import auth, blobs, errors, exports, graphql, health, held, pages
+from server import auth, blobs, errors, exports, graphql, health, held, metrics, pages, traces
 from server.admission import Admission
 from server.archives import read_archives
 from server.logs import configure
@@ -85,7 +85,11 @@ class Application(Starlette):
         """Return the whole stack."""
         inner = errors.TooLargePage(super().build_middleware_stack())
         admission = Admission(inner, self.site.lanes, learn.WRITING)
-        return Envelope(ForgeryDoor(admission), strict_transport=self.site.settings.production)
+        return Envelope(
+            ForgeryDoor(admission),
+            strict_transport=self.site.settings.production,
+            metrics=self.site.metrics,
+        )
 
 
 def create_app(
@@ -130,6 +134,7 @@ def create_app(
         renderer=Renderer(settings, signer, templates, STATIC, app.url_path_for),
         signer=signer,
         reference=Reference(operations.graphql),
+        metrics=metrics.Metrics() if settings.metrics_token else None,
     )
     return app
 
@@ -140,6 +145,7 @@ def from_environment() -> ASGIApp:
     keep_small()
     give_room(asyncio.get_event_loop())
     configure(settings)
+    traces.start(settings)
     with made_for_good():
         return behind_proxies(create_app(settings), settings)
 
@@ -244,6 +250,7 @@ class LateDecoder:
 async def _lifespan(app: Application) -> AsyncIterator[None]:
     site = app.site
     listening = asyncio.create_task(site.stopping.heed_signals())
+    counting = asyncio.create_task(site.metrics.keep(site.services, site.lanes)) if site.metrics else None
     try:
         if site.settings.jobs == "inside":
             async with working(site.services):
@@ -252,7 +259,10 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
             yield
     finally:
         listening.cancel()
+        if counting is not None:
+            counting.cancel()
         close_services(site.services)
+        traces.stop()
 
 
 def close_services(services: Services) -> None:
@@ -268,6 +278,7 @@ def close_services(services: Services) -> None:
 def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
     return [
         *health.routes,
+        *metrics.routes,
         Mount("/static", Files(directory=STATIC), name="static"),
         *blobs.routes,
         *exports.routes,
