@@ -26,6 +26,7 @@ from schema.services.attempt_exports import AttemptExports
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
 from schema.services.commenting import Comments
+from schema.services.conformity import Sources
 from schema.services.courier import Courier
 from schema.services.deployments import Deployments
 from schema.services.digitising import Digitising
@@ -44,6 +45,7 @@ from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
 from schema.services.recording_imports import RecordingImports
+from schema.services.reports import Reports, Writer
 from schema.services.retraining import FeedbackWatch, RetrainingJobs, TrainingRules
 from schema.services.routing import Router
 from schema.services.segmentation_tracking import SegmentationTracking
@@ -87,6 +89,8 @@ class Services:
     """What the site says of training models anew."""
     retraining: RetrainingJobs | None = None
     """Trains models anew; None in a process that cannot."""
+    report_writer: Writer | None = None
+    """Writes conformity reports; None in a process that makes none."""
     judge: Judge | None = None
     """Holds challengers against champions; None where the store is left alone."""
     tracking: SegmentationTracking | None = None
@@ -222,6 +226,12 @@ class Services:
     def segmentations(self) -> SegmentationDesk:
         """Return what measures and compares segmentations."""
         return SegmentationDesk(self.volumes, self.blobs, self.deployments)
+
+    @cached_property
+    def reports(self) -> Reports | None:
+        """Return what makes conformity reports; it keeps its own transactions."""
+        writer = self.report_writer
+        return writer and Reports(self.database, self.clock, self.blobs, writer, Sources())
 
     @cached_property
     def grader(self) -> Grader:

@@ -62,6 +62,7 @@ from server.operations import Operations
 from server.pages import learn
 from server.reference import Reference
 from server.rendering import Renderer
+from server.reports import ReportWriter
 from server.settings import Settings, load_settings
 from server.signing import Signer
 from server.site import Site
@@ -196,6 +197,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
         model_sync=_model_sync(settings, database, store) if store else None,
         judge=Judge(database, now, store) if store else None,
+        report_writer=ReportWriter(settings, TEMPLATES),
         archives=read_archives(settings.pacs_file),
         training=rules,
         retraining=_retraining(settings, database, blob_store, home, rules),

@@ -1,4 +1,4 @@
-"""Files written out, for whoever asked for them with a cookie or a token: exports, and feedback on triage."""
+"""Files written out, for whoever asks with a cookie or a token: exports, feedback on triage, reports."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -10,10 +10,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from schema.errors import NotFoundError
+from schema.models.conformity import ConformityReport
 from schema.policy import Actor, Scope
 from schema.scalars import local_key
 from schema.services.attempt_exports import MEDIA_TYPE, parts_of
 from schema.services.feedback_files import exported, record_export
+from schema.services.reports import HTML, PDF, opened
 from server.blobs import chunks_of
 from server.context import visitor_of
 from server.errors import SignInRequired
@@ -38,6 +40,27 @@ async def send_export(request: Request) -> Response:
     return StreamingResponse(_bytes(site, keys), media_type=MEDIA_TYPE, headers=headers)
 
 
+async def send_report(request: Request) -> Response:
+    """Stream a conformity report; a form there is not answers like a missing report."""
+    actor, form = visitor_of(request).actor, request.path_params["form"]
+    if actor is None:
+        raise SignInRequired
+    if not actor.may(Scope.TECHNICAL_FILE):
+        raise HTTPException(403)
+    site, identifier = site_of(request), request.path_params["id"]
+    media = {"html": HTML, "pdf": PDF}
+    if form not in media:
+        raise HTTPException(404)
+    try:
+        report = await run_in_threadpool(_report, site, actor, identifier, form)
+    except NotFoundError:
+        raise HTTPException(404) from None
+    key = report.pdf_key if form == "pdf" else report.html_key
+    name = f"conformity-{report.month}-{report.language}.{form}"
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_bytes(site, [key or ""]), media_type=media[form], headers=headers)
+
+
 async def send_feedback(request: Request) -> Response:
     """Stream all feedback on triage, for administrators."""
     actor = visitor_of(request).actor
@@ -48,6 +71,16 @@ async def send_feedback(request: Request) -> Response:
     lines = await run_in_threadpool(_feedback, site_of(request), actor)
     headers = {**HEADERS, "Content-Disposition": 'attachment; filename="feedback.jsonl"'}
     return Response(lines, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _report(site: Site, actor: Actor, identifier: str, form: str) -> ConformityReport:
+    services = site.services
+    with services.database.write() as session:
+        key = local_key(identifier, "ConformityReport")
+        report = opened(session, services.clock, actor, key, form)
+        session.flush()
+        session.expunge(report)
+        return report
 
 
 def _feedback(site: Site, actor: Actor) -> bytes:
@@ -73,5 +106,6 @@ async def _bytes(site: Site, keys: Sequence[str]) -> AsyncIterator[bytes]:
 
 routes = [
     Route("/exports/feedback.jsonl", send_feedback),
+    Route("/exports/reports/{id}/{form}", send_report),
     Route("/exports/{id}", send_export, name="export"),
 ]
