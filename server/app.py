@@ -49,6 +49,7 @@ from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.retraining import RetrainingJobs, TrainingRules
+from schema.services.runs import MlflowPages
 from schema.services.segmentation_tracking import SegmentationTracking
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
@@ -198,6 +199,8 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         model_sync=_model_sync(settings, database, store) if store else None,
         judge=Judge(database, now, store) if store else None,
         report_writer=ReportWriter(settings, TEMPLATES),
+        run_store=store,
+        mlflow_pages=MlflowPages(settings.mlflow_pages, home.store / "ui_url"),
         archives=read_archives(settings.pacs_file),
         training=rules,
         retraining=_retraining(settings, database, blob_store, home, rules),

@@ -125,6 +125,12 @@ class Settings(BaseSettings):
         repr=False,
         description="MLflow server; a local store in the data folder when absent",
     )
+    mlflow_pages: str | None = Field(
+        None,
+        validation_alias="CHEVET_MLFLOW_PAGES",
+        description="address of MLflow's own pages for whoever looks at runs; those of `make mlflow`, "
+        "while it serves, when absent",
+    )
     model_key: SecretStr | None = Field(
         None,
         validation_alias="CHEVET_MODEL_KEY",
@@ -328,6 +334,11 @@ class Settings(BaseSettings):
     @classmethod
     def _endpoint(cls, value: str | None) -> str | None:
         return None if value is None else _http_url(value)
+
+    @field_validator("mlflow_pages")
+    @classmethod
+    def _pages(cls, value: str | None) -> str | None:
+        return None if value is None else _http_url(value).rstrip("/")
 
     @field_validator("traces_url")
     @classmethod

@@ -94,10 +94,11 @@ def queues_of(services: Services) -> Sequence[Queue]:
     if services.tracking:
         store[TRACK_JOB] = services.tracking.work
     bulky: dict[str, Handler] = {IMPORT_JOB: services.imports.work, EXPORT_JOB: services.exports.work}
+    if services.reports:
+        bulky[REPORT_JOB] = services.reports.work
     recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
     archives: dict[str, Handler] = {PACS_JOB: services.pacs.work}
     training: dict[str, Handler] = {RETRAIN_JOB: services.retraining.work} if services.retraining else {}
-    reporting: dict[str, Handler] = {REPORT_JOB: services.reports.work} if services.reports else {}
     judged: dict[str, Handler] = {JUDGE_JOB: services.judge.work} if services.judge else {}
     paper: dict[str, Handler] = {DIGITISE_JOB: services.digitising.work}
     queues = [
@@ -110,7 +111,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
         Queue(paper, at_once=1),
         *[Queue(couriers)] * COURIERS,
     ]
-    return [*queues, *(Queue(each, at_once=1) for each in (store, judged, training, reporting) if each)]
+    return [*queues, *(Queue(each, at_once=1) for each in (store, judged, training) if each)]
 
 
 def _wake_standing_jobs(services: Services) -> None:

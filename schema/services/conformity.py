@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple, Protocol
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -88,9 +89,17 @@ class Month(NamedTuple):
 class Drifts(Protocol):
     """What a report says of drift: `schema.services.drift.DriftReport`."""
 
-    state: Any
-    rows: int
-    drifted: Sequence[str]
+    @property
+    def state(self) -> StrEnum:
+        """Return ``compared``, or why not."""
+
+    @property
+    def rows(self) -> int:
+        """Return how many predictions are compared."""
+
+    @property
+    def drifted(self) -> Sequence[str]:
+        """Return the names of the features that are alarms."""
 
 
 class Alert(NamedTuple):

@@ -134,7 +134,7 @@ def _missing(session: Session, now: datetime) -> list[tuple[Month, str]]:
     """
     last = Month.before(now)
     automatic = select(func.max(ConformityReport.month)).where(col(ConformityReport.automatic))
-    newest = session.exec(automatic).one()
+    newest: str | None = session.exec(automatic).one()
     if newest is None:
         known = select(ModelVersion.id).where(col(ModelVersion.created_at) < last.ends).limit(1)
         if session.exec(known).first() is None:

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
@@ -104,7 +105,7 @@ def seed(services: Services) -> None:
         Models(session, admin, clock).promote(second.id or 0, ModelAlias.CHAMPION, f"because of {PATIENT}")
 
 
-def _predict(  # noqa: PLR0913, PLR0917 - a day of visits
+def _predict(  # noqa: PLR0917 - a day of visits
     services: Services, people: list[Account], version: ModelVersion, at: datetime, count: int, level: str
 ) -> None:
     with services.database.write() as session:
@@ -286,9 +287,13 @@ def test_the_opinions_of_few_readers_are_not_told_in_detail(reported: Reported) 
 
 
 def test_drift_and_alerts_are_told_where_they_are_known(reported: Reported) -> None:
-    class Drifted:
-        state = type("State", (), {"value": "compared"})
-        rows, drifted = 40, ("age", "temperature")
+    class State(StrEnum):
+        COMPARED = "compared"
+
+    class Drifted(NamedTuple):
+        state: StrEnum = State.COMPARED
+        rows: int = 40
+        drifted: Sequence[str] = ("age", "temperature")
 
     opened = datetime(2026, 2, 4, tzinfo=UTC)
     sources = Sources(
