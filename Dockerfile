@@ -5,12 +5,12 @@ ENV UV_PROJECT_ENVIRONMENT=/app/.venv UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=cop
 RUN pip install --no-cache-dir uv==0.13.8
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-default-groups --extra s3 --no-cache
+RUN uv sync --frozen --no-default-groups --extra s3 --extra otel --no-cache
 COPY locale locale
 RUN .venv/bin/pybabel compile --directory locale
 
 FROM packages AS training-packages
-RUN uv sync --frozen --no-default-groups --extra s3 --extra train --no-cache
+RUN uv sync --frozen --no-default-groups --extra s3 --extra otel --extra train --no-cache
 
 FROM node:24-slim AS vendor
 WORKDIR /app

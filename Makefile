@@ -28,7 +28,7 @@ RUN = --data-dir $(DATA) --protocol $(or $(PROTOCOL),oh2018) $(RUN_OPTIONS)
 QUIET_GPU = $(if $(filter 1,$(GPU)),,CUDA_VISIBLE_DEVICES=-1)
 CATALOGUES = $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
-.PHONY: help run test soak lint bench train eval report predict reproduce schema contract messages screenshots vendor clients clean
+.PHONY: help run test mlflow soak lint bench train eval report predict reproduce schema contract messages screenshots vendor clients clean
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ run: $(BASE) vendor $(CATALOGUES) ## serve a demo on http://127.0.0.1:8000 (more
 test: $(TESTING) vendor clients $(CATALOGUES) ## run every test but the long campaigns (a part in ARGS=, for example ARGS=tests/ml)
 	@tools/require chromium redis-server postgresql orthanc orthanc-dicomweb tesseract-ocr tesseract-ocr-fra
 	$(PYTHON) -m pytest -n 2 --dist worksteal --durations=15 $(ARGS)
+
+mlflow: $(BASE) ## serve MLflow's own pages on the store of CHEVET_DATA_DIR at 127.0.0.1:PORT (5000), from a venv of their own
+	@tools/mlflow
 
 soak: $(TESTING) vendor $(CATALOGUES) ## run the long campaigns whole: mutations, kills, simulations
 	@tools/require chromium redis-server postgresql tesseract-ocr tesseract-ocr-fra
@@ -96,7 +99,7 @@ vendor: $(VENDOR) ## copy the pinned front-end libraries into static/vendor/
 clients: $(CLIENTS) ## install other people's GraphQL clients, which the tests try the API with
 
 clean: ## remove what make built (data under var/ stays)
-	rm -rf .venv node_modules tests/e2e/clients/node_modules static/vendor build $(CATALOGUES)
+	rm -rf .venv .venv-mlflow node_modules tests/e2e/clients/node_modules static/vendor build $(CATALOGUES)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 
 .venv/.uv-$(UV_VERSION):
@@ -109,7 +112,7 @@ $(BASE): .venv/.uv-$(UV_VERSION) pyproject.toml uv.lock
 	touch $@
 
 $(TESTING): $(BASE)
-	$(SYNC) --group test --extra train --extra cluster
+	$(SYNC) --group test --extra train --extra cluster --extra otel
 	touch $@
 
 $(TRAINING): $(BASE)

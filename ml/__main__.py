@@ -206,6 +206,14 @@ def _add_registry(commands: Commands) -> None:
     record = _add(registry, "record", about, "registry:record")
     record.add_argument("family", choices=FAMILIES)
     record.add_argument("file", type=Path, help="JSON: a list of runs")
+    runs = _add(registry, "runs", "show the latest runs of a family", "registry:runs")
+    runs.add_argument("--run-id", action="append", metavar="ID", help="show this one, with its files")
+    download = _add(registry, "download", "copy a file of a run into a folder", "registry:download")
+    runs.add_argument("family", choices=FAMILIES)
+    download.add_argument("family", choices=FAMILIES)
+    download.add_argument("run_id", metavar="run", help="MLflow's id of it")
+    download.add_argument("path", help="the file's path within it")
+    download.add_argument("--output", type=Path, required=True, metavar="DIR", help="an empty folder")
     ship = _add(registry, "ship", "have a version come with the program", "registry:ship")
     for each in (listed, promote, rollback):
         each.add_argument("family", nargs="?" if each is listed else None, default="beats", choices=FAMILIES)
@@ -216,7 +224,7 @@ def _add_registry(commands: Commands) -> None:
         each.add_argument("folder", type=Path, help="the version's folder, with its manifest")
     register.add_argument("--alias", help="what is to mean it")
     register.add_argument("--run-id", help="MLflow's run that trained it")
-    for each in (sync, listed, register, promote, rollback, record, ship):
+    for each in (sync, listed, register, promote, rollback, record, runs, download, ship):
         each.add_argument("--home", type=Path, metavar="DIR", help="data folder (CHEVET_DATA_DIR, or var)")
         each.add_argument("--json", action="store_true", help="one line of JSON, failures too")
 

@@ -37,6 +37,7 @@ from schema.queries.attempts import AttemptQueries
 from schema.queries.audit import AuditQueries
 from schema.queries.cases import CaseQueries
 from schema.queries.concepts import ConceptQueries
+from schema.queries.conformity import ConformityQueries
 from schema.queries.contests import ContestQueries
 from schema.queries.digitising import DigitisingQueries
 from schema.queries.disagreements import DisagreementQueries
@@ -77,6 +78,7 @@ QUERIES = (
     DigitisingQueries,
     StatisticsQueries,
     MonitoringQueries,
+    ConformityQueries,
     DisagreementQueries,
     WebhookQueries,
     PredictionQueries,

@@ -26,6 +26,7 @@ from schema.services.attempt_exports import AttemptExports
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
 from schema.services.commenting import Comments
+from schema.services.conformity import Sources
 from schema.services.courier import Courier
 from schema.services.deployments import Deployments
 from schema.services.digitising import Digitising
@@ -45,8 +46,10 @@ from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
 from schema.services.recording_imports import RecordingImports
+from schema.services.reports import Reports, Writer
 from schema.services.retraining import FeedbackWatch, RetrainingJobs, TrainingRules
 from schema.services.routing import Router
+from schema.services.runs import MlflowPages, Runs, RunStore
 from schema.services.segmentation_tracking import SegmentationTracking
 from schema.services.segmentations import SegmentationDesk
 from schema.services.shadows import Shadows
@@ -61,6 +64,8 @@ LOOKUPS_AT_ONCE = 16
 """Requests that may wait for a name server at the same time, each in a thread: further ones are refused."""
 ANALYSES_AT_ONCE = 1
 """Recordings that a model reads at the same time in one process, each in a thread: further ones queue."""
+RUNS_AT_ONCE = 2
+"""Questions to MLflow at the same time from one process, each with a process of its own: others queue."""
 SEARCHES_AT_ONCE = 2
 """Searches of archives at the same time in one process, each in a thread: further ones queue."""
 WAIT_AT_ONCE = 8
@@ -88,6 +93,12 @@ class Services:
     """What the site says of training models anew."""
     retraining: RetrainingJobs | None = None
     """Trains models anew; None in a process that cannot."""
+    report_writer: Writer | None = None
+    """Writes conformity reports; None in a process that makes none."""
+    run_store: RunStore | None = None
+    """Says which runs MLflow has; None where the store is left alone."""
+    mlflow_pages: MlflowPages = field(default_factory=MlflowPages)
+    """Where MLflow's own pages are."""
     judge: Judge | None = None
     """Holds challengers against champions; None where the store is left alone."""
     tracking: SegmentationTracking | None = None
@@ -106,6 +117,7 @@ class Services:
     """Reads notes of triage."""
     archives: Mapping[str, Archive] = field(default_factory=dict)
     """The hospital's archives (PACS), by name."""
+    tracked: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(RUNS_AT_ONCE), repr=False)
     searches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SEARCHES_AT_ONCE), repr=False)
 
     @property
@@ -228,6 +240,19 @@ class Services:
     def segmentations(self) -> SegmentationDesk:
         """Return what measures and compares segmentations."""
         return SegmentationDesk(self.volumes, self.blobs, self.deployments)
+
+    @cached_property
+    def reports(self) -> Reports | None:
+        """Return what makes conformity reports; it keeps its own transactions."""
+        writer = self.report_writer
+        if writer is None:
+            return None
+        return Reports(self.database, self.clock, self.blobs, writer, Sources())
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Return the way to the runs of models."""
+        return Runs(self.run_store)
 
     @cached_property
     def grader(self) -> Grader:

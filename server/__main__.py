@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--output", type=Path, required=True, help="file of JSON lines to make")
     _add_feedback(commands)
+    _add_report(commands)
     _add_schema(commands)
     _add_match(commands)
     return top
@@ -178,6 +179,20 @@ def _add_feedback(commands: Commands) -> None:
     )
     for each in (export, importing):
         each.add_argument("file", type=Path, metavar="FILE", help="file of JSON lines")
+
+
+def _add_report(commands: Commands) -> None:
+    report = commands.add_parser("report", help="reports on the models").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    conformity = _add(
+        report, "conformity", "make the conformity report of a month anew", "reports:conformity"
+    )
+    conformity.add_argument("--month", required=True, metavar="YYYY-MM", help="which month, in UTC")
+    conformity.add_argument("--language", choices=("fr", "en"), help="in which language (default: in both)")
+    conformity.add_argument(
+        "--output", type=Path, metavar="DIR", help="also write the files into this folder"
+    )
 
 
 def _add_schema(commands: Commands) -> None:

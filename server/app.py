@@ -49,10 +49,11 @@ from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.passwords import Passwords
 from schema.services.retraining import RetrainingJobs, TrainingRules
+from schema.services.runs import MlflowPages
 from schema.services.segmentation_tracking import SegmentationTracking
 from schema.services.shelf import Matchers, Shelf
 from schema.services.spending import DailyBudget
-from server import auth, blobs, errors, exports, graphql, health, held, pages
+from server import auth, blobs, errors, exports, graphql, health, held, metrics, pages, traces
 from server.admission import Admission
 from server.archives import read_archives
 from server.logs import configure
@@ -62,6 +63,7 @@ from server.operations import Operations
 from server.pages import learn
 from server.reference import Reference
 from server.rendering import Renderer
+from server.reports import ReportWriter
 from server.settings import Settings, load_settings
 from server.signing import Signer
 from server.site import Site
@@ -85,7 +87,11 @@ class Application(Starlette):
         """Return the whole stack."""
         inner = errors.TooLargePage(super().build_middleware_stack())
         admission = Admission(inner, self.site.lanes, learn.WRITING)
-        return Envelope(ForgeryDoor(admission), strict_transport=self.site.settings.production)
+        return Envelope(
+            ForgeryDoor(admission),
+            strict_transport=self.site.settings.production,
+            metrics=self.site.metrics,
+        )
 
 
 def create_app(
@@ -130,6 +136,7 @@ def create_app(
         renderer=Renderer(settings, signer, templates, STATIC, app.url_path_for),
         signer=signer,
         reference=Reference(operations.graphql),
+        metrics=metrics.Metrics() if settings.metrics_token else None,
     )
     return app
 
@@ -140,6 +147,7 @@ def from_environment() -> ASGIApp:
     keep_small()
     give_room(asyncio.get_event_loop())
     configure(settings)
+    traces.start(settings)
     with made_for_good():
         return behind_proxies(create_app(settings), settings)
 
@@ -190,6 +198,9 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
         model_sync=_model_sync(settings, database, store) if store else None,
         judge=Judge(database, now, store) if store else None,
+        report_writer=ReportWriter(settings, TEMPLATES),
+        run_store=store,
+        mlflow_pages=MlflowPages(settings.mlflow_pages, home.store / "ui_url"),
         archives=read_archives(settings.pacs_file),
         training=rules,
         retraining=_retraining(settings, database, blob_store, home, rules),
@@ -244,6 +255,7 @@ class LateDecoder:
 async def _lifespan(app: Application) -> AsyncIterator[None]:
     site = app.site
     listening = asyncio.create_task(site.stopping.heed_signals())
+    counting = asyncio.create_task(site.metrics.keep(site.services, site.lanes)) if site.metrics else None
     try:
         if site.settings.jobs == "inside":
             async with working(site.services):
@@ -252,7 +264,10 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
             yield
     finally:
         listening.cancel()
+        if counting is not None:
+            counting.cancel()
         close_services(site.services)
+        traces.stop()
 
 
 def close_services(services: Services) -> None:
@@ -268,6 +283,7 @@ def close_services(services: Services) -> None:
 def _routes(endpoint: ASGIApp) -> list[BaseRoute]:
     return [
         *health.routes,
+        *metrics.routes,
         Mount("/static", Files(directory=STATIC), name="static"),
         *blobs.routes,
         *exports.routes,

@@ -64,6 +64,13 @@ def day(value: str, length: Literal["short", "long"] = "long") -> str:
     return str(format_date(dt.date.fromisoformat(value), form, locale=_locale()))
 
 
+def month(value: str) -> str:
+    """Return the month of a day in ISO form: « octobre 2026 »."""
+    from babel.dates import format_date  # noqa: PLC0415 - see the module's docstring
+
+    return str(format_date(dt.date.fromisoformat(value), "LLLL y", locale=_locale()))
+
+
 def number(value: float, digits: int = 1) -> str:
     """Return a number with at most that many decimals: « 1 234,5 »."""
     from babel.numbers import format_decimal  # noqa: PLC0415 - see the module's docstring

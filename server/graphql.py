@@ -47,6 +47,7 @@ from schema.policy import Scope as Access
 from schema.services.cache import Bucket
 from schema.services.metering import REFUSED, Meter, buckets_of
 from schema.services.trusted_documents import TrustedDocuments, sha256
+from server import traces
 from server.context import bearer_token, context_of, look_again, visitor_of
 from server.i18n import gettext as _
 from server.i18n import speaking
@@ -198,8 +199,9 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             return
         stay = Stay(lane)
         try:
-            async with asyncio.timeout(LONGEST_EXECUTION_S):
-                await super(Socket, one).run_operation(operation)
+            with traces.operation(operation.operation_name):
+                async with asyncio.timeout(LONGEST_EXECUTION_S):
+                    await super(Socket, one).run_operation(operation)
         except TimeoutError:
             await operation.send_initial_errors([_too_late()])
         finally:
@@ -366,15 +368,16 @@ class View(GraphQL[Context, None]):
             _head(sub_response, result, context.meter)
             return result
         try:
-            async with asyncio.timeout(LONGEST_EXECUTION_S):
-                result = await self.schema.execute(
-                    text,
-                    root_value=root_value,
-                    variable_values=request_data.variables,
-                    context_value=context,
-                    operation_name=request_data.operation_name,
-                    allowed_operation_types=self._allowed(request_adapter.method),
-                )
+            with traces.operation(request_data.operation_name):
+                async with asyncio.timeout(LONGEST_EXECUTION_S):
+                    result = await self.schema.execute(
+                        text,
+                        root_value=root_value,
+                        variable_values=request_data.variables,
+                        context_value=context,
+                        operation_name=request_data.operation_name,
+                        allowed_operation_types=self._allowed(request_adapter.method),
+                    )
         except InvalidOperationTypeError as error:
             status = 405 if request_adapter.method == "GET" else 400
             raise HTTPException(status, error.as_http_error_reason(request_adapter.method)) from None

@@ -6,7 +6,7 @@ import time
 from collections.abc import MutableMapping
 from dataclasses import replace
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,12 +14,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server import traces
 from server.context import bearer_token, identify
 from server.errors import refusal
 from server.faults import log_fault
 from server.graphql import PATH
 from server.i18n import speaking
 from server.site import site_of
+from server.whereabouts import shown_path
+
+if TYPE_CHECKING:
+    from server.metrics import Metrics
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; "
@@ -36,7 +41,7 @@ SECURITY_HEADERS = {
 }
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-UNPERSONAL = ("/static/", "/health", "/ready", "/blobs/")
+UNPERSONAL = ("/static/", "/health", "/ready", "/blobs/", "/metrics")
 """Paths answered alike for everyone: nobody is looked up for them."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -46,13 +51,15 @@ access_log = logging.getLogger("chevet.access")
 class Envelope:
     """Gives each answer its request id and security headers, and writes one line about it.
 
-    The line holds no query string, no body and no address: codes and signed links never reach the log. It
+    The line holds no query string, no body and no address, and of the path only what is ours: codes, signed
+    links and whatever somebody typed never reach the log. It
     stands outside of Starlette's own error handling, so that a crash's answer carries the headers too;
     the crash, once answered, goes no further than our log.
     """
 
-    def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
+    def __init__(self, app: ASGIApp, *, strict_transport: bool, metrics: "Metrics | None" = None) -> None:
         self._app = app
+        self._metrics = metrics
         self._headers = dict(SECURITY_HEADERS)
         if strict_transport:
             self._headers["Strict-Transport-Security"] = STRICT_TRANSPORT
@@ -77,14 +84,18 @@ class Envelope:
 
         started = time.perf_counter()
         try:
-            await self._app(scope, receive, send_with_headers)
+            with traces.request(scope, seen):
+                await self._app(scope, receive, send_with_headers)
         except Exception as error:
-            log_fault(error, request_id, scope["path"])
+            log_fault(error, request_id, shown_path(scope))
             if not seen["status"]:
                 raise
         finally:
             await _close(scope)
-            _log(scope, request_id, seen["status"], time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            _log(scope, request_id, seen["status"], seconds)
+            if self._metrics is not None:
+                self._metrics.count(scope, seen["status"], seconds)
 
 
 class ForgeryDoor:
@@ -153,7 +164,7 @@ def _log(scope: Scope, request_id: str, status: int, seconds: float) -> None:
     line = {
         "request": request_id,
         "method": scope.get("method", "WEBSOCKET"),
-        "path": scope["path"],
+        "path": shown_path(scope),
         "status": status,
         "ms": round(seconds * 1000, 1),
         "queued_ms": round(scope["state"].get("queued", 0) * 1000, 1),

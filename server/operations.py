@@ -42,6 +42,7 @@ from strawberry.types import ExecutionResult
 from schema.context import Context
 from schema.cost import price
 from schema.pagination import MAX_PAGE
+from server import traces
 from server.masking import masked
 
 RULES = [rule for rule in specified_rules if rule is not NoUnusedFragmentsRule]
@@ -134,9 +135,10 @@ class Operations:
 
     async def run(self, name: str, variables: Mapping[str, Any], context: Context) -> Outcome:
         """Execute a query or mutation by name."""
-        result = await self._schema.execute(
-            self._operations[name].text, variable_values=dict(variables), context_value=context
-        )
+        with traces.operation(operation_name(name)):
+            result = await self._schema.execute(
+                self._operations[name].text, variable_values=dict(variables), context_value=context
+            )
         return _outcome(result, context)
 
     async def subscribe(

@@ -72,7 +72,7 @@ class Renderer:
         self._signer = signer
         self._secure = settings.production
         self.static = StaticAddresses(static, watch=not settings.production)
-        self._environment = _environment(settings, templates)
+        self._environment = environment(settings, templates)
         self._environment.globals.update(static=self.static.address, url=url_for)
 
     def text(self, connection: HTTPConnection, template: str, data: Mapping[str, Any], **page: Any) -> str:
@@ -121,8 +121,9 @@ def _shown(actor: Actor | None) -> dict[str, str] | None:
     return None if actor is None else {"displayName": actor.display_name, "role": actor.role.name}
 
 
-def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
-    environment = Environment(
+def environment(settings: Settings, folder: Path) -> jinja2.Environment:
+    """Return what reads the templates of a folder, with the filters that they use."""
+    made = Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -131,12 +132,13 @@ def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
         auto_reload=not settings.production,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     filters = formats.Formats(settings.time_zone)
-    environment.filters.update(
+    made.filters.update(
         date=filters.date,
         day=formats.day,
+        month=formats.month,
         datetime=filters.datetime,
         time=filters.time,
         datetime_local=filters.datetime_local,
@@ -144,4 +146,4 @@ def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
         percent=formats.percent,
         duration=formats.duration,
     )
-    return environment
+    return made

@@ -90,6 +90,23 @@ class Settings(BaseSettings):
         validation_alias="CHEVET_ACCESS_LOG",
         description="one JSON line on standard output for each request, without query, body or address",
     )
+    log_format: Literal["text", "json"] = Field(
+        "text",
+        validation_alias="CHEVET_LOG_FORMAT",
+        description="of faults and warnings on standard error; requests are lines of JSON in either case",
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        validation_alias="CHEVET_METRICS_TOKEN",
+        description="what Prometheus sends as bearer token to read /metrics, 32 characters at least; "
+        "no metrics when absent",
+    )
+    traces_url: str | None = Field(
+        None,
+        validation_alias="CHEVET_TRACES_URL",
+        description="where traces go by OTLP over HTTP, e.g. http://collector:4318/v1/traces; "
+        "needs the extra otel; none when absent",
+    )
     api_points: int = Field(
         1_000_000,
         ge=500_000,
@@ -107,6 +124,12 @@ class Settings(BaseSettings):
         validation_alias="MLFLOW_TRACKING_URI",
         repr=False,
         description="MLflow server; a local store in the data folder when absent",
+    )
+    mlflow_pages: str | None = Field(
+        None,
+        validation_alias="CHEVET_MLFLOW_PAGES",
+        description="address of MLflow's own pages for whoever looks at runs; those of `make mlflow`, "
+        "while it serves, when absent",
     )
     model_key: SecretStr | None = Field(
         None,
@@ -273,7 +296,7 @@ class Settings(BaseSettings):
             raise ValueError("start with sqlite:/// or postgresql+psycopg://")
         return value
 
-    @field_validator("secret_key", "model_key")
+    @field_validator("secret_key", "model_key", "metrics_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is None and info.field_name == "secret_key" and info.data.get("env") == "production":
@@ -310,6 +333,20 @@ class Settings(BaseSettings):
     @field_validator("openai_base_url", "s3_endpoint_url")
     @classmethod
     def _endpoint(cls, value: str | None) -> str | None:
+        return None if value is None else _http_url(value)
+
+    @field_validator("mlflow_pages")
+    @classmethod
+    def _pages(cls, value: str | None) -> str | None:
+        return None if value is None else _http_url(value).rstrip("/")
+
+    @field_validator("traces_url")
+    @classmethod
+    def _traced(cls, value: str | None) -> str | None:
+        if value is not None and find_spec("opentelemetry.exporter") is None:
+            raise ValueError(
+                "needs the extra otel: uv sync --frozen --inexact --no-default-groups --extra otel"
+            )
         return None if value is None else _http_url(value)
 
     @field_validator("pacs_file")

@@ -14,6 +14,7 @@ from server.signing import Signer
 from server.stopping import Stopping
 
 if TYPE_CHECKING:
+    from server.metrics import Metrics
     from server.operations import Operations
     from server.reference import Reference
     from server.rendering import Renderer
@@ -36,6 +37,8 @@ class Site:
     stopping: Stopping = field(default_factory=Stopping)
     streams: Places = field(default_factory=lambda: Places(MOST_STREAMS))
     lanes: Lanes = field(default_factory=Lanes)
+    metrics: "Metrics | None" = None
+    """What is counted for Prometheus; None where nobody may read it."""
 
 
 def site_of(connection: HTTPConnection) -> Site:

@@ -19,6 +19,7 @@ from schema.services.loose_files import RELEASE_JOB
 from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
 from schema.services.recording_imports import forget
+from schema.services.reports import REPORT_JOB, wake_reports
 from schema.services.retraining import RETRAIN_JOB, WATCH_JOB, wake_watch
 from schema.services.segmentations import TRACK_JOB
 from schema.services.webhooks import DELIVER_JOB
@@ -98,6 +99,8 @@ def queues_of(services: Services) -> Sequence[Queue]:
         EXPORT_JOB: services.exports.work,
         RELEASE_JOB: services.loose_files.work,
     }
+    if services.reports:
+        bulky[REPORT_JOB] = services.reports.work
     recordings: dict[str, Handler] = {RECORDINGS_JOB: services.recording_imports.work}
     archives: dict[str, Handler] = {PACS_JOB: services.pacs.work}
     training: dict[str, Handler] = {RETRAIN_JOB: services.retraining.work} if services.retraining else {}
@@ -117,14 +120,16 @@ def queues_of(services: Services) -> Sequence[Queue]:
 
 
 def _wake_standing_jobs(services: Services) -> None:
-    """Have the store of models looked at, and feedback counted, as the worker starts."""
+    """Have the store of models looked at, feedback counted and missing reports made as the worker starts."""
     try:
         with services.database.write() as session:
             if services.model_sync is not None:
                 wake(session, services.clock)
             wake_watch(session, services.clock)
+            if services.reports is not None:
+                wake_reports(session, services.clock)
     except SQLAlchemyError as error:
-        log_fault(error, "none", "asking for a look at the store of models and at feedback")
+        log_fault(error, "none", "asking for what is done at the start")
 
 
 def _batch(services: Services, queue: Queue) -> int:

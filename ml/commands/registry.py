@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from typing import Any
 
 from ml.registry import helper, syncing
@@ -69,6 +70,27 @@ def record(options: argparse.Namespace) -> int:
         return {each["key"]: store.record(options.family, RecordedRun(**each)) for each in runs}
 
     return _answered(options, recorded)
+
+
+def runs(options: argparse.Namespace) -> int:
+    """Print the latest runs of a family, or those that are named with their files."""
+
+    def listed() -> dict[str, Any]:
+        store = _store(options)
+        named = [store.run(options.family, each) for each in options.run_id or ()]
+        return {"runs": [asdict(each) for each in named or store.runs(options.family)]}
+
+    return _answered(options, listed)
+
+
+def download(options: argparse.Namespace) -> int:
+    """Copy a file of a run into a folder."""
+
+    def copied() -> dict[str, Any]:
+        copy = _store(options).download(options.family, options.run_id, options.path, options.output)
+        return {"file": str(copy), "bytes": copy.stat().st_size}
+
+    return _answered(options, copied)
 
 
 def ship(options: argparse.Namespace) -> int:

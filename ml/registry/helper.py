@@ -141,6 +141,16 @@ class StoreProcess:
             file.flush()
             return dict(self._asked("record", family, file.name))
 
+    def runs(self, family: str, chosen: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Return the latest runs of a family, or those chosen with their files."""
+        named = [f"--run-id={each}" for each in chosen]
+        return list(self._asked("runs", family, *named)["runs"])
+
+    def download(self, family: str, run: str, path: str, folder: Path) -> Path:
+        """Copy a file of a run into an empty folder, and return it."""
+        copied = self._asked("download", f"--output={folder}", "--", family, run, path)
+        return Path(copied["file"])
+
     def close(self) -> None:
         """End what is being asked, and ask nothing more: whoever waits meets a StoreClosedError."""
         with self._lock:
@@ -150,7 +160,8 @@ class StoreProcess:
 
     def _asked(self, *arguments: str) -> Any:
         """Ask the store."""
-        return self._answered(["registry", *arguments, "--json"], self._timeout_s)
+        command, *rest = arguments
+        return self._answered(["registry", command, "--json", *rest], self._timeout_s)
 
     def _answered(self, arguments: Sequence[str], timeout_s: float) -> Any:
         """Run a command and return what it answers."""

@@ -6,6 +6,7 @@ that serves. A registered model is a family, called as `Home.names` says; versio
 
 import json
 import logging
+import math
 import os
 import re
 import sqlite3
@@ -13,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,6 +35,8 @@ DIGEST = "chevet.digest"
 PREVIOUS = "chevet.previous"
 KEY = "chevet.key"
 FOLDER = "model"
+RUN = re.compile(r"[0-9a-f]{32}")
+MOST_RUNS, MOST_RUN_FILES, MOST_RUN_DEPTH = 50, 200, 6
 BATCH = 500
 """MLflow takes a thousand metrics at a time."""
 BOUNDS = {
@@ -96,6 +99,52 @@ class RecordedRun:
     at: float
     parameters: Mapping[str, str]
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A file of a run.
+
+    Parameters
+    ----------
+    path : str
+        Within the run, its parts divided by slashes.
+    size : int
+        Bytes.
+    """
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run as the store has it.
+
+    Parameters
+    ----------
+    id, experiment : str
+        MLflow's.
+    name, status : str
+        The same.
+    started : float
+        In seconds since 1970.
+    parameters : mapping of str to str
+        What it was made with.
+    metrics : mapping of str to float
+        The last of each.
+    files : tuple of RunFile or None
+        Those that can be had; None where they were not asked for.
+    """
+
+    id: str
+    experiment: str
+    name: str
+    status: str
+    started: float
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    files: tuple[RunFile, ...] | None = None
 
 
 class MlflowStore:
@@ -170,6 +219,60 @@ class MlflowStore:
             )
             self.client.set_terminated(name)
             return name
+
+    def runs(self, family: str, most: int = MOST_RUNS) -> list[KeptRun]:
+        """Return the latest runs of a family, newest first."""
+        experiment = self.experiment(family)
+        with translated():
+            found = self.client.search_runs([experiment], max_results=most)
+            return [_kept(each) for each in found]
+
+    def run(self, family: str, run: str) -> KeptRun:
+        """Return a run of a family with its files; one of another experiment is missing."""
+        found = self._run(family, run)
+        return replace(_kept(found), files=tuple(self._files(run)))
+
+    def download(self, family: str, run: str, path: str, folder: Path) -> Path:
+        """Copy a file of a run into an empty folder, and return it; only one that the store lists.
+
+        Raises
+        ------
+        StoreError
+            When there is none, or it is larger than what may be had.
+        """
+        self._run(family, run)
+        listed = {each.path: each for each in self._files(run)}
+        if path not in listed:
+            raise VersionMissingError(f"{family} {run}: no such file")
+        with translated(StoreDamagedError):
+            copy = Path(self.client.download_artifacts(run, path, str(folder)))
+            if not copy.resolve().is_relative_to(folder.resolve()) or not copy.is_file():
+                raise StoreDamagedError(f"{family} {run}: no file")
+            if copy.stat().st_size > MAX_FILE:
+                raise StoreDamagedError(f"{family} {run}: larger than {MAX_FILE} bytes")
+            return copy
+
+    def _run(self, family: str, run: str) -> Any:
+        if not RUN.fullmatch(run):
+            raise VersionMissingError(f"{family}: no such run")
+        experiment = self.experiment(family)
+        with translated():
+            found = self.client.get_run(run)
+            if found.info.experiment_id != experiment or found.info.lifecycle_stage != "active":
+                raise VersionMissingError(f"{family}: no such run")
+            return found
+
+    def _files(self, run: str) -> list[RunFile]:
+        """Return the files of a run that may be had: not too many, not too deep, none too large."""
+        found, folders = list[RunFile](), [""]
+        with translated():
+            while folders and len(found) < MOST_RUN_FILES:
+                for each in self.client.list_artifacts(run, folders.pop() or None):
+                    if each.is_dir and each.path.count("/") < MOST_RUN_DEPTH:
+                        folders.append(each.path)
+                    elif not each.is_dir and (each.file_size or 0) <= MAX_FILE:
+                        found.append(RunFile(each.path, each.file_size or 0))
+        return sorted(found[:MOST_RUN_FILES], key=lambda each: each.path)
 
     def versions(self, family: str) -> list[StoredVersion]:
         """Return the versions of a family, oldest first."""
@@ -257,6 +360,19 @@ class MlflowStore:
                 self.client.get_registered_model(name)
         except VersionMissingError:
             self.client.create_registered_model(name)
+
+
+def _kept(run: Any) -> KeptRun:
+    info, data = run.info, run.data
+    return KeptRun(
+        info.run_id,
+        info.experiment_id,
+        info.run_name or info.run_id,
+        info.status,
+        info.start_time / 1000,
+        dict(data.params),
+        {name: value for name, value in data.metrics.items() if math.isfinite(value)},
+    )
 
 
 def _described(artefact: Artefact) -> TrackedRun:

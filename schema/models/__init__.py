@@ -3,6 +3,7 @@
 from schema.models import (
     accounts,
     cases,
+    conformity,
     contests,
     disagreements,
     held_pages,
@@ -22,6 +23,7 @@ from schema.models import (
 __all__ = [
     "accounts",
     "cases",
+    "conformity",
     "contests",
     "disagreements",
     "held_pages",

@@ -4,8 +4,10 @@ from datetime import UTC, date
 from typing import Annotated
 
 import strawberry
+from anyio import to_thread
 
 from schema.context import Info
+from schema.messages import N_
 from schema.models.predictions import ModelFamily
 from schema.permissions import query_field
 from schema.policy import Scope
@@ -14,6 +16,9 @@ from schema.services.monitoring import Watched, daily, period, summary
 from schema.types.arguments import worded
 from schema.types.monitoring import MonitoredDay, MonitoredFigures, MonitoredPeriod
 
+NO_PAGES = N_(
+    "MLflow’s own pages are not served. Set CHEVET_MLFLOW_PAGES to their address, or run: make mlflow"
+)
 Days = Annotated[int, strawberry.argument(description="So many days until today, 1 to 366.")]
 
 
@@ -29,6 +34,21 @@ class Monitoring:
     def family(self) -> ModelFamily:
         """Return it."""
         return self.watched.family
+
+    @strawberry.field(
+        description="MLflow's own pages: as the site says, or of `make mlflow` while it runs; null otherwise."
+    )
+    async def dashboard_url(self, info: Info) -> str | None:
+        """Look where they are."""
+        return await to_thread.run_sync(info.context.services.mlflow_pages.url)
+
+    @strawberry.field(
+        description="What makes MLflow's pages be there, in the viewer's language; null where they are."
+    )
+    async def dashboard_hint(self, info: Info) -> str | None:
+        """Say what is missing."""
+        url = await to_thread.run_sync(info.context.services.mlflow_pages.url)
+        return info.context.translate(NO_PAGES) if url is None else None
 
     @strawberry.field(description="One day: today in UTC when left out.")
     async def daily(

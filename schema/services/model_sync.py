@@ -121,7 +121,7 @@ class ModelSync:
             try:
                 self._store.set_alias(each.family, each.alias, each.number)
             except OSError as error:
-                fault = _fault(error)
+                fault = fault_of(error)
                 continue
             with self._database.write() as session:
                 deployment = session.get_one(Deployment, each.deployment_id)
@@ -132,7 +132,7 @@ class ModelSync:
         try:
             synced = self._store.sync()
         except OSError as error:
-            return _fault(error)
+            return fault_of(error)
         with self._database.write() as session:
             offers = [
                 offer
@@ -237,6 +237,7 @@ def _describe(row: ModelVersion, each: SyncedVersion) -> None:
     row.registered_at = datetime.fromisoformat(each.created)
 
 
-def _fault(error: OSError) -> StoreFault:
+def fault_of(error: OSError) -> StoreFault:
+    """Return why the store could not be asked, and log what it said."""
     log.error("the store of models: %s", error)
     return next((fault for kind, fault in FAULTS if isinstance(error, kind)), StoreFault.FAILED)

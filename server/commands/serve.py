@@ -5,6 +5,9 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
@@ -13,6 +16,7 @@ from granian.server import Server
 from ml.language.ontology import load_ontology
 from schema.services.clock import now
 from schema.services.editions import take_up
+from server.metrics import FOLDER
 from server.migrations import current_revision, expected_head, is_empty, migrate
 from server.opening import opened
 from server.settings import Settings, load_settings
@@ -43,8 +47,20 @@ def run(options: argparse.Namespace) -> int:
         workers_kill_timeout=STOP_SECONDS,
     )
     server.on_startup(lambda: announce(settings, f"http://{options.host}:{options.port}", demo=options.demo))
-    server.serve()
+    with counted_together(settings):
+        server.serve()
     return 0
+
+
+@contextmanager
+def counted_together(settings: Settings) -> Iterator[None]:
+    """Have the processes that serve count into one folder, which goes with them."""
+    if settings.metrics_token is None:
+        yield
+        return
+    with TemporaryDirectory(prefix="chevet-metrics-") as folder:
+        os.environ[FOLDER] = folder
+        yield
 
 
 def is_free(host: str, port: int) -> bool:

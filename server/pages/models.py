@@ -1,5 +1,7 @@
 """Clinical models: which versions there are, which one answers, how challengers stand, and the choice."""
 
+from typing import Any
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -38,6 +40,35 @@ async def retrain(request: Request) -> Response:
     """Have a model trained anew."""
     said = _("The training has begun. Reload to see how far it has come.")
     return await _decided(request, "models/retrain", said)
+
+
+async def runs(request: Request) -> Response:
+    """List the runs of a family, or show those that are chosen side by side."""
+    word = request.path_params["family"]
+    if word not in (*FAMILIES, "segmentation"):
+        raise HTTPException(404)
+    chosen = request.query_params.getlist("run") or None
+    data = await query(request, "models/runs", family=word.upper(), runIds=chosen)
+    listed = found(data["modelRuns"])
+    given = {
+        **data,
+        "family": word,
+        "listed": listed,
+        "parameters": _rows(listed["runs"], "parameters"),
+        "metrics": _rows(listed["runs"], "metrics"),
+    }
+    return await render(request, "models/compared.html" if chosen else "models/runs.html", given)
+
+
+def _rows(shown: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
+    """Return a row for each name that any run has, with the value of each run, and whether they differ."""
+    values = [{each["name"]: each["value"] for each in one[what]} for one in shown]
+    names = sorted({name for one in values for name in one})
+    return [
+        {"name": name, "values": row, "differ": len(set(row)) > 1}
+        for name in names
+        for row in [[one.get(name) for one in values]]
+    ]
 
 
 async def show_promotion(request: Request) -> Response:
@@ -103,6 +134,7 @@ routes = [
     Route("/models/rollback", roll_back, methods=["POST"]),
     Route("/models/sync", sync, methods=["POST"]),
     Route("/models/retrain", retrain, methods=["POST"]),
+    Route("/models/{family}/runs", runs, name="runs"),
     Route("/models/{family}", show_promotion, name="promotion"),
     Route("/models/{family}/promote", promote_challenger, methods=["POST"]),
     Route("/models/{family}/rollback", roll_back_champion, methods=["POST"]),

@@ -41,6 +41,8 @@ PAGES = [
     "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
     "/predictions/QmVhdFByZWRpY3Rpb246MQ==",
     "/models",
+    "/models/triage/runs",
+    "/monitoring/reports",
     "/statistics/feedback",
     "/statistics/feedback.csv",
     "/exports/feedback.jsonl",
@@ -142,8 +144,8 @@ FORMS = [
 EXPERTS = ["/concepts/new", "/concepts/Q29uY2VwdDpMQkJC/edit", "/ontologies"]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests", "/webhooks"]
 CLOSED = [
-    (Role.TEACHER, ["/audit", *EXPERTS]),
-    (Role.EXPERT, ["/accounts", "/audit"]),
+    (Role.TEACHER, ["/audit", "/monitoring/reports", "/models/triage/runs", *EXPERTS]),
+    (Role.EXPERT, ["/accounts", "/audit", "/monitoring/reports", "/models/triage/runs"]),
     (
         Role.STUDENT,
         [
