@@ -455,9 +455,7 @@ def test_a_finding_only_mentioned_as_possible_comes_after_the_firm_ones() -> Non
         ("onde P non visible", "ABSENT_P_WAVE"),
     ],
 )
-def test_p_waves_that_are_hard_to_see_are_neither_there_nor_absent(
-    matcher: EmbeddedMatcher, text: str, concept: str
-) -> None:
-    assert [(each.concept, each.polarity.value) for each in matcher.match(text).claims] == [
+def test_p_waves_that_are_hard_to_see_are_neither_there_nor_absent(text: str, concept: str) -> None:
+    assert [(each.concept, each.polarity.value) for each in MATCHER.match(text).claims] == [
         (concept, "present")
     ]
