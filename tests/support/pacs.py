@@ -42,14 +42,21 @@ class Orthanc:
     def dimse(self) -> Dimse:
         """Return it as an archive of DICOM's own protocol."""
         return Dimse(
-            "dimse", "127.0.0.1", self.dicom, "ORTHANC", "CHEVET", self.own_port, own_host="127.0.0.1"
+            "dimse",
+            "127.0.0.1",
+            self.dicom,
+            "ORTHANC",
+            "CHEVET",
+            self.own_port,
+            own_host="127.0.0.1",
+            stores=True,
         )
 
     @property
     def dicomweb(self) -> DicomWeb:
         """Return it as an archive of DICOMweb."""
         secret = self.folder / "authorization"
-        return DicomWeb("dicomweb", f"{self.address}/dicom-web", authorization_file=str(secret))
+        return DicomWeb("dicomweb", f"{self.address}/dicom-web", authorization_file=str(secret), stores=True)
 
     @property
     def settings(self) -> str:
