@@ -40,6 +40,7 @@ from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.pacs import Pacs
+from schema.services.pacs_deliveries import PacsDeliveries
 from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
@@ -61,7 +62,8 @@ LOOKUPS_AT_ONCE = 16
 ANALYSES_AT_ONCE = 1
 """Recordings that a model reads at the same time in one process, each in a thread: further ones queue."""
 SEARCHES_AT_ONCE = 2
-"""Searches of archives at the same time in one process, each in a thread: further ones queue."""
+"""Searches of archives and recordings sent to them at the same time in one process, each in a thread: further
+ones queue."""
 WAIT_AT_ONCE = 8
 """Requests that may wait for a language model at the same time, each in a thread: further ones queue."""
 
@@ -181,6 +183,13 @@ class Services:
         """Return what searches archives and makes cases of what they hold; it keeps its own transactions."""
         return Pacs(
             self.database, self.clock, self.archives, self.passwords, self.shelf, self.recording_imports
+        )
+
+    @cached_property
+    def pacs_deliveries(self) -> PacsDeliveries:
+        """Return what sends recordings to archives; it keeps its own transactions."""
+        return PacsDeliveries(
+            self.database, self.clock, self.archives, self.passwords, self.shelf, self.blobs
         )
 
     @cached_property
