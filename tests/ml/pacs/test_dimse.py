@@ -1,22 +1,16 @@
 """Archives of DICOM's own protocol that misbehave, and strangers at our port."""
 
-import datetime as dt
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import ip_address
 from itertools import count
 from typing import Any
 
 import pydicom
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 from pynetdicom import AE, evt
@@ -308,34 +302,6 @@ def test_strangers_at_our_port_are_turned_away_and_what_nobody_asked_for_is_refu
                 assert talk.send_c_store(picture()).Status == 0xC000
                 talk.release()
         assert peer._received is None  # noqa: SLF001 - nothing came through
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Return the files of a certificate for this machine, its own authority, and its key."""
-    key, name = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pacs")]),
-    )
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder(
-            name, name, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(1)
-        )
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("certificate")
-    files = folder / "cert.pem", folder / "key.pem"
-    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return str(files[0]), str(files[1])
 
 
 def test_with_tls_both_ways_are_encrypted_and_both_sides_known(certificate: tuple[str, str]) -> None:
