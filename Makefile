@@ -37,7 +37,7 @@ run: $(BASE) vendor $(CATALOGUES) ## serve a demo on http://127.0.0.1:8000 (more
 	@exec $(PYTHON) -m server serve --demo $(ARGS)
 
 test: $(TESTING) vendor clients $(CATALOGUES) ## run every test but the long campaigns (a part in ARGS=, for example ARGS=tests/ml)
-	@tools/require chromium redis-server postgresql orthanc orthanc-dicomweb tesseract-ocr tesseract-ocr-fra
+	@tools/require chromium redis-server postgresql orthanc orthanc-dicomweb dicom3tools tesseract-ocr tesseract-ocr-fra
 	$(PYTHON) -m pytest -n 2 --dist worksteal --durations=15 $(ARGS)
 
 mlflow: $(BASE) ## serve MLflow's own pages on the store of CHEVET_DATA_DIR at 127.0.0.1:PORT (5000), from a venv of their own

@@ -42,6 +42,7 @@ from schema.services.metering import Meter, PointsSpentError, Purse
 from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
 from schema.services.pacs import Pacs
+from schema.services.pacs_deliveries import PacsDeliveries
 from schema.services.participant_imports import ParticipantImports
 from schema.services.passwords import Passwords
 from schema.services.predictions import Asking
@@ -67,7 +68,8 @@ ANALYSES_AT_ONCE = 1
 RUNS_AT_ONCE = 2
 """Questions to MLflow at the same time from one process, each with a process of its own: others queue."""
 SEARCHES_AT_ONCE = 2
-"""Searches of archives at the same time in one process, each in a thread: further ones queue."""
+"""Searches of archives and recordings sent to them at the same time in one process, each in a thread: further
+ones queue."""
 WAIT_AT_ONCE = 8
 """Requests that may wait for a language model at the same time, each in a thread: further ones queue."""
 
@@ -200,6 +202,12 @@ class Services:
     def loose_files(self) -> LooseFiles:
         """Return what removes files of deleted cases; it keeps its own transactions."""
         return LooseFiles(self.database, self.clock, self.blobs)
+
+    def pacs_deliveries(self) -> PacsDeliveries:
+        """Return what sends recordings to archives; it keeps its own transactions."""
+        return PacsDeliveries(
+            self.database, self.clock, self.archives, self.passwords, self.shelf, self.blobs
+        )
 
     @cached_property
     def digitising(self) -> Digitising:

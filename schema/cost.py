@@ -60,6 +60,7 @@ DEAR = {
     "Mutation.importRecordings": HASHING,
     "Mutation.importFromPacs": READING,
     "Query.searchPacs": HASHING,
+    "Mutation.sendToPacs": HASHING,
     "Mutation.importFeedback": HASHING,
     "Mutation.retrain": READING,
     "Query.feedbackStatistics": READING,

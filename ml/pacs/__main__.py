@@ -14,9 +14,21 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import IO, Any
 
-from ml.pacs.archives import Archive, Criteria, DicomWeb, Dimse, Fetched, Modality, PacsError, PacsFault
+from ml.pacs.archives import (
+    Archive,
+    Criteria,
+    DicomWeb,
+    Dimse,
+    Fetched,
+    Labels,
+    Modality,
+    PacsError,
+    PacsFault,
+    Reply,
+)
 from ml.pacs.questions import Peer, objects, search
 
 MEMORY_BYTES = 2_000_000_000
@@ -32,6 +44,9 @@ def answer(question: dict[str, Any], out: socket.socket) -> None:
             if "search" in question:
                 found = search(peer, _criteria(question["search"]))
                 _say(out, {"series": [asdict(each) for each in found.series], "more": found.more})
+                return
+            if "store" in question:
+                _say(out, asdict(_stored(peer, **question["store"])))
                 return
             stack.enter_context(peer.receiving())
             for each in _fetched(peer, out, **question["fetch"]):
@@ -64,6 +79,13 @@ def _fetched(peer: Peer, out: socket.socket, study: str, series: str, most: int)
             yield Fetched(each.uid, peer.fetch(study, series, each.uid))
         except PacsError as error:
             yield Fetched(each.uid, fault=error.fault)
+
+
+def _stored(peer: Peer, path: str, media_type: str, labels: dict[str, Any]) -> Reply:
+    """Make a recording an object, and hand it over."""
+    from ml.pacs.objects import object_of  # noqa: PLC0415 - nothing else needs pictures
+
+    return peer.store(object_of(Path(path), media_type, Labels(**labels)))
 
 
 def _criteria(given: dict[str, Any]) -> Criteria:

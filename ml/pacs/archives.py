@@ -13,6 +13,7 @@ MOST_SERIES = 100
 LONGEST_TEXT = 64
 """Characters of a description (DICOM's LO)."""
 _UID = re.compile(r"[0-9.]{1,64}")
+_DUPLICATE, _UNSUPPORTED, _NOT_AUTHORISED, _WARNINGS = 0x0111, 0x0122, 0x0124, range(0xB000, 0xC000)
 
 
 class Modality(StrEnum):
@@ -27,7 +28,7 @@ class Modality(StrEnum):
 
 @dataclass(frozen=True)
 class Dimse:
-    """An archive that speaks DICOM's own protocol (C-FIND, C-MOVE), and sends objects to a port of ours.
+    """An archive that speaks DICOM's own protocol (C-FIND, C-MOVE, C-STORE), and sends to a port of ours.
 
     Attributes
     ----------
@@ -41,6 +42,8 @@ class Dimse:
         Whose certificates are trusted; the system's where none is given.
     patience_s
         How long it may say nothing.
+    stores
+        Whether it may be sent recordings.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - pydantic reads it, nobody writes it
@@ -57,11 +60,12 @@ class Dimse:
     cert_file: str | None = None
     key_file: str | None = None
     patience_s: float = PATIENCE_S
+    stores: bool = False
 
 
 @dataclass(frozen=True)
 class DicomWeb:
-    """An archive that speaks DICOMweb (QIDO-RS, WADO-RS).
+    """An archive that speaks DICOMweb (QIDO-RS, WADO-RS, STOW-RS).
 
     Attributes
     ----------
@@ -73,6 +77,8 @@ class DicomWeb:
         Whose certificates are trusted, and our own where it asks for one.
     patience_s
         How long it may say nothing.
+    stores
+        Whether it may be sent recordings.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - the same
@@ -84,6 +90,7 @@ class DicomWeb:
     cert_file: str | None = None
     key_file: str | None = None
     patience_s: float = PATIENCE_S
+    stores: bool = False
 
 
 Archive = Dimse | DicomWeb
@@ -153,6 +160,7 @@ class PacsFault(StrEnum):
     NO_DESTINATION = "no_destination"
     NOT_SENT = "not_sent"
     OTHER_OBJECT = "other_object"
+    NOT_OFFERED = "not_offered"
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
 
@@ -181,6 +189,55 @@ class Fetched:
     data: bytes = b""
     fault: PacsFault | None = None
     left: int = 0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a recording goes by in an archive: made up by us, and leading to no person.
+
+    Attributes
+    ----------
+    patient
+        In place of a name and of an identifier: the same for every recording of a case.
+    study, series, uid
+        Identify the object, and what it is kept with.
+    number
+        Its number in the series.
+    """
+
+    patient: str
+    study: str
+    series: str
+    uid: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an archive said to an object it was sent.
+
+    Attributes
+    ----------
+    stored
+        Whether it has it now.
+    status
+        The status it gave: DICOM's in hexadecimal, or ``HTTP`` and a number.
+    """
+
+    stored: bool
+    status: str
+
+
+def replied(status: int) -> Reply:
+    """Return what a status of DICOM means (PS3.4 B.2.3, PS3.7 C, PS3.18 I.2.2).
+
+    A duplicate is ours, since our identifiers are of one content each: the archive has it.
+    """
+    if status == _UNSUPPORTED:
+        raise PacsError(PacsFault.NOT_OFFERED)
+    if status == _NOT_AUTHORISED:
+        raise PacsError(PacsFault.REFUSED)
+    return Reply(status in {0x0000, _DUPLICATE} or status in _WARNINGS, f"{status:04X}")
 
 
 def is_uid(text: str) -> bool:

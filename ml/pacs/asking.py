@@ -12,15 +12,18 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import IO, Any
 
 from ml.ecg.decoding import environment
-from ml.pacs.archives import Archive, Criteria, Fetched, Found, PacsError, PacsFault, Series
+from ml.pacs.archives import Archive, Criteria, Fetched, Found, Labels, PacsError, PacsFault, Reply, Series
 
 START_S = 60.0
 """How long the process may take to begin, on a busy machine."""
 SEARCH_S = 60.0
 """How long a search may take in all."""
+MAKE_S = 60.0
+"""How long the making of an object may take, and its way to an archive that keeps up."""
 STEPS = 3
 """To connect, to be let in and to be answered may each take as long as the archive may say nothing."""
 GRACE_S = 2.0
@@ -32,6 +35,13 @@ def search(archive: Archive, criteria: Criteria) -> Found:
     with _answer(archive, {"search": asked}, SEARCH_S) as stream:
         line = _line(stream)
     return Found(tuple(Series(**each) for each in line["series"]), line["more"])
+
+
+def store(archive: Archive, path: Path, media_type: str, labels: Labels) -> Reply:
+    """Have a recording as it is kept made a DICOM object, and the archive take it; raises PacsError."""
+    asked = {"path": str(path.resolve()), "media_type": media_type, "labels": asdict(labels)}
+    with _answer(archive, {"store": asked}, MAKE_S + STEPS * archive.patience_s) as stream:
+        return Reply(**_line(stream))
 
 
 def fetch(archive: Archive, study: str, series: str, most: int) -> Generator[Fetched]:

@@ -1,9 +1,11 @@
-"""An archive asked by DICOMweb (PS3.18): found by QIDO-RS, fetched by WADO-RS."""
+"""An archive asked by DICOMweb (PS3.18): found by QIDO-RS, fetched by WADO-RS, handed over by STOW-RS."""
 
+import io
 import json
+import secrets
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from email.message import Message
 from itertools import islice
 from pathlib import Path
@@ -12,9 +14,10 @@ from urllib.parse import quote, urlencode
 
 import httpx
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import FileDataset
 
 from ml.ecg.decoded import MAX_FILE_BYTES
-from ml.pacs.archives import DicomWeb, PacsError, PacsFault
+from ml.pacs.archives import DicomWeb, PacsError, PacsFault, Reply, replied
 from ml.pacs.questions import Answer
 
 MOST_ANSWER_BYTES = 8_000_000
@@ -22,6 +25,8 @@ MOST_ANSWER_BYTES = 8_000_000
 RESOURCES = {"STUDY": "studies", "SERIES": "series", "IMAGE": "instances"}
 PARENTS = (("StudyInstanceUID", "studies"), ("SeriesInstanceUID", "series"))
 REFUSALS = {401, 403, 407}
+UNSUPPORTED_MEDIA_TYPE = 415
+LIST = "application/dicom+json"
 OBJECT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
@@ -60,7 +65,7 @@ class DicomWebPeer:
         asked = [*match.items(), *(("includefield", key) for key in keys), ("limit", str(most))]
         # Orthanc takes an asterisk that is escaped for one that is meant
         words = "?" + urlencode(asked, safe="*", quote_via=quote)
-        _type, body, whole = self._got(address, "application/dicom+json", MOST_ANSWER_BYTES, words)
+        _type, body, whole = self._got(address, LIST, MOST_ANSWER_BYTES, words)
         return [{key: _text(item, key) for key in keys} for item in islice(_items(body, whole=whole), most)]
 
     def receiving(self) -> AbstractContextManager[None]:
@@ -75,20 +80,41 @@ class DicomWebPeer:
             raise PacsError(PacsFault.TOO_LARGE)
         return _only_part(content_type, body)
 
+    def store(self, made: FileDataset) -> Reply:
+        """Post one object, and look for it in what the archive says it has and has not taken."""
+        file, boundary = io.BytesIO(), secrets.token_hex(16)
+        made.save_as(file, enforce_file_format=True)
+        head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        headers = {
+            "Accept": LIST,
+            "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+        }
+        body = b"".join((head, file.getbuffer(), f"\r\n--{boundary}--\r\n".encode()))
+        request = self._client.build_request("POST", f"{self._base}/studies", headers=headers, content=body)
+        answer, said, _whole = self._answered(request, MOST_ANSWER_BYTES)
+        return _reply(answer.status_code, said, str(made.SOPInstanceUID))
+
     def _got(self, address: str, accept: str, most: int, asked: str = "") -> tuple[str, bytearray, bool]:
         """Return what is answered: its type, at most about so many bytes, and whether that is all."""
+        request = self._client.build_request("GET", address + asked, headers={"Accept": accept})
+        answer, body, whole = self._answered(request, most)
+        if answer.status_code not in {200, 204, 206}:
+            raise PacsError(PacsFault.FAILED)
+        return answer.headers.get("content-type", ""), body, whole
+
+    def _answered(self, request: httpx.Request, most: int) -> tuple[httpx.Response, bytearray, bool]:
+        """Return an answer that lets us in, at most about so many bytes of it, and whether that is all."""
         body = bytearray()
         try:
-            with self._client.stream("GET", address + asked, headers={"Accept": accept}) as answer:
+            answer = self._client.send(request, stream=True)
+            with closing(answer):
                 if answer.status_code in REFUSALS:
                     raise PacsError(PacsFault.REFUSED)
-                if answer.status_code not in {200, 204, 206}:
-                    raise PacsError(PacsFault.FAILED)
                 for chunk in answer.iter_bytes():
                     body += chunk
                     if len(body) > most:
-                        return answer.headers.get("content-type", ""), body, False
-                return answer.headers.get("content-type", ""), body, True
+                        return answer, body, False
+                return answer, body, True
         except httpx.TimeoutException:
             raise PacsError(PacsFault.TIMED_OUT) from None
         except httpx.ConnectError:
@@ -121,12 +147,44 @@ def _items(body: bytearray, *, whole: bool) -> Iterator[Mapping[str, Any]]:
         yield item
 
 
-def _text(item: Mapping[str, Any], key: str) -> str:
-    """Return the first value of an attribute as text (PS3.18 F.2); of any other shape it is none."""
-    element = item.get(f"{tag_for_keyword(key):08X}")
-    values = element.get("Value") if isinstance(element, dict) else None
-    first = values[0] if isinstance(values, list) and values else None
+def _reply(status: int, body: bytearray, uid: str) -> Reply:
+    """Read what became of an object (PS3.18 I.2): what the archive names counts, not the status."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = {}
+    for item in _values(said, "FailedSOPSequence"):
+        if _text(item, "ReferencedSOPInstanceUID") == uid:
+            reason = _text(item, "FailureReason")
+            return (
+                replied(int(reason))
+                if reason.isdecimal() and len(reason) < 6
+                else Reply(stored=False, status=f"HTTP {status}")
+            )
+    if status in {200, 202}:
+        if any(
+            _text(item, "ReferencedSOPInstanceUID") == uid for item in _values(said, "ReferencedSOPSequence")
+        ):
+            return replied(0)
+        raise PacsError(PacsFault.GARBLED)
+    if status == UNSUPPORTED_MEDIA_TYPE:
+        raise PacsError(PacsFault.NOT_OFFERED)
+    if 400 <= status < 500:
+        return Reply(stored=False, status=f"HTTP {status}")
+    raise PacsError(PacsFault.FAILED)
+
+
+def _text(item: object, key: str) -> str:
+    """Return the first value of an attribute as text; of any other shape it is none."""
+    first = next(iter(_values(item, key)), None)
     return str(first) if isinstance(first, str | int) else ""
+
+
+def _values(item: object, key: str) -> list[Any]:
+    """Return the values of an attribute (PS3.18 F.2)."""
+    element = item.get(f"{tag_for_keyword(key):08X}") if isinstance(item, dict) else None
+    values = element.get("Value") if isinstance(element, dict) else None
+    return values if isinstance(values, list) else []
 
 
 def _only_part(content_type: str, body: bytearray) -> bytes:

@@ -1,14 +1,14 @@
-"""An archive asked in DICOM's own protocol (PS3.4 C): found by C-FIND, sent to a port of ours by C-MOVE."""
+"""An archive asked in DICOM's own protocol (PS3.4 B, C): C-FIND, C-MOVE to a port of ours, C-STORE."""
 
 import errno
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import (
     JPEG2000,
     DeflatedExplicitVRLittleEndian,
@@ -19,11 +19,11 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     RLELossless,
 )
-from pynetdicom import AE, evt
+from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, evt
 from pynetdicom.association import Association
 
 from ml.ecg.decoded import MAX_FILE_BYTES
-from ml.pacs.archives import Dimse, PacsError, PacsFault
+from ml.pacs.archives import Dimse, PacsError, PacsFault, Reply, replied
 from ml.pacs.questions import SOP_CLASSES, Answer
 
 FIND, MOVE = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2"
@@ -39,6 +39,8 @@ SYNTAXES = [
     RLELossless,
 ]
 """What the decoder reads."""
+NOT_SUPPORTED = {3, 4}
+"""Results of a presentation context: the service, and every encoding of it (PS3.8 9.3.3.2)."""
 SUCCESS, PENDING, WARNING = 0x0000, (0xFF00, 0xFF01), 0xB000
 OUT_OF_RESOURCES, CANNOT_UNDERSTAND, UNKNOWN_DESTINATION = 0xA700, 0xC000, 0xA801
 
@@ -131,6 +133,15 @@ class DimsePeer:
             raise PacsError(self._fault)
         return self._received
 
+    def store(self, made: FileDataset) -> Reply:
+        """Send one object, as whichever plain encoding the archive takes."""
+        plain = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+        talk, began = self._association((str(made.SOPClassUID),), plain), time.monotonic()
+        status = talk.send_c_store(made)
+        if "Status" not in status:
+            raise PacsError(self._silent(began, PacsFault.GARBLED))
+        return replied(int(status.Status))
+
     def _store(self, event: evt.Event) -> int:
         """Take the object that is awaited; it is not looked into here."""
         request: Any = event.request
@@ -142,7 +153,9 @@ class DimsePeer:
         self._received = event.encoded_dataset()
         return SUCCESS
 
-    def _association(self) -> Association:
+    def _association(
+        self, services: Sequence[str] = (FIND, MOVE), syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES
+    ) -> Association:
         """Return a talk that is open, a new one where the last was ended."""
         if self._talk is not None and self._talk.is_established:
             return self._talk
@@ -152,8 +165,8 @@ class DimsePeer:
         except OSError:
             raise PacsError(PacsFault.UNREACHABLE) from None
         self._entity.requested_contexts = []
-        self._entity.add_requested_context(FIND)
-        self._entity.add_requested_context(MOVE)
+        for service in services:
+            self._entity.add_requested_context(service, list(syntaxes))
         talk = self._entity.associate(
             str(address),
             archive.port,
@@ -165,6 +178,8 @@ class DimsePeer:
             return talk
         if talk.is_rejected:
             raise PacsError(PacsFault.REFUSED)
+        if any(each.result in NOT_SUPPORTED for each in talk.rejected_contexts):
+            raise PacsError(PacsFault.NOT_OFFERED)
         raise PacsError(self._silent(began, PacsFault.UNREACHABLE))
 
     def _failure(self, status: Dataset, began: float) -> PacsFault:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Protocol
 
+from pydicom.dataset import FileDataset
+
 from ml.pacs.archives import (
     LONGEST_TEXT,
     MOST_SERIES,
@@ -14,6 +16,7 @@ from ml.pacs.archives import (
     Found,
     PacsError,
     PacsFault,
+    Reply,
     Series,
     is_uid,
 )
@@ -46,6 +49,10 @@ class Peer(Protocol):
 
     def fetch(self, study: str, series: str, uid: str) -> bytes:
         """Return one object as a file of DICOM; raises PacsError."""
+        ...
+
+    def store(self, made: FileDataset) -> Reply:
+        """Hand an object over; raises PacsError where the archive says nothing of it."""
         ...
 
 

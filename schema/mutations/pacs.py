@@ -1,14 +1,17 @@
-"""Fetching from archives: answers with a job to follow."""
+"""Fetching from archives: answers with a job to follow; sending to them: with what the archive said."""
 
 from typing import Annotated
 
 import strawberry
+from anyio import to_thread
 
 from schema.context import Info
 from schema.mutations.bulk import IMPORTED
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
+from schema.types.base import local_key
 from schema.types.jobs import Job
+from schema.types.pacs import PacsDelivery
 
 
 @strawberry.input(description="Series of an archive to make cases of.")
@@ -35,9 +38,23 @@ ImportFromPacsResult = Annotated[
 ]
 
 
+@strawberry.input(description="A recording to send to an archive.")
+class SendToPacsInput:
+    """What goes where."""
+
+    recording_id: strawberry.ID = strawberry.field(description="A recording of one of your own cases.")
+    archive: str = strawberry.field(description="One of `pacsDestinations`.")
+
+
+SendToPacsResult = Annotated[
+    PacsDelivery | Refusal,
+    strawberry.union("SendToPacsResult", description="What the archive said, or why it was not asked."),
+]
+
+
 @strawberry.type
 class PacsMutations:
-    """Imports from archives."""
+    """Imports from archives, and recordings sent to them."""
 
     @mutation_field(
         Scope.PACS,
@@ -57,3 +74,17 @@ class PacsMutations:
             lambda: pacs.ask(viewer, input.series, name, input.idempotency_key, one_case=input.one_case)
         )
         return Job.of(row)
+
+    @mutation_field(
+        Scope.PACS,
+        "Sends a recording of one of your own cases to an archive, as a DICOM object without a patient: "
+        "under a pseudonym of its case, with no dates. Sent again it is the same object.",
+    )
+    async def send_to_pacs(self, info: Info, input: SendToPacsInput) -> SendToPacsResult:  # noqa: A002
+        """Ask the archive, a few at a time."""
+        key, context = local_key(input.recording_id, "Recording"), info.context
+        services = context.services
+        delivery = await to_thread.run_sync(
+            services.pacs_deliveries.send, context.viewer, key, input.archive, limiter=services.searches
+        )
+        return PacsDelivery.of(delivery, context)

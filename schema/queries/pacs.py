@@ -27,6 +27,15 @@ class PacsQueries:
         return info.context.services.pacs.names(info.context.viewer)
 
     @query_field(
+        Scope.CASES_READ,
+        "The names of the archives (PACS) that the viewer may send recordings to; none where no archive "
+        "takes any, or the viewer may not.",
+    )
+    async def pacs_destinations(self, info: Info) -> list[str]:
+        """Return them in the order of the settings."""
+        return info.context.services.pacs_deliveries.names(info.context.viewer)
+
+    @query_field(
         Scope.PACS,
         "Searches an archive for series to import; null when the site has none of that name. It is asked for "
         "nothing about patients; the audit trail says who searched it, not what for.",

@@ -8,6 +8,7 @@ from ml.pacs.archives import Modality
 from schema.context import Context
 from schema.messages import text_of
 from schema.services.pacs import Choice, Findings, problem_of
+from schema.services.pacs_deliveries import Delivery
 from schema.types.enums import describe_enum
 
 describe_enum(
@@ -74,4 +75,35 @@ class PacsSearch:
             has_more=found.more,
             message=message,
             code=code,
+        )
+
+
+@strawberry.type(description="What an archive said to a recording that was sent to it.")
+class PacsDelivery:
+    """An archive's answer, or why it gave none."""
+
+    archive: str = strawberry.field(description="Its name.")
+    stored: bool = strawberry.field(description="Whether it has the recording now.")
+    status: str | None = strawberry.field(
+        description="The status it gave, DICOM's in hexadecimal (`0000`, `A700`) or such as `HTTP 413`; null "
+        "where it gave none."
+    )
+    problem: str | None = strawberry.field(
+        description="Why it has not, in the viewer's language; null when it has."
+    )
+    problem_code: str | None = strawberry.field(description="The same, stable and machine-readable.")
+
+    @classmethod
+    def of(cls, delivery: Delivery, context: Context) -> "PacsDelivery":
+        """Return what became of a recording."""
+        problem = code = None
+        if delivery.problem is not None:
+            text, values = text_of(delivery.problem)
+            problem, code = context.translate(text).format(**values), delivery.problem.code
+        return cls(
+            archive=delivery.archive,
+            stored=delivery.stored,
+            status=delivery.status or None,
+            problem=problem,
+            problem_code=code,
         )

@@ -37,7 +37,8 @@ describe_enum(
     "See models, their versions and which one answers.",
     "Decide which version of a model answers; administrators only.",
     "Ask how soon a patient is to be seen.",
-    "Search the hospital's archives (PACS) and make cases of what they hold; never experts.",
+    "Search the hospital's archives (PACS), make cases of what they hold and send recordings to them; never "
+    "experts.",
     "Record segmentations of brain tumours.",
     "Read conformity reports, compare runs of models and have their files; analysts and administrators.",
 )

@@ -24,12 +24,14 @@ def test_a_file_names_archives_of_both_kinds(tmp_path: Path) -> None:
     file = tmp_path / "pacs.toml"
     file.write_text(
         f'{DIMSE}\n[Urgences]\nkind = "dicomweb"\nurl = "https://pacs.example.org/dicom-web"\n'
-        f'authorization_file = "{secret}"\npatience_s = 5\n'
+        f'authorization_file = "{secret}"\npatience_s = 5\nstores = true\n'
     )
     settings = load_settings(None, data_dir=tmp_path, pacs_file=file)
     assert read_archives(settings.pacs_file) == {
         "Cardiologie": Dimse("dimse", "pacs.example.org", 104, "PACS", "CHEVET", 11112),
-        "Urgences": DicomWeb("dicomweb", "https://pacs.example.org/dicom-web", str(secret), patience_s=5),
+        "Urgences": DicomWeb(
+            "dicomweb", "https://pacs.example.org/dicom-web", str(secret), patience_s=5, stores=True
+        ),
     }
     assert read_archives(None) == {}
 
@@ -47,6 +49,7 @@ def test_a_file_names_archives_of_both_kinds(tmp_path: Path) -> None:
         (DIMSE.replace("Cardiologie", "C" * 61), "60 characters"),
         (f"{DIMSE}patience_s = 0", "patience_s"),
         (f"{DIMSE}tls = true", "cert_file"),
+        (f"{DIMSE}stores = 'oui'", "Cardiologie.stores"),
         (f"{DIMSE}ca_file = '/nowhere'", "ca_file: cannot be used"),
         (f"{DIMSE}cert_file = '/nowhere'", "cert_file, key_file: cannot be used"),
         ("[x]\nkind = 'dicomweb'\nurl = 'file:///etc/passwd'", "x: url"),

@@ -1,15 +1,27 @@
 """A real Orthanc of each test process's own, with ECGs of patients that everybody must be kept from."""
 
+import datetime as dt
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import socket
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import numpy as np
 import pydicom
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
@@ -42,14 +54,21 @@ class Orthanc:
     def dimse(self) -> Dimse:
         """Return it as an archive of DICOM's own protocol."""
         return Dimse(
-            "dimse", "127.0.0.1", self.dicom, "ORTHANC", "CHEVET", self.own_port, own_host="127.0.0.1"
+            "dimse",
+            "127.0.0.1",
+            self.dicom,
+            "ORTHANC",
+            "CHEVET",
+            self.own_port,
+            own_host="127.0.0.1",
+            stores=True,
         )
 
     @property
     def dicomweb(self) -> DicomWeb:
         """Return it as an archive of DICOMweb."""
         secret = self.folder / "authorization"
-        return DicomWeb("dicomweb", f"{self.address}/dicom-web", authorization_file=str(secret))
+        return DicomWeb("dicomweb", f"{self.address}/dicom-web", authorization_file=str(secret), stores=True)
 
     @property
     def settings(self) -> str:
@@ -98,9 +117,76 @@ def orthanc_to_be(tmp_path_factory: pytest.TempPathFactory) -> Orthanc:
 @pytest.fixture(scope="session")
 def orthanc(orthanc_to_be: Orthanc) -> Iterator[Orthanc]:
     """Return an Orthanc with its DICOMweb, which keeps everything in a folder of its own."""
+    with started(orthanc_to_be) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tls_orthanc(
+    tmp_path_factory: pytest.TempPathFactory, certificate: tuple[str, str]
+) -> Iterator[tuple[Dimse, DicomWeb]]:
+    """Return the archives of an Orthanc that speaks TLS alone, DICOM to those it knows.
+
+    A proxy ends HTTPS before it, as in most hospitals: Debian's own dies of an HTTPS request.
+    """
+    cert, key = certificate
+    made = Orthanc(free_port(), free_port(), free_port(), tmp_path_factory.mktemp("tls"))
+    (made.folder / "authorization").write_text(f"{SECRET}\n", encoding="ascii")
+    settings = {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": cert,
+        "DicomTlsPrivateKey": key,
+        "DicomTlsTrustedCertificates": cert,
+        "DicomModalities": {
+            "chevet": {"AET": "CHEVET", "Host": "127.0.0.1", "Port": made.own_port, "UseDicomTls": True}
+        },
+    }
+    with started(made, settings), unwrapping(made.http, certificate) as port:
+        yield (
+            replace(made.dimse, tls=True, ca_file=cert, cert_file=cert, key_file=key),
+            replace(made.dicomweb, url=f"https://127.0.0.1:{port}/dicom-web", ca_file=cert),
+        )
+
+
+@contextmanager
+def unwrapping(port: int, certificate: tuple[str, str]) -> Iterator[int]:
+    """Run a proxy that speaks TLS and passes on what is said to a port; return its own."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+
+    class Call(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with (
+                suppress(OSError),
+                context.wrap_socket(self.request, server_side=True) as outside,
+                socket.create_connection(("127.0.0.1", port)) as inside,
+            ):
+                back = threading.Thread(target=_pass_on, args=(inside, outside))
+                back.start()
+                _pass_on(outside, inside)
+                inside.shutdown(socket.SHUT_RDWR)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Call) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while said := source.recv(1 << 16):
+            target.sendall(said)
+
+
+@contextmanager
+def started(made: Orthanc, more: Mapping[str, object] = MappingProxyType({})) -> Iterator[Orthanc]:
+    """Run an Orthanc, with more settings than the usual ones."""
     if not PLUGIN.exists():
         pytest.fail("Orthanc is missing; `make test` installs the packages orthanc and orthanc-dicomweb")
-    made, folder = orthanc_to_be, orthanc_to_be.folder
+    folder = made.folder
     settings = {
         "StorageDirectory": str(folder / "db"),
         "IndexDirectory": str(folder / "db"),
@@ -117,10 +203,37 @@ def orthanc(orthanc_to_be: Orthanc) -> Iterator[Orthanc]:
             "chevet": {"AET": "CHEVET", "Host": "127.0.0.1", "Port": made.own_port, "AllowFind": True}
         },
         "StorageCompression": False,
+        **more,
     }
     (folder / "orthanc.json").write_text(json.dumps(settings), encoding="utf-8")
     with running(["Orthanc", str(folder / "orthanc.json")], log=folder / "log", ready=made.answers):
         yield made
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Return the files of a certificate for this machine, its own authority, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pacs")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(1)
+        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("certificate")
+    files = folder / "cert.pem", folder / "key.pem"
+    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return str(files[0]), str(files[1])
 
 
 def waveform(shared_data: Path, **attributes: str) -> FileDataset:

@@ -24,7 +24,8 @@ MEDIA_TYPE = "application/dicom"
 _FINE_UV = 1e-3
 """The step where the source tells none: finer than any machine's."""
 
-_MISSING = {16: -(2**15), 32: -(2**31)}
+MISSING = {16: -(2**15), 32: -(2**31)}
+"""What stands where nothing was recorded, by the bits of a sample."""
 
 
 def write(signal: Signal, *, derived: bool = False) -> bytes:
@@ -47,7 +48,7 @@ def write(signal: Signal, *, derived: bool = False) -> bytes:
     bits = 16 if all(column.reach < 2**15 - 1 for column in columns) else 32
     counts = np.empty(signal.samples_mv.shape, f"<i{bits // 8}")
     for index, column in enumerate(columns):
-        counts[:, index] = np.where(column.counts == _MISSING[32], _MISSING[bits], column.counts)
+        counts[:, index] = np.where(column.counts == MISSING[32], MISSING[bits], column.counts)
     return _object(
         _sop_class(signal, bits), _group(signal, counts, columns, "DERIVED" if derived else "ORIGINAL")
     )
@@ -67,7 +68,7 @@ def _column(millivolts: npt.NDArray[np.float32], step_uv: float) -> _Column:
     """Choose a step that loses nothing: the source's where values lie on it, else one so fine that it may."""
     absent = np.isnan(millivolts)
     if absent.all():
-        return _Column(step_uv, 0.0, np.full(len(millivolts), _MISSING[32], np.int32), 0.0)
+        return _Column(step_uv, 0.0, np.full(len(millivolts), MISSING[32], np.int32), 0.0)
     first_uv = float(millivolts[np.argmin(absent)]) * 1e3
     column = _in_steps(millivolts, absent, step_uv, _baseline_uv(first_uv, step_uv))
     if column:
@@ -98,7 +99,7 @@ def _in_steps(
     if reach > 2**31 - 2 or max(float(exact.max()), -float(exact.min())) > beside + rounding:
         return None
     counts = whole.astype(np.int32)
-    counts[absent] = _MISSING[32]
+    counts[absent] = MISSING[32]
     return _Column(step_uv, baseline_uv, counts, reach)
 
 
@@ -147,7 +148,7 @@ def _group(
     item.WaveformBitsAllocated = bits
     item.WaveformSampleInterpretation = "SS" if bits == 16 else "SL"
     if np.isnan(signal.samples_mv).any():
-        item.add_new("WaveformPaddingValue", "OW", _MISSING[bits].to_bytes(bits // 8, "little", signed=True))
+        item.add_new("WaveformPaddingValue", "OW", MISSING[bits].to_bytes(bits // 8, "little", signed=True))
     item.add_new("WaveformData", "OW", counts.tobytes())
     return item
 

@@ -10,23 +10,30 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
 
+from ml.ecg.decoder import decode_file
 from ml.ecg.decoding import environment
+from ml.ecg.readers.dicom import signal_of
 from ml.pacs import asking
 from ml.pacs.archives import (
     Archive,
     Criteria,
     Dimse,
     Found,
+    Labels,
     Modality,
     PacsError,
     PacsFault,
+    Reply,
     Series,
 )
-from ml.pacs.asking import fetch, search
+from ml.pacs.asking import fetch, search, store
 from tests.support.pacs import IDENTIFYING, Orthanc, another_of, picture, waveform
 
 DAY = date(2026, 3, 2)
@@ -99,6 +106,36 @@ def test_more_objects_than_one_wants_are_one_fault(orthanc: Orthanc, stored: Ser
     first, other = fetch(orthanc.dicomweb, stored.study, stored.uid, 1)
     assert (first.fault, bool(first.data)) == (None, True)
     assert (other.fault, other.data) == (PacsFault.TOO_MANY, b"")
+
+
+def test_what_an_archive_is_sent_comes_back_the_same(
+    archive: Archive, shared_data: Path, tmp_path: Path
+) -> None:
+    ecg, paper = tmp_path / "ecg", tmp_path / "paper"
+    [decoded] = decode_file(shared_data / "ecg-formats" / "dicom" / "pydicom_waveform_ecg.dcm")
+    ecg.write_bytes(decoded.original)
+    Image.new("RGB", (31, 20), "red").save(paper, "PNG")
+    study, series, *uids = (str(generate_uid(None)) for _ in range(4))
+    first, second = (Labels("CHEVET-0123456789AB", study, series, uid, 1) for uid in uids)
+    for _again in range(2):
+        assert store(archive, ecg, "application/dicom", first) == Reply(stored=True, status="0000")
+    assert store(archive, paper, "image/png", second).stored
+    back = {each.uid: io.BytesIO(each.data) for each in fetch(archive, study, series, 10)}
+    assert back.keys() == set(uids)
+    before, after = signal_of(io.BytesIO(decoded.original)), signal_of(back[first.uid])
+    assert after.leads == before.leads
+    np.testing.assert_array_equal(after.samples_mv, before.samples_mv)
+    assert (pydicom.dcmread(back[second.uid]).pixel_array == (255, 0, 0)).all()
+
+
+def test_a_recording_that_cannot_be_made_an_object_is_a_fault(orthanc: Orthanc, tmp_path: Path) -> None:
+    path = tmp_path / "original"
+    path.write_bytes(b"no object")
+    with pytest.raises(PacsError) as caught:
+        store(
+            orthanc.dicomweb, path, "application/dicom", Labels("CHEVET-0", "2.25.1", "2.25.2", "2.25.3", 1)
+        )
+    assert caught.value.fault is PacsFault.FAILED
 
 
 def test_a_series_that_is_gone_has_no_objects(orthanc: Orthanc) -> None:

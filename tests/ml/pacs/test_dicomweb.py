@@ -12,10 +12,10 @@ import pytest
 
 from ml.ecg.decoded import MAX_FILE_BYTES
 from ml.pacs import dicomweb
-from ml.pacs.archives import MOST_SERIES, Criteria, DicomWeb, PacsError, PacsFault
+from ml.pacs.archives import MOST_SERIES, Criteria, DicomWeb, PacsError, PacsFault, Reply
 from ml.pacs.dicomweb import DicomWebPeer
 from ml.pacs.questions import search
-from tests.support.pacs import Orthanc
+from tests.support.pacs import Orthanc, picture
 from tests.support.processes import free_port
 
 LIST, PARTS = "application/dicom+json", 'multipart/related; type="application/dicom"; boundary="=limit="'
@@ -34,6 +34,13 @@ def saying(status: int, kind: str, body: bytes, **headers: str) -> Iterator[tupl
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer()
+
+        def _answer(self) -> None:
             asked.append(self.path)
             self.send_response(status)
             for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
@@ -149,3 +156,62 @@ def test_an_answer_without_an_object_is_a_fault(kind: str, body: bytes, fault: P
 def test_an_object_that_is_too_large_is_not_read_to_its_end() -> None:
     with saying(200, PARTS, bytes(MAX_FILE_BYTES + 100_000)) as (archive, _asked):
         assert fault_of(archive, fetched) is PacsFault.TOO_LARGE
+
+
+MINE = picture()
+
+
+def sequence(tag: str, uid: str = str(MINE.SOPInstanceUID), **more: Any) -> bytes:
+    """Return what an archive says of an object."""
+    return json.dumps(
+        {tag: {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": [uid]}, **more}]}}
+    ).encode()
+
+
+def because(reason: Any) -> dict[str, Any]:
+    return {"00081197": {"vr": "US", "Value": [reason]}}
+
+
+TAKEN, FAILED = "00081199", "00081198"
+
+
+@pytest.mark.parametrize(
+    "status, body, reply",
+    [
+        (200, sequence(TAKEN), Reply(stored=True, status="0000")),
+        (202, sequence(TAKEN), Reply(stored=True, status="0000")),
+        (409, sequence(FAILED, **because(0x0111)), Reply(stored=True, status="0111")),
+        (409, sequence(FAILED, **because(0xA700)), Reply(stored=False, status="A700")),
+        (202, sequence(FAILED, **because(0xC000)), Reply(stored=False, status="C000")),
+        (200, sequence(FAILED, **because("full")), Reply(stored=False, status="HTTP 200")),
+        (409, b"", Reply(stored=False, status="HTTP 409")),
+        (413, b"<h1>Request Entity Too Large</h1>", Reply(stored=False, status="HTTP 413")),
+    ],
+)
+def test_what_an_archive_says_of_an_object_is_told(status: int, body: bytes, reply: Reply) -> None:
+    with saying(status, LIST, body) as (archive, asked), DicomWebPeer(archive) as peer:
+        assert peer.store(MINE) == reply
+    assert asked == ["/root/studies"]
+
+
+@pytest.mark.parametrize(
+    "status, body, fault",
+    [
+        (200, b"", PacsFault.GARBLED),
+        (200, b"[]", PacsFault.GARBLED),
+        (200, b"[" * 100_000, PacsFault.GARBLED),
+        (200, sequence(TAKEN, "1.2.3"), PacsFault.GARBLED),
+        (200, json.dumps({TAKEN: {"Value": [3]}}).encode(), PacsFault.GARBLED),
+        (302, b"", PacsFault.FAILED),
+        (503, sequence(TAKEN), PacsFault.FAILED),
+        (401, b"", PacsFault.REFUSED),
+        (409, sequence(FAILED, **because(0x0124)), PacsFault.REFUSED),
+        (409, sequence(FAILED, **because(0x0122)), PacsFault.NOT_OFFERED),
+        (415, b"", PacsFault.NOT_OFFERED),
+    ],
+)
+def test_an_archive_that_says_nothing_of_the_object_has_not_taken_it(
+    status: int, body: bytes, fault: PacsFault
+) -> None:
+    with saying(status, LIST, body) as (archive, _asked):
+        assert fault_of(archive, lambda peer: peer.store(MINE)) is fault

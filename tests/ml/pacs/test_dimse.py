@@ -1,28 +1,22 @@
 """Archives of DICOM's own protocol that misbehave, and strangers at our port."""
 
-import datetime as dt
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import ip_address
 from itertools import count
 from typing import Any
 
 import pydicom
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 from pynetdicom import AE, evt
 
 from ml.pacs import questions
-from ml.pacs.archives import Criteria, Dimse, PacsError, PacsFault
+from ml.pacs.archives import Criteria, Dimse, PacsError, PacsFault, Reply
 from ml.pacs.dimse import FIND, MOVE, DimsePeer
 from ml.pacs.questions import objects, search
 from tests.support.pacs import picture
@@ -54,6 +48,7 @@ def archive(
     move: Callable[[evt.Event], Iterator[Any]] | None = None,
     tls: ssl.SSLContext | None = None,
     required: str = "PACS",
+    store: Callable[[evt.Event], int] | None = None,
 ) -> Iterator[int]:
     """Run an archive that answers as one likes."""
     entity = AE(ae_title="PACS")
@@ -64,6 +59,9 @@ def archive(
     entity.add_requested_context(SecondaryCaptureImageStorage, ExplicitVRLittleEndian)
     handlers: list[Any] = [(evt.EVT_C_FIND, find)] if find else []
     handlers += [(evt.EVT_C_MOVE, move)] if move else []
+    if store:
+        entity.add_supported_context(SecondaryCaptureImageStorage, ImplicitVRLittleEndian)
+        handlers.append((evt.EVT_C_STORE, store))
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls)
     assert server is not None
     try:
@@ -242,6 +240,56 @@ def test_objects_of_other_classes_are_not_fetched() -> None:
         assert [each.fault for each in objects(peer, "1.2", "1.3", 5)] == [PacsFault.OTHER_OBJECT]
 
 
+@pytest.mark.parametrize(
+    "status, reply",
+    [
+        (0x0000, Reply(stored=True, status="0000")),
+        (0xB007, Reply(stored=True, status="B007")),
+        (0x0111, Reply(stored=True, status="0111")),
+        (0xA700, Reply(stored=False, status="A700")),
+        (0xC123, Reply(stored=False, status="C123")),
+    ],
+)
+def test_an_archive_is_sent_an_object_as_it_takes_them_and_what_it_says_is_told(
+    status: int, reply: Reply
+) -> None:
+    made, got = picture(), list[Dataset]()
+
+    def store(event: evt.Event) -> int:
+        got.append(event.dataset)
+        return status
+
+    with archive(store=store) as port, DimsePeer(stranger(port)) as peer:
+        assert peer.store(made) == reply
+    [theirs] = got
+    assert (theirs.SOPInstanceUID, theirs.PixelData) == (made.SOPInstanceUID, made.PixelData)
+
+
+def test_an_archive_that_takes_no_such_object_lets_nobody_in_or_says_nothing_is_a_fault() -> None:
+    released = threading.Event()
+
+    def silent(_event: evt.Event) -> int:
+        released.wait(SECONDS)
+        return 0
+
+    def stored(port: int, patience_s: float = SECONDS) -> Reply:
+        with DimsePeer(stranger(port, patience_s)) as peer:
+            return peer.store(picture())
+
+    with archive() as port:
+        assert fault_of(lambda: stored(port)) is PacsFault.NOT_OFFERED
+    with archive(store=lambda _event: 0x0122) as port:
+        assert fault_of(lambda: stored(port)) is PacsFault.NOT_OFFERED
+    with archive(store=lambda _event: 0x0124) as port:
+        assert fault_of(lambda: stored(port)) is PacsFault.REFUSED
+    with archive(required="OTHER", store=lambda _event: 0) as port:
+        assert fault_of(lambda: stored(port)) is PacsFault.REFUSED
+    with archive(store=silent) as port:
+        assert fault_of(lambda: stored(port, patience_s=0.4)) is PacsFault.TIMED_OUT
+        released.set()
+    assert fault_of(lambda: stored(free_port())) is PacsFault.UNREACHABLE
+
+
 def test_strangers_at_our_port_are_turned_away_and_what_nobody_asked_for_is_refused() -> None:
     ours = stranger(free_port())
     with DimsePeer(ours) as peer, peer.receiving():
@@ -254,34 +302,6 @@ def test_strangers_at_our_port_are_turned_away_and_what_nobody_asked_for_is_refu
                 assert talk.send_c_store(picture()).Status == 0xC000
                 talk.release()
         assert peer._received is None  # noqa: SLF001 - nothing came through
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Return the files of a certificate for this machine, its own authority, and its key."""
-    key, name = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pacs")]),
-    )
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder(
-            name, name, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(1)
-        )
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("certificate")
-    files = folder / "cert.pem", folder / "key.pem"
-    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return str(files[0]), str(files[1])
 
 
 def test_with_tls_both_ways_are_encrypted_and_both_sides_known(certificate: tuple[str, str]) -> None:

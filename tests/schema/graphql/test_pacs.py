@@ -1,12 +1,19 @@
 """Archives over the API: named, searched, imported from, by those who may."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from schema.models.cases import CaseCategory, Difficulty
 from schema.policy import Role, Scope
 from schema.services.bulk import PACS_JOB
+from schema.services.cases import Cases
 from schema.services.jobs import run_due
+from schema.services.pacs_deliveries import Delivery
+from schema.services.recordings import Recordings
+from schema.types.base import global_id
+from schema.types.pacs import PacsDelivery
 from tests.schema.conftest import World
 from tests.support.pacs import IDENTIFYING, Orthanc, picture
 
@@ -19,6 +26,10 @@ SEARCH = """query Q(
 IMPORT = """mutation M($input: ImportFromPacsInput!) { importFromPacs(input: $input) { __typename
   ... on Job { id kind state } ... on ValidationErrors { fields { path code message } }
   ... on NotAllowed { code } } }"""
+DESTINATIONS = "{ pacsDestinations }"
+SEND = """mutation M($input: SendToPacsInput!) { sendToPacs(input: $input) { __typename
+  ... on PacsDelivery { archive stored status problem problemCode }
+  ... on ValidationErrors { fields { path code } } ... on NotAllowed { code } } }"""
 JOB = """query Q($id: ID!) { job(id: $id) { state result { __typename ... on RecordingImport {
   fileCount caseCount
   files { number recordingCount caseId message code } } } } }"""
@@ -98,3 +109,46 @@ def test_an_archive_that_does_not_answer_is_told_in_words(hospital: World, ortha
 @pytest.mark.parametrize("day", ["20260302", "2026-02-30", "2026-W10-1", "", "hier"])
 def test_what_is_no_day_is_refused(hospital: World, day: str) -> None:
     assert hospital.run(SEARCH, hospital.person(), {"archive": "Urgences", "since": day}).errors
+
+
+def test_strangers_students_and_experts_send_nothing_and_a_held_page_is_no_recording(hospital: World) -> None:
+    given = {"recordingId": global_id("Recording", 1), "archive": "Urgences"}
+    assert hospital.codes(DESTINATIONS, None) == ["UNAUTHENTICATED"]
+    assert hospital.codes(SEND, None, input=given) == ["UNAUTHENTICATED"]
+    for role in (Role.STUDENT, Role.EXPERT, Role.ANALYST, Role.CLINICIAN):
+        assert hospital.ask(SEND, hospital.person(role), input=given)["code"] == "missing_scope"
+    assert hospital.ask(DESTINATIONS, hospital.person(Role.EXPERT)) == []
+    missing = {"__typename": "NotFound"}
+    for kind in ("Recording", "HeldPage", "Case"):
+        held = {**given, "recordingId": global_id(kind, 1)}
+        assert hospital.ask(SEND, hospital.person(), input=held) == missing
+
+
+def test_what_an_archive_says_to_a_recording_is_told_in_words(
+    hospital: World, orthanc: Orthanc, shared_data: Path
+) -> None:
+    teacher = hospital.person()
+    hospital.services.archives = {"Urgences": orthanc.dicomweb, "Seule": replace(orthanc.dimse, stores=False)}
+    assert hospital.ask(DESTINATIONS, teacher) == ["Urgences"]
+    with (shared_data / "ecg-formats" / "dicom" / "pydicom_waveform_ecg.dcm").open("rb") as file:
+        pages = hospital.services.intake.take(teacher.account_id, file)
+    with hospital.database.write() as session:
+        cases = Cases(session, teacher, hospital.clock, hospital.services.ontology)
+        case = cases.create("Cas", CaseCategory.OTHER, Difficulty.BEGINNER, "")
+        Recordings(session, cases, hospital.clock).add(case.id or 0, pages)
+    given = {"recordingId": global_id("Recording", 1), "archive": "Urgences"}
+    assert hospital.ask(SEND, hospital.person(), input=given) == {"__typename": "NotFound"}
+    assert hospital.ask(SEND, teacher, input={**given, "archive": "Seule"})["fields"] == [
+        {"path": ["archive"], "code": "pacs_takes_none"}
+    ]
+    assert hospital.ask(SEND, teacher, input=given) == {
+        "__typename": "PacsDelivery",
+        "archive": "Urgences",
+        "stored": True,
+        "status": "0000",
+        "problem": None,
+        "problemCode": None,
+    }
+    delivery = PacsDelivery.of(Delivery("Urgences", status="A700"), hospital.context(teacher))
+    assert (delivery.stored, delivery.status, delivery.problem_code) == (False, "A700", "pacs_not_stored")
+    assert delivery.problem == "The archive did not keep the recording, and gave the status A700."

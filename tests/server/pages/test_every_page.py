@@ -5,6 +5,7 @@ import re
 import pytest
 from babel.messages.pofile import read_po
 
+from ml.pacs.archives import DicomWeb
 from schema.models.cases import Recording
 from schema.policy import Role
 from schema.types.base import global_id
@@ -35,7 +36,9 @@ SHARED = {
 
 @pytest.fixture
 def app(own_app: Application) -> Application:
-    """Return an application of the test's own: which ontology is in use concerns everybody."""
+    """Return an application with an archive, of the test's own: which ontology is in use concerns all."""
+    web = DicomWeb("dicomweb", "http://127.0.0.1:1", stores=True)
+    own_app.site.services.archives = {"Enseignement": web}
     return own_app
 
 
@@ -116,6 +119,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/audit",
             "/matcher",
             beats,
+            f"{beats.removesuffix('beats')}send",
             teacher.leads(beats),
             "/models",
             "/statistics/feedback",
