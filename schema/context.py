@@ -203,6 +203,7 @@ class Services:
         """Return what removes files of deleted cases; it keeps its own transactions."""
         return LooseFiles(self.database, self.clock, self.blobs)
 
+    @cached_property
     def pacs_deliveries(self) -> PacsDeliveries:
         """Return what sends recordings to archives; it keeps its own transactions."""
         return PacsDeliveries(
