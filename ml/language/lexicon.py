@@ -11,7 +11,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from ml.language.ontology import Concept, Kind, Ontology
-from ml.language.tokens import SUMMED_UP, Token, tokenise
+from ml.language.tokens import Token, tokenise
 from ml.language.types import Language, LanguageHint
 from ml.language.vocabulary import (
     CAPITALS,
@@ -396,7 +396,7 @@ def _patterns(
         if not keys or (keys[0] in _NEGATIVE_OPENINGS and keys[1:] in denied):
             continue
         yield keys, language
-        apart = name_keys(name, summed_up=False) if SUMMED_UP in keys else ()
+        apart = name_keys(name, summed_up=False)
         if len(apart) > 1 and apart != keys:
             yield apart, language  # `ECG normal`, which is one word where it is a sentence
         bare = tuple(key[4:] if key.startswith("onde") and len(key) == 5 else key for key in keys)

@@ -161,11 +161,7 @@ def _joined(text: str, raw: list[tuple[Token, int, int]]) -> Iterator[Token]:
             if close and not following.mark and following.key not in UNJOINED and following.key.isalpha():
                 token = replace(token, key=token.key + following.key, end=following.end)
                 index += 1
-        if token.key.isalpha() and not token.lead:
-            # Not by `replace`, which is slow: reading names is most of what a start waits for.
-            yield Token(_key(token.key), token.start, token.end, token.mark, token.lead, token.capital)
-        else:
-            yield token
+        yield replace(token, key=_key(token.key)) if token.key.isalpha() and not token.lead else token
         index += 1
 
 
@@ -224,8 +220,6 @@ def _pairs(tokens: Iterator[Token]) -> Iterator[Token]:
         yield held
 
 
-SUMMED_UP = "ecgnormal"
-"""The key of a sentence that only calls everything normal."""
 _SENTENCE_ENDS = frozenset({".", ";", "\n", "!"})
 _OTHERWISE = (("otherwis",), ("sinon",), ("par", "ailleur"), ("le", "rest"), ("rest",))
 _MOST_WORDS = 6
@@ -244,7 +238,7 @@ def _summary(tokens: list[Token]) -> Iterator[Token]:
             first > 1 and tokens[first - 2].key == ":"
         )  # `Repolarisation :` and `RAS` on the next line
         if words[len(opening) :] in _all_normal() and not heads_line:
-            yield replace(sentence[0], key=SUMMED_UP, end=sentence[-1].end)
+            yield replace(sentence[0], key="ecgnormal", end=sentence[-1].end)
         else:
             yield from sentence
         yield from tokens[last : last + 1]

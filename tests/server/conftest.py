@@ -6,16 +6,20 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from argon2 import extract_parameters
 from starlette.testclient import TestClient
 
 from schema.policy import Role
 from schema.services.accounts import Accounts
+from schema.services.passwords import HASHER
 from server.app import Application, close_services, create_app
 from server.migrations import migrate
 from server.settings import Settings, load_settings
+from tests.schema.people import PASSWORDS
 
 ADDRESS = "http://testserver"
 PASSWORD = "correct horse battery"
+HASHED = PASSWORDS.new(PASSWORD)
 numbers = count(1)
 
 Join = Callable[[Role], "Person"]
@@ -27,10 +31,9 @@ class Person:
     def __init__(self, app: Application, role: Role) -> None:
         site = app.site
         self.email = f"person{next(numbers)}@example.org"
-        hashed = site.authentication.passwords.new(PASSWORD)
         with site.services.database.write() as session:
             accounts = Accounts(session, site.services.clock)
-            account = accounts.create(f"{role.value} {self.email[6:8]}", role, self.email, hashed)
+            account = accounts.create(f"{role.value} {self.email[6:8]}", role, self.email, HASHED)
         self.account_id = account.id or 0
         self.browser = browser(app)
         token = site.authentication.sign_in(self.email, PASSWORD, f"10.9.0.{self.account_id % 250}")
@@ -41,6 +44,12 @@ def browser(app: Application, address: str = "10.0.0.1") -> TestClient:
     """Return a browser on the site itself, as far as its headers tell."""
     headers = {"sec-fetch-site": "same-origin", "accept": "text/html", "accept-language": "en"}
     return TestClient(app, ADDRESS, headers=headers, client=(address, 50000), follow_redirects=False)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the site hash passwords as cheaply as its people's were, so that it finds these up to date."""
+    monkeypatch.setattr(HASHER, "_parameters", extract_parameters(HASHED.hash or ""))
 
 
 @pytest.fixture(scope="session")

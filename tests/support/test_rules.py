@@ -75,6 +75,15 @@ def test_an_area_without_a_budget_fails_the_run(pytester: pytest.Pytester) -> No
     result.stdout.fnmatch_lines(["Too slow: test_*", "*1 passed*"])
 
 
+def test_the_served_product_comes_first_and_models_come_last(pytester: pytest.Pytester) -> None:
+    for area in ("e2e", "ml", "server"):
+        folder = pytester.path / "tests" / area
+        folder.mkdir(parents=True)
+        folder.joinpath(f"test_{area}.py").write_text("def test_it(): pass", encoding="utf-8")
+    result = pytester.runpytest_subprocess(*RULES, "--collect-only", "-q")
+    result.stdout.fnmatch_lines(["tests/e2e/*", "tests/server/*", "tests/ml/*"])
+
+
 def test_an_area_may_pass_its_budget_by_half() -> None:
     assert overspent({"ml": 3.0}, {"ml": 2.0}) == []
     assert overspent({"ml": 3.1}, {"ml": 2.0}) == ["ml took 3.1 min of the 2 in budgets.toml"]

@@ -2,7 +2,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, Type, extract_parameters
 from sqlmodel import Session, SQLModel, col, select, update
 
 from schema.database import Database
@@ -549,3 +549,8 @@ def test_a_password_changed_while_signing_in_wins(
     passwords = Passwords(PASSWORDS.key, Changing(time_cost=1, memory_cost=8, parallelism=1))
     with pytest.raises(SignInRefusedError):
         Authentication(database, clock, passwords).sign_in(email_of(account), PASSWORD, HERE)
+
+
+def test_a_password_is_hashed_at_the_cost_that_owasp_recommends() -> None:
+    cost = extract_parameters(Passwords().new(PASSWORD).hash or "")
+    assert (cost.type, cost.memory_cost, cost.time_cost, cost.parallelism) == (Type.ID, 19 * 1024, 2, 1)

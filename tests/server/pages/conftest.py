@@ -29,14 +29,12 @@ from schema.services.editions import add_edit, shipped_line
 from schema.services.enrolments import Enrolments
 from schema.services.intake import HELD
 from schema.services.ontologies import Ontologies
-from schema.services.passwords import NewPassword, Passwords
 from schema.services.sessions import SessionFields, Sessions
 from schema.types.base import global_id, split_id
 from server.app import Application
 from server.context import FORM_TOKEN
-from server.settings import Settings
 from tests.schema.training import recording
-from tests.server.conftest import PASSWORD, browser
+from tests.server.conftest import HASHED, PASSWORD, browser
 from tests.server.pages.reading import Page
 
 FRAGMENT = {"hx-request": "true", "hx-request-type": "partial"}
@@ -48,14 +46,14 @@ Meet = Callable[..., "Visitor"]
 class Visitor:
     """Somebody at a browser, signed in or not; an answer that is no good page fails the test."""
 
-    def __init__(self, app: Application, role: Role | None, language: str, hashed: NewPassword) -> None:
+    def __init__(self, app: Application, role: Role | None, language: str) -> None:
         self.app = app
         self.browser: TestClient = browser(app)
         self.token = ""
         self.language = language
         self.browser.headers["accept-language"] = language
         if role is not None:
-            self._join(role, hashed)
+            self._join(role)
 
     @property
     def csrf(self) -> str:
@@ -109,12 +107,12 @@ class Visitor:
         assert answer.status_code == 303, (answer.status_code, Page(answer.text).words)
         return self.get(answer.headers["location"].partition("#")[0])
 
-    def _join(self, role: Role, hashed: NewPassword) -> None:
+    def _join(self, role: Role) -> None:
         site, number = self.app.site, next(numbers)
         self.name, self.email = f"{role.value.title()} Pagès {number}", f"reader{number}@example.org"
         with site.services.database.write() as session:
             accounts = Accounts(session, site.services.clock)
-            account = accounts.create(self.name, role, self.email, hashed, language=self.language)
+            account = accounts.create(self.name, role, self.email, HASHED, language=self.language)
             self.actor = Actor(account.id or 0, role, self.name, self.language)
         self.token = site.authentication.sign_in(self.email, PASSWORD, f"10.{number // 250}.8.{number % 250}")
         self.browser.cookies.set("chevet_session", self.token, domain="testserver.local")
@@ -324,18 +322,12 @@ def png(width: int = 640, height: int = 400, shade: int = 200) -> bytes:
     return into.getvalue()
 
 
-@pytest.fixture(scope="session")
-def hashed(settings: Settings) -> NewPassword:
-    """Return the one password of everybody here, hashed once."""
-    return Passwords(settings.secret).new(PASSWORD)
-
-
 @pytest.fixture
-def meet(app: Application, hashed: NewPassword) -> Meet:
+def meet(app: Application) -> Meet:
     """Return a function that brings somebody to the site; without a role, a stranger."""
 
     def visitor(role: Role | None = None, language: str = "en") -> Visitor:
-        return Visitor(app, role, language, hashed)
+        return Visitor(app, role, language)
 
     return visitor
 

@@ -10,7 +10,6 @@ from schema.models.cases import Case
 from schema.models.training import SessionCase, TrainingSession
 from schema.pagination import MAX_PAGE
 from schema.policy import Role
-from schema.services.passwords import NewPassword
 from server.app import close_services, create_app
 from server.pages.paging import PAGE_SIZE
 from server.settings import load_settings
@@ -48,12 +47,10 @@ def test_what_changed_since_it_was_looked_at_is_not_validated(teacher: Visitor, 
     assert school.row(Case, case).status == "draft"
 
 
-def test_without_a_validated_case_there_is_no_session_to_make(
-    blank: Path, tmp_path: Path, hashed: NewPassword
-) -> None:
+def test_without_a_validated_case_there_is_no_session_to_make(blank: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(blank, tmp_path / "new")
     app = create_app(load_settings(None, data_dir=folder, jobs="elsewhere", public_url=ADDRESS))
-    page = Visitor(app, Role.TEACHER, "en", hashed).get("/builder/session")
+    page = Visitor(app, Role.TEACHER, "en").get("/builder/session")
     close_services(app.site.services)
     assert "No validated case yet" in page.words
     assert "/builder/session" not in [form.action for form in page.forms]
