@@ -254,7 +254,8 @@ class Settings(BaseSettings):
     pacs_file: Path | None = Field(
         None,
         validation_alias="CHEVET_PACS_FILE",
-        description="TOML file of the archives (PACS) that teachers may fetch ECGs from; none when absent",
+        description="TOML file of the archives (PACS) that teachers may fetch ECGs from and, where it "
+        "says so, send them to; none when absent",
     )
     s3_bucket: str | None = Field(
         None, validation_alias="S3_BUCKET", description="bucket of the blobs; a local folder when absent"

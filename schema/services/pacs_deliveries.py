@@ -16,6 +16,7 @@ from schema.services.audit import Audit
 from schema.services.blobs import BlobMissingError, BlobStore, lying
 from schema.services.cases import Cases
 from schema.services.clock import Clock
+from schema.services.pacs import problem_of
 from schema.services.passwords import Passwords
 from schema.services.shelf import Shelf
 
@@ -43,7 +44,7 @@ class Delivery:
     def problem(self) -> FieldProblem | None:
         """Return why it has not got the recording."""
         if self.fault is not None:
-            return FieldProblem(("archive",), f"pacs_{self.fault.value}")
+            return problem_of(self.fault)
         if self.stored:
             return None
         return FieldProblem(("archive",), "pacs_not_stored", (("status", self.status),))
