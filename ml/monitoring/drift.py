@@ -242,4 +242,4 @@ def _g(before: Numbers, after: Numbers) -> Numbers:
     ratio: Numbers = 2 * (
         special.xlogy(after, after / (both * share)) + special.xlogy(before, before / (both * (1 - share)))
     ).sum(axis=1)
-    return ratio
+    return np.maximum(ratio, 0)  # equal shares give a little below it, which has no p-value
