@@ -3,14 +3,14 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row
+import orjson
+from sqlalchemy import ColumnElement, Row, String, cast
 from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from ml.monitoring.sketches import Sketch, place
@@ -22,6 +22,8 @@ from schema.models.segmentations import SegmentationStatus
 AT_ONCE = 5_000
 """Predictions read at a time."""
 
+_SUMMED = ("problems", "classes", "quality", "latency", "confidence", "slices")
+"""What of a day figures are told from, each a text of JSON."""
 _NEARLY = 1e-6
 """By how much sums of confidences may differ by the order in which they were added up."""
 
@@ -42,6 +44,9 @@ class Slice:
 
     count: int
     confidence: float
+
+
+_NONE = Slice(0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Tally:
 
     @classmethod
     def read(cls, row: PredictionDay) -> "Tally":
-        """Return what a row has, but for `watched`, which is many times the rest."""
+        """Return what a row has."""
         return cls(
             row.total,
             row.answered,
@@ -77,12 +82,8 @@ class Tally:
             row.classes,
             row.quality,
             {name: Slice(*each) for name, each in row.slices.items()},
+            row.watched or {},
         )
-
-    @classmethod
-    def read_whole(cls, row: PredictionDay) -> "Tally":
-        """Return all that a row has."""
-        return replace(cls.read(row), watched=row.watched or {})
 
     def write(self, row: PredictionDay) -> None:
         """Put it into a row."""
@@ -152,7 +153,7 @@ def leave(session: Session, case_id: int) -> None:
 def correct(session: Session, key: Key, by: Tally) -> None:
     """Add what a day lacks; one of which nothing is left is no more."""
     row = _row(session, key)
-    tally = Tally.read_whole(row) + by
+    tally = Tally.read(row) + by
     if tally.total:
         tally.write(row)
     else:
@@ -161,11 +162,12 @@ def correct(session: Session, key: Key, by: Tally) -> None:
 
 def by_day(session: Session, chosen: DayFilter) -> dict[date, Tally]:
     """Return what each day with predictions amounts to, the first day first; nothing of what is watched."""
-    wanted = select(PredictionDay).where(*chosen.conditions()).order_by(col(PredictionDay.day))
-    days: dict[date, list[Tally]] = defaultdict(list)
-    for row in session.exec(wanted.options(defer(PredictionDay.watched))):  # type: ignore[arg-type]
-        days[row.day].append(Tally.read(row))
-    return {day: total(tallies) for day, tallies in days.items()}
+    texts = (cast(getattr(PredictionDay, name), String) for name in _SUMMED)
+    wanted = columns(PredictionDay.day, PredictionDay.total, PredictionDay.answered, *texts)
+    days: dict[date, _Texts] = defaultdict(_Texts)
+    for day, *summed in session.execute(wanted.where(*chosen.conditions()).order_by(col(PredictionDay.day))):
+        days[day].add(*summed)
+    return {day: texts.tally() for day, texts in days.items()}
 
 
 def watched_by_day(session: Session, chosen: DayFilter) -> dict[date, Mapping[str, int]]:
@@ -190,7 +192,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
 def kept_days(session: Session) -> dict[Key, Tally]:
     """Return what is kept of every day."""
     return {
-        (row.family, row.day, row.version_id, row.alias): Tally.read_whole(row)
+        (row.family, row.day, row.version_id, row.alias): Tally.read(row)
         for row in session.exec(select(PredictionDay))
     }
 
@@ -225,6 +227,41 @@ def _row(session: Session, key: Key) -> PredictionDay:
             pass
         found = session.exec(its.with_for_update()).one()
     return found
+
+
+class _Texts:
+    """Adds up days as they are kept, whose texts are read here alone: a thousand rows have megabytes."""
+
+    def __init__(self) -> None:
+        self._total = self._answered = 0
+        self._counts: tuple[dict[str, int], ...] = ({}, {}, {}, {}, {})
+        self._slices: dict[str, Slice] = {}
+
+    def add(self, total: int, answered: int, *texts: str) -> None:
+        """Add a day of a version and alias."""
+        self._total += total
+        self._answered += answered
+        *counted, slices = map(orjson.loads, texts)
+        for sums, counts in zip(self._counts, counted, strict=True):
+            for name, count in counts.items():
+                sums[name] = sums.get(name, 0) + count
+        for name, (count, confidence) in slices.items():
+            before = self._slices.get(name, _NONE)
+            self._slices[name] = Slice(before.count + count, before.confidence + confidence)
+
+    def tally(self) -> Tally:
+        """Return the sum."""
+        problems, classes, quality, latency, confidence = self._counts
+        return Tally(
+            self._total,
+            self._answered,
+            problems,
+            Sketch.from_json("latency_ms", latency),
+            Sketch.from_json("confidence", confidence),
+            classes,
+            quality,
+            self._slices,
+        )
 
 
 class _Sums:

@@ -261,7 +261,7 @@ def test_figures_cost_the_same_of_a_million_in_a_day(each_world: World) -> None:
     keep(each_world, made(now))
     with each_world.database.write() as session:
         row = session.exec(select(PredictionDay)).one()
-        by = Tally.read_whole(row)
+        by = Tally.read(row)
         for _ in range(20):  # doubled twenty times
             by = by + by
         by.write(row)
