@@ -49,7 +49,9 @@ _AT = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%f', :last, '-' || {seconds} || ' seconds') || '000'",
     "postgresql": "CAST(:last AS timestamptz) - make_interval(secs => {seconds})",
 }
-_SECONDS = "(CASE WHEN n % 2 = 0 THEN n % 60000 ELSE 86400 * (1 + n % 365) + n % 60000 END)"
+_SECONDS = """(CASE WHEN n <= :most / 2 THEN 86400 + (:most / 2 - n) * CAST(31536000 AS bigint) / (:most / 2)
+  ELSE (:most - n) * CAST(60000 AS bigint) / (:most / 2) END)"""
+"""Before the last moment: a year for the first half, hours for the second."""
 _JSON = {"sqlite": "{}", "postgresql": "CAST({} AS json)"}
 
 
