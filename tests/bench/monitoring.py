@@ -91,11 +91,18 @@ def measure() -> Report:
     return Report(*({name: each[column] for name, each in found.items()} for column in columns))
 
 
-def fill(database: "Database", versions: list[int], asked_by: int, last: datetime, most: int) -> None:
+def fill(
+    database: "Database",
+    versions: list[int],
+    cells: list[int],
+    asked_by: int,
+    last: datetime,
+    most: int,
+) -> None:
     """Store predictions and opinions, in the database's own words, which is quick."""
     dialect = "sqlite" if database.is_sqlite else "postgresql"
     at, json_of = _AT[dialect].format(seconds=_SECONDS), _JSON[dialect].format
-    watched = "'[' || n % 12 || ',' || n % 7 || ',' || (1 + n % 2) || ']'"
+    watched = " || ',' || ".join(f"n % {each}" for each in cells)
     slices = 'CASE WHEN n % 3 = 0 THEN \'["sex:F","age:18"]\' ELSE \'["sex:M","age:65"]\' END'
     version = " ".join(f"WHEN {place} THEN {key}" for place, key in enumerate(versions))
     true, false = ("1", "0") if database.is_sqlite else ("true", "false")
@@ -105,7 +112,7 @@ def fill(database: "Database", versions: list[int], asked_by: int, last: datetim
       'sha', CASE WHEN n % 50 = 0 THEN {false} ELSE {true} END,
       CASE WHEN n % 50 = 0 THEN 'loading' END, 5 + n % 97, CASE WHEN n % 9 = 0 THEN 'low' ELSE 'high' END,
       {json_of("'[]'")}, {json_of("'{}'")}, CASE n % 3 WHEN 0 THEN '2' WHEN 1 THEN '3A' ELSE '4' END,
-      (n % 1000) / 1000.0, {json_of(slices)}, {json_of(watched)}, {at} FROM numbers"""  # noqa: S608 - our own words
+      (n % 1000) / 1000.0, {json_of(slices)}, {json_of(f"'[' || {watched} || ']'")}, {at} FROM numbers"""  # noqa: S608 - our own words
     nothing = json_of("'[]'")
     opinions = f"""INSERT INTO feedback (prediction_id, reader, target, number, current, type, reason,
       missed_findings, missed_symptoms, created_at)
@@ -197,7 +204,7 @@ def _measured(folder: Path, url: str, most: int) -> dict[str, float]:
     app = create_app(settings)
     database = app.site.services.database
     rows = [{"a": float(n % 12), "b": float(n % 7), "c": "xy"[n % 2]} for n in range(1_000)]
-    reference = Reference.of(rows, ("a", "b"), ("c",)).to_bytes().decode()
+    reference = Reference.of(rows, ("a", "b"), ("c",))
     with database.write() as session:
         account = Account(display_name="Banc", role=Role.ANALYST.value, created_at=now())
         model = Model(family="triage", created_at=now())
@@ -209,7 +216,7 @@ def _measured(folder: Path, url: str, most: int) -> dict[str, float]:
                 model_id=model.id or 0,
                 number=number,
                 digest=f"{number:064}",
-                reference=reference,
+                reference=reference.to_bytes().decode(),
                 created_at=now(),
             )
             for number in (1, 2, 3)
@@ -222,8 +229,8 @@ def _measured(folder: Path, url: str, most: int) -> dict[str, float]:
         )
     today = now().astimezone(UTC).replace(hour=23, minute=59, second=59, microsecond=0)
     began = time.perf_counter()
-    fill(database, keys, account.id or 0, today, most)
-    print(f"filled in {time.perf_counter() - began:.0f} s")
+    fill(database, keys, [each.cells for each in reference.features], account.id or 0, today, most)
+    print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
     counting = Recount(database)
     with database.write() as session:
         wake_recount(session, now)
