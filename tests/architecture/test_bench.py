@@ -80,7 +80,7 @@ def test_a_label_map_that_takes_more_than_half_a_second_is_a_bound_missed() -> N
 def test_statistics_that_take_longer_than_they_may_on_either_database_are_a_bound_missed() -> None:
     rest = dict.fromkeys(monitoring.MOST_MS, 1.0)
     kept, slow = (
-        monitoring.Report({"sqlite": 900.0, "postgresql": each}, rest, rest) for each in (290.0, 310.0)
+        monitoring.Report({"sqlite": 900.0, "postgresql": each}, rest, rest, rest) for each in (290.0, 310.0)
     )
 
     assert (kept.missed(), slow.missed()) == (False, True)
