@@ -22,8 +22,6 @@ from schema.models.segmentations import SegmentationStatus
 AT_ONCE = 5_000
 """Predictions read at a time."""
 
-_SUMMED = ("problems", "classes", "quality", "latency", "confidence", "slices")
-"""What of a day figures are told from, each a text of JSON."""
 _NEARLY = 1e-6
 """By how much sums of confidences may differ by the order in which they were added up."""
 
@@ -36,6 +34,17 @@ _COUNTED: tuple[Any, ...] = (
     *(Prediction.level, Prediction.counts, Prediction.confidence, Prediction.slices, Prediction.watched),
 )
 """What is counted of a prediction; its answer and its visit are not read."""
+_SUMMED: tuple[Any, ...] = (
+    *(PredictionDay.day, PredictionDay.total, PredictionDay.answered),
+    *(
+        cast(each, String)
+        for each in (
+            *(PredictionDay.problems, PredictionDay.classes, PredictionDay.quality),
+            *(PredictionDay.latency, PredictionDay.confidence, PredictionDay.slices),
+        )
+    ),
+)
+"""What of a day figures are told from: its text of JSON is read here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +171,7 @@ def correct(session: Session, key: Key, by: Tally) -> None:
 
 def by_day(session: Session, chosen: DayFilter) -> dict[date, Tally]:
     """Return what each day with predictions amounts to, the first day first; nothing of what is watched."""
-    texts = (cast(getattr(PredictionDay, name), String) for name in _SUMMED)
-    wanted = columns(PredictionDay.day, PredictionDay.total, PredictionDay.answered, *texts)
+    wanted = columns(*_SUMMED)
     days: dict[date, _Texts] = defaultdict(_Texts)
     for day, *summed in session.execute(wanted.where(*chosen.conditions()).order_by(col(PredictionDay.day))):
         days[day].add(*summed)
