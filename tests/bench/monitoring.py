@@ -197,7 +197,7 @@ def _main(name: str, most: int) -> None:
 
 
 def _measured(folder: Path, url: str, most: int) -> dict[str, float]:
-    from ml.monitoring.reference import Reference  # noqa: PLC0415 - in the fresh process only
+    from ml.monitoring.reference import Reference, Row  # noqa: PLC0415 - in the fresh process only
     from schema.models.accounts import Account  # noqa: PLC0415 - the same
     from schema.models.models import Deployment, Model, ModelVersion  # noqa: PLC0415 - the same
     from schema.policy import ROLE_SCOPES, Role  # noqa: PLC0415 - the same
@@ -216,7 +216,7 @@ def _measured(folder: Path, url: str, most: int) -> dict[str, float]:
     migrate(settings)
     app = create_app(settings)
     database = app.site.services.database
-    rows = [{"a": float(n % 12), "b": float(n % 7), "c": "xy"[n % 2]} for n in range(1_000)]
+    rows: list[Row] = [{"a": float(n % 12), "b": float(n % 7), "c": "xy"[n % 2]} for n in range(1_000)]
     reference = Reference.of(rows, ("a", "b"), ("c",))
     with database.write() as session:
         account = Account(display_name="Banc", role=Role.ANALYST.value, created_at=now())

@@ -232,11 +232,10 @@ def test_what_is_kept_during_a_recount_is_counted_once(
 ) -> None:
     each_world.person()
     keep(each_world, *some(each_world), entered=False)
-    scan = recounting.counted_anew
 
     def scanned(session: Session) -> dict[Key, Tally]:
         """Scan while somebody asks, who does not wait for it."""
-        found = scan(session)
+        found = counted_anew(session)
         asking = Thread(target=lambda: keep(each_world, *some(each_world, 10)))
         asking.start()
         asking.join()
