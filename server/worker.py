@@ -19,6 +19,7 @@ from schema.services.loose_files import RELEASE_JOB
 from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
 from schema.services.recording_imports import forget
+from schema.services.recounting import RECOUNT_JOB, Recount, count_once
 from schema.services.reports import REPORT_JOB, wake_reports
 from schema.services.retraining import RETRAIN_JOB, WATCH_JOB, wake_watch
 from schema.services.segmentations import TRACK_JOB
@@ -109,6 +110,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
     queues = [
         Queue(prompt),
         Queue({WATCH_JOB: services.feedback_watch.work}),
+        Queue({RECOUNT_JOB: Recount(services.database).work}, at_once=1),
         Queue({SHADOW_JOB: services.shadows.work}, at_once=1),
         Queue(bulky, at_once=1),
         Queue(recordings, at_once=1),
@@ -120,7 +122,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
 
 
 def _wake_standing_jobs(services: Services) -> None:
-    """Have the store of models looked at, feedback counted and missing reports made as the worker starts."""
+    """Have done what is done at the start: looks at models, feedback and predictions, and reports."""
     try:
         with services.database.write() as session:
             if services.model_sync is not None:
@@ -128,6 +130,7 @@ def _wake_standing_jobs(services: Services) -> None:
             wake_watch(session, services.clock)
             if services.reports is not None:
                 wake_reports(session, services.clock)
+            count_once(session, services.clock)
     except SQLAlchemyError as error:
         log_fault(error, "none", "asking for what is done at the start")
 

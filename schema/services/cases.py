@@ -38,6 +38,7 @@ from schema.policy import Actor, may_change_case, may_see_case
 from schema.services import events, revisions
 from schema.services.audit import Audit
 from schema.services.clock import Clock
+from schema.services.day_books import leave
 from schema.services.intake import let_go
 from schema.services.loose_files import let_loose
 from schema.services.paging import Sort, page_of
@@ -153,6 +154,7 @@ class Cases:
             let_go(self._session, held, self._clock)
         self._session.flush()
         let_loose(self._session, self._clock, case_id)
+        leave(self._session, case_id)
         its = select(Recording.id).where(Recording.case_id == case_id)
         self._session.execute(delete(Digitisation).where(col(Digitisation.recording_id).in_(its)))
         for table in (Prediction, Annotation, Recording, CaseRevision):

@@ -1,30 +1,50 @@
 """Predictions summed up by day: as they are made, and anew from all of them where that is asked."""
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date
-from functools import reduce
-from operator import add
 from typing import Any
 
-from sqlalchemy import delete, text
+import orjson
+from sqlalchemy import ColumnElement, Row, String, cast
+from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from ml.monitoring.sketches import Sketch
+from ml.monitoring.sketches import Sketch, place
 from schema.models.models import ModelAlias
 from schema.models.monitoring import NO_VERSION, PredictionDay
 from schema.models.predictions import ModelFamily, Prediction
+from schema.models.segmentations import SegmentationStatus
 
 AT_ONCE = 5_000
 """Predictions read at a time."""
 
-_UNREAD: Any = (defer(Prediction.answer), defer(Prediction.visit))  # type: ignore[arg-type]
+_NEARLY = 1e-6
+"""By how much sums of confidences may differ by the order in which they were added up."""
 
 Key = tuple[str, date, int, str]
 """Family, day, version and alias."""
+
+_COUNTED: tuple[Any, ...] = (
+    *(Prediction.family, Prediction.created_at, Prediction.version_id, Prediction.alias),
+    *(Prediction.ml_available, Prediction.ml_error, Prediction.latency_ms, Prediction.quality),
+    *(Prediction.level, Prediction.counts, Prediction.confidence, Prediction.slices, Prediction.watched),
+)
+"""What is counted of a prediction; its answer and its visit are not read."""
+_SUMMED: tuple[Any, ...] = (
+    *(PredictionDay.day, PredictionDay.total, PredictionDay.answered),
+    *(
+        cast(each, String)
+        for each in (
+            *(PredictionDay.problems, PredictionDay.classes, PredictionDay.quality),
+            *(PredictionDay.latency, PredictionDay.confidence, PredictionDay.slices),
+        )
+    ),
+)
+"""What of a day figures are told from: its text of JSON is read here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +54,8 @@ class Slice:
     count: int
     confidence: float
 
-    def __add__(self, other: "Slice") -> "Slice":
-        return Slice(self.count + other.count, self.confidence + other.confidence)
+
+_NONE = Slice(0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +70,14 @@ class Tally:
     classes: Mapping[str, int] = field(default_factory=dict)
     quality: Mapping[str, int] = field(default_factory=dict)
     slices: Mapping[str, Slice] = field(default_factory=dict)
+    watched: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, made: Prediction) -> "Tally":
         """Return what one prediction amounts to."""
-        classes = {made.level: 1} if made.level else {name: n for name, n in made.counts.items() if n}
-        sure = made.confidence
-        return cls(
-            total=1,
-            answered=int(made.ml_available),
-            problems={made.ml_error: 1} if made.ml_error else {},
-            latency=Sketch.of("latency_ms", [made.latency_ms]),
-            confidence=Sketch.of("confidence", [] if sure is None else [sure]),
-            classes=classes,
-            quality={made.quality: 1} if made.quality else {},
-            slices={} if sure is None else {name: Slice(1, sure) for name in made.slices or ()},
-        )
+        sums = _Sums()
+        sums.enter(made)
+        return sums.tally()
 
     @classmethod
     def read(cls, row: PredictionDay) -> "Tally":
@@ -79,6 +91,7 @@ class Tally:
             row.classes,
             row.quality,
             {name: Slice(*each) for name, each in row.slices.items()},
+            row.watched or {},
         )
 
     def write(self, row: PredictionDay) -> None:
@@ -87,21 +100,17 @@ class Tally:
         row.problems, row.classes, row.quality = dict(self.problems), dict(self.classes), dict(self.quality)
         row.latency, row.confidence = self.latency.to_json(), self.confidence.to_json()
         row.slices = {name: (each.count, each.confidence) for name, each in self.slices.items()}
+        row.watched = dict(self.watched) or None
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.total + other.total,
-            self.answered + other.answered,
-            _sum(self.problems, other.problems),
-            self.latency + other.latency,
-            self.confidence + other.confidence,
-            _sum(self.classes, other.classes),
-            _sum(self.quality, other.quality),
-            {
-                name: self.slices.get(name, Slice(0, 0.0)) + other.slices.get(name, Slice(0, 0.0))
-                for name in (*self.slices, *(each for each in other.slices if each not in self.slices))
-            },
-        )
+        return total((self, other))
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        """Return what the other lacks of this; negative where it has too much."""
+        sums = _Sums()
+        sums.add(self)
+        sums.add(other, -1)
+        return sums.tally()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +128,20 @@ class DayFilter:
     until: date
     version_id: int | None = None
 
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return them; what was said in the shadow answered nobody."""
+        narrowed = [
+            col(PredictionDay.family) == self.family.value,
+            col(PredictionDay.day) >= self.since,
+            col(PredictionDay.day) <= self.until,
+            col(PredictionDay.alias) != ModelAlias.SHADOW.value,
+        ]
+        if self.version_id is not None:
+            narrowed.append(col(PredictionDay.version_id) == self.version_id)
+        return narrowed
 
-def key_of(made: Prediction) -> Key:
+
+def key_of(made: Prediction | Row[Any]) -> Key:
     """Return the row that a prediction belongs to."""
     day = made.created_at.astimezone(UTC).date()
     return made.family, day, made.version_id or NO_VERSION, made.alias
@@ -128,56 +149,72 @@ def key_of(made: Prediction) -> Key:
 
 def enter(session: Session, made: Prediction) -> None:
     """Add a prediction to its day, in the transaction that keeps it."""
-    row = _row(session, key_of(made))
-    (Tally.read(row) + Tally.of(made)).write(row)
+    correct(session, key_of(made), Tally.of(made))
+
+
+def leave(session: Session, case_id: int) -> None:
+    """Take the predictions of a case out of their days, in the transaction that removes them."""
+    its = columns(*_COUNTED).where(col(Prediction.case_id) == case_id)
+    for key, tally in sorted(_counted(session.execute(its)).items()):
+        correct(session, key, Tally() - tally)
+
+
+def correct(session: Session, key: Key, by: Tally) -> None:
+    """Add what a day lacks; one of which nothing is left is no more."""
+    row = _row(session, key)
+    tally = Tally.read(row) + by
+    if tally.total:
+        tally.write(row)
+    else:
+        session.delete(row)
 
 
 def by_day(session: Session, chosen: DayFilter) -> dict[date, Tally]:
-    """Return what each day with predictions amounts to, the first day first."""
-    wanted = select(PredictionDay).where(
-        PredictionDay.family == chosen.family.value,
-        col(PredictionDay.day) >= chosen.since,
-        col(PredictionDay.day) <= chosen.until,
-        PredictionDay.alias != ModelAlias.SHADOW.value,  # nobody was answered with those
+    """Return what each day with predictions amounts to, the first day first; nothing of what is watched."""
+    wanted = columns(*_SUMMED)
+    days: dict[date, _Texts] = defaultdict(_Texts)
+    for day, *summed in session.execute(wanted.where(*chosen.conditions()).order_by(col(PredictionDay.day))):
+        days[day].add(*summed)
+    return {day: texts.tally() for day, texts in days.items()}
+
+
+def watched_by_day(session: Session, chosen: DayFilter) -> dict[date, Mapping[str, int]]:
+    """Return what is watched of each day that has any, the first day first; of one version, to make sense."""
+    wanted = columns(col(PredictionDay.day), col(PredictionDay.watched)).where(
+        *chosen.conditions(), col(PredictionDay.watched).is_not(None)
     )
-    if chosen.version_id is not None:
-        wanted = wanted.where(PredictionDay.version_id == chosen.version_id)
-    days: dict[date, list[Tally]] = defaultdict(list)
-    for row in session.exec(wanted.order_by(col(PredictionDay.day))):
-        days[row.day].append(Tally.read(row))
-    return {day: total(tallies) for day, tallies in days.items()}
+    days: dict[date, Counter[str]] = defaultdict(Counter)
+    for day, watched in session.execute(wanted.order_by(col(PredictionDay.day))):
+        days[day].update(watched)
+    return dict(days)
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
     """Return the sum."""
-    return reduce(add, tallies, Tally())
+    sums = _Sums()
+    for each in tallies:
+        sums.add(each)
+    return sums.tally()
+
+
+def kept_days(session: Session) -> dict[Key, Tally]:
+    """Return what is kept of every day."""
+    return {
+        (row.family, row.day, row.version_id, row.alias): Tally.read(row)
+        for row in session.exec(select(PredictionDay))
+    }
 
 
 def counted_anew(session: Session) -> dict[Key, Tally]:
     """Return what all predictions amount to, from their own rows; as slow as there are many."""
-    found: dict[Key, Tally] = {}
-    for batch in _batches(session):
-        parts: dict[Key, list[Tally]] = defaultdict(list)
-        for made in batch:
-            parts[key_of(made)].append(Tally.of(made))
-        for key, tallies in parts.items():
-            found[key] = found.get(key, Tally()) + total(tallies)
-        session.expunge_all()
-    return found
+    return _counted(session.execute(columns(*_COUNTED).execution_options(yield_per=AT_ONCE)))
 
 
-def count_anew(session: Session) -> int:
-    """Put what all predictions amount to in the place of what is kept; return how many there are."""
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
-        # Whoever keeps a prediction meanwhile enters it after this, and nobody sees it before.
-        session.execute(text("LOCK TABLE prediction_day IN EXCLUSIVE MODE"))
-    found = counted_anew(session)
-    session.execute(delete(PredictionDay))
-    for (family, day, version_id, alias), tally in found.items():
-        row = PredictionDay(family=family, day=day, version_id=version_id, alias=alias)
-        tally.write(row)
-        session.add(row)
-    return sum(each.total for each in found.values())
+def _counted(rows: Iterable[Row[Any]]) -> dict[Key, Tally]:
+    found: dict[Key, _Sums] = defaultdict(_Sums)
+    for made in rows:
+        found[key_of(made)].enter(made)
+    return {key: sums.tally() for key, sums in found.items()}
 
 
 def _row(session: Session, key: Key) -> PredictionDay:
@@ -200,17 +237,112 @@ def _row(session: Session, key: Key) -> PredictionDay:
     return found
 
 
-def _batches(session: Session) -> Iterator[list[Prediction]]:
-    """Yield all predictions in batches, without their answers."""
-    last = 0
-    while True:
-        rows = select(Prediction).where(col(Prediction.id) > last).order_by(col(Prediction.id))
-        batch = list(session.exec(rows.options(*_UNREAD).limit(AT_ONCE)))
-        if not batch:
-            return
-        last = batch[-1].id or last
-        yield batch
+class _Texts:
+    """Adds up days as they are kept, whose texts are read here alone: a thousand rows have megabytes."""
+
+    def __init__(self) -> None:
+        self._total = self._answered = 0
+        self._counts: tuple[dict[str, int], ...] = ({}, {}, {}, {}, {})
+        self._slices: dict[str, Slice] = {}
+
+    def add(self, total: int, answered: int, *texts: str) -> None:
+        """Add a day of a version and alias."""
+        self._total += total
+        self._answered += answered
+        *counted, slices = map(orjson.loads, texts)
+        for sums, counts in zip(self._counts, counted, strict=True):
+            for name, count in counts.items():
+                sums[name] = sums.get(name, 0) + count
+        for name, (count, confidence) in slices.items():
+            before = self._slices.get(name, _NONE)
+            self._slices[name] = Slice(before.count + count, before.confidence + confidence)
+
+    def tally(self) -> Tally:
+        """Return the sum."""
+        problems, classes, quality, latency, confidence = self._counts
+        return Tally(
+            self._total,
+            self._answered,
+            problems,
+            Sketch.from_json("latency_ms", latency),
+            Sketch.from_json("confidence", confidence),
+            classes,
+            quality,
+            self._slices,
+        )
 
 
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return dict(Counter(one) + Counter(other))
+class _Sums:
+    """Adds up in place what is too much to be copied with each."""
+
+    def __init__(self) -> None:
+        self._total = self._answered = 0
+        self._problems, self._classes, self._quality = Counter[str](), Counter[str](), Counter[str]()
+        self._latency, self._confidence = Counter[int](), Counter[int]()
+        self._sliced, self._sure = Counter[str](), defaultdict[str, float](float)
+        self._watched = Counter[str]()
+
+    def enter(self, made: Prediction | Row[Any]) -> None:
+        """Add a prediction."""
+        self._total += 1
+        self._answered += made.ml_available
+        if made.ml_error:
+            self._problems[made.ml_error] += 1
+        self._latency[place("latency_ms", made.latency_ms)] += 1
+        self._classes.update(_classes(made))
+        if made.quality:
+            self._quality[made.quality] += 1
+        if made.confidence is not None and math.isfinite(made.confidence):
+            self._confidence[place("confidence", made.confidence)] += 1
+            for name in made.slices or ():
+                self._sliced[name] += 1
+                self._sure[name] += made.confidence
+        self._watched.update(f"{feature}:{bin_}" for feature, bin_ in enumerate(made.watched or ()))
+
+    def add(self, tally: Tally, times: int = 1) -> None:
+        """Add a tally so many times; with -1 it is taken away."""
+        self._total += times * tally.total
+        self._answered += times * tally.answered
+        for sums, counts in (
+            (self._problems, tally.problems),
+            (self._classes, tally.classes),
+            (self._quality, tally.quality),
+            (self._watched, tally.watched),
+        ):
+            for name, count in counts.items():
+                sums[name] += times * count
+        for places, sketch in ((self._latency, tally.latency), (self._confidence, tally.confidence)):
+            for at, count in sketch.counts.items():
+                places[at] += times * count
+        for name, each in tally.slices.items():
+            self._sliced[name] += times * each.count
+            self._sure[name] += times * each.confidence
+
+    def tally(self) -> Tally:
+        """Return the sum, without what there is none of."""
+        return Tally(
+            self._total,
+            self._answered,
+            _there(self._problems),
+            Sketch("latency_ms", _there(self._latency)),
+            Sketch("confidence", _there(self._confidence)),
+            _there(self._classes),
+            _there(self._quality),
+            {
+                name: Slice(count, self._sure[name])
+                for name, count in self._sliced.items()
+                if count or abs(self._sure[name]) > _NEARLY
+            },
+            _there(self._watched),
+        )
+
+
+def _there(counts: Mapping[Any, int]) -> dict[Any, int]:
+    return {name: count for name, count in counts.items() if count}
+
+
+def _classes(made: Prediction | Row[Any]) -> Mapping[str, int]:
+    """Return the level of a visit, the beats of a recording, what became of a segmentation."""
+    if made.family == ModelFamily.SEGMENTATION.value:
+        return {(SegmentationStatus.SUCCEEDED if made.ml_available else SegmentationStatus.FAILED).value: 1}
+    return {made.level: 1} if made.level else made.counts

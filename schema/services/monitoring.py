@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlmodel import Session
+from sqlalchemy import func
+from sqlalchemy import select as columns
+from sqlmodel import Session, col, select
 
 from schema.errors import ValidationFailedError
-from schema.models.predictions import ModelFamily
+from schema.models.monitoring import PredictionDay
+from schema.models.predictions import Feedback, ModelFamily, Prediction
 from schema.services.day_books import DayFilter, Tally, by_day, total
 from schema.services.feedback_statistics import ErrorRate, FeedbackFilter, feedback_figures
 
@@ -62,7 +65,7 @@ def period(today: date, days: int) -> tuple[date, date]:
 def daily(session: Session, watched: Watched, since: date, until: date) -> Sequence[Figures]:
     """Return each day's figures, the first day first, also of days without any."""
     counted = by_day(session, _days(watched, since, until))
-    thought = feedback_figures(session, _feedback(watched, since, until)).by_day()
+    thought = feedback_figures(session, feedback_of(watched, since, until)).by_day()
     days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
     return [Figures(counted.get(day, Tally()), thought.get(day, NO_OPINION), day) for day in days]
 
@@ -70,15 +73,48 @@ def daily(session: Session, watched: Watched, since: date, until: date) -> Seque
 def summary(session: Session, watched: Watched, since: date, until: date) -> Figures:
     """Return the figures of all days together."""
     counted = by_day(session, _days(watched, since, until))
-    thought = feedback_figures(session, _feedback(watched, since, until))
+    thought = feedback_figures(session, feedback_of(watched, since, until))
     return Figures(total(counted.values()), thought.error_rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tells that figures of a family have changed.
+
+    Parameters
+    ----------
+    total, answered
+        Predictions, those in the shadow too.
+    opinion
+        The latest opinion's key, of the family where one came after the mark before.
+    """
+
+    total: int
+    answered: int
+    opinion: int
+
+
+def mark(session: Session, family: ModelFamily, before: Mark | None = None) -> Mark:
+    """Return the mark of now; the same as before when nothing has changed."""
+    sums = columns(
+        func.coalesce(func.sum(PredictionDay.total), 0), func.coalesce(func.sum(PredictionDay.answered), 0)
+    )
+    count, answered = session.execute(sums.where(col(PredictionDay.family) == family.value)).one()
+    latest = select(func.max(Feedback.id))
+    if before is not None:
+        latest = latest.join(Prediction, col(Prediction.id) == Feedback.prediction_id).where(
+            Prediction.family == family.value, col(Feedback.id) > before.opinion
+        )
+    known = before.opinion if before is not None else 0
+    return Mark(int(count), int(answered), session.exec(latest).one() or known)
 
 
 def _days(watched: Watched, since: date, until: date) -> DayFilter:
     return DayFilter(watched.family, since, until, watched.version_id)
 
 
-def _feedback(watched: Watched, since: date, until: date) -> FeedbackFilter:
+def feedback_of(watched: Watched, since: date, until: date) -> FeedbackFilter:
+    """Return which feedback was given from the first to the last day."""
     first = datetime.combine(since, time(), UTC)
-    behind = datetime.combine(until + timedelta(days=1), time(), UTC)
+    behind = None if until == date.max else datetime.combine(until + timedelta(days=1), time(), UTC)
     return FeedbackFilter(watched.family, first, behind, watched.version_id)
