@@ -42,6 +42,7 @@ class Scope(StrEnum):
     TRIAGE = "triage"
     PACS = "pacs"
     SEGMENTATION = "segmentation"
+    ALERTS = "alerts"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
@@ -50,9 +51,16 @@ ANYONES = frozenset({Scope.CONCEPTS_READ, Scope.PROFILE, Scope.SCHEMA_READ})
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
     Role.TEACHER: frozenset(Scope)
-    - {Scope.ACCOUNTS, Scope.AUDIT_READ, Scope.CONCEPTS_WRITE, Scope.DISAGREEMENTS, Scope.MODELS_WRITE},
+    - {
+        Scope.ACCOUNTS,
+        Scope.AUDIT_READ,
+        Scope.CONCEPTS_WRITE,
+        Scope.DISAGREEMENTS,
+        Scope.MODELS_WRITE,
+        Scope.ALERTS,
+    },
     Role.EXPERT: frozenset(Scope)
-    - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ, Scope.MODELS_WRITE, Scope.PACS},
+    - {Scope.ACCOUNTS, Scope.STUDENTS, Scope.AUDIT_READ, Scope.MODELS_WRITE, Scope.PACS, Scope.ALERTS},
     Role.STUDENT: frozenset(
         {
             Scope.ATTEMPTS_READ,
@@ -66,6 +74,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         {
             Scope.STATISTICS_READ,
             Scope.MODELS_READ,
+            Scope.ALERTS,
             Scope.PREDICTIONS_READ,
             Scope.FEEDBACK_WRITE,
             *ANYONES,

@@ -2,6 +2,7 @@
 
 from schema.models import (
     accounts,
+    alerts,
     cases,
     contests,
     disagreements,
@@ -21,6 +22,7 @@ from schema.models import (
 
 __all__ = [
     "accounts",
+    "alerts",
     "cases",
     "contests",
     "disagreements",

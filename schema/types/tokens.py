@@ -39,6 +39,7 @@ describe_enum(
     "Ask how soon a patient is to be seen.",
     "Search the hospital's archives (PACS) and make cases of what they hold; never experts.",
     "Record segmentations of brain tumours.",
+    "See, acknowledge and close alerts on models, and write their rules; analysts and administrators only.",
 )
 
 
