@@ -35,6 +35,8 @@ class Page:
         The address without the query string.
     flash
         (kind, text) left by the page before, shown once; kinds are those of the `message` macro.
+    alerts
+        How many alerts nobody looks after yet, for those who see alerts.
     """
 
     language: str
@@ -43,6 +45,7 @@ class Page:
     viewer: dict[str, str] | None
     path: str
     flash: tuple[str, str] | None = None
+    alerts: int = 0
 
 
 class Environment(jinja2.Environment):
@@ -72,7 +75,7 @@ class Renderer:
         self._signer = signer
         self._secure = settings.production
         self.static = StaticAddresses(static, watch=not settings.production)
-        self._environment = _environment(settings, templates)
+        self._environment = environment(settings, templates)
         self._environment.globals.update(static=self.static.address, url=url_for)
 
     def text(self, connection: HTTPConnection, template: str, data: Mapping[str, Any], **page: Any) -> str:
@@ -90,11 +93,11 @@ class Renderer:
             return self._environment.get_template(template).render({**data, "page": about})
 
     def response(
-        self, request: Request, template: str, data: Mapping[str, Any], status: int = 200
+        self, request: Request, template: str, data: Mapping[str, Any], status: int = 200, alerts: int = 0
     ) -> HTMLResponse:
         """Return a template as an answer no shared computer keeps; a whole page shows the waiting message."""
         flash = None if htmx.wants_fragment(request) else self._waiting(request)
-        body = self.text(request, template, data, flash=flash)
+        body = self.text(request, template, data, flash=flash, alerts=alerts)
         headers = {"Vary": htmx.VARY, "Cache-Control": "no-store"}
         response = HTMLResponse(body, status_code=status, headers=headers)
         if flash is not None:
@@ -121,8 +124,9 @@ def _shown(actor: Actor | None) -> dict[str, str] | None:
     return None if actor is None else {"displayName": actor.display_name, "role": actor.role.name}
 
 
-def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
-    environment = Environment(
+def environment(settings: Settings, folder: Path) -> jinja2.Environment:
+    """Return what renders the templates of a folder."""
+    made = Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -131,10 +135,10 @@ def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
         auto_reload=not settings.production,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     filters = formats.Formats(settings.time_zone)
-    environment.filters.update(
+    made.filters.update(
         date=filters.date,
         day=formats.day,
         datetime=filters.datetime,
@@ -144,4 +148,4 @@ def _environment(settings: Settings, folder: Path) -> jinja2.Environment:
         percent=formats.percent,
         duration=formats.duration,
     )
-    return environment
+    return made

@@ -388,12 +388,20 @@ def _alerted(session: Session, owner: Actor, version_id: int, at: datetime) -> d
     """Return a rule of which everything is known, and an alert of it that a letter about could not leave."""
     condition: dict[str, Any] = {"metric": "success_rate", "comparison": "below", "threshold": 0.9, "days": 1}
     about: dict[str, Any] = {"name": "Succès", "family": "beats", "version_id": version_id, **condition}
-    made = {"created_by": owner.account_id, "created_at": at, "readers": [owner.account_id]}
-    seen = {"value": 0.5, "count": 40, "looked_at": at}
+    made: dict[str, Any] = {
+        "created_by": owner.account_id,
+        "created_at": at,
+        "readers": [owner.account_id],
+    }
+    seen: dict[str, Any] = {"value": 0.5, "count": 40, "looked_at": at}
     rule = AlertRule(**about, **made, **seen, minimum=30, webhooks=True, quiet=True)
     session.add(rule)
     session.flush()
-    settled = {"acknowledged_by": owner.account_id, "acknowledged_at": at, "closed_by": owner.account_id}
+    settled: dict[str, Any] = {
+        "acknowledged_by": owner.account_id,
+        "acknowledged_at": at,
+        "closed_by": owner.account_id,
+    }
     alert = Alert(
         **about,
         **settled,
