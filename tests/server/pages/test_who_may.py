@@ -41,6 +41,9 @@ PAGES = [
     "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
     "/predictions/QmVhdFByZWRpY3Rpb246MQ==",
     "/models",
+    "/alerts",
+    "/alerts/QWxlcnQ6MQ==",
+    "/alerts/rules/QWxlcnRSdWxlOjE=",
     "/statistics/feedback",
     "/statistics/feedback.csv",
     "/exports/feedback.jsonl",
@@ -113,6 +116,11 @@ FORMS = [
     "/matcher",
     "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
     "/predictions/QmVhdFByZWRpY3Rpb246MQ==/feedback",
+    "/alerts/rules",
+    "/alerts/rules/QWxlcnRSdWxlOjE=/update",
+    "/alerts/rules/QWxlcnRSdWxlOjE=/delete",
+    "/alerts/QWxlcnQ6MQ==/acknowledge",
+    "/alerts/QWxlcnQ6MQ==/close",
     "/models/promote",
     "/models/rollback",
     "/models/sync",
@@ -142,8 +150,8 @@ FORMS = [
 EXPERTS = ["/concepts/new", "/concepts/Q29uY2VwdDpMQkJC/edit", "/ontologies"]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests", "/webhooks"]
 CLOSED = [
-    (Role.TEACHER, ["/audit", *EXPERTS]),
-    (Role.EXPERT, ["/accounts", "/audit"]),
+    (Role.TEACHER, ["/audit", "/alerts", *EXPERTS]),
+    (Role.EXPERT, ["/accounts", "/audit", "/alerts"]),
     (
         Role.STUDENT,
         [
@@ -153,6 +161,7 @@ CLOSED = [
             "/audit",
             "/matcher",
             "/models",
+            "/alerts",
             "/statistics/feedback",
             "/training/class",
             "/triage/new",
@@ -182,6 +191,7 @@ CLOSED = [
             "/audit",
             "/matcher",
             "/models",
+            "/alerts",
             "/statistics/feedback",
             "/training",
             "/training/class",
