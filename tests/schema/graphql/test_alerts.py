@@ -138,18 +138,24 @@ def watching(each_world: World) -> Watching:
     return Watching(each_world)
 
 
+@pytest.fixture
+def lite(world: World) -> Watching:
+    """Return it on SQLite alone, for what the database has no part in."""
+    return Watching(world)
+
+
 def fault(answer: Any) -> tuple[str, str]:
     if answer["__typename"] == "ValidationErrors":
         return answer["fields"][0]["path"][0], answer["fields"][0]["code"]
     return answer["__typename"], answer.get("code", "")
 
 
-def test_alerts_are_for_analysts_and_administrators(watching: Watching) -> None:
-    world = watching.world
-    rule = watching.create()
-    watching.predictions(0, 20)
-    watching.look()
-    [alert] = watching.alerts()
+def test_alerts_are_for_analysts_and_administrators(lite: Watching) -> None:
+    world = lite.world
+    rule = lite.create()
+    lite.predictions(0, 20)
+    lite.look()
+    [alert] = lite.alerts()
     known = {"id": rule["id"], "revision": 1}
     for text in (ALERTS, RULES, COUNT):
         assert world.codes(text, None) == ["UNAUTHENTICATED"]
@@ -161,15 +167,15 @@ def test_alerts_are_for_analysts_and_administrators(watching: Watching) -> None:
         for text, given in ((CREATE, USUAL), (UPDATE, known), (DELETE, known)):
             assert fault(world.ask(text, person, input=given)) == ("NotAllowed", "missing_scope")
         for text in (ACKNOWLEDGE, CLOSE):
-            assert fault(watching.settle(text, alert, person)) == ("NotAllowed", "missing_scope")
-    assert watching.settle(ACKNOWLEDGE, alert, world.person(Role.ADMIN))["state"] == "ACKNOWLEDGED"
+            assert fault(lite.settle(text, alert, person)) == ("NotAllowed", "missing_scope")
+    assert lite.settle(ACKNOWLEDGE, alert, world.person(Role.ADMIN))["state"] == "ACKNOWLEDGED"
 
 
-def test_what_there_is_not_is_not_found(watching: Watching) -> None:
+def test_what_there_is_not_is_not_found(lite: Watching) -> None:
     for identifier in (global_id("Alert", 99), global_id("AlertRule", 99), "x"):
         given = {"id": identifier, "revision": 1}
         for text in (UPDATE, DELETE, ACKNOWLEDGE, CLOSE):
-            assert watching.world.ask(text, watching.analyst, input=given)["__typename"] == "NotFound"
+            assert lite.world.ask(text, lite.analyst, input=given)["__typename"] == "NotFound"
 
 
 @pytest.mark.parametrize(
@@ -194,42 +200,42 @@ def test_a_rule_that_makes_no_sense_is_refused(
     assert fault(answer) == (field, code)
 
 
-def test_who_sees_no_alerts_is_written_to_like_nobody(watching: Watching) -> None:
-    teacher = global_id("Account", watching.world.person(Role.TEACHER).account_id)
-    refused = watching.world.ask(CREATE, watching.analyst, input=USUAL | {"readerIds": [teacher]})
+def test_who_sees_no_alerts_is_written_to_like_nobody(lite: Watching) -> None:
+    teacher = global_id("Account", lite.world.person(Role.TEACHER).account_id)
+    refused = lite.world.ask(CREATE, lite.analyst, input=USUAL | {"readerIds": [teacher]})
     assert fault(refused) == ("readerIds", "unknown_choice")
-    me = global_id("Account", watching.analyst.account_id)
-    assert len(watching.create(readerIds=[me, me])["readers"]) == 1
+    me = global_id("Account", lite.analyst.account_id)
+    assert len(lite.create(readerIds=[me, me])["readers"]) == 1
 
 
 def test_analysts_have_themselves_written_to_and_administrators_anybody_who_sees_alerts(
-    watching: Watching,
+    lite: Watching,
 ) -> None:
-    world, admin = watching.world, watching.world.person(Role.ADMIN)
-    me, them = (global_id("Account", each.account_id) for each in (watching.analyst, admin))
-    refused = world.ask(CREATE, watching.analyst, input=USUAL | {"readerIds": [them]})
+    world, admin = lite.world, lite.world.person(Role.ADMIN)
+    me, them = (global_id("Account", each.account_id) for each in (lite.analyst, admin))
+    refused = world.ask(CREATE, lite.analyst, input=USUAL | {"readerIds": [them]})
     assert fault(refused) == ("readerIds", "unknown_choice")
     made = world.ask(CREATE, admin, input=USUAL | {"readerIds": [me, them]})
     given = {"id": made["id"], "revision": 1, "readerIds": [them], "name": "Sans moi"}
-    kept = world.ask(UPDATE, watching.analyst, input=given)
+    kept = world.ask(UPDATE, lite.analyst, input=given)
     assert [each["displayName"] for each in kept["readers"]] == [admin.display_name]
 
 
-def test_a_rule_is_about_a_version_of_its_family_that_there_is(watching: Watching) -> None:
-    world = watching.world
+def test_a_rule_is_about_a_version_of_its_family_that_there_is(lite: Watching) -> None:
+    world = lite.world
     with world.database.write() as session:
         beats = registered(session, world.clock, toy(world.home))
         triage = registered(session, world.clock, "a" * 64, "triage")
     for missing in (global_id("ModelVersion", 99), "x"):
-        answer = world.ask(CREATE, watching.analyst, input=USUAL | {"modelVersionId": missing})
+        answer = world.ask(CREATE, lite.analyst, input=USUAL | {"modelVersionId": missing})
         assert answer["__typename"] == "NotFound"
     other = USUAL | {"modelVersionId": global_id("ModelVersion", beats.id or 0)}
-    refused = world.ask(CREATE, watching.analyst, input=other)
+    refused = world.ask(CREATE, lite.analyst, input=other)
     assert fault(refused) == ("modelVersionId", "version_of_another_family")
     ours = {"modelVersionId": global_id("ModelVersion", triage.id or 0)}
-    token = Actor(watching.analyst.account_id, Role.ANALYST, scopes=frozenset({Scope.ALERTS}), token_id=1)
+    token = Actor(lite.analyst.account_id, Role.ANALYST, scopes=frozenset({Scope.ALERTS}), token_id=1)
     assert world.ask(CREATE, token, input=USUAL | ours)["__typename"] == "NotFound"
-    assert watching.create(**ours)["modelVersion"] == {"number": 1}
+    assert lite.create(**ours)["modelVersion"] == {"number": 1}
 
 
 def test_a_site_has_so_many_rules_and_no_more(world: World) -> None:
@@ -327,48 +333,48 @@ def test_what_is_well_again_says_so_and_closes_after_an_hour_of_looks(watching: 
     assert watching.told()[-1][1]["ending"] == "normal"
 
 
-def test_what_is_wrong_again_before_that_goes_on_and_afterwards_opens_another(watching: Watching) -> None:
-    watching.create(metric="LATENCY_P95", comparison="ABOVE", threshold=100, days=1)
-    watching.predictions(20, latency_ms=500)
-    watching.look()
-    watching.predictions(1_000, latency_ms=20)
-    watching.look(CALM_LOOKS)
-    watching.predictions(1_000, latency_ms=500)
-    watching.look()
-    [alert] = watching.alerts()
+def test_what_is_wrong_again_before_that_goes_on_and_afterwards_opens_another(lite: Watching) -> None:
+    lite.create(metric="LATENCY_P95", comparison="ABOVE", threshold=100, days=1)
+    lite.predictions(20, latency_ms=500)
+    lite.look()
+    lite.predictions(1_000, latency_ms=20)
+    lite.look(CALM_LOOKS)
+    lite.predictions(1_000, latency_ms=500)
+    lite.look()
+    [alert] = lite.alerts()
     assert (alert["state"], alert["normalSince"]) == ("OPEN", None)
-    watching.predictions(1_000, latency_ms=20)
+    lite.predictions(1_000, latency_ms=20)
     for _ in range(2):
-        watching.world.clock.pass_(days=1)
-        watching.predictions(20, latency_ms=20)
-    watching.look(2 * CALM_LOOKS)
-    assert watching.alerts("OPEN") == []
-    watching.predictions(20, latency_ms=500)
-    watching.look()
-    assert [each["state"] for each in watching.alerts()] == ["OPEN", "CLOSED"]
+        lite.world.clock.pass_(days=1)
+        lite.predictions(20, latency_ms=20)
+    lite.look(2 * CALM_LOOKS)
+    assert lite.alerts("OPEN") == []
+    lite.predictions(20, latency_ms=500)
+    lite.look()
+    assert [each["state"] for each in lite.alerts()] == ["OPEN", "CLOSED"]
 
 
-def test_looks_that_follow_at_once_count_as_one(watching: Watching) -> None:
-    watching.create()
-    watching.predictions(0, 20)
-    watching.look()
-    watching.predictions(1_000)
-    watching.look(5 * CALM_LOOKS, minutes=0.1)
-    assert len(watching.alerts("OPEN")) == 1
+def test_looks_that_follow_at_once_count_as_one(lite: Watching) -> None:
+    lite.create()
+    lite.predictions(0, 20)
+    lite.look()
+    lite.predictions(1_000)
+    lite.look(CALM_LOOKS + 1, minutes=0.1)
+    assert len(lite.alerts("OPEN")) == 1
 
 
-def test_of_too_few_nothing_is_said(watching: Watching) -> None:
-    watching.create()
-    watching.predictions(0, 9)
-    watching.look()
-    assert (watching.alerts(), watching.rule()["value"], watching.rule()["count"]) == ([], None, 9)
-    watching.predictions(0, 1)
-    watching.look()
-    [alert] = watching.alerts()
-    watching.world.clock.pass_(days=3)
-    watching.passed += 3 * 86_400
-    watching.look(2 * CALM_LOOKS)
-    assert watching.alerts("OPEN")[0]["id"] == alert["id"]
+def test_of_too_few_nothing_is_said(lite: Watching) -> None:
+    lite.create()
+    lite.predictions(0, 9)
+    lite.look()
+    assert (lite.alerts(), lite.rule()["value"], lite.rule()["count"]) == ([], None, 9)
+    lite.predictions(0, 1)
+    lite.look()
+    [alert] = lite.alerts()
+    lite.world.clock.pass_(days=3)
+    lite.passed += 3 * 86_400
+    lite.look(2 * CALM_LOOKS)
+    assert lite.alerts("OPEN")[0]["id"] == alert["id"]
 
 
 @pytest.mark.parametrize(
@@ -392,25 +398,25 @@ def test_each_metric_is_held_against_its_threshold(  # noqa: PLR0917 - a row of 
     assert len(watching.alerts()) == 1
 
 
-def test_a_volume_is_of_days_that_are_over(watching: Watching) -> None:
-    watching.create(metric="VOLUME", comparison="BELOW", threshold=10, days=2)
-    watching.predictions(40)
-    watching.look()
-    assert (len(watching.alerts()), watching.rule()["value"]) == (1, 0)
-    watching.world.clock.pass_(days=1)
-    watching.passed += 86_400
-    watching.look()
-    assert watching.rule()["value"] == 20
+def test_a_volume_is_of_days_that_are_over(lite: Watching) -> None:
+    lite.create(metric="VOLUME", comparison="BELOW", threshold=10, days=2)
+    lite.predictions(40)
+    lite.look()
+    assert (len(lite.alerts()), lite.rule()["value"]) == (1, 0)
+    lite.world.clock.pass_(days=1)
+    lite.passed += 86_400
+    lite.look()
+    assert lite.rule()["value"] == 20
 
 
-def test_readers_who_find_a_model_wrong_open_an_alert(watching: Watching) -> None:
-    watching.create(metric="ERROR_RATE", comparison="ABOVE", threshold=0.2, minimum=30)
-    give(watching.world, FeedbackType.UPGRADE, "3B", "2", times=29)
-    watching.look()
-    assert watching.alerts() == []
-    give(watching.world, FeedbackType.UPGRADE, "3B", "2", times=1)
-    watching.look()
-    assert watching.alerts()[0]["value"] == 1
+def test_readers_who_find_a_model_wrong_open_an_alert(lite: Watching) -> None:
+    lite.create(metric="ERROR_RATE", comparison="ABOVE", threshold=0.2, minimum=30)
+    give(lite.world, FeedbackType.UPGRADE, "3B", "2", times=29)
+    lite.look()
+    assert lite.alerts() == []
+    give(lite.world, FeedbackType.UPGRADE, "3B", "2", times=1)
+    lite.look()
+    assert lite.alerts()[0]["value"] == 1
 
 
 def test_somebody_acknowledges_and_closes_with_a_note_and_it_is_on_record(watching: Watching) -> None:
@@ -443,19 +449,19 @@ def test_somebody_acknowledges_and_closes_with_a_note_and_it_is_on_record(watchi
     assert [event for event, _ in watching.told()] == ["alert.opened", "alert.closed"]
 
 
-def test_what_somebody_closed_opens_again_only_once_it_has_ceased(watching: Watching) -> None:
-    watching.create()
-    watching.predictions(0, 20)
-    watching.look()
-    watching.settle(CLOSE, watching.alerts()[0])
-    watching.look(3)
-    assert (watching.alerts("OPEN"), watching.rule()["quiet"]) == ([], True)
-    watching.predictions(1_000)
-    watching.look()
-    assert watching.rule()["quiet"] is False
-    watching.predictions(0, 1_000)
-    watching.look()
-    assert len(watching.alerts()) == 2
+def test_what_somebody_closed_opens_again_only_once_it_has_ceased(lite: Watching) -> None:
+    lite.create()
+    lite.predictions(0, 20)
+    lite.look()
+    lite.settle(CLOSE, lite.alerts()[0])
+    lite.look(3)
+    assert (lite.alerts("OPEN"), lite.rule()["quiet"]) == ([], True)
+    lite.predictions(1_000)
+    lite.look()
+    assert lite.rule()["quiet"] is False
+    lite.predictions(0, 1_000)
+    lite.look()
+    assert len(lite.alerts()) == 2
 
 
 def test_another_condition_closes_the_alert_of_the_one_before(watching: Watching) -> None:
@@ -484,12 +490,12 @@ def test_a_deleted_rule_leaves_its_alerts(watching: Watching) -> None:
     assert watching.alerts("OPEN") == []
 
 
-def test_a_rule_about_a_version_that_is_withdrawn_sleeps_unless_it_still_answers(watching: Watching) -> None:
-    world = watching.world
+def test_a_rule_about_a_version_that_is_withdrawn_sleeps_unless_it_still_answers(lite: Watching) -> None:
+    world = lite.world
     with world.database.write() as session:
         version = registered(session, world.clock, "a" * 64, "triage")
         row = deployed(session, world.clock, version)
-    watching.create(
+    lite.create(
         metric="VOLUME",
         comparison="BELOW",
         threshold=10,
@@ -497,46 +503,46 @@ def test_a_rule_about_a_version_that_is_withdrawn_sleeps_unless_it_still_answers
     )
     with world.database.write() as session:
         session.get_one(ModelVersion, version.id).withdrawn_at = world.clock()
-    watching.look()
-    assert len(watching.alerts("OPEN")) == 1
+    lite.look()
+    assert len(lite.alerts("OPEN")) == 1
     with world.database.write() as session:
         session.delete(session.merge(row))
-    watching.look()
-    assert watching.alerts()[0]["ending"] == "VERSION_WITHDRAWN"
-    watching.look()
-    assert watching.alerts("OPEN") == []
+    lite.look()
+    assert lite.alerts()[0]["ending"] == "VERSION_WITHDRAWN"
+    lite.look()
+    assert lite.alerts("OPEN") == []
 
 
 @pytest.mark.parametrize("days", [400, -400])
-def test_a_clock_that_jumps_opens_nothing_and_closes_nothing_at_once(watching: Watching, days: int) -> None:
-    world = watching.world
-    watching.create(metric="VOLUME", comparison="BELOW", threshold=1, days=1)
-    watching.create(metric="LATENCY_P95", comparison="ABOVE", threshold=100)
-    watching.predictions(20, latency_ms=500)
+def test_a_clock_that_jumps_opens_nothing_and_closes_nothing_at_once(lite: Watching, days: int) -> None:
+    world = lite.world
+    lite.create(metric="VOLUME", comparison="BELOW", threshold=1, days=1)
+    lite.create(metric="LATENCY_P95", comparison="ABOVE", threshold=100)
+    lite.predictions(20, latency_ms=500)
     world.clock.pass_(days=1)
-    watching.predictions(20, latency_ms=500)
-    watching.look()
-    [alert] = watching.alerts()
+    lite.predictions(20, latency_ms=500)
+    lite.look()
+    [alert] = lite.alerts()
     world.clock.pass_(days=days)
-    watching.look()
+    lite.look()
     world.clock.pass_(days=-days)
-    watching.look(2)
-    assert [(each["id"], each["state"]) for each in watching.alerts()] == [(alert["id"], "OPEN")]
+    lite.look(2)
+    assert [(each["id"], each["state"]) for each in lite.alerts()] == [(alert["id"], "OPEN")]
     with world.database.read() as session:
         looked = session.exec(select(AlertRule.looked_at)).all()
     assert {each for each in looked if each} == {world.clock()}
 
 
-def test_a_rule_that_cannot_be_looked_at_holds_up_no_other(watching: Watching) -> None:
-    watching.create(name="Une")
-    watching.create(name="Deux")
-    watching.predictions(0, 20)
-    with watching.world.database.write() as session:
+def test_a_rule_that_cannot_be_looked_at_holds_up_no_other(lite: Watching) -> None:
+    lite.create(name="Une")
+    lite.create(name="Deux")
+    lite.predictions(0, 20)
+    with lite.world.database.write() as session:
         session.exec(update(AlertRule).where(col(AlertRule.name) == "Une").values(metric="gone"))
-    with watching.world.database.read() as session:
+    with lite.world.database.read() as session:
         assert session.exec(select(AlertRule.id)).all() != []
-    watching.watch.work(Claim(1, ALERT_JOB, {}, 1), lambda _: None)
-    with watching.world.database.read() as session:
+    lite.watch.work(Claim(1, ALERT_JOB, {}, 1), lambda _: None)
+    with lite.world.database.read() as session:
         assert [each.name for each in session.exec(select(Alert))] == ["Deux"]
 
 
