@@ -10,6 +10,7 @@ from strawberry.tools import merge_types
 from schema.documents import OWN_REMEMBERED, Documents
 from schema.execution import Executor
 from schema.mutations.accounts import AccountMutations
+from schema.mutations.alerts import AlertMutations
 from schema.mutations.annotations import AnnotationMutations
 from schema.mutations.attempts import AttemptMutations
 from schema.mutations.bulk import BulkMutations
@@ -33,6 +34,7 @@ from schema.mutations.triage import TriageMutations
 from schema.mutations.trusted_documents import TrustedDocumentMutations
 from schema.mutations.webhooks import WebhookMutations
 from schema.queries.accounts import AccountQueries
+from schema.queries.alerts import AlertQueries
 from schema.queries.attempts import AttemptQueries
 from schema.queries.audit import AuditQueries
 from schema.queries.cases import CaseQueries
@@ -80,6 +82,7 @@ QUERIES = (
     StatisticsQueries,
     MonitoringQueries,
     ConformityQueries,
+    AlertQueries,
     DisagreementQueries,
     WebhookQueries,
     PredictionQueries,
@@ -109,6 +112,7 @@ MUTATIONS: tuple[type, ...] = (
     DigitisingMutations,
     PredictionMutations,
     ModelMutations,
+    AlertMutations,
     FeedbackMutations,
     TriageMutations,
     PacsMutations,

@@ -22,6 +22,8 @@ from schema.errors import AuthenticationRequiredError
 from schema.loaders import Loaders
 from schema.messages import MESSAGES
 from schema.policy import Actor
+from schema.services.alert_mails import AlertMails
+from schema.services.alert_watch import AlertWatch
 from schema.services.attempt_exports import AttemptExports
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
@@ -107,6 +109,8 @@ class Services:
     """Logs segmentations to the store of models; None where it is left alone."""
     volumes: VolumeReader = field(default_factory=VolumeReader)
     """Measures label maps in child processes."""
+    alert_mails: AlertMails | None = None
+    """Writes to readers of alerts; None where no mail server is set up."""
     budget: DailyBudget | None = None
     """What a language model may cost; None where none is configured."""
     passwords: Passwords = field(default_factory=Passwords)
@@ -175,6 +179,11 @@ class Services:
     def feedback_watch(self) -> FeedbackWatch:
         """Return what says when a model should learn anew; it keeps its own transactions."""
         return FeedbackWatch(self.database, self.clock, self.training)
+
+    @cached_property
+    def alert_watch(self) -> AlertWatch:
+        """Return what looks after the rules of alerts; it keeps its own transactions."""
+        return AlertWatch(self.database, self.clock, writes=self.alert_mails is not None)
 
     @cached_property
     def recording_imports(self) -> RecordingImports:

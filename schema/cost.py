@@ -90,6 +90,7 @@ LIST = 10
 """Items a list is taken to have that says nothing of its size."""
 LISTS = {
     "Account.documents": 100,
+    "AlertRule.readers": 20,
     "BeatPrediction.feedback": 100,
     "BeatSaliency.weights": 100,
     "BeatStrip.beats": 30,
@@ -111,6 +112,7 @@ LISTS = {
     "Monitoring.trends": 100,
     "ParticipantImport.faults": 100,
     "Prediction.feedback": 100,
+    "Query.alertReaders": 50,
     "Query.triageComplaints": 115,
     "Query.triagePatients": 100,
     "RecordingImport.files": 500,

@@ -253,6 +253,9 @@ MESSAGES: dict[str, str] = {
     "volume_not_probabilities": N_("Probabilities lie between 0 and 1, and these do not."),
     "volume_timed_out": N_("This file takes too long to read. Export it again."),
     "volume_crashed": N_("This file could not be read. Export it again."),
+    "alert_not_open": N_("Somebody looks after this alert already, or it is closed."),
+    "too_many_rules": N_("At most {maximum} rules. Delete one first."),
+    "version_of_another_family": N_("This version is of another kind of model."),
     "explain_dismissal": N_("Say in a sentence why the mark stays."),
 }
 """Features add their own rows; a test checks that each code used has one and that French has it too."""

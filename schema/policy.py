@@ -43,6 +43,7 @@ class Scope(StrEnum):
     PACS = "pacs"
     SEGMENTATION = "segmentation"
     TECHNICAL_FILE = "technical-file"
+    ALERTS = "alerts"
 
 
 AUTHORS = frozenset({Role.ADMIN, Role.TEACHER, Role.EXPERT})
@@ -58,6 +59,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         Scope.DISAGREEMENTS,
         Scope.MODELS_WRITE,
         Scope.TECHNICAL_FILE,
+        Scope.ALERTS,
     },
     Role.EXPERT: frozenset(Scope)
     - {
@@ -67,6 +69,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         Scope.MODELS_WRITE,
         Scope.PACS,
         Scope.TECHNICAL_FILE,
+        Scope.ALERTS,
     },
     Role.STUDENT: frozenset(
         {
@@ -82,6 +85,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             Scope.STATISTICS_READ,
             Scope.MODELS_READ,
             Scope.TECHNICAL_FILE,
+            Scope.ALERTS,
             Scope.PREDICTIONS_READ,
             Scope.FEEDBACK_WRITE,
             *ANYONES,

@@ -36,6 +36,7 @@ from schema.context import Services
 from schema.database import Database
 from schema.models.disagreements import TextOrigin
 from schema.models.predictions import ModelFamily
+from schema.services.alert_mails import AlertMails
 from schema.services.authentication import Authentication
 from schema.services.blobs import BlobStore, FolderBlobStore, S3BlobStore
 from schema.services.cache import Cache, LocalCache
@@ -44,6 +45,7 @@ from schema.services.deployments import FaultBook
 from schema.services.disagreements import DisagreementJournal
 from schema.services.events import Doorbell, LocalDoorbell
 from schema.services.judge import Judge
+from schema.services.mail_server import MailServer
 from schema.services.matching import CachedMatcher, Patience
 from schema.services.model_sync import ModelSync
 from schema.services.outbound import Outbound
@@ -56,6 +58,7 @@ from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, exports, graphql, health, held, metrics, pages, traces
 from server.admission import Admission
 from server.archives import read_archives
+from server.letters import Letters
 from server.logs import configure
 from server.memory import keep_small, made_for_good
 from server.middleware import Envelope, ForgeryDoor, VisitorLookup
@@ -196,6 +199,7 @@ def wire_services(settings: Settings, signer: Signer, registry: Registry | None 
         passwords=passwords,
         outbound=Outbound(local=not settings.production),
         registry=registry or Registry(home.cache, home.key, FaultBook(database, now)),
+        alert_mails=_alert_mails(settings, database),
         model_sync=_model_sync(settings, database, store) if store else None,
         judge=Judge(database, now, store) if store else None,
         report_writer=ReportWriter(settings, TEMPLATES),
@@ -379,6 +383,21 @@ def _home(settings: Settings) -> Home:
         Names(settings.segmentation_experiment, settings.segmentation_model),
         settings.held_out,
     )
+
+
+def _alert_mails(settings: Settings, database: Database) -> AlertMails | None:
+    """Return what writes to readers of alerts; None where no mail server is set up."""
+    if settings.smtp_host is None:
+        return None
+    server = MailServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_from,
+        settings.smtp_encryption,
+        settings.smtp_user or "",
+        settings.smtp_password,
+    )
+    return AlertMails(database, now, server, Letters(settings, TEMPLATES))
 
 
 def _model_sync(settings: Settings, database: Database, store: StoreProcess) -> ModelSync:

@@ -35,6 +35,8 @@ class Page:
         The address without the query string.
     flash
         (kind, text) left by the page before, shown once; kinds are those of the `message` macro.
+    alerts
+        How many alerts nobody looks after yet, for those who see alerts.
     """
 
     language: str
@@ -43,6 +45,7 @@ class Page:
     viewer: dict[str, str] | None
     path: str
     flash: tuple[str, str] | None = None
+    alerts: int = 0
 
 
 class Environment(jinja2.Environment):
@@ -90,11 +93,11 @@ class Renderer:
             return self._environment.get_template(template).render({**data, "page": about})
 
     def response(
-        self, request: Request, template: str, data: Mapping[str, Any], status: int = 200
+        self, request: Request, template: str, data: Mapping[str, Any], status: int = 200, alerts: int = 0
     ) -> HTMLResponse:
         """Return a template as an answer no shared computer keeps; a whole page shows the waiting message."""
         flash = None if htmx.wants_fragment(request) else self._waiting(request)
-        body = self.text(request, template, data, flash=flash)
+        body = self.text(request, template, data, flash=flash, alerts=alerts)
         headers = {"Vary": htmx.VARY, "Cache-Control": "no-store"}
         response = HTMLResponse(body, status_code=status, headers=headers)
         if flash is not None:

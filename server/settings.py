@@ -1,5 +1,7 @@
 """Every setting in one place: read once, checked at start with every bad value named."""
 
+import re
+from email.utils import parseaddr
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +17,9 @@ from server.archives import read_archives
 
 MIN_SECRET_LENGTH = 32
 KEY_FILE = "secret_key"
+HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+SENDER = re.compile(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+")
+"""An address in ASCII, as every mail server takes it."""
 
 
 class StartError(Exception):
@@ -257,6 +262,34 @@ class Settings(BaseSettings):
         description="TOML file of the archives (PACS) that teachers may fetch ECGs from and, where it "
         "says so, send them to; none when absent",
     )
+    smtp_host: str | None = Field(
+        None,
+        validation_alias="CHEVET_SMTP_HOST",
+        description="mail server that letters about alerts are handed in at; none are written when absent",
+    )
+    smtp_port: int = Field(
+        587, ge=1, le=65535, validation_alias="CHEVET_SMTP_PORT", description="port of that mail server"
+    )
+    smtp_encryption: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        validation_alias="CHEVET_SMTP_ENCRYPTION",
+        description="starttls is required of the server, tls is from the first byte on, none sends in clear",
+    )
+    smtp_user: str | None = Field(
+        None, validation_alias="CHEVET_SMTP_USER", description="who signs in there, with the password's file"
+    )
+    smtp_password_file: Path | None = Field(
+        None,
+        validation_alias="CHEVET_SMTP_PASSWORD_FILE",
+        validate_default=True,
+        description="file with that password, read at start",
+    )
+    smtp_from: str = Field(
+        "",
+        validation_alias="CHEVET_SMTP_FROM",
+        validate_default=True,
+        description="whom letters are from, e.g. chevet@hopital.example; required with a mail server",
+    )
     s3_bucket: str | None = Field(
         None, validation_alias="S3_BUCKET", description="bucket of the blobs; a local folder when absent"
     )
@@ -282,6 +315,11 @@ class Settings(BaseSettings):
         if self.secret_key is None:
             raise SettingsError(["CHEVET_SECRET_KEY: missing"])
         return self.secret_key.get_secret_value().encode()
+
+    @property
+    def smtp_password(self) -> str:
+        """Return the password of the mail server; empty where there is none."""
+        return _secret_in(self.smtp_password_file) if self.smtp_password_file else ""
 
     @field_validator("data_dir", "training_data")
     @classmethod
@@ -357,6 +395,30 @@ class Settings(BaseSettings):
         read_archives(path)
         return path
 
+    @field_validator("smtp_password_file")
+    @classmethod
+    def _password(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if (value is None) != (info.data.get("smtp_user") is None):
+            raise ValueError("give CHEVET_SMTP_USER and CHEVET_SMTP_PASSWORD_FILE together")
+        if value is None:
+            return None
+        if info.data.get("smtp_encryption") == "none" and info.data.get("smtp_host") not in HERE:
+            raise ValueError("a password goes over the network encrypted only: see CHEVET_SMTP_ENCRYPTION")
+        path = value.expanduser().resolve()
+        if not _secret_in(path):
+            raise ValueError("the file is empty or cannot be read")
+        return path
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _sender(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("smtp_host") is None:
+            return value
+        address = parseaddr(value)[1]
+        if not value.isprintable() or not SENDER.fullmatch(address):
+            raise ValueError("give an address: Chevet <chevet@hopital.example>")
+        return value
+
     @field_validator("s3_bucket")
     @classmethod
     def _installed(cls, value: str | None) -> str | None:
@@ -411,6 +473,14 @@ def _problem(fault: Any) -> str:
     field = Settings.model_fields.get(name)
     variable = str(field.validation_alias) if field else name
     return f"{variable}: {str(fault['msg']).removeprefix('Value error, ')}"
+
+
+def _secret_in(path: Path) -> str:
+    """Return the first line of a file; empty where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _http_url(value: str) -> str:

@@ -9,6 +9,9 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from schema.context import Services
+from schema.services.alert_mails import MAIL_JOB, wake_mails
+from schema.services.alert_rules import ALERT_JOB, wake_alerts
+from schema.services.alert_watch import LOOK_EVERY
 from schema.services.attempt_exports import expire
 from schema.services.bulk import DIGITISE_JOB, EXPORT_JOB, IMPORT_JOB, PACS_JOB, RECORDINGS_JOB
 from schema.services.commenting import COMMENT_JOB
@@ -33,6 +36,8 @@ COURIERS = 4
 """Addresses told at the same time by one process; one address is told one thing at a time."""
 PRUNE_S = 3600.0
 """What is old is removed at the start and then every hour."""
+LOOK_S = LOOK_EVERY.total_seconds()
+"""How often rules of alerts are looked at: seconds that pass, whatever the clock says meanwhile."""
 
 
 class Queue(NamedTuple):
@@ -64,12 +69,19 @@ async def tidy(services: Services) -> None:
             await asyncio.sleep(PRUNE_S)
 
 
+async def rouse(services: Services) -> None:
+    """Have the rules of alerts looked at, and letters carried out, for as long as the task lives."""
+    while True:
+        await to_thread.run_sync(_roused, services)
+        await asyncio.sleep(LOOK_S)
+
+
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
     """Work off jobs, and remove old ones, beside what happens within the block."""
     await to_thread.run_sync(_wake_standing_jobs, services)
     tasks = [asyncio.create_task(work(services, each)) for each in queues_of(services)]
-    tasks.append(asyncio.create_task(tidy(services)))
+    tasks += [asyncio.create_task(each(services)) for each in (tidy, rouse)]
     try:
         yield
     finally:
@@ -107,9 +119,10 @@ def queues_of(services: Services) -> Sequence[Queue]:
     training: dict[str, Handler] = {RETRAIN_JOB: services.retraining.work} if services.retraining else {}
     judged: dict[str, Handler] = {JUDGE_JOB: services.judge.work} if services.judge else {}
     paper: dict[str, Handler] = {DIGITISE_JOB: services.digitising.work}
+    letters: dict[str, Handler] = {MAIL_JOB: services.alert_mails.work} if services.alert_mails else {}
     queues = [
         Queue(prompt),
-        Queue({WATCH_JOB: services.feedback_watch.work}),
+        Queue({WATCH_JOB: services.feedback_watch.work, ALERT_JOB: services.alert_watch.work}),
         Queue({RECOUNT_JOB: Recount(services.database).work}, at_once=1),
         Queue({SHADOW_JOB: services.shadows.work}, at_once=1),
         Queue(bulky, at_once=1),
@@ -118,7 +131,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
         Queue(paper, at_once=1),
         *[Queue(couriers)] * COURIERS,
     ]
-    return [*queues, *(Queue(each, at_once=1) for each in (store, judged, training) if each)]
+    return [*queues, *(Queue(each, at_once=1) for each in (store, judged, training, letters) if each)]
 
 
 def _wake_standing_jobs(services: Services) -> None:
@@ -133,6 +146,16 @@ def _wake_standing_jobs(services: Services) -> None:
             count_once(session, services.clock)
     except SQLAlchemyError as error:
         log_fault(error, "none", "asking for what is done at the start")
+
+
+def _roused(services: Services) -> None:
+    try:
+        with services.database.write() as session:
+            wake_alerts(session, services.clock)
+            if services.alert_mails is not None:
+                wake_mails(session, services.clock)
+    except SQLAlchemyError as error:
+        log_fault(error, "none", "asking for a look at the rules of alerts")
 
 
 def _batch(services: Services, queue: Queue) -> int:

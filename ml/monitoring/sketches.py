@@ -63,6 +63,13 @@ class Sketch:
         """Return how many values there are."""
         return sum(self.counts.values())
 
+    @property
+    def mean(self) -> float | None:
+        """Return the mean, as close as `quantile` is; None of none."""
+        if not self.total:
+            return None
+        return sum(_middle(self.kind, each) * number for each, number in self.counts.items()) / self.total
+
     def __add__(self, other: "Sketch") -> "Sketch":
         if self.kind != other.kind:
             raise ValueError(f"{self.kind} and {other.kind} cannot be added up")

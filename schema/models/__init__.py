@@ -2,6 +2,7 @@
 
 from schema.models import (
     accounts,
+    alerts,
     cases,
     conformity,
     contests,
@@ -22,6 +23,7 @@ from schema.models import (
 
 __all__ = [
     "accounts",
+    "alerts",
     "cases",
     "conformity",
     "contests",

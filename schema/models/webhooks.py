@@ -16,6 +16,7 @@ class WebhookEvent(StrEnum):
     GRADE_CHANGED = "grade.changed"
     MODEL_PROMOTED = "model.promoted"
     ALERT_OPENED = "alert.opened"
+    ALERT_CLOSED = "alert.closed"
     TEST = "webhook.test"
 
 

@@ -34,6 +34,7 @@ from schema.services.tokens import Tokens
 from schema.services.trusted_documents import TrustedDocuments
 from schema.services.webhooks import Webhooks
 from schema.types.accounts import Account
+from schema.types.alerts import Alert, AlertRule, alerts_for, rules_for
 from schema.types.annotations import Annotation
 from schema.types.attempts import Answer, Attempt
 from schema.types.audit import AuditEvent
@@ -198,6 +199,14 @@ def _model_version(info: Info, session: Session, identifier: str) -> Node:
     return ModelVersion.of(models.version(local_key(identifier, "ModelVersion")))
 
 
+def _alert(info: Info, session: Session, identifier: str) -> Node:
+    return Alert.of(alerts_for(session, info.context).get(local_key(identifier, "Alert")))
+
+
+def _alert_rule(info: Info, session: Session, identifier: str) -> Node:
+    return AlertRule.of(rules_for(session, info.context).get(local_key(identifier, "AlertRule")))
+
+
 def _prediction(info: Info, session: Session, identifier: str) -> Node:
     predictions = Predictions(session, info.context.viewer, info.context.services.clock)
     return prediction_of(predictions.get(*prediction_key(identifier)))
@@ -247,6 +256,8 @@ def _concept_change(info: Info, session: Session, identifier: str) -> Node:
 
 KINDS: dict[str, NodeKind] = {
     "Account": NodeKind(Scope.PROFILE, _account),
+    "Alert": NodeKind(Scope.ALERTS, _alert),
+    "AlertRule": NodeKind(Scope.ALERTS, _alert_rule),
     "Annotation": NodeKind(Scope.CASES_READ, _annotation),
     "Answer": NodeKind(Scope.ATTEMPTS_READ, _answer),
     "ApiToken": NodeKind(Scope.PROFILE, _token),

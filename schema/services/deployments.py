@@ -10,14 +10,14 @@ from sqlmodel import Session, col, select
 
 from ml.registry.registry import Deployed, Loaded, ModelUnavailableError, Registry, Slot, SlotStatus
 from schema.database import Database
+from schema.models.alerts import Alert, AlertCause
 from schema.models.models import Deployment, Model, ModelVersion
 from schema.models.predictions import ModelFamily, ModelProblem
 from schema.models.promotions import Trial
-from schema.models.webhooks import WebhookEvent
+from schema.services.alerts import load_key, open_alert
 from schema.services.clock import Clock
 from schema.services.glancing import Glance
 from schema.services.models import deployed
-from schema.services.webhooks import emit
 
 LONGEST_FAULT = 500
 
@@ -121,5 +121,12 @@ class FaultBook:
         known, deployment.fault = deployment.fault is not None, reason[:LONGEST_FAULT]
         session.flush()
         if not known:
-            concerned = {"Model": model_id, "ModelVersion": deployment.version_id}
-            emit(session, self._clock, WebhookEvent.ALERT_OPENED, concerned, cause="load_failed", alias=alias)
+            alert = Alert(
+                key=load_key(family, alias),
+                cause=AlertCause.LOAD_FAILED.value,
+                family=family,
+                version_id=deployment.version_id,
+                alias=alias,
+                opened_at=self._clock(),
+            )
+            open_alert(session, self._clock, alert, Model=model_id, ModelVersion=deployment.version_id)

@@ -25,6 +25,7 @@ from schema.models.webhooks import WebhookEvent
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor
 from schema.services import jobs
+from schema.services.alerts import load_key, settle
 from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.duels import follow, obstacles
@@ -185,6 +186,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - one deployment, whoever decides it
     if not adopted:
         wake(session, clock)
     follow(session, clock, model, made.changed_by)
+    settle(session, clock, load_key(model.family, alias))
     objects = {"Model": model.id, "ModelVersion": version_id}
     emit(session, clock, WebhookEvent.MODEL_PROMOTED, objects, cause=cause, alias=alias)
     version = session.get_one(ModelVersion, version_id)

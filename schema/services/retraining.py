@@ -19,12 +19,13 @@ from ml.retraining import Order, lacking
 from ml.training_process import Trained, TrainingClosedError, TrainingFailedError
 from schema.database import Database
 from schema.errors import ConflictError, DomainError, NotAllowedError, ValidationFailedError
+from schema.models.alerts import Alert, AlertCause
 from schema.models.models import Model, Retraining, RetrainingCause
 from schema.models.predictions import ImportedFeedback, ModelFamily
-from schema.models.webhooks import WebhookEvent
 from schema.models.work import Job, JobState
 from schema.policy import Actor
 from schema.services import jobs
+from schema.services.alerts import open_alert, retraining_key, settle
 from schema.services.audit import Audit
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
@@ -33,7 +34,6 @@ from schema.services.feedback_statistics import FeedbackFilter, feedback_figures
 from schema.services.jobs import Again, Claim
 from schema.services.models import wake as wake_sync
 from schema.services.text import line
-from schema.services.webhooks import emit
 
 RETRAIN_JOB, WATCH_JOB = "retrain_model", "watch_feedback"
 MIN_FEEDBACK, MOST_MIN_FEEDBACK = 50, 100_000
@@ -224,6 +224,7 @@ class RetrainingJobs:
             kept.number, kept.run, kept.finished_at = trained.version, trained.run, self._clock()
             model = _model(session, self._clock, ModelFamily(row.family))
             model.due = model.due_since = None
+            settle(session, self._clock, retraining_key(row.family))
             said = {"family": row.family, "version": trained.version, "opinions": kept.opinions}
             Audit(session, self._clock, None).record(
                 "model.trained", "Model", model.id, **said, feedback=kept.feedback_hash
@@ -319,7 +320,13 @@ class FeedbackWatch:
         if model.due is not None:
             return
         model.due, model.due_since = cause.value, self._clock()
-        emit(session, self._clock, WebhookEvent.ALERT_OPENED, {"Model": model.id}, cause=cause.value)
+        alert = Alert(
+            key=retraining_key(family.value),
+            cause=AlertCause(cause.value).value,
+            family=family.value,
+            opened_at=self._clock(),
+        )
+        open_alert(session, self._clock, alert, Model=model.id)
         if self._rules.starts and self._rules.obstacle(family) is None:
             retrainings = Retrainings(session, None, self._clock, self._rules)
             try:

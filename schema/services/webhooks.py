@@ -35,7 +35,7 @@ BOTH_SECRETS = timedelta(hours=24)
 OWNERS = sorted(role.value for role in Role if Scope.WEBHOOKS in ROLE_SCOPES[role])
 OF_SESSIONS = frozenset({WebhookEvent.ATTEMPT_SUBMITTED, WebhookEvent.GRADE_CHANGED})
 """Events of training sessions: their holders are told of their own, administrators of all."""
-OF_PLATFORM = frozenset({WebhookEvent.MODEL_PROMOTED, WebhookEvent.ALERT_OPENED})
+OF_PLATFORM = frozenset({WebhookEvent.MODEL_PROMOTED, WebhookEvent.ALERT_OPENED, WebhookEvent.ALERT_CLOSED})
 """Events of the platform: administrators alone are told."""
 
 

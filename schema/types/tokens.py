@@ -41,6 +41,7 @@ describe_enum(
     "experts.",
     "Record segmentations of brain tumours.",
     "Read conformity reports, compare runs of models and have their files; analysts and administrators.",
+    "See, acknowledge and close alerts on models, and write their rules; analysts and administrators only.",
 )
 
 

@@ -22,7 +22,10 @@ describe_enum(
     "A mark was contested or ruled on. `data`: those two, `answerId`, `contestId`, and why as `cause`.",
     "Another version of a model answers. Administrators only. `data`: `modelId`, `modelVersionId`, the "
     "`alias`, and why as `cause`.",
-    "A version of a model cannot be loaded. Administrators only. `data`: as above.",
+    "Something is wrong with a model. Administrators only. `data`: `alertId`, the model's `family`, why as "
+    "`cause`; of a rule `alertRuleId` and `metric` as well, of a version that cannot be loaded what "
+    "`model.promoted` has.",
+    "It is closed. Administrators only. `data`: as above, and why it was closed as `ending`.",
     "What `sendTestEvent` sends; not to be chosen. `data`: `webhookId`.",
 )
 describe_enum(

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from schema.policy import Scope
 from server import htmx
 from server.context import FORM_TOKEN, context_of, visitor_of
 from server.errors import SignInRequired
@@ -169,7 +170,9 @@ async def render(
     fragment = htmx.wants_fragment(request)
     layout = "_layout/fragment.html" if fragment else "_layout/base.html"
     chosen = partial if fragment and partial else template
-    return site_of(request).renderer.response(request, chosen, {**(data or {}), "layout": layout}, status)
+    alerts = 0 if fragment else await _open_alerts(request)
+    whole = {**(data or {}), "layout": layout}
+    return site_of(request).renderer.response(request, chosen, whole, status, alerts)
 
 
 def redirect(request: Request, address: str, *, said: str = "", kind: str = "done") -> Response:
@@ -178,6 +181,14 @@ def redirect(request: Request, address: str, *, said: str = "", kind: str = "don
     if said:
         site_of(request).renderer.leave(response, kind, said)
     return response
+
+
+async def _open_alerts(request: Request) -> int:
+    """Return how many alerts the menu says that nobody looks after yet."""
+    actor = visitor_of(request).actor
+    if actor is None or not actor.may(Scope.ALERTS):
+        return 0
+    return int((await query(request, "alerts/count"))["openAlertCount"])
 
 
 def _in_utf8(request: Request) -> bool:

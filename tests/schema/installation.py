@@ -19,6 +19,7 @@ from ml.beats.packing import KeptBeats, pack
 from ml.segmentation.kept import write
 from ml.segmentation.reading import Volume
 from ml.segmentation.segments import Segment
+from schema.models.alerts import Alert, AlertMail, AlertRule
 from schema.models.cases import Annotation, CaseRevision, Digitisation, Recording
 from schema.models.held_pages import HeldPage
 from schema.models.models import ModelAlias
@@ -132,6 +133,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
     file = io.BytesIO(json.dumps({"version": 1, "concepts": {}}).encode())
     imported = world.ask(IMPORT, expert, input={"name": "Vide", "file": file})["id"]
     noted(world)
+    analyst = global_id("Account", hospital.actor(Role.ANALYST).account_id)
     ids = {
         "Ontology": imported,
         "Account": global_id("Account", owner.account_id),
@@ -145,6 +147,8 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
         "validated": global_id("Case", hospital.case("Flutter").id or 0),
         "AuditEvent": global_id("AuditEvent", 1),
         "MatcherDisagreement": global_id("MatcherDisagreement", 1),
+        "createAlertRule.readerIds": analyst,
+        "updateAlertRule.readerIds": analyst,
     }
     with world.database.write() as session:
         ids |= _pictured(session, world, hospital.case("Photographie", validated=False).id or 0)
@@ -155,6 +159,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
         ids |= _answered(session, world, owner, participant)
         ids |= _triaged(session, world, owner, participant)
         ids |= _segmented(session, world, owner)
+        ids |= _alerted(session, owner, split_id(ids["ModelVersion"])[1], world.clock())
     people: dict[str, Actor | None] = {"anonymous": None, "owner": owner, "participant": participant}
     people |= {role.value: hospital.actor(role) for role in Role}
     yield Installation(world, people, ids)
@@ -378,6 +383,53 @@ def _segmented(session: Session, world: World, owner: Actor) -> dict[str, str]:
         "SegmentationPrediction": global_id("SegmentationPrediction", made[0].id or 0),
         "SegmentedPatient": global_id("SegmentedPatient", 1),
     }
+
+
+def _alerted(session: Session, owner: Actor, version_id: int, at: datetime) -> dict[str, str]:
+    """Return a rule of which everything is known, and an alert of it that a letter about could not leave."""
+    condition: dict[str, Any] = {"metric": "success_rate", "comparison": "below", "threshold": 0.9, "days": 1}
+    about: dict[str, Any] = {"name": "Succès", "family": "beats", "version_id": version_id, **condition}
+    made: dict[str, Any] = {
+        "created_by": owner.account_id,
+        "created_at": at,
+        "readers": [owner.account_id],
+    }
+    seen: dict[str, Any] = {"value": 0.5, "count": 40, "looked_at": at}
+    rule = AlertRule(**about, **made, **seen, minimum=30, webhooks=True, quiet=True)
+    session.add(rule)
+    session.flush()
+    settled: dict[str, Any] = {
+        "acknowledged_by": owner.account_id,
+        "acknowledged_at": at,
+        "closed_by": owner.account_id,
+    }
+    alert = Alert(
+        **about,
+        **settled,
+        key=f"rule:{rule.id}",
+        cause="rule",
+        alias="champion",
+        rule_id=rule.id,
+        value=0.5,
+        count=40,
+        latest=0.6,
+        normal_since=at,
+        ending="person",
+        note="Relancé.",
+        opened_at=at,
+    )
+    session.add(alert)
+    session.flush()
+    session.add(
+        AlertMail(
+            alert_id=alert.id or 0,
+            account_id=owner.account_id,
+            fault="unreachable",
+            due_at=at,
+            created_at=at,
+        )
+    )
+    return {"AlertRule": global_id("AlertRule", rule.id or 0), "Alert": global_id("Alert", alert.id or 0)}
 
 
 def _parts(session: Session, case_id: int) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import select
 
 from schema.models.accounts import AuditEvent
+from schema.models.alerts import Alert
 from schema.models.models import Deployment
 from schema.models.webhooks import Webhook, WebhookDelivery
 from schema.models.work import Job
@@ -64,6 +65,11 @@ def against_the_rule(version: str) -> dict[str, str]:
 
 def model_of(ward: Ward) -> str:
     return global_id("Model", ward.champion.model_id)
+
+
+def alerts(world: World) -> list[tuple[str, str | None, str, str | None]]:
+    with world.database.read() as session:
+        return [(each.cause, each.alias, each.state, each.ending) for each in session.exec(select(Alert))]
 
 
 def answering(ward: Ward) -> int:
@@ -165,6 +171,9 @@ def test_where_the_new_version_fails_to_load_the_old_one_goes_on(
     assert deployment["version"] == {"number": 2}
     assert deployment["loaded"]["versionNumber"] == 1
     assert "this toy does not load" in deployment["loaded"]["fault"]
+    assert alerts(world) == [("load_failed", "champion", "open", None)]
+    world.ask(ROLLBACK, admin, input={"modelId": model_of(ward)})
+    assert alerts(world) == [("load_failed", "champion", "closed", "settled")]
 
 
 def test_a_decision_is_on_the_trail_and_told_to_administrators_addresses(

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from ml.retraining import Order
 from ml.training_process import Trained, TrainingClosedError, TrainingFailedError
+from schema.models.alerts import Alert
 from schema.models.models import Deployment, Model, Retraining
 from schema.models.predictions import FeedbackType, ModelFamily
 from schema.models.webhooks import Webhook, WebhookDelivery, WebhookEvent
@@ -87,6 +88,10 @@ class Site:
     def model(self) -> Any:
         edges = self.world.ask(MODELS, self.admin)["edges"]
         return next((each["node"] for each in edges if each["node"]["family"] == "TRIAGE"), None)
+
+    def alerts(self) -> list[tuple[str, str, str | None]]:
+        with self.world.database.read() as session:
+            return [(each.cause, each.state, each.ending) for each in session.exec(select(Alert))]
 
     def rows(self) -> list[Retraining]:
         with self.world.database.read() as session:
@@ -246,7 +251,9 @@ def test_an_alert_starts_a_training_where_the_site_lets_it_and_ends_with_it(site
     site.watch()
     (row,) = site.rows()
     assert (row.asked_by, row.include_feedback, row.min_feedback) == (None, True, 50)
+    assert site.alerts() == [("feedback", "open", None)]
     site.work()
+    assert site.alerts() == [("feedback", "closed", "settled")]
     assert site.model()["retrainingDue"] is None
     site.world.clock.pass_(minutes=10)
     site.watch()

@@ -43,6 +43,9 @@ PAGES = [
     "/models",
     "/models/triage/runs",
     "/monitoring/reports",
+    "/alerts",
+    "/alerts/QWxlcnQ6MQ==",
+    "/alerts/rules/QWxlcnRSdWxlOjE=",
     "/statistics/feedback",
     "/statistics/feedback.csv",
     "/exports/feedback.jsonl",
@@ -115,6 +118,11 @@ FORMS = [
     "/matcher",
     "/cases/Q2FzZToxMQ==/recordings/UmVjb3JkaW5nOjE=/beats",
     "/predictions/QmVhdFByZWRpY3Rpb246MQ==/feedback",
+    "/alerts/rules",
+    "/alerts/rules/QWxlcnRSdWxlOjE=/update",
+    "/alerts/rules/QWxlcnRSdWxlOjE=/delete",
+    "/alerts/QWxlcnQ6MQ==/acknowledge",
+    "/alerts/QWxlcnQ6MQ==/close",
     "/models/promote",
     "/models/rollback",
     "/models/sync",
@@ -144,8 +152,8 @@ FORMS = [
 EXPERTS = ["/concepts/new", "/concepts/Q29uY2VwdDpMQkJC/edit", "/ontologies"]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests", "/webhooks"]
 CLOSED = [
-    (Role.TEACHER, ["/audit", "/monitoring/reports", "/models/triage/runs", *EXPERTS]),
-    (Role.EXPERT, ["/accounts", "/audit", "/monitoring/reports", "/models/triage/runs"]),
+    (Role.TEACHER, ["/audit", "/alerts", "/monitoring/reports", "/models/triage/runs", *EXPERTS]),
+    (Role.EXPERT, ["/accounts", "/audit", "/alerts", "/monitoring/reports", "/models/triage/runs"]),
     (
         Role.STUDENT,
         [
@@ -155,6 +163,7 @@ CLOSED = [
             "/audit",
             "/matcher",
             "/models",
+            "/alerts",
             "/statistics/feedback",
             "/training/class",
             "/triage/new",
@@ -184,6 +193,7 @@ CLOSED = [
             "/audit",
             "/matcher",
             "/models",
+            "/alerts",
             "/statistics/feedback",
             "/training",
             "/training/class",
