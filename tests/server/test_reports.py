@@ -209,7 +209,7 @@ def test_it_says_what_an_annex_iv_file_asks_for(reported: Reported) -> None:
         "Predictions 40",
         "Answered with a model 36 (90%)",
         "3B 40",
-        "The model is still loading",
+        "the version was still loading 4",
         "03/02/2026 (4)",
         "Readers gave 40 opinions that are in force. 10 of them did not confirm",
         "Version of a model put to use – Champion, version 2 in place of version 1",

@@ -118,6 +118,8 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             beats,
             teacher.leads(beats),
             "/models",
+            "/monitoring/reports",
+            "/models/triage/runs",
             "/statistics/feedback",
             "/statistics/feedback?family=BEATS",
         ],
