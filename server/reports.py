@@ -39,7 +39,11 @@ class ReportWriter:
         style = Markup("<style>{}</style>").format(Markup(STYLE.read_text(encoding="utf-8")))  # noqa: S704 - ours
         with speaking(language):
             text = self._environment.get_template(TEMPLATE).render(
-                said=said, month=said.month, language=language, style=style
+                said=said,
+                month=said.month,
+                language=language,
+                style=style,
+                zone=self._settings.time_zone.key,
             )
         html = text.encode()
         return Written(html, _printed(html, {"SOURCE_DATE_EPOCH": str(int(said.month.ends.timestamp()))}))

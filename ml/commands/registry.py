@@ -12,7 +12,7 @@ from typing import Any
 from ml.registry import helper, syncing
 from ml.registry.artefact import open_unsealed
 from ml.registry.home import Home
-from ml.registry.mlflow_store import MlflowStore, RecordedRun
+from ml.registry.mlflow_store import DATABASE, MlflowStore, RecordedRun
 from ml.registry.predictor import load
 from ml.registry.shipped import ship as put_in_place
 
@@ -76,6 +76,9 @@ def runs(options: argparse.Namespace) -> int:
     """Print the latest runs of a family, or those that are named with their files."""
 
     def listed() -> dict[str, Any]:
+        home = _home(options)
+        if not home.tracking_uri and not (home.store / DATABASE).exists():
+            return {"runs": []}  # the first sync makes it, and nobody else at the same time
         store = _store(options)
         named = [store.run(options.family, each) for each in options.run_id or ()]
         return {"runs": [asdict(each) for each in named or store.runs(options.family)]}

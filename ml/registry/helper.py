@@ -28,6 +28,8 @@ from ml.registry.store import (
 ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUT_S = 120.0
 COMPARE_TIMEOUT_S = 3600.0
+PAGE_TIMEOUT_S = 45.0
+"""Somebody looks at a page meanwhile."""
 KINDS: Mapping[str, type[StoreError]] = {
     "unavailable": StoreUnavailableError,
     "locked": StoreLockedError,
@@ -147,11 +149,11 @@ class StoreProcess:
     def runs(self, family: str, chosen: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Return the latest runs of a family, or those chosen with their files."""
         named = [f"--run-id={each}" for each in chosen]
-        return list(self._asked("runs", family, *named)["runs"])
+        return list(self._looked_up("runs", family, *named)["runs"])
 
     def download(self, family: str, run: str, path: str, folder: Path) -> Path:
         """Copy a file of a run into an empty folder, and return it."""
-        copied = self._asked("download", f"--output={folder}", "--", family, run, path)
+        copied = self._looked_up("download", f"--output={folder}", "--", family, run, path)
         return Path(copied["file"])
 
     def close(self) -> None:
@@ -163,8 +165,12 @@ class StoreProcess:
 
     def _asked(self, *arguments: str) -> Any:
         """Ask the store."""
-        command, *rest = arguments
-        return self._answered(["registry", command, "--json", *rest], self._timeout_s)
+        return self._answered(["registry", *arguments, "--json"], self._timeout_s)
+
+    def _looked_up(self, command: str, *arguments: str) -> Any:
+        """Ask the store what a page shows; what an address says comes last, and is never an option."""
+        timeout_s = min(self._timeout_s, PAGE_TIMEOUT_S)
+        return self._answered(["registry", command, "--json", *arguments], timeout_s)
 
     def _answered(self, arguments: Sequence[str], timeout_s: float) -> Any:
         """Run a command and return what it answers."""

@@ -31,6 +31,8 @@ from ml.registry.store import (
     VersionMissingError,
 )
 
+DATABASE = "mlflow.db"
+"""The local store's, in its folder."""
 DIGEST = "chevet.digest"
 PREVIOUS = "chevet.previous"
 KEY = "chevet.key"
@@ -399,7 +401,7 @@ def _client(home: Home) -> Any:
     uri = home.tracking_uri
     if not uri:
         home.store.mkdir(parents=True, exist_ok=True)
-        uri = f"sqlite:///{home.store.resolve() / 'mlflow.db'}?timeout=5"
+        uri = f"sqlite:///{home.store.resolve() / DATABASE}?timeout=5"
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     if (

@@ -113,7 +113,10 @@ def test_a_link_out_of_the_store_is_followed_nowhere(
         link.unlink()
 
 
-def test_the_same_is_told_by_a_process_of_its_own(home: Home, run: str, tmp_path: Path) -> None:
+def test_the_same_is_told_by_a_process_of_its_own(
+    home: Home, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.registry.helper.PAGE_TIMEOUT_S", 120.0)  # a busy machine imports MLflow slowly
     process = StoreProcess(home)
     [told] = process.runs("beats", [run])
     assert [each["path"] for each in told["files"]] == ["card.md", REPORT]

@@ -122,6 +122,8 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             f"{beats.removesuffix('beats')}send",
             teacher.leads(beats),
             "/models",
+            "/monitoring/reports",
+            "/models/triage/runs",
             "/statistics/feedback",
             "/statistics/feedback?family=BEATS",
         ],
