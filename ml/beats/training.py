@@ -1,4 +1,4 @@
-"""Trains an architecture on a protocol's folds: one after another, side by side on a Dask cluster, or abreast.
+"""Trains an architecture on a protocol's folds: one by one, side by side on a Dask cluster, or abreast.
 
 A run is a folder: `run.json` says what it is, `fold_1.keras` … are the models, `fold_1.npz` … what each
 answered on the segments it had not seen, `fold_1/` the epochs on the way. What is there is not done again, so
