@@ -13,7 +13,7 @@ from ml.ecg.digitising.layouts import LAYOUTS
 from ml.registry.predictor import FAMILIES
 
 RUNS = Path("var/beats")
-PROTOCOLS = ("oh2018", "patients", "interpatient", "champion")
+PROTOCOLS = ("oh2018", "patients", "interpatient", "development", "champion")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
@@ -174,6 +174,8 @@ def _add_run(command: argparse.ArgumentParser, protocols: Sequence[str]) -> None
     _either(command, "--seed", type=int, help="of folds, weights and order")
     _either(command, "--logdir", type=Path, help="folder for TensorBoard")
     _either(command, "--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
+    abreast = "learn all folds in one program, on a GPU (Keras on JAX: KERAS_BACKEND=jax)"
+    _either(command, "--abreast", action="store_true", help=abreast)
 
 
 def _add_beats_prediction(predict: Commands) -> None:

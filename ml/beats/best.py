@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.beats.inputs import CHANNELS, LEAD_RHYTHM, RHYTHM_LENGTH, SHAPE_LENGTH
-from ml.beats.learning import Arrays, Options, Prepared, learn
+from ml.beats.learning import Arrays, Lesson, Options, Prepared
 from ml.beats.protocols import Data, Indices, Protocol, cut
 from ml.beats.tempering import Probabilities
 from ml.beats.variants import CHANCES, Told, variants
@@ -80,8 +80,8 @@ class Best:
             },
         )
 
-    def fit(self, prepared: Prepared, train: Indices, watch: Indices, options: Options, folder: Path) -> Any:
-        """Return the network, taught with the beats of `train`; the others are seen around them only."""
+    def lesson(self, prepared: Prepared, train: Indices, watch: Indices, options: Options) -> Lesson:
+        """Return what to learn: the beats of `train`; the others are seen around them only."""
         stretches = Stretches(prepared)
         segments = prepared.segments
         made = _made(segments.classes)
@@ -97,13 +97,11 @@ class Best:
             weights = np.where(told > 0, (classes >= 0) * np.minimum(weights, MADE_WEIGHT), weights)
             return inputs, np.where(told > 0, np.maximum(classes, 0), labels[beats]), weights
 
-        return learn(
+        return Lesson(
             lambda: build(len(segments.classes), options.learning_rate, steps),
             examples,
             places,
             stretches.with_any(watched),
-            options,
-            folder,
         )
 
     def probabilities(self, model: Any, prepared: Prepared, places: Indices) -> Probabilities:

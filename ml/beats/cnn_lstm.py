@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.beats.learning import Options, Prepared, learn, predict
+from ml.beats.learning import Lesson, Options, Prepared, predict
 from ml.beats.protocols import Data, Indices, Protocol, load
 from ml.beats.segments import RUN_LENGTH
 from ml.beats.showing import filled
@@ -26,10 +26,10 @@ class CnnLstm:
         segments = load(protocol, data, cache)
         return Prepared(segments, {INPUT: segments.samples})
 
-    def fit(self, prepared: Prepared, train: Indices, watch: Indices, options: Options, folder: Path) -> Any:
-        """Return the network, taught with `train`."""
+    def lesson(self, prepared: Prepared, train: Indices, watch: Indices, options: Options) -> Lesson:
+        """Return what to learn: each segment, all alike."""
         segments = prepared.segments
-        return learn(
+        return Lesson(
             lambda: build(len(segments.classes), options.learning_rate),
             lambda places, _generator: (
                 _inputs(prepared, places),
@@ -38,8 +38,6 @@ class CnnLstm:
             ),
             train,
             watch,
-            options,
-            folder,
         )
 
     def probabilities(self, model: Any, prepared: Prepared, places: Indices) -> Probabilities:

@@ -1,8 +1,8 @@
-"""Judges beat classifiers by four protocols, side by side; figures in percent, for JSON and as Markdown.
+"""Judges beat classifiers by several protocols, side by side; figures in percent, for JSON and as Markdown.
 
-`oh2018`, `patients` and `interpatient` judge an architecture: its own models, each on segments it has not
-seen. `external` judges one model, as it is served, on annotated records it has not learnt from. Beside them,
-`champion` says how honest the confidence of the shipped model is.
+`oh2018`, `patients`, `interpatient` and `development` judge an architecture: its own models, each on segments
+it has not seen. `external` judges one model, as it is served, on annotated records it has not learnt from.
+Beside them, `champion` says how honest the confidence of the shipped model is.
 """
 
 from collections.abc import Mapping, Sequence

@@ -75,6 +75,26 @@ class Prepared:
     inputs: Arrays
 
 
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A network, and what it is to learn.
+
+    Parameters
+    ----------
+    build : callable
+        Gives the network, compiled; called once the seed is set.
+    examples : callable
+        Gives the examples at some places.
+    train, watch : ndarray of int64
+        The places to learn from, and those whose loss says when to stop, which may be none.
+    """
+
+    build: Callable[[], Any]
+    examples: Examples
+    train: Indices
+    watch: Indices
+
+
 class Learner(typing.Protocol):
     """An architecture as it learns and is judged."""
 
@@ -85,57 +105,33 @@ class Learner(typing.Protocol):
     def load(self, protocol: Protocol, data: Data, cache: Path) -> Prepared:
         """Return what to learn from, made once and kept in `cache`."""
 
-    def fit(self, prepared: Prepared, train: Indices, watch: Indices, options: Options, folder: Path) -> Any:
-        """Return a Keras model that has learnt from `train`; `watch` says when to stop, and may be empty.
-
-        Every epoch is kept in `folder`: called again after an interruption, it goes on.
-        """
+    def lesson(self, prepared: Prepared, train: Indices, watch: Indices, options: Options) -> Lesson:
+        """Return what to learn from the segments of `train`; those of `watch` say when to stop."""
 
     def probabilities(self, model: Any, prepared: Prepared, places: Indices) -> Probabilities:
         """Return the probability of each class, shape (n_places, n_classes), not yet calibrated."""
 
 
-def learn(  # noqa: PLR0913, PLR0917 - what, on what, how and where
-    build: Callable[[], Any],
-    examples: Examples,
-    train: Indices,
-    watch: Indices,
-    options: Options,
-    folder: Path,
-) -> Any:
+def learn(lesson: Lesson, options: Options, folder: Path) -> Any:
     """Return a model that has learnt, epoch by epoch, each kept in `folder`.
 
     Every epoch draws its order, augmentation and dropout from the seed and its own number, so that a run
     taken up again gives the numbers of one that was not interrupted. On one thread: the numbers do not depend
     on how many the machine has; to use them all, folds learn side by side.
 
-    Parameters
-    ----------
-    build : callable
-        Gives the model, compiled; called once the seed is set.
-    examples : callable
-        Gives the examples at some places.
-    train, watch : ndarray of int64
-        The places to learn from, and those whose loss says when to stop.
-    options : Options
-        How long and how fast.
-    folder : Path
-        Where epochs are kept.
+    Raises
+    ------
+    OSError
+        When logs for TensorBoard are wanted, but Keras is not over TensorFlow.
     """
-    keras, tf = _keras()
-    keras.utils.set_random_seed(options.seed)
-    with _own_chance(options.seed):
-        model = build()
-    folder.mkdir(parents=True, exist_ok=True)
-    progress = _resume(model, folder)
+    model, progress = begin(lesson, options, folder)
     verbose = 1 if sys.stderr.isatty() else 2
-    writer = tf.summary.create_file_writer(str(options.logdir)) if options.logdir else None
-    for epoch in range(progress.epoch, options.epochs):
-        if options.early_stopping and epoch - progress.best_epoch >= options.early_stopping:
-            break
-        generator = np.random.default_rng([options.seed, epoch])
-        _reseed(model, generator)
-        batches, steps = _batches(examples, generator.permutation(train), options.batch_size, generator)
+    write, close = _tensorboard(options.logdir)
+    while not progress.ended(options):
+        epoch = progress.epoch
+        generator = draw_epoch(model, progress, options)
+        order = generator.permutation(lesson.train)
+        batches, steps = _batches(lesson.examples, order, options.batch_size, generator)
         log = model.fit(
             batches,
             steps_per_epoch=steps,
@@ -145,19 +141,15 @@ def learn(  # noqa: PLR0913, PLR0917 - what, on what, how and where
             verbose=verbose,
         ).history
         figures = {name: float(values[-1]) for name, values in log.items()}
-        if len(watch):
-            batches, steps = _batches(examples, watch, options.batch_size, None)
+        if len(lesson.watch):
+            batches, steps = _batches(lesson.examples, lesson.watch, options.batch_size, None)
             seen = model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
             figures |= {f"val_{name}": float(value) for name, value in seen.items()}
         progress = progress.after(figures)
-        _keep(model, progress, folder)
-        if writer:
-            with writer.as_default(step=progress.epoch):
-                for name, value in figures.items():
-                    tf.summary.scalar(name, value)
-    if writer:
-        writer.close()
-    if len(watch) and progress.best_epoch:
+        keep(model, progress, folder)
+        write(progress.epoch, figures)
+    close()
+    if len(lesson.watch) and progress.best_epoch:
         model.load_weights(folder / _name(progress.best_epoch))
     return model
 
@@ -199,6 +191,12 @@ class Progress:
             return self.epoch
         return 1 + int(np.argmin(np.nan_to_num(np.asarray(losses, np.float64), nan=np.inf)))
 
+    def ended(self, options: Options) -> bool:
+        """Return whether all epochs are done, or the watched examples have gained nothing for too long."""
+        waited = self.epoch - self.best_epoch
+        stopped = 0 < options.early_stopping <= waited
+        return stopped or self.epoch >= options.epochs
+
     def after(self, figures: Mapping[str, float]) -> "Progress":
         """Return the progress after one more epoch."""
         return Progress((*self.history, figures))
@@ -217,7 +215,29 @@ def _name(epoch: int) -> str:
     return f"epoch_{epoch}.keras"
 
 
-def _keep(model: Any, progress: Progress, folder: Path) -> None:
+def begin(lesson: Lesson, options: Options, folder: Path) -> tuple[Any, Progress]:
+    """Return a new model, its optimizer too, where the run in the folder is, and how far that is."""
+    _keras().utils.set_random_seed(options.seed)
+    with _own_chance(options.seed):
+        model = lesson.build()
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = read_progress(folder)
+    if progress.epoch:
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(folder / _name(progress.epoch))
+    return model, progress
+
+
+def draw_epoch(model: Any, progress: Progress, options: Options) -> np.random.Generator:
+    """Return what the next epoch draws from, and set what its dropouts draw from."""
+    generator = np.random.default_rng([options.seed, progress.epoch])
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(generator.integers(0, 2**32, 2, dtype=np.uint32))
+    return generator
+
+
+def keep(model: Any, progress: Progress, folder: Path) -> None:
     """Keep the epoch; the progress is written last, and only what it does not need is then removed."""
     model.save(folder / _name(progress.epoch))
     partial = folder / f"{_PROGRESS}.partial"
@@ -227,15 +247,6 @@ def _keep(model: Any, progress: Progress, folder: Path) -> None:
     for path in folder.glob("epoch_*.keras"):
         if path.name not in needed:
             path.unlink()
-
-
-def _resume(model: Any, folder: Path) -> Progress:
-    """Bring a new model, its optimizer too, to where the run in the folder is."""
-    progress = read_progress(folder)
-    if progress.epoch:
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(folder / _name(progress.epoch))
-    return progress
 
 
 @contextmanager
@@ -252,13 +263,6 @@ def _own_chance(seed: int) -> Iterator[None]:
         yield
     finally:
         seed_generator.python_random = shared
-
-
-def _reseed(model: Any, generator: np.random.Generator) -> None:
-    """Set what the dropouts draw from."""
-    for variable in model.variables:
-        if variable.path.endswith("seed_generator_state"):
-            variable.assign(generator.integers(0, 2**32, 2, dtype=np.uint32))
 
 
 def _batches(
@@ -279,14 +283,36 @@ def _given(inputs: Arrays) -> Any:
     return inputs if len(inputs) > 1 else next(iter(inputs.values()))
 
 
-def _keras() -> tuple[Any, Any]:
-    """Import Keras over TensorFlow, set to give the same numbers every time."""
+def _tensorboard(
+    logdir: Path | None,
+) -> tuple[Callable[[int, Mapping[str, float]], None], Callable[[], None]]:
+    """Return what writes an epoch's figures for TensorBoard, and what ends that."""
+    if logdir is None:
+        return lambda _epoch, _figures: None, lambda: None
+    if _keras().backend.backend() != "tensorflow":
+        raise OSError("only TensorFlow writes logs for TensorBoard: leave out --logdir or KERAS_BACKEND")
+    import tensorflow as tf  # noqa: PLC0415 - see the module's docstring
+
+    writer = tf.summary.create_file_writer(str(logdir))
+
+    def write(epoch: int, figures: Mapping[str, float]) -> None:
+        with writer.as_default(step=epoch):
+            for name, value in figures.items():
+                tf.summary.scalar(name, value)
+
+    return write, writer.close
+
+
+def _keras() -> Any:
+    """Import Keras; TensorFlow, where it is over that, set to give the same numbers every time."""
     # Read when TensorFlow is first used; the functions that set the same raise an error after that.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras  # noqa: PLC0415 - see the module's docstring
-    import tensorflow as tf  # noqa: PLC0415 - the same
 
-    tf.config.experimental.enable_op_determinism()
-    return keras, tf
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # noqa: PLC0415 - the same
+
+        tf.config.experimental.enable_op_determinism()
+    return keras

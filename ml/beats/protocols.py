@@ -4,7 +4,8 @@
   tells the class, so its figures say little of new patients; it is here because the literature quotes it.
 - `patients`: the same runs, each patient in one fold only.
 - `interpatient`: single beats and the AAMI's classes; learnt on the 22 records of DS1, judged on the 22 of
-  DS2 (de Chazal 2004). Nothing may be chosen by looking at DS2: `development_folds` divides DS1 for that.
+  DS2 (de Chazal 2004). Nothing may be chosen by looking at DS2.
+- `development`: the same of DS1 alone, each patient in one fold only: what everything is chosen by.
 - `champion`: single beats of all records and the product's classes, each patient in one fold only: what the
   shipped champion learns from, with further patients (`ml/beats/diagnosed.py`) where there are any. Its folds
   calibrate its confidence.
@@ -23,7 +24,7 @@ from ml.beats.diagnosed import read_diagnosed
 from ml.beats.segments import BEATS, PRODUCT_BEATS, RATE_HZ, RECORDS, RUNS, Segments, read_segments
 from ml.ecg.annotated import DS1, DS2, AnnotatedRecord
 
-Protocol = Literal["oh2018", "patients", "interpatient", "champion"]
+Protocol = Literal["oh2018", "patients", "interpatient", "development", "champion"]
 Indices = npt.NDArray[np.int64]
 
 
@@ -70,8 +71,8 @@ def load(protocol: Protocol, data: Data, cache: Path) -> Segments:
 
 def cut(protocol: Protocol, mitdb: Path, cache: Path, further: Sequence[AnnotatedRecord]) -> Segments:
     """Return the segments of a protocol, its records that are not MIT-BIH's being read already."""
-    if protocol == "interpatient":
-        return read_segments(mitdb, BEATS, cache, (*DS1, *DS2))
+    if protocol in {"interpatient", "development"}:
+        return read_segments(mitdb, BEATS, cache, (*DS1, *DS2) if protocol == "interpatient" else DS1)
     return read_segments(mitdb, PRODUCT_BEATS if protocol == "champion" else RUNS, cache, RECORDS, further)
 
 
@@ -80,16 +81,9 @@ def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -
     if protocol == "interpatient":
         known = np.isin(segments.records, DS1)
         return [Fold(np.flatnonzero(known), np.flatnonzero(~known))]
-    if protocol in {"patients", "champion"}:
+    if protocol in {"patients", "champion", "development"}:
         return _folds(by_patient(segments, number, seed), number)
     return _folds(by_class(segments.labels, number, seed), number)
-
-
-def development_folds(segments: Segments, seed: int, number: int = 5) -> list[Fold]:
-    """Return folds by patient within DS1, to choose by without looking at DS2."""
-    known = np.isin(segments.records, DS1)
-    assigned = np.where(known, by_patient(segments, number, seed, known), -1)
-    return _folds(assigned, number)
 
 
 def by_class(labels: Indices, number: int, seed: int) -> Indices:

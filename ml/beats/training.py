@@ -1,4 +1,4 @@
-"""Trains an architecture on a protocol's folds: one after another, or side by side on a Dask cluster.
+"""Trains an architecture on a protocol's folds: one by one, side by side on a Dask cluster, or abreast.
 
 A run is a folder: `run.json` says what it is, `fold_1.keras` … are the models, `fold_1.npz` … what each
 answered on the segments it had not seen, `fold_1/` the epochs on the way. What is there is not done again, so
@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from ml.beats.abreast import learn_abreast
 from ml.beats.architectures import ARCHITECTURES
-from ml.beats.learning import Options, Prepared, read_progress
+from ml.beats.learning import Lesson, Options, Prepared, learn, read_progress
 from ml.beats.protocols import Data, Fold, Indices, Protocol, by_class, by_patient, folds, load
 from ml.beats.segments import Segments
 from ml.beats.tempering import Probabilities
@@ -132,17 +133,37 @@ def train(run: Run, cluster: str | None = None, tell: Callable[[str], None] = la
     RunError
         When the folder holds a run with other parameters or of other data, or there are too few folds.
     """
-    if run.fold_k < 2 and run.protocol != "interpatient":
-        raise RunError("it takes two folds or more")
-    segments = load(run.protocol, run.data, run.cache)
-    _claim(run, segments)
-    number = len(folds(run.protocol, segments, run.options.seed, run.fold_k))
-    missing = [fold for fold in range(1, number + 1) if not run.answers(fold).exists()]
+    number, missing = _missing(run)
     with _mapper(cluster) as each:
         for fold, (model, answers) in each(_train_fold, run, missing):
             _write(run.model(fold), model)
             _write(run.answers(fold), answers)
             tell(f"fold {fold} of {number} is trained")
+
+
+def train_abreast(run: Run, tell: Callable[[str], None] = lambda _line: None) -> None:
+    """Let the folds that are not there yet learn in one program; `train` then has them answer.
+
+    Parameters
+    ----------
+    run : Run
+        What to train.
+    tell : callable
+        Told of each epoch.
+
+    Raises
+    ------
+    RunError
+        As `train`.
+    OSError
+        When Keras is not over JAX.
+    """
+    _number, missing = _missing(run)
+    if missing:
+        prepared = run.prepare()
+        divided = folds(run.protocol, prepared.segments, run.options.seed, run.fold_k)
+        lessons = {run.epochs(fold): _lesson(run, prepared, divided[fold - 1]) for fold in missing}
+        learn_abreast(lessons, run.options, tell)
 
 
 def read_answers(run: Run) -> Answers:
@@ -198,11 +219,10 @@ def watched(run: Run, segments: Segments, train: Indices) -> tuple[Indices, Indi
 def _train_fold(run: Run, fold: int) -> tuple[bytes, bytes]:
     """Return the model of a fold and its answers, as files; run on whatever machine."""
     prepared, architecture = run.prepare(), ARCHITECTURES[run.architecture]()
-    segments = prepared.segments
-    divided: Fold = folds(run.protocol, segments, run.options.seed, run.fold_k)[fold - 1]
-    train, watch = watched(run, segments, divided.train)
+    divided = folds(run.protocol, prepared.segments, run.options.seed, run.fold_k)[fold - 1]
     logdir = run.options.logdir / run.folder.name / f"fold_{fold}" if run.options.logdir else None
-    model = architecture.fit(prepared, train, watch, replace(run.options, logdir=logdir), run.epochs(fold))
+    options = replace(run.options, logdir=logdir)
+    model = learn(_lesson(run, prepared, divided), options, run.epochs(fold))
     architecture.probabilities(model, prepared, divided.test[:2])  # the first answer takes longer
     started = time.perf_counter()
     probabilities = architecture.probabilities(model, prepared, divided.test)
@@ -218,6 +238,22 @@ def _train_fold(run: Run, fold: int) -> tuple[bytes, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model.keras")
         return (Path(folder) / "model.keras").read_bytes(), answers.getvalue()
+
+
+def _missing(run: Run) -> tuple[int, list[int]]:
+    """Return how many folds a run has and which are missing, once its folder is found to be its own."""
+    if run.fold_k < 2 and run.protocol != "interpatient":
+        raise RunError("it takes two folds or more")
+    segments = load(run.protocol, run.data, run.cache)
+    _claim(run, segments)
+    number = len(folds(run.protocol, segments, run.options.seed, run.fold_k))
+    return number, [fold for fold in range(1, number + 1) if not run.answers(fold).exists()]
+
+
+def _lesson(run: Run, prepared: Prepared, divided: Fold) -> Lesson:
+    """Return what a fold learns."""
+    train, watch = watched(run, prepared.segments, divided.train)
+    return ARCHITECTURES[run.architecture]().lesson(prepared, train, watch, run.options)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from ml.beats.recordings import read_recording
 from ml.beats.reporting import write_report
 from ml.beats.synthetic import LIST, write_synthetic
 from ml.beats.tracking import log
-from ml.beats.training import Run, read_answers
+from ml.beats.training import Run, read_answers, train_abreast
 from ml.beats.training import train as train_folds
 from ml.commands.figures import finish, show
 from ml.registry.manifest import ArtefactError
@@ -141,6 +141,8 @@ def _run(options: argparse.Namespace, architecture: str) -> Run:
 def _judged(run: Run, options: argparse.Namespace) -> Evaluation:
     """Train the folds that are missing, write the report and log both."""
     with contextlib.redirect_stdout(sys.stderr):  # where Keras shows how far it is
+        if options.abreast:
+            train_abreast(run, _tell)
         train_folds(run, options.cluster, _tell)
     answers = read_answers(run)
     evaluation = judge(answers, fold_avg=options.fold_avg)

@@ -9,7 +9,7 @@ import pytest
 
 from ml.beats.best import CLASS_POWER, PREMATURE_WEIGHT, STRETCH, Best, Stretches, _made, _weights, of_runs
 from ml.beats.inputs import CHANNELS, RHYTHM_LENGTH, SHAPE_LENGTH
-from ml.beats.learning import Options, Prepared
+from ml.beats.learning import Options, Prepared, learn
 from ml.beats.protocols import Data, folds
 from ml.beats.synthetic import write_synthetic
 from ml.beats.variants import CHANCES, Told
@@ -119,7 +119,8 @@ def test_it_learns_made_beats_and_its_parameters_are_few(prepared: Prepared, tmp
     (fold, *_) = folds("champion", prepared.segments, seed=1)
     options = Options(epochs=8, batch_size=8, learning_rate=8e-3, early_stopping=0, seed=1)
 
-    model = Best().fit(prepared, fold.train, np.zeros(0, np.int64), options, tmp_path)
+    lesson = Best().lesson(prepared, fold.train, np.zeros(0, np.int64), options)
+    model = learn(lesson, options, tmp_path)
     answers = Best().probabilities(model, prepared, fold.test)
 
     assert answers.sum(axis=1) == pytest.approx(1, abs=1e-5)

@@ -176,7 +176,7 @@ def test_a_folder_without_annotated_records_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["cnn-lstm", "best"])
-@pytest.mark.parametrize("protocol", ["oh2018", "patients", "interpatient", "champion"])
+@pytest.mark.parametrize("protocol", ["oh2018", "patients", "interpatient", "development", "champion"])
 def test_every_run_has_its_recipe(architecture: str, protocol: str) -> None:
     made = recipe(architecture, protocol)  # type: ignore[arg-type] # a parameter of the test
 

@@ -8,7 +8,7 @@ import pytest
 import wfdb
 
 from ml.beats.classes import AAMI_CODES, AAMI_OF_PRODUCT
-from ml.beats.protocols import Data, by_class, by_patient, development_folds, folds, load
+from ml.beats.protocols import Data, by_class, by_patient, folds, load
 from ml.beats.segments import (
     BEATS,
     RECORDS,
@@ -197,6 +197,6 @@ def test_between_patients_ds1_is_learnt_and_ds2_judged_and_choices_stay_within_d
 
     assert set(segments.records[fold.train]) == set(DS1)
     assert set(segments.records[fold.test]) == set(DS2)
-    development = development_folds(segments, seed=0)
+    development = folds("development", made(list(DS1), [place % 2 for place in range(22)]), 0, 5)
     assert sorted(np.concatenate([each.test for each in development])) == list(range(22))
     assert all(set(each.train) == set(range(22)) - set(each.test) for each in development)

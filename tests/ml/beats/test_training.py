@@ -4,7 +4,7 @@ import csv
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from ml.__main__ import main
 from ml.beats.cnn_lstm import build
-from ml.beats.learning import Batch, Options, learn, predict, read_progress
+from ml.beats.learning import Batch, Lesson, Options, learn, predict, read_progress
 from ml.beats.protocols import Data, Indices
 from ml.beats.training import Run, RunError, read_answers, train, watched
 from ml.registry.home import Home
@@ -62,10 +62,14 @@ class Task:
         shown = (self.x[places] + noise).astype(np.float32)
         return {"x": shown}, self.labels[places], np.ones(len(places), np.float32)
 
+    def lesson(self, build: Callable[[], Any], watch: int = 0) -> Lesson:
+        """Return it, with so many of the examples to be watched."""
+        return Lesson(build, self, np.arange(watch, 96), np.arange(watch))
+
     def learnt(self, folder: Path, options: Options = OPTIONS, watch: int = 0) -> tuple[Any, Any]:
         """Return the answers of a network that learnt this, and how it went."""
         places = np.arange(96)
-        model = learn(tiny, self, places[watch:], places[:watch], options, folder)
+        model = learn(self.lesson(tiny, watch), options, folder)
         return predict(model, lambda some: {"x": self.x[some]}, places), read_progress(folder)
 
 
@@ -90,9 +94,9 @@ def test_weights_begin_alike_whoever_else_draws_from_pythons_generator(tmp_path:
         random.seed(99)  # as the threads of a Dask worker may
         return tiny()
 
-    places, options = np.arange(96), replace(OPTIONS, epochs=0)
-    alone = learn(tiny, Task(), places, places[:0], options, tmp_path / "alone").get_weights()
-    beside = learn(disturbed, Task(), places, places[:0], options, tmp_path / "beside").get_weights()
+    options = replace(OPTIONS, epochs=0)
+    alone = learn(Task().lesson(tiny), options, tmp_path / "alone").get_weights()
+    beside = learn(Task().lesson(disturbed), options, tmp_path / "beside").get_weights()
 
     assert all((one == other).all() for one, other in zip(alone, beside, strict=True))
 
