@@ -4,17 +4,27 @@ from datetime import UTC, date
 from typing import Annotated
 
 import strawberry
+from anyio import to_thread
 
 from schema.context import Info
 from schema.models.predictions import ModelFamily
 from schema.permissions import query_field
 from schema.policy import Scope
 from schema.queries.statistics import Family, Version, version_key
-from schema.services.monitoring import Watched, daily, period, summary
+from schema.services.monitoring import Watched, daily, period, summary, versions
 from schema.types.arguments import worded
-from schema.types.monitoring import MonitoredDay, MonitoredFigures, MonitoredPeriod
+from schema.types.monitoring import (
+    LanguageModelDay,
+    MonitoredDay,
+    MonitoredFigures,
+    MonitoredPeriod,
+    MonitoredVersion,
+)
 
-Days = Annotated[int, strawberry.argument(description="So many days until today, 1 to 366.")]
+Days = Annotated[int, strawberry.argument(description="So many days, 1 to 366.")]
+Until = Annotated[
+    date | None, strawberry.argument(description="The last of them, in UTC: today when left out.")
+]
 
 
 @strawberry.type(
@@ -37,23 +47,47 @@ class Monitoring:
         day: Annotated[date | None, strawberry.argument(description="Which day, in UTC.")] = None,
     ) -> MonitoredDay:
         """Sum up a day."""
-        at = day or _today(info)
+        with worded(info):
+            _, at = period(day or _today(info), 1)
         figures = await info.context.read(lambda session: summary(session, self.watched, at, at))
         return MonitoredDay.of(figures, at)
 
     @strawberry.field(description="Day by day, the first first, also days without any.")
-    async def trends(self, info: Info, days: Days = 30) -> list[MonitoredDay]:
+    async def trends(self, info: Info, days: Days = 30, until: Until = None) -> list[MonitoredDay]:
         """Sum up each day."""
-        since, until = _period(info, days)
-        found = await info.context.read(lambda session: daily(session, self.watched, since, until))
-        return [MonitoredDay.of(each, each.day or until) for each in found]
+        first, last = _period(info, days, until)
+        found = await info.context.read(lambda session: daily(session, self.watched, first, last))
+        return [MonitoredDay.of(each, each.day or last) for each in found]
 
     @strawberry.field(description="Some days together.")
-    async def summary(self, info: Info, days: Days = 30) -> MonitoredPeriod:
+    async def summary(self, info: Info, days: Days = 30, until: Until = None) -> MonitoredPeriod:
         """Sum up all days."""
-        since, until = _period(info, days)
-        figures = await info.context.read(lambda session: summary(session, self.watched, since, until))
-        return MonitoredPeriod(since=since, until=until, figures=MonitoredFigures.of(figures))
+        first, last = _period(info, days, until)
+        figures = await info.context.read(lambda session: summary(session, self.watched, first, last))
+        return MonitoredPeriod(since=first, until=last, figures=MonitoredFigures.of(figures))
+
+    @strawberry.field(description="Some days together by version, the newest first.")
+    async def versions(self, info: Info, days: Days = 30, until: Until = None) -> list[MonitoredVersion]:
+        """Sum up each version."""
+        first, last = _period(info, days, until)
+        found = await info.context.read(lambda session: versions(session, self.watched, first, last))
+        return [
+            MonitoredVersion(version_id=key, figures=MonitoredFigures.of(each)) for key, each in found.items()
+        ]
+
+    @strawberry.field(
+        description="What language models were asked and cost day by day, whatever the family, as far as "
+        "the cache remembers; null where none is configured."
+    )
+    async def language_model(
+        self, info: Info, days: Days = 30, until: Until = None
+    ) -> list[LanguageModelDay] | None:
+        """Read the day's counters."""
+        first, last = _period(info, days, until)
+        budget = info.context.services.budget
+        if budget is None:
+            return None
+        return [LanguageModelDay.of(each) for each in await to_thread.run_sync(budget.between, first, last)]
 
 
 @strawberry.type
@@ -69,9 +103,9 @@ class MonitoringQueries:
         return Monitoring(watched=Watched(family, await version_key(info, version)))
 
 
-def _period(info: Info, days: int) -> tuple[date, date]:
+def _period(info: Info, days: int, until: date | None) -> tuple[date, date]:
     with worded(info):
-        return period(_today(info), days)
+        return period(until or _today(info), days)
 
 
 def _today(info: Info) -> date:

@@ -1,12 +1,12 @@
 """Predictions summed up by day: as they are made, and anew from all of them where that is asked."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, text
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +23,7 @@ AT_ONCE = 5_000
 
 _UNREAD: Any = (defer(Prediction.answer), defer(Prediction.visit))  # type: ignore[arg-type]
 
+K = TypeVar("K", date, int)
 Key = tuple[str, date, int, str]
 """Family, day, version and alias."""
 
@@ -134,18 +135,12 @@ def enter(session: Session, made: Prediction) -> None:
 
 def by_day(session: Session, chosen: DayFilter) -> dict[date, Tally]:
     """Return what each day with predictions amounts to, the first day first."""
-    wanted = select(PredictionDay).where(
-        PredictionDay.family == chosen.family.value,
-        col(PredictionDay.day) >= chosen.since,
-        col(PredictionDay.day) <= chosen.until,
-        PredictionDay.alias != ModelAlias.SHADOW.value,  # nobody was answered with those
-    )
-    if chosen.version_id is not None:
-        wanted = wanted.where(PredictionDay.version_id == chosen.version_id)
-    days: dict[date, list[Tally]] = defaultdict(list)
-    for row in session.exec(wanted.order_by(col(PredictionDay.day))):
-        days[row.day].append(Tally.read(row))
-    return {day: total(tallies) for day, tallies in days.items()}
+    return _by(session, chosen, lambda row: row.day)
+
+
+def by_version(session: Session, chosen: DayFilter) -> dict[int, Tally]:
+    """Return what each version's predictions amount to, those of no version under `NO_VERSION`."""
+    return _by(session, chosen, lambda row: row.version_id)
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -178,6 +173,21 @@ def count_anew(session: Session) -> int:
         tally.write(row)
         session.add(row)
     return sum(each.total for each in found.values())
+
+
+def _by(session: Session, chosen: DayFilter, key: Callable[[PredictionDay], K]) -> dict[K, Tally]:
+    wanted = select(PredictionDay).where(
+        PredictionDay.family == chosen.family.value,
+        col(PredictionDay.day) >= chosen.since,
+        col(PredictionDay.day) <= chosen.until,
+        PredictionDay.alias != ModelAlias.SHADOW.value,  # nobody was answered with those
+    )
+    if chosen.version_id is not None:
+        wanted = wanted.where(PredictionDay.version_id == chosen.version_id)
+    found: dict[K, list[Tally]] = defaultdict(list)
+    for row in session.exec(wanted.order_by(col(PredictionDay.day))):
+        found[key(row)].append(Tally.read(row))
+    return {each: total(tallies) for each, tallies in found.items()}
 
 
 def _row(session: Session, key: Key) -> PredictionDay:

@@ -7,11 +7,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlmodel import Session
 
 from schema.errors import ValidationFailedError
+from schema.models.monitoring import NO_VERSION
 from schema.models.predictions import ModelFamily
-from schema.services.day_books import DayFilter, Tally, by_day, total
+from schema.services.day_books import DayFilter, Tally, by_day, by_version, total
 from schema.services.feedback_statistics import ErrorRate, FeedbackFilter, feedback_figures
 
 MOST_DAYS = 366
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
+"""Between these, days can be counted from and to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +49,19 @@ class Figures:
 NO_OPINION = ErrorRate(0, 0)
 
 
-def period(today: date, days: int) -> tuple[date, date]:
-    """Return the first and the last of so many days until today.
+def period(until: date, days: int) -> tuple[date, date]:
+    """Return the first and the last of so many days until this one.
 
     Raises
     ------
     ValidationFailedError
-        For fewer than one or more than `MOST_DAYS`.
+        For fewer than one or more than `MOST_DAYS`, and for a day that is in no calendar of ours.
     """
     if not 1 <= days <= MOST_DAYS:
         raise ValidationFailedError.of("days", "out_of_range", minimum=1, maximum=MOST_DAYS)
-    return today - timedelta(days=days - 1), today
+    if not FIRST_DAY <= until <= LAST_DAY:
+        raise ValidationFailedError.of("until", "out_of_range", minimum=FIRST_DAY, maximum=LAST_DAY)
+    return until - timedelta(days=days - 1), until
 
 
 def daily(session: Session, watched: Watched, since: date, until: date) -> Sequence[Figures]:
@@ -72,6 +77,16 @@ def summary(session: Session, watched: Watched, since: date, until: date) -> Fig
     counted = by_day(session, _days(watched, since, until))
     thought = feedback_figures(session, _feedback(watched, since, until))
     return Figures(total(counted.values()), thought.error_rate)
+
+
+def versions(session: Session, watched: Watched, since: date, until: date) -> dict[int | None, Figures]:
+    """Return the figures of each version, the newest first; under None those that no model had a part in."""
+    counted = by_version(session, _days(watched, since, until))
+    thought = feedback_figures(session, _feedback(watched, since, until)).by_version()
+    keys = sorted(counted.keys() | {each or NO_VERSION for each in thought}, reverse=True)
+    return {
+        key or None: Figures(counted.get(key, Tally()), thought.get(key or None, NO_OPINION)) for key in keys
+    }
 
 
 def _days(watched: Watched, since: date, until: date) -> DayFilter:
