@@ -89,7 +89,8 @@ def _plain(kind: Kind, cell: Cell) -> bytes:
 
 def _footer(chunks: Sequence[_Chunk], rows: int) -> bytes:
     root = _struct({4: "table", 5: len(chunks)})
-    group = _struct({1: [_column(each) for each in chunks], 2: _Long(sum(each.size for each in chunks)), 3: _Long(rows)})
+    size = _Long(sum(each.size for each in chunks))
+    group = _struct({1: [_column(each) for each in chunks], 2: size, 3: _Long(rows)})
     return _struct({1: 1, 2: [root, *map(_element, chunks)], 3: _Long(rows), 4: [group], 6: "chevet"})
 
 
@@ -121,7 +122,7 @@ _Value: TypeAlias = "int | str | bytes | Sequence[int | str | bytes] | None"
 
 
 def _struct(fields: Mapping[int, _Value]) -> bytes:
-    """Return a struct of Thrift's compact protocol by number of field; bytes are structs, None is left out."""
+    """Return a struct by number of field; what is bytes already is a struct, and None is left out."""
     written, last = bytearray(), 0
     for number, value in fields.items():
         if value is not None:
