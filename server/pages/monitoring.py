@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from schema.services.monitoring import FIRST_DAY, LAST_DAY, MOST_DAYS
 from server import parquet
 from server.forms import Form, Problem
 from server.i18n import gettext as _
@@ -24,6 +23,9 @@ from server.site import site_of
 
 PRESETS = (7, 30, 90, 365)
 USUAL = 30
+MOST_DAYS = 366
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
+"""What the API can count."""
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,12 @@ def test_beats_are_told_by_class_and_slow_answers_in_seconds(meet: Meet) -> None
 def test_it_speaks_french(meet: Meet) -> None:
     page = meet(Role.ANALYST, "fr").get(f"{PAGE}?family=TRIAGE&days=7")
     assert page.headings == ["Surveillance des modèles"]
-    for said in ("Taux de réussite", "De 18 à 64\u00a0ans", "Femmes", "Le modèle était en cours de chargement"):
+    for said in (
+        "Taux de réussite",
+        "De 18 à 64\u00a0ans",
+        "Femmes",
+        "Le modèle était en cours de chargement",
+    ):
         assert said in page.html
     assert "Entre 0\u00a0% et 100\u00a0%" in page.html
 
