@@ -58,6 +58,7 @@ from schema.queries.webhooks import WebhookQueries
 from schema.reading import Reading
 from schema.scalars import DATE, DATE_TIME, MEASURED_VALUE, MeasuredValue
 from schema.subscriptions.jobs import JobSubscriptions
+from schema.subscriptions.monitoring import MonitoringSubscriptions
 from schema.subscriptions.sessions import SessionSubscriptions
 from schema.subscriptions.statistics import StatisticsSubscriptions
 
@@ -111,7 +112,12 @@ MUTATIONS: tuple[type, ...] = (
     PacsMutations,
     SegmentationMutations,
 )
-SUBSCRIPTIONS: tuple[type, ...] = (SessionSubscriptions, StatisticsSubscriptions, JobSubscriptions)
+SUBSCRIPTIONS: tuple[type, ...] = (
+    SessionSubscriptions,
+    StatisticsSubscriptions,
+    JobSubscriptions,
+    MonitoringSubscriptions,
+)
 
 
 class Schema(strawberry.Schema):

@@ -44,6 +44,15 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--output", type=Path, required=True, help="file of JSON lines to make")
     _add_feedback(commands)
+    monitoring = commands.add_parser("monitoring", help="models in figures").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    _add(
+        monitoring,
+        "recount",
+        "count all predictions anew, by day; predictions go on meanwhile",
+        "monitoring:recount",
+    )
     _add_schema(commands)
     _add_match(commands)
     return top

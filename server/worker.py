@@ -18,6 +18,7 @@ from schema.services.jobs import Handler, run_due
 from schema.services.models import SYNC_JOB, wake
 from schema.services.pruning import prune
 from schema.services.recording_imports import forget
+from schema.services.recounting import RECOUNT_JOB, Recount, count_once
 from schema.services.retraining import RETRAIN_JOB, WATCH_JOB, wake_watch
 from schema.services.segmentations import TRACK_JOB
 from schema.services.webhooks import DELIVER_JOB
@@ -101,6 +102,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
     queues = [
         Queue(prompt),
         Queue({WATCH_JOB: services.feedback_watch.work}),
+        Queue({RECOUNT_JOB: Recount(services.database).work}, at_once=1),
         Queue({SHADOW_JOB: services.shadows.work}, at_once=1),
         Queue(bulky, at_once=1),
         Queue(recordings, at_once=1),
@@ -112,14 +114,15 @@ def queues_of(services: Services) -> Sequence[Queue]:
 
 
 def _wake_standing_jobs(services: Services) -> None:
-    """Have the store of models looked at, and feedback counted, as the worker starts."""
+    """Have the store of models looked at, feedback counted, and predictions where they never were."""
     try:
         with services.database.write() as session:
             if services.model_sync is not None:
                 wake(session, services.clock)
             wake_watch(session, services.clock)
+            count_once(session, services.clock)
     except SQLAlchemyError as error:
-        log_fault(error, "none", "asking for a look at the store of models and at feedback")
+        log_fault(error, "none", "asking for a look at the store of models, feedback and predictions")
 
 
 def _batch(services: Services, queue: Queue) -> int:

@@ -127,6 +127,16 @@ def psi(then: npt.ArrayLike, now: npt.ArrayLike) -> float:
     return float(_psi(before[None], after[None])[0])
 
 
+def psi_beyond_chance(then: npt.ArrayLike, now: npt.ArrayLike) -> float:
+    """Return the index without what windows of this size have by chance, so that sizes can be compared.
+
+    About 0, on either side of it, where nothing has changed.
+    """
+    before, after = np.asarray(then, np.float64), np.asarray(now, np.float64)
+    freedom = int((before + after > 0).sum()) - 1
+    return psi(then, now) - freedom * (1 / float(before.sum()) + 1 / float(after.sum()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Compared:
     """A feature's statistics and how surprising they are: of many windows with the same rows in all."""
@@ -232,4 +242,4 @@ def _g(before: Numbers, after: Numbers) -> Numbers:
     ratio: Numbers = 2 * (
         special.xlogy(after, after / (both * share)) + special.xlogy(before, before / (both * (1 - share)))
     ).sum(axis=1)
-    return ratio
+    return np.maximum(ratio, 0)  # equal shares give a little below it, which has no p-value

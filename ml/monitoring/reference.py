@@ -7,6 +7,7 @@ several days add up, and comparing costs the same for a hundred rows as for a mi
 import json
 import math
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class Numeric:
         """Return how many counts it has."""
         return len(self.edges) + 2
 
+    def place(self, value: float | str | None) -> int:
+        """Return which of its counts a value belongs to."""
+        given = math.nan if value is None else float(value)
+        return bisect_left(self.edges, given) + 1 if math.isfinite(given) else 0
+
     def count(self, values: Iterable[float | str | None]) -> tuple[int, ...]:
         """Return its counts of some values."""
         given = np.asarray([math.nan if each is None else float(each) for each in values], np.float64)
@@ -69,6 +75,13 @@ class Categorical:
     def cells(self) -> int:
         """Return how many counts it has."""
         return len(self.categories) + 2
+
+    def place(self, value: float | str | None) -> int:
+        """Return which of its counts a value belongs to."""
+        if value is None:
+            return 0
+        named = str(value)
+        return self.categories.index(named) + 1 if named in self.categories else self.cells - 1
 
     def count(self, values: Iterable[float | str | None]) -> tuple[int, ...]:
         """Return its counts of some values."""
@@ -129,6 +142,10 @@ class Reference:
     def count(self, rows: Sequence[Row]) -> Counts:
         """Return the counts of later rows, which fit this reference alone."""
         return _counted(self.features, rows)
+
+    def places(self, row: Row) -> tuple[int, ...]:
+        """Return which of its counts one row belongs to, feature by feature."""
+        return tuple(each.place(row.get(each.name)) for each in self.features)
 
     def to_bytes(self) -> bytes:
         """Write it as JSON."""

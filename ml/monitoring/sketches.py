@@ -47,7 +47,7 @@ class Sketch:
         ValueError
             When one is no number.
         """
-        return cls(kind, dict(sorted(Counter(_place(kind, each) for each in values).items())))
+        return cls(kind, dict(sorted(Counter(place(kind, each) for each in values).items())))
 
     @classmethod
     def from_json(cls, kind: Kind, counts: Mapping[str, int]) -> "Sketch":
@@ -98,7 +98,8 @@ class Sketch:
         return tuple(number / max(self.total, 1) for number in numbers)
 
 
-def _place(kind: Kind, value: float) -> int:
+def place(kind: Kind, value: float) -> int:
+    """Return the bin of a value; raises ValueError when it is no number."""
     if math.isnan(value):
         raise ValueError(f"{kind}: a value is no number")
     if kind == "confidence":
@@ -107,8 +108,8 @@ def _place(kind: Kind, value: float) -> int:
     return min(max(math.ceil(math.log(clipped / LATENCY_MS[0]) / math.log(_FACTOR)), 0), _LAST)
 
 
-def _middle(kind: Kind, place: int) -> float:
+def _middle(kind: Kind, where: int) -> float:
     """Return what no value of a bin is further from than is allowed."""
     if kind == "confidence":
-        return (place + 0.5) / _PARTS
-    return LATENCY_MS[0] * _FACTOR**place * 2 / (1 + _FACTOR)
+        return (where + 0.5) / _PARTS
+    return LATENCY_MS[0] * _FACTOR**where * 2 / (1 + _FACTOR)

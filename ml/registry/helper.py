@@ -61,6 +61,8 @@ class SyncedVersion:
         The same.
     card : str
         The model card, Markdown.
+    reference : str or None
+        What later rows are held against, as it travels with the version; None for one without.
     """
 
     family: str
@@ -74,6 +76,7 @@ class SyncedVersion:
     classes: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     card: str = ""
+    reference: str | None = None
 
 
 @dataclass(frozen=True)

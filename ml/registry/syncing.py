@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ml.registry.artefact import Artefact, copy_sealed, open_sealed, open_unsealed, seal
-from ml.registry.contents import CARD
+from ml.registry.contents import CARD, REFERENCE
 from ml.registry.helper import Synced, SyncedVersion
 from ml.registry.home import Home
 from ml.registry.manifest import ArtefactError, Manifest
@@ -138,6 +138,7 @@ def _described(version: StoredVersion, artefact: Artefact, fault: str | None) ->
         classes=manifest.classes,
         metrics=manifest.metrics,
         card=artefact.read(CARD).decode() if CARD in manifest.files else "",
+        reference=artefact.read(REFERENCE).decode() if REFERENCE in manifest.files else None,
     )
 
 

@@ -54,6 +54,7 @@ class Model(SQLModel, table=True):
 class ModelVersion(SQLModel, table=True):
     """A version as the store had it; what was once said of one that answered is never altered.
 
+    `reference` is what it learnt from, as counts (`ml.monitoring.reference`); None for one without.
     `digest` names its artefact, None where it cannot be loaded, for the reason in `fault`. A version that the
     store has no more, or has replaced, is `withdrawn_at` some time; a deployed one goes on answering.
     """
@@ -69,6 +70,7 @@ class ModelVersion(SQLModel, table=True):
     card: str = ""
     data_hash: str = ""
     code_version: str = ""
+    reference: str | None = None
     fault: str | None = None
     registered_at: datetime | None = instant(default=None)
     withdrawn_at: datetime | None = instant(default=None)

@@ -71,12 +71,14 @@ class FeedbackType(StrEnum):
 class Prediction(SQLModel, table=True):
     """What one version of a model said of one recording, visit or patient, at one time; never altered.
 
-    `input_sha256` is the key of the signal that was read, which stays when the recording leaves its case; of
-    a visit, the digest of what was said of it; of a segmentation, the key of the label map that is kept.
-    `answer` is the whole of it, packed as its family does; `counts`, `level`, `quality` and `confidence`
-    (0 to 1, of beats the mean) are told without unpacking. `slices` name the groups that figures are also
-    told of: ``sex:F``, ``age:65``. `visit` is pseudonymous: what was measured and answered, and the complaint
-    with whatever names it held overwritten.
+    `input_sha256` is the key of the signal that was read, which stays when the recording leaves its case;
+    of a visit, the digest of what was said of it; of a segmentation, the key of the label map that is
+    kept. `answer` is the whole of it, packed as its family does; `counts`, `level`, `quality` and
+    `confidence` (0 to 1, of beats and of segmented voxels the mean) are told without unpacking. `slices`
+    name the groups that figures are also told of: ``sex:F``, ``age:65``. `watched` says which of the
+    counts of its version's reference it belongs to, feature by feature; None where it has none. `visit`
+    is pseudonymous: what was measured and answered, and the complaint with whatever names it held
+    overwritten.
 
     Of an A/B test (`trial_id`) the subject is named by a keyed hash that tells the same again. What a version
     in the shadow said of the same (`shadow_of`) is shown to nobody; `agreement` is the share of beats it
@@ -106,6 +108,7 @@ class Prediction(SQLModel, table=True):
     level: str | None = None
     confidence: float | None = None
     slices: list[str] | None = Field(default=None, sa_type=DOCUMENT)
+    watched: list[int] | None = Field(default=None, sa_type=DOCUMENT)
     answer: bytes | None = None
     trial_id: int | None = Field(default=None, foreign_key="trial.id", index=True)
     trial_subject: str | None = None

@@ -11,15 +11,22 @@ from schema.models.predictions import ModelFamily
 from schema.permissions import query_field
 from schema.policy import Scope
 from schema.queries.statistics import Family, Version, version_key
+from schema.services.drift import drift
+from schema.services.forecasts import ForecastMetric, forecasts
 from schema.services.monitoring import Watched, daily, period, summary, versions
 from schema.types.arguments import worded
 from schema.types.monitoring import (
     LanguageModelDay,
     MonitoredDay,
+    MonitoredDrift,
     MonitoredFigures,
+    MonitoredForecast,
     MonitoredPeriod,
     MonitoredVersion,
 )
+
+LARGE_CHANGE = 0.25
+"""Of the population stability index, by custom."""
 
 Days = Annotated[int, strawberry.argument(description="So many days, 1 to 366.")]
 Until = Annotated[
@@ -47,8 +54,7 @@ class Monitoring:
         day: Annotated[date | None, strawberry.argument(description="Which day, in UTC.")] = None,
     ) -> MonitoredDay:
         """Sum up a day."""
-        with worded(info):
-            _, at = period(day or _today(info), 1)
+        at = day or _today(info)
         figures = await info.context.read(lambda session: summary(session, self.watched, at, at))
         return MonitoredDay.of(figures, at)
 
@@ -58,6 +64,41 @@ class Monitoring:
         first, last = _period(info, days, until)
         found = await info.context.read(lambda session: daily(session, self.watched, first, last))
         return [MonitoredDay.of(each, each.day or last) for each in found]
+
+    @strawberry.field(
+        description="Whether what is asked still looks like what the version learnt from, or of a family its "
+        "champion, and whether its errors have changed."
+    )
+    async def drift(self, info: Info, days: Days = 30, until: Until = None) -> MonitoredDrift:
+        """Compare all days together."""
+        first, last = _period(info, days, until)
+        found = await info.context.read(lambda session: drift(session, self.watched, first, last))
+        return MonitoredDrift.of(found)
+
+    @strawberry.field(description="When a figure will be beyond a threshold: one, or one of each feature.")
+    async def forecast(
+        self,
+        info: Info,
+        metric: Annotated[ForecastMetric, strawberry.argument(description="Which figure.")],
+        threshold: Annotated[
+            float | None,
+            strawberry.argument(
+                description="What its level is to pass: when left out, the share of errors that calls for a "
+                "training, or an index of 0.25."
+            ),
+        ] = None,
+        days: Days = 90,
+    ) -> list[MonitoredForecast]:
+        """Foresee it from all days."""
+        since, until = _period(info, days, None)
+        rate = info.context.services.training.error_rate
+        usual = rate if metric is ForecastMetric.ERROR_RATE else LARGE_CHANGE
+        limit = usual if threshold is None else threshold
+        with worded(info):
+            found = await info.context.read(
+                lambda session: forecasts(session, self.watched, metric, limit, since, until)
+            )
+        return [MonitoredForecast.of(each) for each in found]
 
     @strawberry.field(description="Some days together.")
     async def summary(self, info: Info, days: Days = 30, until: Until = None) -> MonitoredPeriod:

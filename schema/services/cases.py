@@ -38,6 +38,7 @@ from schema.policy import Actor, may_change_case, may_see_case
 from schema.services import events, revisions
 from schema.services.audit import Audit
 from schema.services.clock import Clock
+from schema.services.day_books import leave
 from schema.services.intake import let_go
 from schema.services.paging import Sort, page_of
 from schema.services.text import line, prose
@@ -151,6 +152,7 @@ class Cases:
         for held in self._session.exec(select(HeldPage).where(HeldPage.case_id == case_id)).all():
             let_go(self._session, held, self._clock)
         self._session.flush()
+        leave(self._session, case_id)
         its = select(Recording.id).where(Recording.case_id == case_id)
         self._session.execute(delete(Digitisation).where(col(Digitisation.recording_id).in_(its)))
         for table in (Prediction, Annotation, Recording, CaseRevision):

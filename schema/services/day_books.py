@@ -1,31 +1,40 @@
 """Predictions summed up by day: as they are made, and anew from all of them where that is asked."""
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
-from functools import reduce
-from operator import add
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, text
+from sqlalchemy import ColumnElement, Row
+from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from ml.monitoring.sketches import Sketch
+from ml.monitoring.sketches import Sketch, place
 from schema.models.models import ModelAlias
 from schema.models.monitoring import NO_VERSION, PredictionDay
 from schema.models.predictions import ModelFamily, Prediction
+from schema.models.segmentations import SegmentationStatus
 
 AT_ONCE = 5_000
 """Predictions read at a time."""
 
-_UNREAD: Any = (defer(Prediction.answer), defer(Prediction.visit))  # type: ignore[arg-type]
+_NEARLY = 1e-6
+"""By how much sums of confidences may differ by the order in which they were added up."""
 
 K = TypeVar("K", date, int)
 Key = tuple[str, date, int, str]
 """Family, day, version and alias."""
+
+_COUNTED: tuple[Any, ...] = (
+    *(Prediction.family, Prediction.created_at, Prediction.version_id, Prediction.alias),
+    *(Prediction.ml_available, Prediction.ml_error, Prediction.latency_ms, Prediction.quality),
+    *(Prediction.level, Prediction.counts, Prediction.confidence, Prediction.slices, Prediction.watched),
+)
+"""What is counted of a prediction; its answer and its visit are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +43,6 @@ class Slice:
 
     count: int
     confidence: float
-
-    def __add__(self, other: "Slice") -> "Slice":
-        return Slice(self.count + other.count, self.confidence + other.confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +57,18 @@ class Tally:
     classes: Mapping[str, int] = field(default_factory=dict)
     quality: Mapping[str, int] = field(default_factory=dict)
     slices: Mapping[str, Slice] = field(default_factory=dict)
+    watched: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, made: Prediction) -> "Tally":
         """Return what one prediction amounts to."""
-        classes = {made.level: 1} if made.level else {name: n for name, n in made.counts.items() if n}
-        sure = made.confidence
-        return cls(
-            total=1,
-            answered=int(made.ml_available),
-            problems={made.ml_error: 1} if made.ml_error else {},
-            latency=Sketch.of("latency_ms", [made.latency_ms]),
-            confidence=Sketch.of("confidence", [] if sure is None else [sure]),
-            classes=classes,
-            quality={made.quality: 1} if made.quality else {},
-            slices={} if sure is None else {name: Slice(1, sure) for name in made.slices or ()},
-        )
+        sums = _Sums()
+        sums.enter(made)
+        return sums.tally()
 
     @classmethod
     def read(cls, row: PredictionDay) -> "Tally":
-        """Return what a row has."""
+        """Return what a row has, but for `watched`, which is many times the rest."""
         return cls(
             row.total,
             row.answered,
@@ -82,27 +80,28 @@ class Tally:
             {name: Slice(*each) for name, each in row.slices.items()},
         )
 
+    @classmethod
+    def read_whole(cls, row: PredictionDay) -> "Tally":
+        """Return all that a row has."""
+        return replace(cls.read(row), watched=row.watched or {})
+
     def write(self, row: PredictionDay) -> None:
         """Put it into a row."""
         row.total, row.answered = self.total, self.answered
         row.problems, row.classes, row.quality = dict(self.problems), dict(self.classes), dict(self.quality)
         row.latency, row.confidence = self.latency.to_json(), self.confidence.to_json()
         row.slices = {name: (each.count, each.confidence) for name, each in self.slices.items()}
+        row.watched = dict(self.watched) or None
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.total + other.total,
-            self.answered + other.answered,
-            _sum(self.problems, other.problems),
-            self.latency + other.latency,
-            self.confidence + other.confidence,
-            _sum(self.classes, other.classes),
-            _sum(self.quality, other.quality),
-            {
-                name: self.slices.get(name, Slice(0, 0.0)) + other.slices.get(name, Slice(0, 0.0))
-                for name in (*self.slices, *(each for each in other.slices if each not in self.slices))
-            },
-        )
+        return total((self, other))
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        """Return what the other lacks of this; negative where it has too much."""
+        sums = _Sums()
+        sums.add(self)
+        sums.add(other, -1)
+        return sums.tally()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,20 @@ class DayFilter:
     until: date
     version_id: int | None = None
 
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return them; what was said in the shadow answered nobody."""
+        narrowed = [
+            col(PredictionDay.family) == self.family.value,
+            col(PredictionDay.day) >= self.since,
+            col(PredictionDay.day) <= self.until,
+            col(PredictionDay.alias) != ModelAlias.SHADOW.value,
+        ]
+        if self.version_id is not None:
+            narrowed.append(col(PredictionDay.version_id) == self.version_id)
+        return narrowed
 
-def key_of(made: Prediction) -> Key:
+
+def key_of(made: Prediction | Row[Any]) -> Key:
     """Return the row that a prediction belongs to."""
     day = made.created_at.astimezone(UTC).date()
     return made.family, day, made.version_id or NO_VERSION, made.alias
@@ -129,12 +140,28 @@ def key_of(made: Prediction) -> Key:
 
 def enter(session: Session, made: Prediction) -> None:
     """Add a prediction to its day, in the transaction that keeps it."""
-    row = _row(session, key_of(made))
-    (Tally.read(row) + Tally.of(made)).write(row)
+    correct(session, key_of(made), Tally.of(made))
+
+
+def leave(session: Session, case_id: int) -> None:
+    """Take the predictions of a case out of their days, in the transaction that removes them."""
+    its = columns(*_COUNTED).where(col(Prediction.case_id) == case_id)
+    for key, tally in sorted(_counted(session.execute(its)).items()):
+        correct(session, key, Tally() - tally)
+
+
+def correct(session: Session, key: Key, by: Tally) -> None:
+    """Add what a day lacks; one of which nothing is left is no more."""
+    row = _row(session, key)
+    tally = Tally.read_whole(row) + by
+    if tally.total:
+        tally.write(row)
+    else:
+        session.delete(row)
 
 
 def by_day(session: Session, chosen: DayFilter) -> dict[date, Tally]:
-    """Return what each day with predictions amounts to, the first day first."""
+    """Return what each day with predictions amounts to, the first day first; nothing of what is watched."""
     return _by(session, chosen, lambda row: row.day)
 
 
@@ -143,49 +170,49 @@ def by_version(session: Session, chosen: DayFilter) -> dict[int, Tally]:
     return _by(session, chosen, lambda row: row.version_id)
 
 
+def watched_by_day(session: Session, chosen: DayFilter) -> dict[date, Mapping[str, int]]:
+    """Return what is watched of each day that has any, the first day first; of one version, to make sense."""
+    wanted = columns(col(PredictionDay.day), col(PredictionDay.watched)).where(
+        *chosen.conditions(), col(PredictionDay.watched).is_not(None)
+    )
+    days: dict[date, Counter[str]] = defaultdict(Counter)
+    for day, watched in session.execute(wanted.order_by(col(PredictionDay.day))):
+        days[day].update(watched)
+    return dict(days)
+
+
 def total(tallies: Iterable[Tally]) -> Tally:
     """Return the sum."""
-    return reduce(add, tallies, Tally())
+    sums = _Sums()
+    for each in tallies:
+        sums.add(each)
+    return sums.tally()
+
+
+def kept_days(session: Session) -> dict[Key, Tally]:
+    """Return what is kept of every day."""
+    return {
+        (row.family, row.day, row.version_id, row.alias): Tally.read_whole(row)
+        for row in session.exec(select(PredictionDay))
+    }
 
 
 def counted_anew(session: Session) -> dict[Key, Tally]:
     """Return what all predictions amount to, from their own rows; as slow as there are many."""
-    found: dict[Key, Tally] = {}
-    for batch in _batches(session):
-        parts: dict[Key, list[Tally]] = defaultdict(list)
-        for made in batch:
-            parts[key_of(made)].append(Tally.of(made))
-        for key, tallies in parts.items():
-            found[key] = found.get(key, Tally()) + total(tallies)
-        session.expunge_all()
-    return found
+    return _counted(session.execute(columns(*_COUNTED).execution_options(yield_per=AT_ONCE)))
 
 
-def count_anew(session: Session) -> int:
-    """Put what all predictions amount to in the place of what is kept; return how many there are."""
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
-        # Whoever keeps a prediction meanwhile enters it after this, and nobody sees it before.
-        session.execute(text("LOCK TABLE prediction_day IN EXCLUSIVE MODE"))
-    found = counted_anew(session)
-    session.execute(delete(PredictionDay))
-    for (family, day, version_id, alias), tally in found.items():
-        row = PredictionDay(family=family, day=day, version_id=version_id, alias=alias)
-        tally.write(row)
-        session.add(row)
-    return sum(each.total for each in found.values())
+def _counted(rows: Iterable[Row[Any]]) -> dict[Key, Tally]:
+    found: dict[Key, _Sums] = defaultdict(_Sums)
+    for made in rows:
+        found[key_of(made)].enter(made)
+    return {key: sums.tally() for key, sums in found.items()}
 
 
 def _by(session: Session, chosen: DayFilter, key: Callable[[PredictionDay], K]) -> dict[K, Tally]:
-    wanted = select(PredictionDay).where(
-        PredictionDay.family == chosen.family.value,
-        col(PredictionDay.day) >= chosen.since,
-        col(PredictionDay.day) <= chosen.until,
-        PredictionDay.alias != ModelAlias.SHADOW.value,  # nobody was answered with those
-    )
-    if chosen.version_id is not None:
-        wanted = wanted.where(PredictionDay.version_id == chosen.version_id)
+    wanted = select(PredictionDay).where(*chosen.conditions()).order_by(col(PredictionDay.day))
     found: dict[K, list[Tally]] = defaultdict(list)
-    for row in session.exec(wanted.order_by(col(PredictionDay.day))):
+    for row in session.exec(wanted.options(defer(PredictionDay.watched))):  # type: ignore[arg-type]
         found[key(row)].append(Tally.read(row))
     return {each: total(tallies) for each, tallies in found.items()}
 
@@ -210,17 +237,77 @@ def _row(session: Session, key: Key) -> PredictionDay:
     return found
 
 
-def _batches(session: Session) -> Iterator[list[Prediction]]:
-    """Yield all predictions in batches, without their answers."""
-    last = 0
-    while True:
-        rows = select(Prediction).where(col(Prediction.id) > last).order_by(col(Prediction.id))
-        batch = list(session.exec(rows.options(*_UNREAD).limit(AT_ONCE)))
-        if not batch:
-            return
-        last = batch[-1].id or last
-        yield batch
+class _Sums:
+    """Adds up in place what is too much to be copied with each."""
+
+    def __init__(self) -> None:
+        self._total = self._answered = 0
+        self._problems, self._classes, self._quality = Counter[str](), Counter[str](), Counter[str]()
+        self._latency, self._confidence = Counter[int](), Counter[int]()
+        self._sliced, self._sure = Counter[str](), defaultdict[str, float](float)
+        self._watched = Counter[str]()
+
+    def enter(self, made: Prediction | Row[Any]) -> None:
+        """Add a prediction."""
+        self._total += 1
+        self._answered += made.ml_available
+        if made.ml_error:
+            self._problems[made.ml_error] += 1
+        self._latency[place("latency_ms", made.latency_ms)] += 1
+        self._classes.update(_classes(made))
+        if made.quality:
+            self._quality[made.quality] += 1
+        if made.confidence is not None and math.isfinite(made.confidence):
+            self._confidence[place("confidence", made.confidence)] += 1
+            for name in made.slices or ():
+                self._sliced[name] += 1
+                self._sure[name] += made.confidence
+        self._watched.update(f"{feature}:{bin_}" for feature, bin_ in enumerate(made.watched or ()))
+
+    def add(self, tally: Tally, times: int = 1) -> None:
+        """Add a tally so many times; with -1 it is taken away."""
+        self._total += times * tally.total
+        self._answered += times * tally.answered
+        for sums, counts in (
+            (self._problems, tally.problems),
+            (self._classes, tally.classes),
+            (self._quality, tally.quality),
+            (self._watched, tally.watched),
+        ):
+            for name, count in counts.items():
+                sums[name] += times * count
+        for places, sketch in ((self._latency, tally.latency), (self._confidence, tally.confidence)):
+            for at, count in sketch.counts.items():
+                places[at] += times * count
+        for name, each in tally.slices.items():
+            self._sliced[name] += times * each.count
+            self._sure[name] += times * each.confidence
+
+    def tally(self) -> Tally:
+        """Return the sum, without what there is none of."""
+        return Tally(
+            self._total,
+            self._answered,
+            _there(self._problems),
+            Sketch("latency_ms", _there(self._latency)),
+            Sketch("confidence", _there(self._confidence)),
+            _there(self._classes),
+            _there(self._quality),
+            {
+                name: Slice(count, self._sure[name])
+                for name, count in self._sliced.items()
+                if count or abs(self._sure[name]) > _NEARLY
+            },
+            _there(self._watched),
+        )
 
 
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return dict(Counter(one) + Counter(other))
+def _there(counts: Mapping[Any, int]) -> dict[Any, int]:
+    return {name: count for name, count in counts.items() if count}
+
+
+def _classes(made: Prediction | Row[Any]) -> Mapping[str, int]:
+    """Return the level of a visit, the beats of a recording, what became of a segmentation."""
+    if made.family == ModelFamily.SEGMENTATION.value:
+        return {(SegmentationStatus.SUCCEEDED if made.ml_available else SegmentationStatus.FAILED).value: 1}
+    return {made.level: 1} if made.level else made.counts

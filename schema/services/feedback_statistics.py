@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import sqrt
 
 from sqlalchemy import ColumnElement, func
@@ -130,6 +130,20 @@ def feedback_count(session: Session, chosen: FeedbackFilter) -> int:
     """Return how many opinions are in force."""
     counted = select(func.count()).select_from(Feedback)
     return session.exec(counted.join(Prediction, _ITS).where(*_conditions(chosen))).one()
+
+
+def opinions_in_order(session: Session, chosen: FeedbackFilter, most: int) -> list[tuple[date, bool]]:
+    """Return the latest opinions in force as they were given: each one's day, and whether it was wrong.
+
+    In the order of their arrival, which no clock that was put back changes.
+    """
+    wanted = columns(col(Feedback.created_at), col(Feedback.type)).join(Prediction, _ITS)
+    wanted = wanted.where(*_conditions(chosen)).order_by(col(Feedback.id).desc()).limit(most)
+    found = [
+        (at.astimezone(UTC).date(), kind != FeedbackType.CORRECT.value)
+        for at, kind in session.execute(wanted)
+    ]
+    return found[::-1]
 
 
 def feedback_figures(session: Session, chosen: FeedbackFilter) -> FeedbackFigures:

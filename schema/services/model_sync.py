@@ -228,7 +228,11 @@ def _usable(each: SyncedVersion) -> SyncedVersion:
 def _describe(row: ModelVersion, each: SyncedVersion) -> None:
     """Put down what the store says of a version; what was said of one that can be loaded stays."""
     row.fault = each.fault and each.fault[:LONGEST_FAULT]
-    if each.digest is None or row.architecture:
+    if each.digest is None:
+        return
+    if row.reference is None:  # rows that are older than the column have none yet
+        row.reference = each.reference
+    if row.architecture:
         return
     row.digest = each.digest
     row.architecture, row.classes = each.architecture, list(each.classes)

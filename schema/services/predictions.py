@@ -23,6 +23,7 @@ from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
 from schema.services.day_books import enter
 from schema.services.deployments import Deployments, NoAnswerError
+from schema.services.drift import watch
 from schema.services.models import deployed_version
 from schema.services.paging import Sort, page_of
 from schema.services.routing import Routed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ml.beats.packing import KeptBeats
     from ml.beats.predicting import BeatAnswer, BeatPredictor, Saliency
     from ml.ecg.signal import Signal
+    from ml.monitoring.reference import Row as WatchedRow
 
 PATIENCE_S = 3.0
 """How long whoever asks waits for a model that is being loaded."""
@@ -66,12 +68,15 @@ class Outcome:
         Of the version that was asked; None where none answers.
     answer
         None where there is a `problem`.
+    watched
+        What of the recording and the answer is held against what the version learnt from.
     """
 
     latency_ms: int
     digest: str | None = None
     answer: "BeatAnswer | None" = None
     problem: ModelProblem | None = None
+    watched: "WatchedRow | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +196,7 @@ class Predictions:
     def _kept(self, made: Prediction, routed: Routed[Outcome] | Routed[TriageOutcome]) -> Prediction:
         if routed.placement is not None:
             made.trial_id, made.trial_subject = routed.placement.trial_id, routed.placement.subject
+        watch(self._session, made, routed.outcome.watched)
         return self.add(made, routed.outcome.digest)
 
     def add(self, made: Prediction, digest: str | None = None) -> Prediction:
@@ -288,7 +294,7 @@ class Asking:
         except Exception:
             log.exception("the beat classifier failed on recording %s", asked.recording_id)
             return Outcome(latency(), digest, problem=ModelProblem.ANSWER_FAILED)
-        return Outcome(latency(), digest, answer)
+        return Outcome(latency(), digest, answer, watched=_watched(signal, answer))
 
     def saliency(
         self, prediction: Prediction, digest: str | None, beats: "KeptBeats", number: int
@@ -332,6 +338,17 @@ class Asking:
                 return read_stretch(file, start_s, stop_s, leads)
         except Exception as error:
             raise SignalUnreadableError from error
+
+
+def _watched(signal: "Signal", answer: "BeatAnswer") -> "WatchedRow | None":
+    """Return what is watched of a recording; None where that fails, which is no reason not to answer."""
+    from ml.beats.monitored import row  # noqa: PLC0415 - NumPy, with the first answer
+
+    try:
+        return row(signal, answer)
+    except Exception:
+        log.exception("what is watched of a recording cannot be told")
+        return None
 
 
 def shows_input(actor: Actor) -> bool:

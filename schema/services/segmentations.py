@@ -531,6 +531,8 @@ class Segmentations:
                 ml_available=stored is not None,
                 ml_error=problem.value if problem else None,
                 latency_ms=round(sent.processing_s * 1000),
+                confidence=stored.figures["confidence"] if stored else None,
+                slices=_slices(stored) if stored else None,
                 created_at=self._clock(),
             ),
             digest,
@@ -573,6 +575,11 @@ class Segmentations:
         if self._actor.may(Scope.SEGMENTATION):
             return [col(SegmentedPatient.owner_id) == self._actor.account_id]
         return [false()]
+
+
+def _slices(stored: StoredSegmentation) -> list[str]:
+    """Return the groups that a label map belongs to: by the segments that it has."""
+    return [f"segment:{each['segment']}" for each in stored.figures["segments"] if each["components"]]
 
 
 def _digest(sent: SentSegmentation) -> str:

@@ -18,6 +18,7 @@ from schema.models.models import Deployment, Model, ModelAlias
 from schema.models.predictions import ModelFamily, ModelProblem, Prediction
 from schema.services.clock import Clock
 from schema.services.day_books import enter
+from schema.services.drift import watch
 from schema.services.jobs import NEVER, Again, Claim
 from schema.services.predictions import Asked, Asking, Outcome, agreement_of_beats, filled
 from schema.services.triage import AskedVisit, TriageDesk, TriageOutcome, pack
@@ -108,6 +109,7 @@ class Shadows:
         made.latency_ms, made.ml_available = outcome.latency_ms, outcome.problem is None
         made.ml_error = outcome.problem.value if outcome.problem else None
         with self._database.write() as session:
+            watch(session, made, outcome.watched)
             if session.get(Prediction, of.id, with_for_update=True) is not None:  # its case may be gone
                 session.add(made)
                 enter(session, made)

@@ -20,6 +20,7 @@ from schema.services.deployments import Deployments, NoAnswerError
 from schema.services.text import prose
 
 if TYPE_CHECKING:
+    from ml.monitoring.reference import Row as WatchedRow
     from ml.triage.predicting import Answer, TriagePredictor
 
 PATIENCE_S = 2.0
@@ -102,12 +103,15 @@ class TriageOutcome:
         Of the version that was asked; None where none answers.
     problem
         Why the model took no part; the answer is the scale's alone then.
+    watched
+        What of the visit and the answer is held against what the version learnt from.
     """
 
     latency_ms: int
     answer: "Answer"
     digest: str | None = None
     problem: ModelProblem | None = None
+    watched: "WatchedRow | None" = None
 
 
 def path_of(name: str) -> str:
@@ -180,7 +184,16 @@ class TriageDesk:
             answer = _scale_alone().predict(asked.visit, asked.chosen)
         if digest is not None and answer.view is None:
             problem = ModelProblem.ANSWER_FAILED
-        return TriageOutcome(round((time.perf_counter() - began) * 1000), answer, digest, problem)
+        latency_ms = round((time.perf_counter() - began) * 1000)
+        return TriageOutcome(latency_ms, answer, digest, problem, _watched(asked.visit, answer))
+
+
+def _watched(visit: Visit, answer: "Answer") -> "WatchedRow | None":
+    """Return what is watched of a visit; None where no model answered."""
+    from ml.triage.monitored import row  # noqa: PLC0415 - NumPy, with the first visit
+
+    complaint = answer.ruling.complaint
+    return None if answer.view is None else row(visit, complaint.id if complaint else None, answer.view)
 
 
 def slices_of(visit: Visit) -> list[str]:

@@ -2,18 +2,59 @@
 
 from collections.abc import Mapping
 from datetime import date
+from enum import StrEnum
+from math import isfinite
+from typing import TYPE_CHECKING
 
 import strawberry
 
 from schema.context import Info
 from schema.loaders.models import versions_by_id
 from schema.services.day_books import Slice
+from schema.services.drift import DriftReport, DriftState, ErrorChange, of_quality
+from schema.services.forecasts import ForecastMetric, MetricForecast
 from schema.services.monitoring import Figures
 from schema.services.spending import SpentDay
+from schema.types.enums import describe_enum
 from schema.types.feedback import FeedbackErrorRate
 from schema.types.models import ModelVersion
 
+if TYPE_CHECKING:
+    from ml.monitoring.drift import FeatureDrift as Compared
+
 CONFIDENCE_PARTS = 10
+
+
+class DriftTest(StrEnum):
+    """A test of whether two samples may be of one population."""
+
+    KS = "ks"
+    G = "g"
+
+
+describe_enum(
+    DriftTest,
+    "DriftTest",
+    "A test of whether two samples may be of one population.",
+    "The largest distance between the shares up to a value (Kolmogorov and Smirnov), of measured features.",
+    "The likelihood ratio, of named ones.",
+)
+describe_enum(
+    DriftState,
+    "DriftState",
+    "Whether drift can be told.",
+    "It is.",
+    "Fewer than 50 predictions say nothing.",
+    "The version came without the figures of what it learnt from.",
+    "No version is watched, nor deployed as champion.",
+)
+describe_enum(
+    ForecastMetric,
+    "ForecastMetric",
+    "What is foreseen.",
+    "The share of opinions that find predictions wrong.",
+    "The population stability index of each feature, without what days of few predictions have by chance.",
+)
 
 
 @strawberry.type(description="How many predictions have something.")
@@ -34,7 +75,8 @@ class MonitoredSlice:
     """A group."""
 
     name: str = strawberry.field(
-        description="`sex:F`, `age:65` (from 65 to where the next group begins: 0, 2, 18, 65, 80), `leads:1`."
+        description="`sex:F`, `age:65` (from 65 to where the next group begins: 0, 2, 18, 65, 80), "
+        "`leads:1`, `segment:edema` (label maps that have it)."
     )
     count: int = strawberry.field(description="Predictions with a confidence.")
     mean_confidence: float = strawberry.field(description="0 to 1.")
@@ -64,7 +106,9 @@ class MonitoredFigures:
     confidence: list[float] = strawberry.field(
         description="The shares with a confidence of 0 to 0.1, 0.1 to 0.2, …; empty of none."
     )
-    classes: list[NamedCount] = strawberry.field(description="Beats by class, visits by level.")
+    classes: list[NamedCount] = strawberry.field(
+        description="Beats by class, visits by level, segmentations by what became of them."
+    )
     quality: list[NamedCount] = strawberry.field(description="By how much the answer can be relied on.")
     problems: list[NamedCount] = strawberry.field(description="Why no model answered.")
     slices: list[MonitoredSlice] = strawberry.field(description="By group of patients or recordings.")
@@ -102,6 +146,168 @@ class MonitoredDay:
     def of(cls, figures: Figures, day: date) -> "MonitoredDay":
         """Return the day."""
         return cls(day=day, figures=MonitoredFigures.of(figures))
+
+
+@strawberry.type(description="A feature of what a model is asked, held against what it learnt from.")
+class FeatureDrift:
+    """One line of a report."""
+
+    feature: str = strawberry.field(
+        description="What is watched: of visits what was measured, of recordings such as `heart_rate`, of "
+        "both the answer: `confidence`, `class`, `level`, `quality`."
+    )
+    signal_quality: bool = strawberry.field(description="Whether it says how good a recording is.")
+    psi: float = strawberry.field(description="Population stability index.")
+    psi_threshold: float | None = strawberry.field(
+        description="What that has to pass in a window of this size; null where it cannot."
+    )
+    test: DriftTest = strawberry.field(description="Which two samples' test.")
+    statistic: float = strawberry.field(description="What it found.")
+    statistic_threshold: float | None = strawberry.field(
+        description="What that has to pass in a window of this size; null where it cannot."
+    )
+    p_value: float = strawberry.field(
+        description="How often a random division of all rows has a feature that stands out as much."
+    )
+    missing_before: float = strawberry.field(description="The share that was missing in what it learnt from.")
+    missing_now: float = strawberry.field(description="The share that is missing in these days.")
+    drifted: bool = strawberry.field(description="Whether it is an alarm.")
+
+    @classmethod
+    def of(cls, told: "Compared") -> "FeatureDrift":
+        """Return the figures."""
+        before, now = told.missing
+        return cls(
+            feature=told.name,
+            signal_quality=of_quality(told.name),
+            psi=told.psi,
+            psi_threshold=_finite(told.psi_threshold),
+            test=DriftTest(told.test),
+            statistic=told.statistic,
+            statistic_threshold=_finite(told.statistic_threshold),
+            p_value=told.p,
+            missing_before=before,
+            missing_now=now,
+            drifted=told.drifted,
+        )
+
+
+@strawberry.type(description="A change of how often readers find predictions wrong (ADWIN).")
+class ErrorRateChange:
+    """A change."""
+
+    since: date = strawberry.field(description="The day after which it seems to have come, in UTC.")
+    found: date = strawberry.field(description="The day of the opinion it was found with.")
+    before: float | None = strawberry.field(description="The share before, 0 to 1; null of too few opinions.")
+    after: float | None = strawberry.field(description="The share after; null of too few opinions.")
+
+    @classmethod
+    def of(cls, told: ErrorChange) -> "ErrorRateChange":
+        """Return the change."""
+        return cls(since=told.since, found=told.found, before=told.before, after=told.after)
+
+
+@strawberry.type(
+    description="What a version was asked in some days, held against what it learnt from, and its errors."
+)
+class MonitoredDrift:
+    """A report."""
+
+    version_id: strawberry.Private[int | None]
+    state: DriftState = strawberry.field(description="Whether it can be told.")
+    since: date = strawberry.field(description="The first day, in UTC.")
+    until: date = strawberry.field(description="The last day.")
+    row_count: int = strawberry.field(description="Predictions that are compared.")
+    false_alarms: float | None = strawberry.field(
+        description="How often days like what it learnt from raise any alarm, 0 to 1; null of none told."
+    )
+    drifted: bool | None = strawberry.field(description="Whether any feature is an alarm; null of none told.")
+    signal_quality_drifted: bool | None = strawberry.field(
+        description="Whether recordings are of another quality than those it learnt from; null where that is "
+        "not told, and of other families than beats."
+    )
+    features: list[FeatureDrift] = strawberry.field(description="Feature by feature; empty of none told.")
+    error_changes: list[ErrorRateChange] = strawberry.field(
+        description="When readers began to find predictions wrong more often or less, the oldest first."
+    )
+
+    @strawberry.field(description="The version: the champion where none is asked for; null where none is.")
+    async def model_version(self, info: Info) -> ModelVersion | None:
+        """Load it."""
+        if self.version_id is None:
+            return None
+        return ModelVersion.of(await info.context.loaders.of(versions_by_id).load(self.version_id))
+
+    @classmethod
+    def of(cls, report: DriftReport) -> "MonitoredDrift":
+        """Return the report."""
+        compared = report.compared
+        return cls(
+            version_id=report.version_id,
+            state=report.state,
+            since=report.since,
+            until=report.until,
+            row_count=report.rows,
+            false_alarms=compared.false_alarms if compared else None,
+            drifted=bool(report.drifted) if compared else None,
+            signal_quality_drifted=report.signal_quality_drifted,
+            features=[FeatureDrift.of(each) for each in report.features],
+            error_changes=[ErrorRateChange.of(each) for each in report.error_changes],
+        )
+
+
+@strawberry.type(
+    description="When the level of a figure will be beyond a threshold, with an interval of 80 %."
+)
+class ForecastCrossing:
+    """A forecast; a straight line, with the pattern of the week, so a turn is not foreseen."""
+
+    earliest: date | None = strawberry.field(
+        description="Where the interval begins; null where it does not within 90 days."
+    )
+    expected: date | None = strawberry.field(description="As likely before as after; null likewise.")
+    latest: date | None = strawberry.field(description="Where the interval ends; null likewise: it is open.")
+    probability: float = strawberry.field(description="The chance that it is beyond in 90 days.")
+    slope: float = strawberry.field(description="How much the level changes a day.")
+
+
+@strawberry.type(description="What is foreseen of a figure.")
+class MonitoredForecast:
+    """A figure, its threshold and its forecast."""
+
+    metric: ForecastMetric = strawberry.field(description="Which figure.")
+    feature: str | None = strawberry.field(
+        description="Of whose index, as in `FeatureDrift`; null of the error rate."
+    )
+    threshold: float = strawberry.field(description="What the level is to pass.")
+    day_count: int = strawberry.field(
+        description="Days with enough to tell from: 10 opinions, or 50 predictions."
+    )
+    crossing: ForecastCrossing | None = strawberry.field(description="When; null of fewer than 14 such days.")
+
+    @classmethod
+    def of(cls, told: MetricForecast) -> "MonitoredForecast":
+        """Return the forecast."""
+        crossing = told.crossing
+        return cls(
+            metric=told.metric,
+            feature=told.feature,
+            threshold=told.threshold,
+            day_count=told.days,
+            crossing=None
+            if crossing is None
+            else ForecastCrossing(
+                earliest=crossing.earliest,
+                expected=crossing.expected,
+                latest=crossing.latest,
+                probability=crossing.probability,
+                slope=crossing.slope,
+            ),
+        )
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
 
 
 @strawberry.type(description="A family of models over some days.")

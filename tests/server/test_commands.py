@@ -70,6 +70,7 @@ def authentication(settings: Settings) -> Authentication:
         "feedback export out.jsonl",
         "feedback import in.jsonl --as admin@example.org",
         "feedback corrections triage out.jsonl",
+        "monitoring recount",
         "schema",
         "schema --diff schema.graphql",
         "match --input in.jsonl --output out.jsonl --ontology edu-ecg.json --language fr --faults",

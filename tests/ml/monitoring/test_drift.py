@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from ml.monitoring import simulating
-from ml.monitoring.drift import FEWEST_ROWS, Drift, FeatureDrift, drift, psi
+from ml.monitoring.drift import FEWEST_ROWS, Drift, FeatureDrift, drift, psi, psi_beyond_chance
 from ml.monitoring.reference import Counts, Reference, Row
 
 Numbers = npt.NDArray[np.float64]
@@ -114,6 +114,29 @@ def test_a_feature_that_never_varies_is_no_alarm_and_a_constant_that_changes_is(
     assert same.drifted == ()
     assert all(each.p == 1 for each in same.features)
     assert other.drifted == ("c",)
+
+
+def test_divisions_that_have_equal_shares_hide_no_alarm() -> None:
+    then: list[Row] = [{"x": float(n % 10), "c": "a" if n % 10 else "b"} for n in range(800)]
+    now: list[Row] = [{"x": float(n % 5), "c": "a" if n % 10 else "b"} for n in range(400)]
+    found = told(Reference.of(then, ("x",), ("c",)), now)
+
+    assert found.drifted == ("x",)
+    assert all(math.isfinite(each.statistic_threshold) for each in found.features)
+
+
+def test_without_what_chance_brings_the_index_of_any_window_is_about_nothing() -> None:
+    generator = np.random.default_rng(5)
+    shares = np.full(10, 0.1)
+    for size in (60, 2_000):
+        windows = [
+            psi_beyond_chance(generator.multinomial(1_000, shares), generator.multinomial(size, shares))
+            for _ in range(300)
+        ]
+        assert abs(float(np.mean(windows))) < 0.15 * 9 * (1 / size + 1 / 1_000)
+    moved = [0.19, *[0.09] * 9]
+    large = psi_beyond_chance(generator.multinomial(10**6, shares), generator.multinomial(10**6, moved))
+    assert large == pytest.approx(psi(np.array(shares) * 10**9, np.array(moved) * 10**9), rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,16 @@ def test_later_rows_are_counted_alike_and_what_is_unheard_of_as_another() -> Non
     assert MADE.count(later) == {"age": (2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1), "sexe": (2, 1, 1, 1)}
 
 
+@given(rows)
+def test_a_row_has_the_places_that_it_is_counted_in(later: list[Row]) -> None:
+    places = [MADE.places(row) for row in later]
+
+    assert MADE.count(later) == {
+        each.name: tuple(sum(at[number] == bin_ for at in places) for bin_ in range(each.cells))
+        for number, each in enumerate(MADE.features)
+    }
+
+
 def test_a_feature_nobody_has_and_one_that_never_varies_have_one_bin() -> None:
     made = Reference.of([{"same": 3.0}] * 5, ("same", "never"), ())
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from ml.__main__ import main
-from ml.registry.artefact import open_sealed, seal, write_artefact
-from ml.registry.contents import CARD, GRAPH
+from ml.registry.artefact import open_sealed, seal, with_file, write_artefact
+from ml.registry.contents import CARD, GRAPH, REFERENCE
 from ml.registry.helper import KINDS, StoreProcess, error_of
 from ml.registry.home import Home
 from ml.registry.mlflow_store import DIGEST, MlflowStore, RecordedRun
@@ -212,8 +212,18 @@ def test_the_shipped_champion_is_registered_where_there_is_none_and_only_there(
     )
     assert open_sealed(home.cache / digest, home.key()).digest == digest
 
+    assert version.reference is None
+
     ship(write_toy(tmp_path / "later", seed=1), pretrained)
     assert sync(home, store, pretrained) == synced
+
+
+def test_what_a_version_learnt_from_is_told_with_it(home: Home, store: MlflowStore, tmp_path: Path) -> None:
+    pretrained = tmp_path / "pretrained"
+    ship(with_file(write_toy(tmp_path / "toy"), REFERENCE, b'{"counts": []}'), pretrained)
+
+    (version,) = sync(home, store, pretrained).versions
+    assert version.reference == '{"counts": []}'
 
 
 def test_a_shipped_champion_that_was_altered_is_not_registered(

@@ -11,7 +11,10 @@ from sqlmodel import Session, select
 from schema.models.monitoring import PredictionDay
 from schema.models.predictions import Prediction
 from schema.policy import Role
-from schema.services.day_books import Key, Slice, Tally, count_anew, counted_anew, enter
+from schema.services import recounting
+from schema.services.day_books import Key, Slice, Tally, counted_anew, enter, kept_days
+from schema.services.jobs import run_due
+from schema.services.recounting import RECOUNT_JOB, Recount, Recounted, count_once, wake_recount
 from schema.types.base import global_id
 from tests.schema.clinic import CHEST_PAIN, PREDICT, Clinic
 from tests.schema.conftest import World
@@ -44,21 +47,36 @@ def made(at: datetime, **given: Any) -> Prediction:
     return Prediction(**kept | given)
 
 
-def keep(world: World, *predictions: Prediction) -> None:
-    """Keep predictions as the services do; somebody has an account by then."""
+def keep(world: World, *predictions: Prediction, entered: bool = True) -> None:
+    """Keep predictions as the services do, or did before there were days; somebody has an account by then."""
     with world.database.write() as session:
         for each in predictions:
             session.add(each)
             session.flush()
-            enter(session, each)
+            if entered:
+                enter(session, each)
 
 
-def kept_days(session: Session) -> dict[Key, Tally]:
-    """Return the rows of days."""
-    return {
-        (row.family, row.day, row.version_id, row.alias): Tally.read(row)
-        for row in session.exec(select(PredictionDay))
+def recount(world: World) -> Recounted:
+    """Count anew as a worker does."""
+    with world.database.write() as session:
+        wake_recount(session, world.clock)
+    counting = Recount(world.database)
+    assert run_due(world.database, {RECOUNT_JOB: counting.work}, world.clock, 5) == 1
+    assert counting.last is not None
+    return counting.last
+
+
+def alike(kept: dict[Key, Tally], scanned: dict[Key, Tally]) -> None:
+    """Check that days are those of a full scan, but for the order in which confidences were added up."""
+    assert {key: _rounded(each) for key, each in kept.items()} == {
+        key: _rounded(each) for key, each in scanned.items()
     }
+
+
+def _rounded(tally: Tally) -> Tally:
+    slices = {name: Slice(each.count, round(each.confidence, 6)) for name, each in tally.slices.items()}
+    return replace(tally, slices=slices)
 
 
 def test_figures_are_for_those_who_read_statistics(each_world: World) -> None:
@@ -161,10 +179,8 @@ def test_a_period_may_end_on_any_day_that_can_be_counted_from(each_world: World)
         "until": until.isoformat(),
         "figures": {"count": 2},
     }
-    for beyond in ("0001-01-01", "9999-12-31"):
-        codes = each_world.codes(asked, analyst, until=beyond, days=3)
-        assert set(codes) == {"BAD_REQUEST"}
-        assert each_world.codes(WATCHED, analyst, family="TRIAGE", day=beyond) == ["BAD_REQUEST"]
+    assert each_world.ask(asked, analyst, until="9999-12-31", days=3)["summary"]["figures"]["count"] == 0
+    assert set(each_world.codes(asked, analyst, until="0001-01-02", days=3)) == {"BAD_REQUEST"}
 
 
 def test_versions_are_told_apart_also_what_no_model_had_a_part_in(each_world: World) -> None:
@@ -187,42 +203,115 @@ def test_a_site_without_a_language_model_has_no_cost_of_one(each_world: World) -
     assert each_world.ask(asked, each_world.person(Role.ANALYST)) == {"languageModel": None}
 
 
+KINDS: list[dict[str, Any]] = [
+    {"ml_available": False, "ml_error": "loading", "confidence": None, "latency_ms": 0},
+    {"level": "1", "quality": "low", "slices": None, "watched": [0, 3]},
+    {
+        "family": "beats",
+        "level": None,
+        "counts": {"Normal": 12, "PVC": 2, "APB": 0},
+        "slices": ["leads:2"],
+        "watched": [1, 3],
+    },
+    {"alias": "challenger", "confidence": 1.0, "watched": [1, 3]},
+    {"family": "segmentation", "alias": "external", "level": None, "slices": ["segment:edema"]},
+]
+"""Predictions of every kind."""
+
+
+def some(world: World, number: int = 25) -> list[Prediction]:
+    """Return predictions of every kind, of three days."""
+    now = world.clock()
+    return [made(now - timedelta(days=n % 3), **KINDS[n % 5]) for n in range(number)]
+
+
 def test_what_is_kept_by_day_is_what_a_full_scan_counts(each_world: World) -> None:
     each_world.person()
-    now = each_world.clock()
-    kinds: list[dict[str, Any]] = [
-        {"ml_available": False, "ml_error": "loading", "confidence": None, "latency_ms": 0},
-        {"level": "1", "quality": "low", "slices": None},
-        {
-            "family": "beats",
-            "level": None,
-            "counts": {"Normal": 12, "PVC": 2, "APB": 0},
-            "slices": ["leads:2"],
-        },
-        {"alias": "challenger", "confidence": 1.0},
-    ]
-    keep(each_world, *(made(now - timedelta(days=n % 3), **kinds[n % 4]) for n in range(24)))
+    keep(each_world, *some(each_world))
     with each_world.database.read() as session:
-        scanned, kept = counted_anew(session), kept_days(session)
-    assert kept.keys() == scanned.keys()
-    for key, tally in scanned.items():
-        assert (kept[key].total, kept[key].problems, kept[key].classes) == (
-            tally.total,
-            tally.problems,
-            tally.classes,
-        )
-        assert (kept[key].latency, kept[key].confidence) == (tally.latency, tally.confidence)
-        assert kept[key].slices == pytest.approx(tally.slices)
+        alike(kept_days(session), counted_anew(session))
+    assert recount(each_world) == Recounted(25, 0)
+
+
+def test_predictions_from_before_there_were_days_are_counted_once(each_world: World) -> None:
+    each_world.person()
+    keep(each_world, *some(each_world), entered=False)
+    keep(each_world, made(each_world.clock()))
     with each_world.database.write() as session:
-        for row in session.exec(select(PredictionDay)):
-            row.total += 5
-        assert count_anew(session) == 24
+        count_once(session, each_world.clock)
+        count_once(session, each_world.clock)
+    counting = Recount(each_world.database)
+    assert run_due(each_world.database, {RECOUNT_JOB: counting.work}, each_world.clock, 5) == 1
+    assert counting.last is not None
+    assert counting.last.predictions == 26
     with each_world.database.read() as session:
-        assert kept_days(session) == scanned
+        alike(kept_days(session), counted_anew(session))
+    with each_world.database.write() as session:
+        count_once(session, each_world.clock)
+    assert run_due(each_world.database, {RECOUNT_JOB: counting.work}, each_world.clock, 5) == 0
 
 
-def _without_sums(tally: Tally) -> Tally:
-    return replace(tally, slices={name: Slice(each.count, 0) for name, each in tally.slices.items()})
+def test_days_that_are_wrong_are_put_right(each_world: World) -> None:
+    each_world.person()
+    keep(each_world, *some(each_world))
+    with each_world.database.write() as session:
+        first, second, *others = session.exec(select(PredictionDay)).all()
+        first.total, first.quality, first.watched = first.total + 5, {"high": 99}, {"9:9": 4}
+        second.slices = {"sex:F": (0, 3.5)}
+        session.delete(others[0])
+        others[1].day -= timedelta(days=90)
+    assert recount(each_world).corrected == 5
+    with each_world.database.read() as session:
+        alike(kept_days(session), counted_anew(session))
+
+
+def test_what_is_kept_during_a_recount_is_counted_once(
+    each_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_world.person()
+    keep(each_world, *some(each_world), entered=False)
+    scan = recounting.counted_anew
+
+    def scanned(session: Session) -> dict[Key, Tally]:
+        """Scan while somebody asks, who does not wait for it."""
+        found = scan(session)
+        asking = Thread(target=lambda: keep(each_world, *some(each_world, 10)))
+        asking.start()
+        asking.join()
+        return found
+
+    monkeypatch.setattr(recounting, "counted_anew", scanned)
+    assert recount(each_world).predictions == 25
+    with each_world.database.read() as session:
+        found = counted_anew(session)
+        alike(kept_days(session), found)
+    assert sum(each.total for each in found.values()) == 35
+
+
+def test_a_model_that_answers_with_no_number_loses_no_prediction(each_world: World) -> None:
+    each_world.person()
+    tally = Tally.of(made(each_world.clock(), confidence=float("nan"), latency_ms=-5))
+    assert (tally.total, tally.confidence.total, tally.slices) == (1, 0, {})
+
+
+def test_figures_cost_the_same_of_a_million_in_a_day(each_world: World) -> None:
+    analyst, now = each_world.person(Role.ANALYST), each_world.clock()
+    keep(each_world, made(now))
+    with each_world.database.write() as session:
+        row = session.exec(select(PredictionDay)).one()
+        by = Tally.read_whole(row)
+        for _ in range(20):  # doubled twenty times
+            by = by + by
+        by.write(row)
+    figures = each_world.ask(WATCHED, analyst, family="TRIAGE")["summary"]["figures"]
+    assert figures["count"] == 2**20
+    assert figures["slices"][1]["meanConfidence"] == pytest.approx(0.8)
+
+
+def test_the_last_day_of_all_has_figures(each_world: World) -> None:
+    analyst = each_world.person(Role.ANALYST)
+    figures = each_world.ask(WATCHED, analyst, family="TRIAGE", day="9999-12-31")["daily"]["figures"]
+    assert figures["count"] == 0
 
 
 def test_many_at_once_are_all_counted(each_world: World) -> None:

@@ -105,6 +105,15 @@ def desk(database: Database, clock: StoppedClock) -> Desk:
     return made
 
 
+def test_what_a_version_learnt_from_comes_with_it_also_later(desk: Desk) -> None:
+    desk.shop.versions[0] = replace(desk.shop.versions[0], reference="{1}")
+    desk.look()
+    assert [row.reference for row in desk.rows()] == ["{1}", None]
+    desk.shop.versions = [replace(each, reference="{2}") for each in desk.shop.versions]
+    desk.look()
+    assert [row.reference for row in desk.rows()] == ["{1}", "{2}"]
+
+
 def test_what_the_store_has_is_taken_up_with_what_its_aliases_mean(desk: Desk) -> None:
     desk.look()
     assert [(row.number, row.digest, row.architecture) for row in desk.rows()] == [
