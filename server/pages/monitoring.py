@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -13,9 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server import parquet
+from server.context import visitor_of
 from server.forms import Form, Problem
 from server.i18n import gettext as _
 from server.pages.feedback import FAMILIES
+from server.pages.live import Event, live
 from server.pages.monitored_plots import drawn
 from server.pages.monitored_rows import KINDS, Row, rows_of
 from server.pages.support import found, query, render
@@ -51,13 +53,19 @@ class Asked:
         return (self.until - self.since).days + 1
 
     @property
-    def variables(self) -> dict[str, Any]:
-        """Return the operation's variables."""
+    def watched(self) -> dict[str, Any]:
+        """Return what is watched, as variables of an operation."""
         return {
             "family": self.family,
             "modelVersionId": self.version,
             "days": self.days,
             "until": self.until.isoformat(),
+        }
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Return the variables of an operation that asks for feedback as well."""
+        return self.watched | {
             "from": _midnight(self.since),
             "before": _midnight(self.until + timedelta(days=1)),
         }
@@ -71,24 +79,54 @@ class Asked:
 async def show(request: Request) -> Response:
     """Show a family's figures of some days, of one version where one is chosen."""
     asked = _asked(request)
+    given = await _figures(request, asked)
+    compared = await query(request, "monitoring/drift", **asked.watched)
+    drift = compared["monitoring"]["drift"]
+    given |= {
+        "families": FAMILIES,
+        "presets": PRESETS,
+        "drift": drift,
+        "widest": max((max(each["psi"], each["psiThreshold"] or 0) for each in drift["features"]), default=1),
+        "foreseen": None if asked.preset is None else await _foreseen(request, asked),
+    }
+    status = 422 if asked.form.problems else 200
+    return await render(request, "monitoring/show.html", given, status=status)
+
+
+async def stream(request: Request) -> Response:
+    """Stream the figures of days until today whenever they change."""
+    asked = _asked(request)
+    if asked.version is not None and visitor_of(request).actor is not None:
+        found((await query(request, "monitoring/show", **asked.variables))["monitoring"])
+
+    async def figures(_event: Event) -> Mapping[str, Any]:
+        return await _figures(request, _asked(request))
+
+    return await live(
+        request, "monitoring/live", "monitoring/_live.html", prepare=figures, family=asked.family
+    )
+
+
+async def _figures(request: Request, asked: Asked) -> dict[str, Any]:
     data = await query(request, "monitoring/show", **asked.variables)
     watched = found(data["monitoring"])
     listed = [edge["node"] for edge in data["modelVersions"]["edges"]]
-    given = {
+    return {
         "asked": asked,
-        "families": FAMILIES,
-        "presets": PRESETS,
+        "family": asked.family,
         "versions": [each for each in listed if each["model"]["family"] == asked.family],
-        "chosen": request.url.query,
         "now": site_of(request).services.clock(),
         "watched": watched,
         "feedback": data["feedbackStatistics"]["byType"],
         **drawn(asked.family, watched),
     }
-    status = 422 if asked.form.problems else 200
-    return await render(
-        request, "monitoring/show.html", given, status=status, partial="monitoring/_live.html"
-    )
+
+
+async def _foreseen(request: Request, asked: Asked) -> list[Mapping[str, Any]]:
+    """Return the forecasts of what may pass its threshold before long."""
+    told = await query(request, "monitoring/forecast", family=asked.family, modelVersionId=asked.version)
+    every = told["monitoring"]["errors"] + told["monitoring"]["indices"]
+    return [each for each in every if each["crossing"] and each["crossing"]["earliest"]]
 
 
 async def table(request: Request) -> Response:
@@ -166,6 +204,7 @@ async def _rows(request: Request) -> tuple[Asked, list[Row]]:
 
 routes = [
     Route("/monitoring", show, name="monitoring"),
+    Route("/monitoring/live", stream, name="monitoring_live"),
     Route("/monitoring.csv", table),
     Route("/monitoring.parquet", columns),
 ]

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from ml.monitoring.reference import Reference, Row
 from schema.models.models import Model, ModelVersion
 from schema.models.predictions import Feedback, FeedbackType, Prediction
 from schema.policy import Role
@@ -20,11 +21,16 @@ from schema.services.day_books import enter
 from schema.services.feedback_statistics import LEAST
 from schema.types.base import global_id
 from server.app import Application, close_services, create_app
+from server.pages import live
+from server.pages.live import REFUSED
 from tests.server.conftest import installed
-from tests.server.pages.conftest import FRAGMENT, Meet
+from tests.server.pages.conftest import Meet
 
 PAGE, CSV, PARQUET = "/monitoring", "/monitoring.csv", "/monitoring.parquet"
 VERSION = global_id("ModelVersion", 1)
+REFERENCE = Reference.of(
+    [{"age": 20.0 + each % 60, "quality": "high"} for each in range(600)], ["age"], ["quality"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ def app(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appli
 
 
 def _predicted(app: Application) -> None:
-    """Have a version answer 40 visits yesterday, one fail today, and one of beats ten days ago."""
+    """Have a version answer 60 visits yesterday, of older patients than it learnt from; one fails today."""
     services = app.site.services
     now, numbers = services.clock(), count()
     yesterday = now - timedelta(days=1)
@@ -56,6 +62,7 @@ def _predicted(app: Application) -> None:
             "level": "3B",
             "confidence": 0.85,
             "slices": ["sex:F", "age:18"],
+            "watched": list(REFERENCE.places({"age": 88.0, "quality": "high"})),
             "visit": {"complaint": "Toux de M. Durand"},
             "created_at": at,
         }
@@ -67,10 +74,14 @@ def _predicted(app: Application) -> None:
         model = Model(family="triage", created_at=now)
         session.add(model)
         session.flush()
-        session.add(ModelVersion(model_id=model.id or 0, number=7, created_at=now))
+        session.add(
+            ModelVersion(
+                model_id=model.id or 0, number=7, reference=REFERENCE.to_bytes().decode(), created_at=now
+            )
+        )
         session.flush()
-        said = [visit(yesterday) for _ in range(30)]
-        said += [visit(yesterday, level="2", quality="low", latency_ms=900) for _ in range(10)]
+        said = [visit(yesterday) for _ in range(45)]
+        said += [visit(yesterday, level="2", quality="low", latency_ms=900) for _ in range(15)]
         failed = {"version_id": None, "ml_available": False, "ml_error": "loading", "confidence": None}
         said += [visit(now, slices=["sex:M", "age:2"], **failed)]
         beats = {"version_id": None, "level": None, "counts": {"Normal": 12, "PVC": 3}, "latency_ms": 12_000}
@@ -111,8 +122,8 @@ def test_analysts_and_administrators_find_it_in_the_menu(meet: Meet) -> None:
 def test_an_analyst_sees_figures_and_no_row(meet: Meet) -> None:
     page = meet(Role.ANALYST).get(f"{PAGE}?family=TRIAGE&days=7")
     for told in (
-        "41 Predictions",
-        "97.6% Success rate",
+        "61 Predictions",
+        "98.4% Success rate",
         "The model was still loading",
         "18 to 64 years",
     ):
@@ -153,7 +164,7 @@ def test_bars_and_lines_are_where_the_figures_are(meet: Meet) -> None:
     heights = re.findall(
         r'data-part="(\d)" x="([\d.]+)%" y="([\d.]+)%" width="[\d.]+%" height="([\d.]+)%"', html
     )
-    assert heights[:2] == [("1", "73.21", "0.0", "100.0"), ("2", "87.5", "97.5", "2.5")]
+    assert heights[:2] == [("1", "73.21", "0.0", "100.0"), ("2", "87.5", "98.33", "1.67")]
 
 
 def test_days_may_be_chosen_and_what_cannot_be_counted_is_said(meet: Meet, app: Application) -> None:
@@ -181,7 +192,7 @@ def test_days_may_be_chosen_and_what_cannot_be_counted_is_said(meet: Meet, app: 
 
 def test_a_version_is_watched_alone_and_one_that_there_is_not_is_missing(meet: Meet) -> None:
     analyst = meet(Role.ANALYST)
-    assert _turned("40 Predictions") in analyst.get(f"{PAGE}?family=TRIAGE&version={VERSION}").words
+    assert _turned("60 Predictions") in analyst.get(f"{PAGE}?family=TRIAGE&version={VERSION}").words
     for path in (PAGE, CSV, PARQUET):
         for version in ("nothing", global_id("ModelVersion", 99), global_id("Case", 1)):
             assert analyst.browser.get(f"{path}?version={version}").status_code == 404
@@ -213,14 +224,44 @@ def test_nothing_yet_is_said_and_how_it_begins(meet: Meet) -> None:
     assert "plot-frame" not in page.html
 
 
-def test_what_ends_today_is_asked_for_again_and_what_has_ended_is_not(meet: Meet, app: Application) -> None:
+def test_drift_is_told_where_a_version_came_with_a_reference(meet: Meet) -> None:
+    analyst = meet(Role.ANALYST)
+    page = analyst.get(f"{PAGE}?family=TRIAGE&version={VERSION}&days=7")
+    assert "1 feature does not look like what version 7 learnt from." in page.words
+    assert re.search(r"Age\s+Drift", page.words)
+    assert "Nothing to foresee" in page.words
+    past = f"{PAGE}?family=TRIAGE&since=2020-01-01&until=2020-01-31"
+    assert "Nothing to foresee" not in analyst.get(past).words
+    assert "No version answers" in analyst.get(f"{PAGE}?family=BEATS").words
+    assert "Too few predictions to compare (0)" in analyst.get(f"{past}&version={VERSION}").words
+
+
+def test_what_ends_today_is_live_and_what_has_ended_is_not(meet: Meet, app: Application) -> None:
     analyst, today = meet(Role.ANALYST), _today(app)
-    again = 'hx-get="/monitoring?family=TRIAGE&amp;days=7" hx-trigger="every 30s"'
-    assert again in analyst.get(f"{PAGE}?family=TRIAGE&days=7").html
-    assert "hx-get" not in analyst.get(f"{PAGE}?family=TRIAGE&since={today}&until={today}").html
-    part = analyst.browser.get(f"{PAGE}?family=TRIAGE&days=7", headers=FRAGMENT).text
-    assert "Predictions a day" in part
-    assert "<h1" not in part
+    address = 'hx-sse:connect="/monitoring/live?family=TRIAGE&amp;days=7"'
+    assert address in analyst.get(f"{PAGE}?family=TRIAGE&days=7").html
+    assert "hx-sse:connect" not in analyst.get(f"{PAGE}?family=TRIAGE&since={today}&until={today}").html
+
+
+def test_what_is_shown_follows_what_happens(
+    meet: Meet, app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for visitor in (meet(), meet(Role.STUDENT), meet(Role.CLINICIAN)):
+        assert visitor.browser.get(f"{PAGE}/live").text == REFUSED
+    analyst, stopping = meet(Role.ANALYST), app.site.stopping
+    assert analyst.browser.get(f"{PAGE}/live?version=nothing").status_code == 404
+
+    async def seen_and_leaving(*_asked: object) -> bool:
+        stopping.ask()
+        return True
+
+    monkeypatch.setattr(stopping, "asked", False)
+    monkeypatch.setattr(live, "look_again", seen_and_leaving)
+    sent = analyst.browser.get(f"{PAGE}/live?family=TRIAGE&days=7").text
+    assert "data: " in sent
+    assert "Predictions a day" in sent
+    assert "<h1" not in sent
+    assert "id: " not in sent.splitlines()
 
 
 def test_the_same_figures_are_a_file_to_calculate_with(meet: Meet, app: Application, tmp_path: Path) -> None:
@@ -248,8 +289,8 @@ def test_the_same_figures_are_a_file_to_calculate_with(meet: Meet, app: Applicat
         ).fetchall()
     assert [["" if cell is None else str(cell) for cell in row] for row in rows] == lines
     assert found == [(30, 0.2)]
-    assert levels == [("TRI_2", 10), ("TRI_3B", 30)]
-    assert ("TRIAGE", 7, "version_predictions", None, None, 40, None, None, None) in rows
+    assert levels == [("TRI_2", 15), ("TRI_3B", 45)]
+    assert ("TRIAGE", 7, "version_predictions", None, None, 60, None, None, None) in rows
     assert "Durand" not in text.text
 
 
