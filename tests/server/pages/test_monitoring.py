@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ml.monitoring.reference import Reference, Row
+from ml.monitoring.reference import Reference
 from schema.models.models import Model, ModelVersion
 from schema.models.predictions import Feedback, FeedbackType, Prediction
 from schema.policy import Role
