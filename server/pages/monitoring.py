@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -165,7 +165,8 @@ def _asked(request: Request) -> Asked:
     problems = list(_problems(since, until))
     if since is None or until is None or problems:
         return Asked(family, version, recent, today, days, Form(typed, problems))
-    return Asked(family, version, since, until, form=Form(typed))
+    own = Asked(family, version, since, until, form=Form(typed))
+    return replace(own, preset=own.days) if until == today and own.days in PRESETS else own
 
 
 def _problems(since: date | None, until: date | None) -> Iterator[Problem]:

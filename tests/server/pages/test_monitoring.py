@@ -240,6 +240,8 @@ def test_what_ends_today_is_live_and_what_has_ended_is_not(meet: Meet, app: Appl
     analyst, today = meet(Role.ANALYST), _today(app)
     address = 'hx-sse:connect="/monitoring/live?family=TRIAGE&amp;days=7"'
     assert address in analyst.get(f"{PAGE}?family=TRIAGE&days=7").html
+    week = f"since={today - timedelta(days=6)}&until={today}"  # as the form sends it, untouched
+    assert address in analyst.get(f"{PAGE}?family=TRIAGE&version=&{week}").html
     assert "hx-sse:connect" not in analyst.get(f"{PAGE}?family=TRIAGE&since={today}&until={today}").html
 
 
