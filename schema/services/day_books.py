@@ -2,15 +2,16 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row
+import orjson
+from sqlalchemy import ColumnElement, Row, String, cast
 from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from ml.monitoring.sketches import Sketch, place
@@ -35,6 +36,17 @@ _COUNTED: tuple[Any, ...] = (
     *(Prediction.level, Prediction.counts, Prediction.confidence, Prediction.slices, Prediction.watched),
 )
 """What is counted of a prediction; its answer and its visit are not read."""
+_SUMMED: tuple[Any, ...] = (
+    *(PredictionDay.total, PredictionDay.answered),
+    *(
+        cast(each, String)
+        for each in (
+            *(PredictionDay.problems, PredictionDay.classes, PredictionDay.quality),
+            *(PredictionDay.latency, PredictionDay.confidence, PredictionDay.slices),
+        )
+    ),
+)
+"""What of a day figures are told from: its text of JSON is read here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,9 @@ class Slice:
 
     count: int
     confidence: float
+
+
+_NONE = Slice(0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,7 @@ class Tally:
 
     @classmethod
     def read(cls, row: PredictionDay) -> "Tally":
-        """Return what a row has, but for `watched`, which is many times the rest."""
+        """Return what a row has."""
         return cls(
             row.total,
             row.answered,
@@ -78,12 +93,8 @@ class Tally:
             row.classes,
             row.quality,
             {name: Slice(*each) for name, each in row.slices.items()},
+            row.watched or {},
         )
-
-    @classmethod
-    def read_whole(cls, row: PredictionDay) -> "Tally":
-        """Return all that a row has."""
-        return replace(cls.read(row), watched=row.watched or {})
 
     def write(self, row: PredictionDay) -> None:
         """Put it into a row."""
@@ -153,7 +164,7 @@ def leave(session: Session, case_id: int) -> None:
 def correct(session: Session, key: Key, by: Tally) -> None:
     """Add what a day lacks; one of which nothing is left is no more."""
     row = _row(session, key)
-    tally = Tally.read_whole(row) + by
+    tally = Tally.read(row) + by
     if tally.total:
         tally.write(row)
     else:
@@ -162,12 +173,12 @@ def correct(session: Session, key: Key, by: Tally) -> None:
 
 def by_day(session: Session, chosen: DayFilter) -> dict[date, Tally]:
     """Return what each day with predictions amounts to, the first day first; nothing of what is watched."""
-    return _by(session, chosen, lambda row: row.day)
+    return _by(session, chosen, col(PredictionDay.day))
 
 
 def by_version(session: Session, chosen: DayFilter) -> dict[int, Tally]:
     """Return what each version's predictions amount to, those of no version under `NO_VERSION`."""
-    return _by(session, chosen, lambda row: row.version_id)
+    return _by(session, chosen, col(PredictionDay.version_id))
 
 
 def watched_by_day(session: Session, chosen: DayFilter) -> dict[date, Mapping[str, int]]:
@@ -192,7 +203,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
 def kept_days(session: Session) -> dict[Key, Tally]:
     """Return what is kept of every day."""
     return {
-        (row.family, row.day, row.version_id, row.alias): Tally.read_whole(row)
+        (row.family, row.day, row.version_id, row.alias): Tally.read(row)
         for row in session.exec(select(PredictionDay))
     }
 
@@ -209,12 +220,12 @@ def _counted(rows: Iterable[Row[Any]]) -> dict[Key, Tally]:
     return {key: sums.tally() for key, sums in found.items()}
 
 
-def _by(session: Session, chosen: DayFilter, key: Callable[[PredictionDay], K]) -> dict[K, Tally]:
-    wanted = select(PredictionDay).where(*chosen.conditions()).order_by(col(PredictionDay.day))
-    found: dict[K, list[Tally]] = defaultdict(list)
-    for row in session.exec(wanted.options(defer(PredictionDay.watched))):  # type: ignore[arg-type]
-        found[key(row)].append(Tally.read(row))
-    return {each: total(tallies) for each, tallies in found.items()}
+def _by(session: Session, chosen: DayFilter, key: Mapped[K]) -> dict[K, Tally]:
+    found: dict[K, _Texts] = defaultdict(_Texts)
+    wanted = columns(key, *_SUMMED).where(*chosen.conditions()).order_by(key)
+    for each, *summed in session.execute(wanted):
+        found[each].add(*summed)
+    return {each: texts.tally() for each, texts in found.items()}
 
 
 def _row(session: Session, key: Key) -> PredictionDay:
@@ -235,6 +246,41 @@ def _row(session: Session, key: Key) -> PredictionDay:
             pass
         found = session.exec(its.with_for_update()).one()
     return found
+
+
+class _Texts:
+    """Adds up days as they are kept, whose texts are read here alone: a thousand rows have megabytes."""
+
+    def __init__(self) -> None:
+        self._total = self._answered = 0
+        self._counts: tuple[dict[str, int], ...] = ({}, {}, {}, {}, {})
+        self._slices: dict[str, Slice] = {}
+
+    def add(self, total: int, answered: int, *texts: str) -> None:
+        """Add a day of a version and alias."""
+        self._total += total
+        self._answered += answered
+        *counted, slices = map(orjson.loads, texts)
+        for sums, counts in zip(self._counts, counted, strict=True):
+            for name, count in counts.items():
+                sums[name] = sums.get(name, 0) + count
+        for name, (count, confidence) in slices.items():
+            before = self._slices.get(name, _NONE)
+            self._slices[name] = Slice(before.count + count, before.confidence + confidence)
+
+    def tally(self) -> Tally:
+        """Return the sum."""
+        problems, classes, quality, latency, confidence = self._counts
+        return Tally(
+            self._total,
+            self._answered,
+            problems,
+            Sketch.from_json("latency_ms", latency),
+            Sketch.from_json("confidence", confidence),
+            classes,
+            quality,
+            self._slices,
+        )
 
 
 class _Sums:

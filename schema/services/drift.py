@@ -109,8 +109,12 @@ def of_quality(feature: str) -> bool:
 
 
 def watch(session: Session, made: Prediction, row: "Row | None") -> None:
-    """Put down where a prediction stands in its version's reference, if that has one."""
-    if row is None or made.version_id is None:
+    """Put down where a prediction stands in its version's reference, if that has one.
+
+    A recording that the version was asked about before is not put down again: the tests suppose that rows are
+    independent.
+    """
+    if row is None or made.version_id is None or _seen(session, made):
         return
     reference = reference_of(session, made.version_id)
     if reference is not None:
@@ -184,6 +188,18 @@ def counts_of(reference: "Reference", watched: Mapping[str, int]) -> "Counts":
         feature.name: tuple(watched.get(f"{number}:{bin_}", 0) for bin_ in range(feature.cells))
         for number, feature in enumerate(reference.features)
     }
+
+
+def _seen(session: Session, made: Prediction) -> bool:
+    if made.recording_id is None:
+        return False
+    same = select(Prediction.id).where(
+        Prediction.recording_id == made.recording_id,
+        Prediction.input_sha256 == made.input_sha256,
+        Prediction.version_id == made.version_id,
+        col(Prediction.watched).is_not(None),
+    )
+    return session.exec(same.limit(1)).first() is not None
 
 
 def _text(session: Session, version_id: int) -> str | None:

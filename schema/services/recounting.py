@@ -5,6 +5,7 @@ kept of a prediction is kept in the transaction that keeps it, so what a day lac
 good, and can be added later.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ from schema.services.day_books import Key, Tally, correct, counted_anew, kept_da
 from schema.services.jobs import NEVER, Again, Claim, enqueue, held, wake
 
 RECOUNT_JOB = "recount_predictions"
+AT_ONCE = 50
+"""Days that are put right before others' writing has its turn."""
+PAUSE_S = 0.15
+"""For that turn: whoever waits for SQLite looks every tenth of a second, and nobody is queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,13 @@ class Recount:
     def work(self, claim: Claim, _progress: Callable[[float], None]) -> Again:
         """Correct what is not right; whoever takes over from a killed worker goes on with what is left."""
         predictions, lacking = self._lacking()
-        for key, by in sorted(lacking.items()):
+        days = sorted(lacking)
+        for first in range(0, len(days), AT_ONCE):
             with self._database.write() as session:
                 held(session, claim)  # two who add the same would make it wrong
-                correct(session, key, by)
+                for key in days[first : first + AT_ONCE]:
+                    correct(session, key, lacking[key])
+            time.sleep(PAUSE_S)
         self.last = Recounted(predictions, len(lacking))
         return Again(lambda _session: NEVER)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import beats, feedback, segmentation, triage
+from tests.bench import beats, feedback, monitoring, segmentation, triage
 from tests.bench.measuring import data_of
 from tests.bench.peers import servers
 from tests.bench.peers.servers import PEERS
@@ -75,3 +75,13 @@ def test_a_label_map_that_takes_more_than_half_a_second_is_a_bound_missed() -> N
 
     assert (quick.missed(), slow.missed()) == (False, True)
     assert [line.split()[0] for line in slow.lines()] == ["MISSED", "with"]
+
+
+def test_statistics_that_take_longer_than_they_may_on_either_database_are_a_bound_missed() -> None:
+    rest = dict.fromkeys(monitoring.MOST_MS, 1.0)
+    kept, slow = (
+        monitoring.Report({"sqlite": 900.0, "postgresql": each}, rest, rest, rest) for each in (290.0, 310.0)
+    )
+
+    assert (kept.missed(), slow.missed()) == (False, True)
+    assert [line.split()[0] for line in slow.lines()] == ["kept", "MISSED"]

@@ -16,6 +16,8 @@ from tests.bench.beats import measure as beats_alone
 from tests.bench.feedback import Report as FeedbackReport
 from tests.bench.feedback import measure as feedback_alone
 from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_alone
+from tests.bench.monitoring import Report as MonitoringReport
+from tests.bench.monitoring import measure as monitoring_alone
 from tests.bench.overload import MOST_SLOWER
 from tests.bench.report import LIMITS_PERCENT, share
 from tests.bench.rollback import Report as RollbackReport
@@ -30,7 +32,9 @@ SAVERS = 30
 """Of each kind."""
 QUICK_S, FULL_S = 5.0, 30.0
 """Of each stretch of an overload."""
-AloneReport: TypeAlias = BeatsReport | TriageReport | FeedbackReport | RollbackReport | SegmentationReport
+AloneReport: TypeAlias = (
+    BeatsReport | TriageReport | FeedbackReport | RollbackReport | SegmentationReport | MonitoringReport
+)
 KEPT = ROOT / "build" / "bench.json"
 
 
@@ -45,6 +49,9 @@ def main() -> int:
     parser.add_argument("--feedback", action="store_true", help="measure only the storing of opinions")
     parser.add_argument("--rollback", action="store_true", help="measure only how long a rollback takes")
     parser.add_argument("--segmentation", action="store_true", help="measure only the reading of label maps")
+    parser.add_argument(
+        "--monitoring", action="store_true", help="measure only statistics over a million predictions"
+    )
     parser.add_argument("--overload", action="store_true", help="measure only what three times too much does")
     options = parser.parse_args()
     cores = Cores.available()
@@ -58,15 +65,13 @@ def main() -> int:
             overloaded, _savers = overload_alone(Path(folder), SAVERS, QUICK_S if options.quick else FULL_S)
             print("\n".join(overloaded.lines()))
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
-        ways: dict[
-            str,
-            Callable[[], BeatsReport | TriageReport | FeedbackReport | RollbackReport | SegmentationReport],
-        ] = {
+        ways: dict[str, Callable[[], AloneReport]] = {
             "beats": lambda: beats_alone(Path(folder)),
             "triage": triage_alone,
             "feedback": feedback_alone,
             "rollback": lambda: rollback_alone(Path(folder) / "rollback"),
             "segmentation": segmentation_alone,
+            "monitoring": monitoring_alone,
         }
         only = {name for name in ways if getattr(options, name)}
         chosen = only or (set() if options.quick else set(ways))

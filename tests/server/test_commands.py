@@ -21,12 +21,16 @@ from ml.language.ruling import RuledVerdict
 from schema.database import SQLITE_PRAGMAS, Database
 from schema.models.accounts import AuditEvent
 from schema.models.cases import Case
+from schema.models.predictions import Prediction
 from schema.models.training import Answer
 from schema.policy import Role
 from schema.services.authentication import Authentication
 from schema.services.clock import now
 from schema.services.contests import Contests, Ruling, record_export
+from schema.services.day_books import kept_days
+from schema.services.jobs import Jobs
 from schema.services.passwords import Passwords
+from schema.services.recounting import RECOUNT_JOB, wake_recount
 from server.__main__ import main, parser
 from server.commands import rulings
 from server.commands.serve import prepare
@@ -157,6 +161,38 @@ def test_the_trail_is_verified_and_tampering_is_named(
     database.dispose()
     assert main(["audit", "verify"]) == 1
     assert "row 1" in capsys.readouterr().out
+
+
+def test_predictions_are_counted_anew_on_the_command_line(
+    site: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["user", "add", "--email", "a@b.example", "--name", "Ada", "--role", "admin"])
+    database = Database(site.database_url)
+    with database.write() as session:
+        for _ in range(3):
+            session.add(
+                Prediction(
+                    family="triage",
+                    asked_by=1,
+                    alias="champion",
+                    input_sha256="0" * 64,
+                    ml_available=True,
+                    latency_ms=1,
+                    created_at=now(),
+                )
+            )
+    capsys.readouterr()
+    for corrected in (1, 0):
+        assert main(["monitoring", "recount"]) == 0
+        assert capsys.readouterr().out == f"Predictions: 3, days put right: {corrected}\n"
+    with database.read() as session:
+        assert [each.total for each in kept_days(session).values()] == [3]
+    with database.write() as session:
+        wake_recount(session, now)
+    assert Jobs(database, now, "worker").claim(frozenset({RECOUNT_JOB}))
+    assert main(["monitoring", "recount"]) == 0
+    assert capsys.readouterr().out == "Another process counts already.\n"
+    database.dispose()
 
 
 def contested(site: Settings, folder: Path) -> None:
@@ -307,6 +343,7 @@ STARTING = [
     ["user", "add", "--email", "a@b.example", "--name", "Ada", "--role", "admin"],
     ["token", "create", "--role", "teacher", "--name", "LMS"],
     ["audit", "verify"],
+    ["monitoring", "recount"],
     ["rulings", "export", "--output", "rulings.jsonl"],
 ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from ml.registry.helper import StoreProcess, Synced
 from ml.registry.home import Home
@@ -19,9 +20,10 @@ from schema.services import events
 from schema.services.clock import Clock
 from schema.services.deadlines import SUBMIT_JOB
 from schema.services.duels import SHADOW_JOB
-from schema.services.jobs import Claim, enqueue
+from schema.services.jobs import NEVER, Claim, enqueue
 from schema.services.model_sync import ModelSync
 from schema.services.pruning import KEPT
+from schema.services.recounting import RECOUNT_JOB
 from server.app import Application
 from server.worker import COURIERS, Queue, queues_of, tidy, work, working
 
@@ -87,6 +89,20 @@ def test_the_store_of_models_is_looked_at_as_a_worker_starts(services: Services,
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
     assert looked == ["looked"]
+
+
+def test_predictions_that_never_were_are_counted_as_a_worker_starts(services: Services) -> None:
+    def counted() -> bool:
+        with services.database.read() as session:
+            job = session.exec(select(Job).where(Job.kind == RECOUNT_JOB)).first()
+            return job is not None and job.run_after == NEVER
+
+    async def scenario() -> None:
+        async with working(services):
+            while not counted():
+                await services.doorbell.wait(0.05)
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
 def test_jobs_of_other_workers_are_left_alone(services: Services) -> None:
@@ -200,8 +216,8 @@ def test_deadlines_have_a_handler(services: Services) -> None:
 
 def test_a_deadline_waits_for_no_export_and_no_address(services: Services) -> None:
     queues = [frozenset(queue.handlers) for queue in queues_of(services)]
-    prompt, watch, shadows, bulky, recordings, archives, paper, *couriers = queues
-    assert SHADOW_JOB in shadows
+    prompt, watch, recount, shadows, bulky, recordings, archives, paper, *couriers = queues
+    assert (RECOUNT_JOB in recount, SHADOW_JOB in shadows) == (True, True)
     assert (SUBMIT_JOB in prompt, len(couriers)) == (True, COURIERS)
-    assert not prompt & (watch | shadows | bulky | recordings | archives | paper)
+    assert not prompt & (watch | recount | shadows | bulky | recordings | archives | paper)
     assert not prompt & frozenset[str]().union(*couriers)

@@ -270,11 +270,10 @@ def test_what_is_kept_during_a_recount_is_counted_once(
 ) -> None:
     each_world.person()
     keep(each_world, *some(each_world), entered=False)
-    scan = recounting.counted_anew
 
     def scanned(session: Session) -> dict[Key, Tally]:
         """Scan while somebody asks, who does not wait for it."""
-        found = scan(session)
+        found = counted_anew(session)
         asking = Thread(target=lambda: keep(each_world, *some(each_world, 10)))
         asking.start()
         asking.join()
@@ -299,7 +298,7 @@ def test_figures_cost_the_same_of_a_million_in_a_day(each_world: World) -> None:
     keep(each_world, made(now))
     with each_world.database.write() as session:
         row = session.exec(select(PredictionDay)).one()
-        by = Tally.read_whole(row)
+        by = Tally.read(row)
         for _ in range(20):  # doubled twenty times
             by = by + by
         by.write(row)

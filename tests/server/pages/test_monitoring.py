@@ -147,7 +147,7 @@ def test_each_plot_has_a_name_words_and_a_table_of_its_own(meet: Meet) -> None:
     drawn = re.findall(
         r'<svg class="plot-frame" role="img" aria-label="([^"]+)" aria-describedby="([^"]+)"', page.html
     )
-    assert [each for each, _said in drawn] == [
+    assert [each for each, _said in drawn][:4] == [
         "Predictions a day",
         "Success rate",
         "Time of an answer",
@@ -221,7 +221,7 @@ def test_it_speaks_french(meet: Meet) -> None:
 def test_nothing_yet_is_said_and_how_it_begins(meet: Meet) -> None:
     page = meet(Role.ANALYST).get(f"{PAGE}?family=SEGMENTATION")
     assert "No prediction in these days" in page.words
-    assert "plot-frame" not in page.html
+    assert 'aria-label="Predictions a day"' not in page.html
 
 
 def test_drift_is_told_where_a_version_came_with_a_reference(meet: Meet) -> None:
@@ -303,6 +303,6 @@ def test_what_language_models_cost_is_told_by_day(meet: Meet, app: Application) 
     account = budget.reserve(200_000)
     assert account is not None
     budget.settle(account, 200_000, 1_500)
-    page = analyst.get(PAGE)
+    page = analyst.get(f"{PAGE}?family=SEGMENTATION")  # also where nothing is predicted
     assert 'aria-label="What language models cost a day, whatever the model"' in page.html
     assert "0.0015" in page.words
