@@ -14,14 +14,16 @@ from schema.policy import Scope
 from schema.queries.statistics import Family, Version, version_key
 from schema.services.drift import drift
 from schema.services.forecasts import ForecastMetric, forecasts
-from schema.services.monitoring import Watched, daily, period, summary
+from schema.services.monitoring import Watched, daily, period, summary, versions
 from schema.types.arguments import worded
 from schema.types.monitoring import (
+    LanguageModelDay,
     MonitoredDay,
     MonitoredDrift,
     MonitoredFigures,
     MonitoredForecast,
     MonitoredPeriod,
+    MonitoredVersion,
 )
 
 LARGE_CHANGE = 0.25
@@ -30,7 +32,10 @@ LARGE_CHANGE = 0.25
 NO_PAGES = N_(
     "MLflow’s own pages are not served. Set CHEVET_MLFLOW_PAGES to their address, or run: make mlflow"
 )
-Days = Annotated[int, strawberry.argument(description="So many days until today, 1 to 366.")]
+Days = Annotated[int, strawberry.argument(description="So many days, 1 to 366.")]
+Until = Annotated[
+    date | None, strawberry.argument(description="The last of them, in UTC: today when left out.")
+]
 
 
 @strawberry.type(
@@ -73,20 +78,20 @@ class Monitoring:
         return MonitoredDay.of(figures, at)
 
     @strawberry.field(description="Day by day, the first first, also days without any.")
-    async def trends(self, info: Info, days: Days = 30) -> list[MonitoredDay]:
+    async def trends(self, info: Info, days: Days = 30, until: Until = None) -> list[MonitoredDay]:
         """Sum up each day."""
-        since, until = _period(info, days)
-        found = await info.context.read(lambda session: daily(session, self.watched, since, until))
-        return [MonitoredDay.of(each, each.day or until) for each in found]
+        first, last = _period(info, days, until)
+        found = await info.context.read(lambda session: daily(session, self.watched, first, last))
+        return [MonitoredDay.of(each, each.day or last) for each in found]
 
     @strawberry.field(
         description="Whether what is asked still looks like what the version learnt from, or of a family its "
         "champion, and whether its errors have changed."
     )
-    async def drift(self, info: Info, days: Days = 30) -> MonitoredDrift:
+    async def drift(self, info: Info, days: Days = 30, until: Until = None) -> MonitoredDrift:
         """Compare all days together."""
-        since, until = _period(info, days)
-        found = await info.context.read(lambda session: drift(session, self.watched, since, until))
+        first, last = _period(info, days, until)
+        found = await info.context.read(lambda session: drift(session, self.watched, first, last))
         return MonitoredDrift.of(found)
 
     @strawberry.field(description="When a figure will be beyond a threshold: one, or one of each feature.")
@@ -104,7 +109,7 @@ class Monitoring:
         days: Days = 90,
     ) -> list[MonitoredForecast]:
         """Foresee it from all days."""
-        since, until = _period(info, days)
+        since, until = _period(info, days, None)
         rate = info.context.services.training.error_rate
         usual = rate if metric is ForecastMetric.ERROR_RATE else LARGE_CHANGE
         limit = usual if threshold is None else threshold
@@ -115,11 +120,34 @@ class Monitoring:
         return [MonitoredForecast.of(each) for each in found]
 
     @strawberry.field(description="Some days together.")
-    async def summary(self, info: Info, days: Days = 30) -> MonitoredPeriod:
+    async def summary(self, info: Info, days: Days = 30, until: Until = None) -> MonitoredPeriod:
         """Sum up all days."""
-        since, until = _period(info, days)
-        figures = await info.context.read(lambda session: summary(session, self.watched, since, until))
-        return MonitoredPeriod(since=since, until=until, figures=MonitoredFigures.of(figures))
+        first, last = _period(info, days, until)
+        figures = await info.context.read(lambda session: summary(session, self.watched, first, last))
+        return MonitoredPeriod(since=first, until=last, figures=MonitoredFigures.of(figures))
+
+    @strawberry.field(description="Some days together by version, the newest first.")
+    async def versions(self, info: Info, days: Days = 30, until: Until = None) -> list[MonitoredVersion]:
+        """Sum up each version."""
+        first, last = _period(info, days, until)
+        found = await info.context.read(lambda session: versions(session, self.watched, first, last))
+        return [
+            MonitoredVersion(version_id=key, figures=MonitoredFigures.of(each)) for key, each in found.items()
+        ]
+
+    @strawberry.field(
+        description="What language models were asked and cost day by day, whatever the family, as far as "
+        "the cache remembers; null where none is configured."
+    )
+    async def language_model(
+        self, info: Info, days: Days = 30, until: Until = None
+    ) -> list[LanguageModelDay] | None:
+        """Read the day's counters."""
+        first, last = _period(info, days, until)
+        budget = info.context.services.budget
+        if budget is None:
+            return None
+        return [LanguageModelDay.of(each) for each in await to_thread.run_sync(budget.between, first, last)]
 
 
 @strawberry.type
@@ -135,9 +163,9 @@ class MonitoringQueries:
         return Monitoring(watched=Watched(family, await version_key(info, version)))
 
 
-def _period(info: Info, days: int) -> tuple[date, date]:
+def _period(info: Info, days: int, until: date | None) -> tuple[date, date]:
     with worded(info):
-        return period(_today(info), days)
+        return period(until or _today(info), days)
 
 
 def _today(info: Info) -> date:

@@ -5,12 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import ColumnElement, Row, String, cast
 from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from ml.monitoring.sketches import Sketch, place
@@ -25,6 +26,7 @@ AT_ONCE = 5_000
 _NEARLY = 1e-6
 """By how much sums of confidences may differ by the order in which they were added up."""
 
+K = TypeVar("K", date, int)
 Key = tuple[str, date, int, str]
 """Family, day, version and alias."""
 
@@ -35,7 +37,7 @@ _COUNTED: tuple[Any, ...] = (
 )
 """What is counted of a prediction; its answer and its visit are not read."""
 _SUMMED: tuple[Any, ...] = (
-    *(PredictionDay.day, PredictionDay.total, PredictionDay.answered),
+    *(PredictionDay.total, PredictionDay.answered),
     *(
         cast(each, String)
         for each in (
@@ -171,11 +173,12 @@ def correct(session: Session, key: Key, by: Tally) -> None:
 
 def by_day(session: Session, chosen: DayFilter) -> dict[date, Tally]:
     """Return what each day with predictions amounts to, the first day first; nothing of what is watched."""
-    wanted = columns(*_SUMMED)
-    days: dict[date, _Texts] = defaultdict(_Texts)
-    for day, *summed in session.execute(wanted.where(*chosen.conditions()).order_by(col(PredictionDay.day))):
-        days[day].add(*summed)
-    return {day: texts.tally() for day, texts in days.items()}
+    return _by(session, chosen, col(PredictionDay.day))
+
+
+def by_version(session: Session, chosen: DayFilter) -> dict[int, Tally]:
+    """Return what each version's predictions amount to, those of no version under `NO_VERSION`."""
+    return _by(session, chosen, col(PredictionDay.version_id))
 
 
 def watched_by_day(session: Session, chosen: DayFilter) -> dict[date, Mapping[str, int]]:
@@ -215,6 +218,14 @@ def _counted(rows: Iterable[Row[Any]]) -> dict[Key, Tally]:
     for made in rows:
         found[key_of(made)].enter(made)
     return {key: sums.tally() for key, sums in found.items()}
+
+
+def _by(session: Session, chosen: DayFilter, key: Mapped[K]) -> dict[K, Tally]:
+    found: dict[K, _Texts] = defaultdict(_Texts)
+    wanted = columns(key, *_SUMMED).where(*chosen.conditions()).order_by(key)
+    for each, *summed in session.execute(wanted):
+        found[each].add(*summed)
+    return {each: texts.tally() for each, texts in found.items()}
 
 
 def _row(session: Session, key: Key) -> PredictionDay:

@@ -9,9 +9,9 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from schema.errors import ValidationFailedError
-from schema.models.monitoring import PredictionDay
+from schema.models.monitoring import NO_VERSION, PredictionDay
 from schema.models.predictions import Feedback, ModelFamily, Prediction
-from schema.services.day_books import DayFilter, Tally, by_day, total
+from schema.services.day_books import DayFilter, Tally, by_day, by_version, total
 from schema.services.feedback_statistics import ErrorRate, FeedbackFilter, feedback_figures
 
 MOST_DAYS = 366
@@ -49,17 +49,19 @@ class Figures:
 NO_OPINION = ErrorRate(0, 0)
 
 
-def period(today: date, days: int) -> tuple[date, date]:
-    """Return the first and the last of so many days until today.
+def period(until: date, days: int) -> tuple[date, date]:
+    """Return the first and the last of so many days until this one.
 
     Raises
     ------
     ValidationFailedError
-        For fewer than one or more than `MOST_DAYS`.
+        For fewer than one or more than `MOST_DAYS`, and where the first of them is before all days.
     """
     if not 1 <= days <= MOST_DAYS:
         raise ValidationFailedError.of("days", "out_of_range", minimum=1, maximum=MOST_DAYS)
-    return today - timedelta(days=days - 1), today
+    if until.toordinal() < days:
+        raise ValidationFailedError.of("until", "out_of_range", minimum=date(1, 12, 31), maximum=date.max)
+    return until - timedelta(days=days - 1), until
 
 
 def daily(session: Session, watched: Watched, since: date, until: date) -> Sequence[Figures]:
@@ -75,6 +77,16 @@ def summary(session: Session, watched: Watched, since: date, until: date) -> Fig
     counted = by_day(session, _days(watched, since, until))
     thought = feedback_figures(session, feedback_of(watched, since, until))
     return Figures(total(counted.values()), thought.error_rate)
+
+
+def versions(session: Session, watched: Watched, since: date, until: date) -> dict[int | None, Figures]:
+    """Return the figures of each version, the newest first; under None those that no model had a part in."""
+    counted = by_version(session, _days(watched, since, until))
+    thought = feedback_figures(session, feedback_of(watched, since, until)).by_version()
+    keys = sorted(counted.keys() | {each or NO_VERSION for each in thought}, reverse=True)
+    return {
+        key or None: Figures(counted.get(key, Tally()), thought.get(key or None, NO_OPINION)) for key in keys
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What the language model may cost in a day, counted over all workers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, timedelta, tzinfo
 
 from schema.services.cache import Cache
 from schema.services.clock import Clock
@@ -17,6 +18,15 @@ class Spending:
     most_calls: int
     euros: float
     most_euros: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpentDay:
+    """What was asked and spent in a day."""
+
+    day: date
+    calls: int
+    euros: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,15 @@ class DailyBudget:
         """Return how the day stands."""
         calls, microeuros = self.cache.counters(_counters(self._day()))
         return Spending(calls, self.most_calls, microeuros / MICROEUROS, self.most_euros)
+
+    def between(self, since: date, until: date) -> Sequence[SpentDay]:
+        """Return what each day was spent, the first first, as far as the cache remembers."""
+        days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
+        reached = self.cache.counters([name for day in days for name in _counters(day.isoformat())])
+        return [
+            SpentDay(day, calls, microeuros / MICROEUROS)
+            for day, calls, microeuros in zip(days, reached[::2], reached[1::2], strict=True)
+        ]
 
     def _day(self) -> str:
         return self.clock().astimezone(self.zone).date().isoformat()

@@ -14,6 +14,7 @@ from schema.services.day_books import Slice
 from schema.services.drift import DriftReport, DriftState, ErrorChange, of_quality
 from schema.services.forecasts import ForecastMetric, MetricForecast
 from schema.services.monitoring import Figures
+from schema.services.spending import SpentDay
 from schema.types.enums import describe_enum
 from schema.types.feedback import FeedbackErrorRate
 from schema.types.models import ModelVersion
@@ -309,10 +310,39 @@ def _finite(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-@strawberry.type(description="A family of models over some days until today.")
+@strawberry.type(description="A family of models over some days.")
 class MonitoredPeriod:
     """Days and their figures together."""
 
     since: date = strawberry.field(description="The first day, in UTC.")
     until: date = strawberry.field(description="The last day.")
     figures: MonitoredFigures = strawberry.field(description="Of all days together.")
+
+
+@strawberry.type(description="A version of a model over some days.")
+class MonitoredVersion:
+    """A version and its figures."""
+
+    version_id: strawberry.Private[int | None]
+    figures: MonitoredFigures = strawberry.field(description="Of all days together.")
+
+    @strawberry.field(description="The version; null of answers that no model had a part in.")
+    async def version(self, info: Info) -> ModelVersion | None:
+        """Load the version."""
+        if self.version_id is None:
+            return None
+        return ModelVersion.of(await info.context.loaders.of(versions_by_id).load(self.version_id))
+
+
+@strawberry.type(description="What a language model was asked and cost in a day.")
+class LanguageModelDay:
+    """A day and its cost."""
+
+    day: date = strawberry.field(description="Where the platform is, not in UTC.")
+    calls: int = strawberry.field(description="Questions asked.")
+    euros: float = strawberry.field(description="Euros spent.")
+
+    @classmethod
+    def of(cls, spent: SpentDay) -> "LanguageModelDay":
+        """Return the day."""
+        return cls(day=spent.day, calls=spent.calls, euros=spent.euros)

@@ -46,7 +46,8 @@ async def live(
     Parameters
     ----------
     operation
-        A subscription of one root field that selects `sequence` and takes `$after`.
+        A subscription of one root field that selects `sequence` and takes `$after`; neither, where a page
+        that comes back is shown what is.
     template
         A partial, given `event` (the root field's value) and what `prepare` adds.
     prepare
@@ -62,7 +63,7 @@ async def live(
 
     async def frame(event: Event) -> str:
         more = await prepare(event) if prepare else {}
-        return encode(site.renderer.text(request, template, {**more, "event": event}), event["sequence"])
+        return encode(site.renderer.text(request, template, {**more, "event": event}), event.get("sequence"))
 
     async def frames() -> AsyncGenerator[str, None]:
         viewer = visitor_of(request).actor
@@ -106,10 +107,10 @@ def _listener(request: Request) -> str:
     return str(actor.account_id) if actor else request.client.host if request.client else ""
 
 
-def encode(text: str, sequence: int | str) -> str:
+def encode(text: str, sequence: int | str | None) -> str:
     """Return one event; every line of its text becomes a data line."""
     lines = "\n".join(f"data: {line}" for line in text.splitlines())
-    return f"id: {sequence}\n{lines}\n\n"
+    return f"{lines}\n\n" if sequence is None else f"id: {sequence}\n{lines}\n\n"
 
 
 async def _with_heartbeats(

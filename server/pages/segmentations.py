@@ -20,6 +20,7 @@ from server.errors import SignInRequired
 from server.i18n import gettext as _
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
+from server.plots import round_step
 from server.uploads import FileDoor, SignedIn
 
 SEGMENTS = ("NECROTIC", "EDEMA", "ENHANCING")
@@ -37,7 +38,7 @@ WIDTH, HEIGHT = 640.0, 280.0
 LEFT, RIGHT, TOP, BOTTOM, MARGIN = 52.0, 16.0, 16.0, 34.0, 30.0
 """Of the plot, in its own units."""
 TICKS = 4
-STEPS = (1, 2, 2.5, 5, 10)
+LEAST_STEP = 0.1
 MOST_DAYS_NAMED = 6
 
 
@@ -178,7 +179,7 @@ def plot_of(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     ordered = sorted(days)
     begun, ended = (date.fromisoformat(each).toordinal() for each in (ordered[0], ordered[-1]))
     most = max(figures["totalVolumeCm3"] for each in days.values() for figures in each)
-    step = _step(most / TICKS)
+    step = round_step(max(most / TICKS, LEAST_STEP))
     top: float = step * max(-(-most // step), 1)
 
     def x(day: str) -> float:
@@ -223,16 +224,6 @@ def _volume(figures: Mapping[str, Any], name: str) -> float:
     if name == "TOTAL":
         return float(figures["totalVolumeCm3"])
     return next(float(each["volumeCm3"]) for each in figures["segments"] if each["segment"] == name)
-
-
-def _step(least: float) -> float:
-    """Return the smallest round step that is at least this long."""
-    scale = 0.1
-    while True:
-        for each in STEPS:
-            if each * scale >= least:
-                return each * scale
-        scale *= 10
 
 
 routes = [

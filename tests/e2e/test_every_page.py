@@ -137,6 +137,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
             f"{base}/api",
             f"{base}/models",
             f"{base}/statistics/feedback",
+            f"{base}/monitoring",
         ],
     }
 

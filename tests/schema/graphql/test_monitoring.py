@@ -165,6 +165,44 @@ def test_so_many_days_and_no_more(each_world: World) -> None:
     assert each_world.codes(WATCHED, analyst, family="TRIAGE", days=10**9) == ["TOO_MUCH"]
 
 
+def test_a_period_may_end_on_any_day_that_can_be_counted_from(each_world: World) -> None:
+    analyst, today = each_world.person(Role.ANALYST), each_world.clock()
+    keep(each_world, made(today), made(today - timedelta(days=40)), made(today - timedelta(days=42)))
+    asked = """query Q($until: Date!, $days: Int!) { monitoring(family: TRIAGE) {
+      trends(days: $days, until: $until) { day figures { count } }
+      summary(days: $days, until: $until) { since until figures { count } } } }"""
+    until = (today.astimezone(UTC) - timedelta(days=40)).date()
+    told = each_world.ask(asked, analyst, until=until.isoformat(), days=3)
+    assert [each["figures"]["count"] for each in told["trends"]] == [1, 0, 1]
+    assert told["summary"] == {
+        "since": (until - timedelta(days=2)).isoformat(),
+        "until": until.isoformat(),
+        "figures": {"count": 2},
+    }
+    assert each_world.ask(asked, analyst, until="9999-12-31", days=3)["summary"]["figures"]["count"] == 0
+    assert set(each_world.codes(asked, analyst, until="0001-01-02", days=3)) == {"BAD_REQUEST"}
+
+
+def test_versions_are_told_apart_also_what_no_model_had_a_part_in(each_world: World) -> None:
+    clinic = Clinic(each_world)
+    nurse, analyst = each_world.person(Role.CLINICIAN), each_world.person(Role.ANALYST)
+    each_world.ask(PREDICT, nurse, input=CHEST_PAIN)
+    clinic.deploy()
+    for _ in range(2):
+        each_world.ask(PREDICT, nurse, input=CHEST_PAIN)
+    asked = """{ monitoring(family: TRIAGE) { versions {
+      version { number } figures { count successRate errorRate { total } } } } }"""
+    assert each_world.ask(asked, analyst)["versions"] == [
+        {"version": {"number": 1}, "figures": {"count": 2, "successRate": 1.0, "errorRate": {"total": 0}}},
+        {"version": None, "figures": {"count": 1, "successRate": 0.0, "errorRate": {"total": 0}}},
+    ]
+
+
+def test_a_site_without_a_language_model_has_no_cost_of_one(each_world: World) -> None:
+    asked = "{ monitoring(family: TRIAGE) { languageModel { day calls euros } } }"
+    assert each_world.ask(asked, each_world.person(Role.ANALYST)) == {"languageModel": None}
+
+
 KINDS: list[dict[str, Any]] = [
     {"ml_available": False, "ml_error": "loading", "confidence": None, "latency_ms": 0},
     {"level": "1", "quality": "low", "slices": None, "watched": [0, 3]},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -86,3 +87,18 @@ def test_where_nobody_can_count_nothing_is_spent(clock: StoppedClock) -> None:
 def test_nothing_at_all_may_be_allowed(worker: Callable[..., DailyBudget]) -> None:
     assert worker(calls=0).reserve(0) is None
     assert worker(euros=0.0).reserve(1) is None
+
+
+def test_what_days_have_cost_is_remembered_also_of_days_without_a_question(
+    worker: Callable[..., DailyBudget], clock: StoppedClock
+) -> None:
+    budget = worker()
+    first = clock().astimezone(PARIS).date()
+    account = budget.reserve(900)
+    assert account is not None
+    budget.settle(account, 900, 400)
+    clock.pass_(days=2)
+    budget.reserve(100)
+    days = budget.between(first, first + timedelta(days=2))
+    assert [(each.day - first).days for each in days] == [0, 1, 2]
+    assert [(each.calls, each.euros) for each in days] == [(1, 0.0004), (0, 0.0), (1, 0.0001)]

@@ -126,6 +126,8 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/models/triage/runs",
             "/statistics/feedback",
             "/statistics/feedback?family=BEATS",
+            "/monitoring",
+            "/monitoring?family=BEATS&days=7",
         ],
         first: [  # type: ignore[dict-item]
             "/",
