@@ -18,6 +18,7 @@ class AlertMetric(StrEnum):
     CONFIDENCE = "confidence"
     ERROR_RATE = "error_rate"
     POOR_QUALITY = "poor_quality"
+    DRIFT = "drift"
 
 
 class AlertComparison(StrEnum):

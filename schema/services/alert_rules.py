@@ -38,8 +38,11 @@ LIMITS: Mapping[AlertMetric, tuple[float, float]] = {
     AlertMetric.CONFIDENCE: (0, 1),
     AlertMetric.ERROR_RATE: (0, 1),
     AlertMetric.POOR_QUALITY: (0, 1),
+    AlertMetric.DRIFT: (0, 100),
 }
 """What a threshold may be."""
+LEAST_OF: Mapping[AlertMetric, int] = {AlertMetric.ERROR_RATE: LEAST, AlertMetric.DRIFT: 50}
+"""Of fewer these say nothing whatever a rule asks for; of drift `ml.monitoring.drift` decides it."""
 CONDITION = frozenset({"family", "metric", "comparison", "threshold", "days", "minimum", "version_id"})
 """Fields that decide whether there is an alert."""
 
@@ -169,9 +172,11 @@ class AlertRules:
             problems.append(_out_of_range("threshold", low, high))
         if not 1 <= fields.days <= MOST_DAYS:
             problems.append(_out_of_range("days", 1, MOST_DAYS))
-        least = LEAST if fields.metric is AlertMetric.ERROR_RATE else 1
+        least = LEAST_OF.get(fields.metric, 1)
         if not least <= fields.minimum <= MOST_MINIMUM:
             problems.append(_out_of_range("minimum", least, MOST_MINIMUM))
+        if fields.metric is AlertMetric.DRIFT and fields.comparison is AlertComparison.BELOW:
+            problems.append(FieldProblem(("comparison",), "unknown_choice"))
         problems += self._version_problems(fields)
         readers = tuple(dict.fromkeys(fields.readers))
         problems += self._reader_problems(readers, present)

@@ -15,6 +15,7 @@ from schema.models.predictions import ModelFamily
 from schema.services.alert_mails import write_down
 from schema.services.alerts import alert_under_way, close_alert, open_alert, rule_key
 from schema.services.clock import Clock
+from schema.services.drift import DriftState, drift
 from schema.services.jobs import NEVER, Again, Claim
 from schema.services.monitoring import Figures, Watched, summary
 
@@ -53,11 +54,15 @@ class Look:
     today: date
     _read: dict[tuple[Watched, date, date], Figures] = field(default_factory=dict)
 
-    def figures(self, rule: AlertRule, *, whole_days: bool = False) -> Figures:
-        """Return the figures of the days that a rule is about, today the last, unless it is to be over."""
+    def window(self, rule: AlertRule, *, whole_days: bool = False) -> tuple[Watched, date, date]:
+        """Return what a rule is about, from its first to its last day: today, unless it is to be over."""
         until = self.today - timedelta(days=int(whole_days))
         since = until - timedelta(days=rule.days - 1)
-        key = Watched(ModelFamily(rule.family), rule.version_id), since, until
+        return Watched(ModelFamily(rule.family), rule.version_id), since, until
+
+    def figures(self, rule: AlertRule, *, whole_days: bool = False) -> Figures:
+        """Return the figures of a rule's days."""
+        key = self.window(rule, whole_days=whole_days)
         if key not in self._read:
             self._read[key] = summary(self.session, *key)
         return self._read[key]
@@ -98,6 +103,15 @@ def _poor_quality(look: Look, rule: AlertRule) -> Measured:
     return Measured(sum(quality.get(each, 0) for each in POOR) / judged if judged else None, judged)
 
 
+def _drift(look: Look, rule: AlertRule) -> Measured:
+    """Return the largest index of what is an alarm: in a window that is small the others' is chance."""
+    report = drift(look.session, *look.window(rule))
+    if report.state is not DriftState.COMPARED:
+        return Measured(None, report.rows)
+    alarms = [each.psi for each in report.features if each.drifted]
+    return Measured(max(alarms, default=0.0), report.rows)
+
+
 MEASURES: Mapping[AlertMetric, Measure] = {
     AlertMetric.VOLUME: _volume,
     AlertMetric.SUCCESS_RATE: _success_rate,
@@ -105,6 +119,7 @@ MEASURES: Mapping[AlertMetric, Measure] = {
     AlertMetric.CONFIDENCE: _confidence,
     AlertMetric.ERROR_RATE: _error_rate,
     AlertMetric.POOR_QUALITY: _poor_quality,
+    AlertMetric.DRIFT: _drift,
 }
 """How each metric is had: another one is a row here, and its limits in `alert_rules`."""
 

@@ -40,6 +40,8 @@ describe_enum(
     "The mean of the predictions' confidence, 0 to 1.",
     "The share of opinions that find a prediction wrong, 0 to 1; of 30 opinions at least.",
     "The share of predictions of low or insufficient quality, 0 to 1.",
+    "The largest population stability index among features that are alarms of drift; 0 where none is. Of a "
+    "family it is the champion's; of 50 predictions at least, and only above a threshold.",
 )
 describe_enum(
     AlertComparison,

@@ -24,6 +24,7 @@ from schema.services.day_books import Tally, key_of, total
 from schema.services.jobs import Claim, run_due
 from schema.types.base import global_id
 from tests.schema.conftest import World
+from tests.schema.graphql.test_drift import ask_about, champion, rows
 from tests.schema.graphql.test_feedback_statistics import give
 from tests.schema.graphql.test_monitoring import made
 from tests.schema.toys import deployed, registered, toy
@@ -396,6 +397,25 @@ def test_each_metric_is_held_against_its_threshold(  # noqa: PLR0917 - a row of 
     watching.predictions(80, **bad)
     watching.look()
     assert len(watching.alerts()) == 1
+
+
+def test_drift_beyond_a_threshold_opens_an_alert_and_chance_does_not(world: World) -> None:
+    watching = Watching(world)
+    low = USUAL | {"metric": "DRIFT", "threshold": 0.25, "minimum": 50}
+    assert fault(world.ask(CREATE, watching.analyst, input=low)) == ("comparison", "unknown_choice")
+    few = low | {"comparison": "ABOVE", "minimum": 49}
+    assert fault(world.ask(CREATE, watching.analyst, input=few)) == ("minimum", "out_of_range")
+    watching.create(metric="DRIFT", comparison="ABOVE", threshold=0.25, minimum=50, days=1)
+    version = champion(world)
+    ask_about(world, version, rows(49, 3))
+    watching.look()
+    assert (watching.rule()["value"], watching.rule()["count"]) == (None, 49)
+    ask_about(world, version, rows(151, 4))
+    watching.look()
+    assert (watching.rule()["value"], watching.alerts()) == (0, [])
+    ask_about(world, version, rows(400, 5, age=90.0))
+    watching.look()
+    assert watching.alerts()[0]["value"] > 0.25
 
 
 def test_a_volume_is_of_days_that_are_over(lite: Watching) -> None:
