@@ -28,7 +28,6 @@ from schema.services.attempt_exports import AttemptExports
 from schema.services.blobs import BlobStore
 from schema.services.cache import Cache
 from schema.services.commenting import Comments
-from schema.services.conformity import Sources
 from schema.services.courier import Courier
 from schema.services.deployments import Deployments
 from schema.services.digitising import Digitising
@@ -265,7 +264,7 @@ class Services:
         writer = self.report_writer
         if writer is None:
             return None
-        return Reports(self.database, self.clock, self.blobs, writer, Sources())
+        return Reports(self.database, self.clock, self.blobs, writer)
 
     @cached_property
     def runs(self) -> Runs:

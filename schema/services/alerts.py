@@ -1,13 +1,15 @@
 """Alerts on models: opened once for what is wrong, acknowledged, closed by somebody or by themselves."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from ml.language.masking import Masker
 from schema.errors import ConflictError, NotFoundError, ValidationFailedError
 from schema.models.alerts import Alert, AlertEnding, AlertRule, AlertState
+from schema.models.predictions import ModelFamily
 from schema.models.webhooks import WebhookEvent
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor
@@ -162,6 +164,16 @@ class Alerts:
         Audit(self._session, self._clock, self._actor).record(
             action, "Alert", alert.id, cause=alert.cause, family=alert.family, metric=alert.metric
         )
+
+
+def alerts_between(session: Session, family: ModelFamily, begins: datetime, ends: datetime) -> list[Alert]:
+    """Return the alerts on a family that were open at some time between two moments, the oldest first."""
+    rows = select(Alert).where(
+        Alert.family == family.value,
+        col(Alert.opened_at) < ends,
+        or_(col(Alert.closed_at).is_(None), col(Alert.closed_at) >= begins),
+    )
+    return list(session.exec(rows.order_by(col(Alert.opened_at), col(Alert.id))))
 
 
 def open_alert_count(session: Session) -> int:

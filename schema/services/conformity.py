@@ -6,21 +6,23 @@ are in UTC, as those of monitoring.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from schema.errors import ValidationFailedError
 from schema.models.accounts import Account, AuditEvent
+from schema.models.alerts import Alert
 from schema.models.models import Model, ModelVersion, Retraining
 from schema.models.monitoring import PredictionDay
 from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 from schema.models.promotions import Comparison, Trial
+from schema.services.alerts import alerts_between
+from schema.services.drift import DriftReport, drift
 from schema.services.feedback_statistics import FeedbackFigures, FeedbackFilter, feedback_figures
 from schema.services.monitoring import Figures, Watched, daily, summary
 
@@ -86,46 +88,6 @@ class Month(NamedTuple):
         return f"{self.year:04}-{self.number:02}"
 
 
-class Drifts(Protocol):
-    """What a report says of drift: `schema.services.drift.DriftReport`."""
-
-    @property
-    def state(self) -> StrEnum:
-        """Return ``compared``, or why not."""
-
-    @property
-    def rows(self) -> int:
-        """Return how many predictions are compared."""
-
-    @property
-    def drifted(self) -> Sequence[str]:
-        """Return the names of the features that are alarms."""
-
-
-class Alert(NamedTuple):
-    """An alert that was open in the month."""
-
-    name: str
-    opened_at: datetime
-    closed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What other services tell; what is None is not told of.
-
-    Parameters
-    ----------
-    drift
-        Holds what a version was asked, from the first to the last day, against what it learnt from.
-    alerts
-        Returns the alerts on a family that were open between two moments, the oldest first.
-    """
-
-    drift: Callable[[Session, Watched, date, date], Drifts] | None = None
-    alerts: Callable[[Session, ModelFamily, datetime, datetime], Sequence[Alert]] | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What somebody decided about a model, as the trail has it.
@@ -161,7 +123,7 @@ class Sheet:
     version: ModelVersion
     aliases: Sequence[str]
     figures: Figures
-    drift: Drifts | None
+    drift: DriftReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +155,7 @@ class FamilySheet:
     trainings: Sequence[Retraining]
     comparisons: Sequence[Comparison]
     trials: Sequence[Trial]
-    alerts: Sequence[Alert] | None
+    alerts: Sequence[Alert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +173,9 @@ class Conformity:
     trail: tuple[int, str] | None
 
 
-def conformity(session: Session, month: Month, sources: Sources) -> Conformity:
+def conformity(session: Session, month: Month) -> Conformity:
     """Return what a month's report says."""
-    families = [_family(session, family, month, sources) for family in ModelFamily]
+    families = [_family(session, family, month) for family in ModelFamily]
     last = (
         select(AuditEvent.sequence, AuditEvent.hash)
         .where(col(AuditEvent.at) < month.ends)
@@ -223,7 +185,7 @@ def conformity(session: Session, month: Month, sources: Sources) -> Conformity:
     return Conformity(month, [each for each in families if each is not None], row and (row[0], row[1]))
 
 
-def _family(session: Session, family: ModelFamily, month: Month, sources: Sources) -> FamilySheet | None:
+def _family(session: Session, family: ModelFamily, month: Month) -> FamilySheet | None:
     """Return a family; None where the platform had no version of it and nobody asked any."""
     versions = _versions(session, family, month)
     figures = summary(session, Watched(family), month.since, month.until)
@@ -240,7 +202,7 @@ def _family(session: Session, family: ModelFamily, month: Month, sources: Source
             version,
             [alias for alias, number in after.items() if number == version.number],
             summary(session, Watched(family, version.id), month.since, month.until),
-            sources.drift and sources.drift(session, Watched(family, version.id), month.since, month.until),
+            drift(session, Watched(family, version.id), month.since, month.until),
         )
         for version in versions
         if version.number in concerned or version.id in asked
@@ -258,7 +220,7 @@ def _family(session: Session, family: ModelFamily, month: Month, sources: Source
         _trainings(session, family, month),
         _comparisons(session, keys, month),
         _trials(session, keys, month),
-        sources.alerts and sources.alerts(session, family, month.begins, month.ends),
+        alerts_between(session, family, month.begins, month.ends),
     )
 
 

@@ -16,7 +16,7 @@ from schema.services import jobs
 from schema.services.audit import Audit
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
-from schema.services.conformity import Conformity, Month, Sources, conformity
+from schema.services.conformity import Conformity, Month, conformity
 from schema.services.jobs import Again, Claim
 from schema.services.paging import Sort, page_of
 
@@ -44,10 +44,7 @@ class Writer(Protocol):
 class Reports:
     """What makes reports; it keeps its own transactions, and none is open while one is written."""
 
-    def __init__(
-        self, database: Database, clock: Clock, blobs: BlobStore, writer: Writer, sources: Sources
-    ) -> None:
-        self._sources = sources
+    def __init__(self, database: Database, clock: Clock, blobs: BlobStore, writer: Writer) -> None:
         self._database = database
         self._clock = clock
         self._blobs = blobs
@@ -73,7 +70,7 @@ class Reports:
 
     def _written(self, month: Month, language: str, *, automatic: bool) -> ConformityReport:
         with self._database.read() as session:
-            said = conformity(session, month, self._sources)
+            said = conformity(session, month)
         files = self._writer.write(said, language)
         return ConformityReport(
             month=str(month),

@@ -2,10 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
@@ -18,11 +17,12 @@ from schema.context import Services
 from schema.database import Database
 from schema.errors import ValidationFailedError
 from schema.models.accounts import Account, AuditEvent
+from schema.models.alerts import Alert
 from schema.models.conformity import ConformityReport
 from schema.models.models import ModelAlias, ModelVersion, Retraining
 from schema.models.predictions import Feedback, Prediction
 from schema.policy import Role
-from schema.services.conformity import Alert, Conformity, Month, Sources, conformity
+from schema.services.conformity import Conformity, Month, conformity
 from schema.services.day_books import enter
 from schema.services.jobs import run_due
 from schema.services.models import Models
@@ -286,32 +286,40 @@ def test_the_opinions_of_few_readers_are_not_told_in_detail(reported: Reported) 
         every = session.exec(select(Feedback)).all()
         for each in every:
             each.reader = f"{each.id}" if each.id == 1 else "one reader"
-        said = conformity(session, FEBRUARY, Sources())
+        said = conformity(session, FEBRUARY)
         session.rollback()
     assert (said.families[0].opinions.total, said.families[0].opinions.figures) == (40, None)
 
 
-def test_drift_and_alerts_are_told_where_they_are_known(reported: Reported) -> None:
-    class State(StrEnum):
-        COMPARED = "compared"
-
-    class Drifted(NamedTuple):
-        state: StrEnum = State.COMPARED
-        rows: int = 40
-        drifted: Sequence[str] = ("age", "temperature")
-
-    opened = datetime(2026, 2, 4, tzinfo=UTC)
-    sources = Sources(
-        drift=lambda _session, _watched, _since, _until: Drifted(),
-        alerts=lambda _session, _family, _since, _until: [Alert("latency_p95", opened, None)],
-    )
+def test_alerts_that_were_open_in_the_month_are_told_and_no_others(reported: Reported) -> None:
     writer = reported.services.report_writer
     assert writer is not None
-    with reported.services.database.read() as session:
-        text = writer.write(conformity(session, FEBRUARY, sources), "en").html.decode()
-    assert "age, temperature" in text
-    assert "latency_p95" in text
-    assert "not measured" not in text
+    january, february, march = (datetime(2026, month, 4, tzinfo=UTC) for month in (1, 2, 3))
+    with reported.services.database.write() as session:
+        family = conformity(session, FEBRUARY).families[0].family.value
+        for number, (metric, opened, closed) in enumerate(
+            [("volume", january, january), ("latency_p95", january, march), ("success_rate", march, None)]
+        ):
+            session.add(
+                Alert(
+                    key=f"rule:{number}",
+                    cause="rule",
+                    family=family,
+                    metric=metric,
+                    opened_at=opened,
+                    closed_at=closed,
+                )
+            )
+        session.add(Alert(key="load:x", cause="load_failed", family=family, opened_at=february))
+        session.flush()
+        said = conformity(session, FEBRUARY)
+        text = writer.write(said, "en").html.decode()
+        told = [each.metric for each in said.families[0].alerts]
+        session.rollback()
+    assert told == ["latency_p95", None]
+    assert "Response time (95th percentile)" in text
+    assert "A version cannot be loaded" in text
+    assert "the version has no reference to be held against" in text
 
 
 class Noting:
@@ -416,7 +424,7 @@ def test_other_data_make_another_report_and_the_earlier_one_stays(
             return Written(b"other" + super().write(said, language).html, None)
 
     first, second = (
-        Reports(services.database, clock, services.blobs, writer, Sources()) for writer in (Noting(), Other())
+        Reports(services.database, clock, services.blobs, writer) for writer in (Noting(), Other())
     )
     assert first.make(FEBRUARY, "fr").id != second.make(FEBRUARY, "fr").id
     assert _made(services.database) == [("2026-02", "fr")] * 2
