@@ -118,11 +118,10 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             beats,
             teacher.leads(beats),
             "/models",
-            "/monitoring/reports",
-            "/models/triage/runs",
             "/statistics/feedback",
             "/statistics/feedback?family=BEATS",
         ],
+        meet(Role.ANALYST): ["/models", "/monitoring/reports", "/models/triage/runs"],  # type: ignore[dict-item]
         first: [  # type: ignore[dict-item]
             "/",
             "/learn",
