@@ -122,13 +122,12 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             f"{beats.removesuffix('beats')}send",
             teacher.leads(beats),
             "/models",
-            "/monitoring/reports",
-            "/models/triage/runs",
             "/statistics/feedback",
             "/statistics/feedback?family=BEATS",
             "/monitoring",
             "/monitoring?family=BEATS&days=7",
         ],
+        meet(Role.ANALYST): ["/models", "/monitoring/reports", "/models/triage/runs"],  # type: ignore[dict-item]
         first: [  # type: ignore[dict-item]
             "/",
             "/learn",
