@@ -1,5 +1,8 @@
 """Watching models."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import field
 from datetime import UTC, date
 from typing import Annotated
 
@@ -14,7 +17,7 @@ from schema.policy import Scope
 from schema.queries.statistics import Family, Version, version_key
 from schema.services.drift import drift
 from schema.services.forecasts import ForecastMetric, forecasts
-from schema.services.monitoring import Watched, daily, period, summary, versions
+from schema.services.monitoring import Figures, Watched, daily, period, summary, together, versions
 from schema.types.arguments import worded
 from schema.types.monitoring import (
     LanguageModelDay,
@@ -45,6 +48,9 @@ class Monitoring:
     """What is watched of models."""
 
     watched: strawberry.Private[Watched]
+    _counted: strawberry.Private[dict[tuple[date, date], asyncio.Future[Sequence[Figures]]]] = field(
+        default_factory=dict
+    )
 
     @strawberry.field(description="Of what kind of question.")
     def family(self) -> ModelFamily:
@@ -81,7 +87,7 @@ class Monitoring:
     async def trends(self, info: Info, days: Days = 30, until: Until = None) -> list[MonitoredDay]:
         """Sum up each day."""
         first, last = _period(info, days, until)
-        found = await info.context.read(lambda session: daily(session, self.watched, first, last))
+        found = await self._days(info, first, last)
         return [MonitoredDay.of(each, each.day or last) for each in found]
 
     @strawberry.field(
@@ -123,8 +129,15 @@ class Monitoring:
     async def summary(self, info: Info, days: Days = 30, until: Until = None) -> MonitoredPeriod:
         """Sum up all days."""
         first, last = _period(info, days, until)
-        figures = await info.context.read(lambda session: summary(session, self.watched, first, last))
+        figures = together(await self._days(info, first, last))
         return MonitoredPeriod(since=first, until=last, figures=MonitoredFigures.of(figures))
+
+    async def _days(self, info: Info, first: date, last: date) -> Sequence[Figures]:
+        """Count each day, once for all fields that ask for the same."""
+        if (first, last) not in self._counted:
+            counting = info.context.read(lambda session: daily(session, self.watched, first, last))
+            self._counted[first, last] = asyncio.ensure_future(counting)
+        return await self._counted[first, last]
 
     @strawberry.field(description="Some days together by version, the newest first.")
     async def versions(self, info: Info, days: Days = 30, until: Until = None) -> list[MonitoredVersion]:

@@ -1,10 +1,11 @@
 """What readers think of predictions, in figures: no row of anybody, so analysts may see it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import sqrt
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, func
 from sqlalchemy import select as columns
@@ -12,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 
+K = TypeVar("K")
 LEAST = 30
 """Of fewer opinions no share is told: one more would change it by points."""
 WILSON_Z = 1.96
@@ -110,20 +112,21 @@ class FeedbackFigures:
 
     def by_version(self) -> dict[int | None, ErrorRate]:
         """Return the error rate of each version, and under None that of answers without a model."""
-        versions = dict.fromkeys(each.version_id for each in self.cells)
-        return {key: _rate(each for each in self.cells if each.version_id == key) for key in versions}
+        return self._by(lambda cell: cell.version_id)
 
     def by_week(self) -> dict[date, ErrorRate]:
         """Return the error rate of each week in which there was feedback, by its Monday."""
-        return self._by(lambda cell: cell.day - timedelta(days=cell.day.weekday()))
+        return dict(sorted(self._by(lambda cell: cell.day - timedelta(days=cell.day.weekday())).items()))
 
     def by_day(self) -> dict[date, ErrorRate]:
         """Return the error rate of each day with feedback."""
-        return self._by(lambda cell: cell.day)
+        return dict(sorted(self._by(lambda cell: cell.day).items()))
 
-    def _by(self, date_of: Callable[[Cell], date]) -> dict[date, ErrorRate]:
-        dates = sorted({date_of(each) for each in self.cells})
-        return {at: _rate(each for each in self.cells if date_of(each) == at) for at in dates}
+    def _by(self, key: Callable[[Cell], K]) -> dict[K, ErrorRate]:
+        parts: dict[K, list[Cell]] = defaultdict(list)
+        for each in self.cells:
+            parts[key(each)].append(each)
+        return {name: _rate(cells) for name, cells in parts.items()}
 
 
 def feedback_count(session: Session, chosen: FeedbackFilter) -> int:

@@ -79,6 +79,14 @@ def summary(session: Session, watched: Watched, since: date, until: date) -> Fig
     return Figures(total(counted.values()), thought.error_rate)
 
 
+def together(days: Sequence[Figures]) -> Figures:
+    """Return the figures of days together."""
+    opinions = ErrorRate(
+        sum(each.error_rate.total for each in days), sum(each.error_rate.errors for each in days)
+    )
+    return Figures(total(each.tally for each in days), opinions)
+
+
 def versions(session: Session, watched: Watched, since: date, until: date) -> dict[int | None, Figures]:
     """Return the figures of each version, the newest first; under None those that no model had a part in."""
     counted = by_version(session, _days(watched, since, until))
