@@ -122,7 +122,8 @@ class Feedback(SQLModel, table=True):
 
     `reader` names whoever it is without telling who; `account_id` is for their right to see and change it,
     and None of what was imported. `original` is what the prediction had said of the target, a class or a
-    level; None of a whole recording.
+    level; None of a whole recording. `family` and `version_id` are the prediction's, which never change, so
+    that opinions are counted without looking a million predictions up.
     """
 
     __table_args__ = (
@@ -141,6 +142,8 @@ class Feedback(SQLModel, table=True):
     )
     id: int | None = Field(default=None, primary_key=True)
     prediction_id: int = Field(foreign_key="prediction.id")
+    family: str
+    version_id: int | None = None
     reader: str
     account_id: int | None = Field(default=None, foreign_key="account.id", index=True)
     target: int = WHOLE

@@ -19,7 +19,7 @@ from schema.models.accounts import Account, AuditEvent
 from schema.models.alerts import Alert
 from schema.models.models import Model, ModelVersion, Retraining
 from schema.models.monitoring import PredictionDay
-from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
+from schema.models.predictions import Feedback, FeedbackType, ModelFamily
 from schema.models.promotions import Comparison, Trial
 from schema.services.alerts import alerts_between
 from schema.services.drift import DriftReport, drift
@@ -284,15 +284,11 @@ def _decisions(session: Session, family: ModelFamily, month: Month) -> list[Deci
 
 def _opinions(session: Session, family: ModelFamily, month: Month) -> Opinions:
     figures = feedback_figures(session, FeedbackFilter(family, month.begins, month.ends))
-    readers = (
-        select(func.count(func.distinct(Feedback.reader)))
-        .join(Prediction, col(Prediction.id) == Feedback.prediction_id)
-        .where(
-            col(Feedback.current).is_(True),
-            Prediction.family == family.value,
-            col(Feedback.created_at) >= month.begins,
-            col(Feedback.created_at) < month.ends,
-        )
+    readers = select(func.count(func.distinct(Feedback.reader))).where(
+        col(Feedback.current).is_(True),
+        Feedback.family == family.value,
+        col(Feedback.created_at) >= month.begins,
+        col(Feedback.created_at) < month.ends,
     )
     told = session.exec(readers).one() >= FEWEST_READERS
     return Opinions(figures.total, figures if told else None)

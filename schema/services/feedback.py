@@ -154,6 +154,8 @@ class Readers:
             raise ValidationFailedError(problems)
         return Feedback(
             prediction_id=prediction.id or 0,
+            family=prediction.family,
+            version_id=prediction.version_id,
             reader=self._reader,
             account_id=self._actor.account_id,
             target=opinion.target,

@@ -216,6 +216,8 @@ class FeedbackImports:
             raise _FaultyError("original_gravity", "another_gravity", gravity=colour(level))
         made = Feedback(
             prediction_id=prediction.id or 0,
+            family=prediction.family,
+            version_id=prediction.version_id,
             reader=opinion.reader,
             type=opinion.type.value,
             original=level.value,

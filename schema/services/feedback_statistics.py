@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
+from schema.models.predictions import Feedback, FeedbackType, ModelFamily
 
 K = TypeVar("K")
 LEAST = 30
@@ -132,7 +132,7 @@ class FeedbackFigures:
 def feedback_count(session: Session, chosen: FeedbackFilter) -> int:
     """Return how many opinions are in force."""
     counted = select(func.count()).select_from(Feedback)
-    return session.exec(counted.join(Prediction, _ITS).where(*_conditions(chosen))).one()
+    return session.exec(counted.where(*_conditions(chosen))).one()
 
 
 def opinions_in_order(session: Session, chosen: FeedbackFilter, most: int) -> list[tuple[date, bool]]:
@@ -140,7 +140,7 @@ def opinions_in_order(session: Session, chosen: FeedbackFilter, most: int) -> li
 
     In the order of their arrival, which no clock that was put back changes.
     """
-    wanted = columns(col(Feedback.created_at), col(Feedback.type)).join(Prediction, _ITS)
+    wanted = columns(col(Feedback.created_at), col(Feedback.type))
     wanted = wanted.where(*_conditions(chosen)).order_by(col(Feedback.id).desc()).limit(most)
     found = [
         (at.astimezone(UTC).date(), kind != FeedbackType.CORRECT.value)
@@ -155,12 +155,12 @@ def feedback_figures(session: Session, chosen: FeedbackFilter) -> FeedbackFigure
     utc = at if session.get_bind().dialect.name == "sqlite" else func.timezone("UTC", at)
     keys = (
         func.date(utc),
-        col(Prediction.version_id),
+        col(Feedback.version_id),
         col(Feedback.type),
         col(Feedback.original),
         func.coalesce(col(Feedback.corrected_class), col(Feedback.corrected_level)),
     )
-    counted = columns(*keys, func.count()).join(Prediction, _ITS).where(*_conditions(chosen)).group_by(*keys)
+    counted = columns(*keys, func.count()).where(*_conditions(chosen)).group_by(*keys)
     rows = session.execute(counted.order_by(*keys)).all()
     return FeedbackFigures(
         [
@@ -170,17 +170,14 @@ def feedback_figures(session: Session, chosen: FeedbackFilter) -> FeedbackFigure
     )
 
 
-_ITS = col(Prediction.id) == Feedback.prediction_id
-
-
 def _conditions(chosen: FeedbackFilter) -> list[ColumnElement[bool]]:
-    conditions = [col(Feedback.current).is_(True), col(Prediction.family) == chosen.family.value]
+    conditions = [col(Feedback.current).is_(True), col(Feedback.family) == chosen.family.value]
     if chosen.since is not None:
         conditions.append(col(Feedback.created_at) >= chosen.since)
     if chosen.until is not None:
         conditions.append(col(Feedback.created_at) < chosen.until)
     if chosen.version_id is not None:
-        conditions.append(col(Prediction.version_id) == chosen.version_id)
+        conditions.append(col(Feedback.version_id) == chosen.version_id)
     return conditions
 
 

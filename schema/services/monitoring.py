@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from schema.errors import ValidationFailedError
 from schema.models.monitoring import NO_VERSION, PredictionDay
-from schema.models.predictions import Feedback, ModelFamily, Prediction
+from schema.models.predictions import Feedback, ModelFamily
 from schema.services.day_books import DayFilter, Tally, by_day, by_version, total
 from schema.services.feedback_statistics import ErrorRate, FeedbackFilter, feedback_figures
 
@@ -122,9 +122,7 @@ def mark(session: Session, family: ModelFamily, before: Mark | None = None) -> M
     count, answered = session.execute(sums.where(col(PredictionDay.family) == family.value)).one()
     latest = select(func.max(Feedback.id))
     if before is not None:
-        latest = latest.join(Prediction, col(Prediction.id) == Feedback.prediction_id).where(
-            Prediction.family == family.value, col(Feedback.id) > before.opinion
-        )
+        latest = latest.where(Feedback.family == family.value, col(Feedback.id) > before.opinion)
     known = before.opinion if before is not None else 0
     return Mark(int(count), int(answered), session.exec(latest).one() or known)
 

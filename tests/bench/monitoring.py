@@ -122,9 +122,9 @@ def fill(  # noqa: PLR0917 - what the rows are made of
       {json_of("'[]'")}, {json_of("'{}'")}, CASE n % 3 WHEN 0 THEN '2' WHEN 1 THEN '3A' ELSE '4' END,
       (n % 1000) / 1000.0, {json_of(slices)}, {json_of(f"'[' || {watched} || ']'")}, {at} FROM numbers"""  # noqa: S608 - our own words
     nothing = json_of("'[]'")
-    opinions = f"""INSERT INTO feedback (prediction_id, reader, target, number, current, type, reason,
-      missed_findings, missed_symptoms, created_at)
-      SELECT id, 'reader ' || id % 40, 0, 1, {true},
+    opinions = f"""INSERT INTO feedback (prediction_id, family, version_id, reader, target, number, current,
+      type, reason, missed_findings, missed_symptoms, created_at)
+      SELECT id, family, version_id, 'reader ' || id % 40, 0, 1, {true},
       CASE WHEN id % 350 = 0 THEN 'disagree' ELSE 'correct' END, '', {nothing}, {nothing}, created_at
       FROM prediction WHERE id % 50 = 0"""  # noqa: S608 - the same
     statements = (*_QUICKER[dialect], predictions, opinions, "ANALYZE")

@@ -239,8 +239,13 @@ def test_what_was_said_of_recordings_and_visits_outlives_segmentations(database:
     migrate(database.url, "0010")
     insert(database, OF_A_RECORDING)
     insert(database, OF_A_VISIT)
-    migrate(database.url)
+    migrate(database.url, "0015")
     insert(database, OF_A_PATIENT)
+    migrate(database.url)
+    with database.read() as session:
+        opinions = session.execute(text("SELECT family FROM feedback ORDER BY id")).scalars().all()
+        assert opinions == session.execute(text("SELECT family FROM prediction ORDER BY id")).scalars().all()
+        assert len(set(opinions)) == 3
     migrate(database.url, "0014", down=True)
     with database.read() as session:
         assert session.execute(text("SELECT id FROM prediction ORDER BY id")).scalars().all() == [3, 8]

@@ -134,6 +134,8 @@ def _predict(  # noqa: PLR0917 - a day of visits
             session.add(
                 Feedback(
                     prediction_id=made.id or 0,
+                    family=made.family,
+                    version_id=made.version_id,
                     reader=f"reader {number % 5}",
                     account_id=people[number % 5].id,
                     type="correct" if number % 4 else "upgrade",

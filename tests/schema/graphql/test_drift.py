@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from ml.beats import monitored as beats_watched
 from ml.monitoring.reference import Reference, Row
@@ -90,10 +90,13 @@ def opine(world: World, version: ModelVersion, wrong: Sequence[bool], days_ago: 
     """Have readers say of predictions whether they are wrong."""
     ask_about(world, version, rows(1, 7), days_ago)
     with world.database.write() as session:
-        of = session.exec(select(Prediction.id).order_by(Prediction.id.desc())).first() or 0  # type: ignore[union-attr]
+        of = session.exec(select(Prediction).order_by(col(Prediction.id).desc())).first()
+        assert of is not None
         session.add_all(
             Feedback(
-                prediction_id=of,
+                prediction_id=of.id or 0,
+                family=of.family,
+                version_id=of.version_id,
                 reader=f"reader {next(READERS)}",
                 type=(FeedbackType.DISAGREE if each else FeedbackType.CORRECT).value,
                 original="3B",

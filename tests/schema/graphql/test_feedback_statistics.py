@@ -66,6 +66,8 @@ def give(  # noqa: PLR0917 - an opinion, of so many
         for _ in range(times):
             row = Feedback(
                 prediction_id=visit(session, world, asker, original, version.id if version else None),
+                family="triage",
+                version_id=version.id if version else None,
                 reader=f"reader {next(READERS)}",
                 account_id=asker,
                 type=kind.value,

@@ -448,6 +448,8 @@ def _judged(session: Session, ring: Ring, alias: str, subjects: int, errors: int
         session.add(
             Feedback(
                 prediction_id=row.id or 0,
+                family=row.family,
+                version_id=row.version_id,
                 reader="r",
                 account_id=ring.admin.account_id,
                 type="disagree" if wrong else "correct",

@@ -35,6 +35,8 @@ def spoken(school: School, teacher: Visitor) -> None:
         for number in range(LEAST):
             given = Feedback(
                 prediction_id=row.id or 0,
+                family=row.family,
+                version_id=row.version_id,
                 reader=f"{row.id} {number}",
                 type=FeedbackType.UPGRADE.value,
                 original="3B",

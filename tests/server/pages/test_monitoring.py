@@ -93,6 +93,8 @@ def _predicted(app: Application) -> None:
         for made in said[:LEAST]:
             kind = FeedbackType.UPGRADE if next(numbers) < 6 else FeedbackType.CORRECT
             given: dict[str, Any] = {
+                "family": made.family,
+                "version_id": made.version_id,
                 "reader": str(made.id),
                 "type": kind.value,
                 "original": "3B",
