@@ -260,8 +260,9 @@ class CachedMatcher:
     def _waited_for(self, patience: Patience, key: str, text: str, language: LanguageHint) -> _Found:
         """Read, unless another worker does: then return what that one finds."""
         lock, holder = f"reads:{key}", uuid4().hex
-        deadline = time.monotonic() + patience.seconds
+        deadline, waited = time.monotonic() + patience.seconds, False
         while not self._cache.take(lock, holder, patience.seconds):
+            waited = True
             time.sleep(POLL_S)
             known = self._known(key) or self._known(f"shared:{key}")
             if known is not None:
@@ -269,9 +270,10 @@ class CachedMatcher:
             if time.monotonic() >= deadline:
                 return _Found(self._stand_in(patience, text, language, Fallback.SLOW), cached=False)
         try:
-            known = self._known(key)  # it may have come between looking and locking
+            # It may have come between looking and locking, a failure too.
+            known = self._known(key) or (self._known(f"shared:{key}") if waited else None)
             if known is not None:
-                return _Found(known, cached=True)
+                return _Found(known, cached=True, waited=waited)
             made = self._made(key, text, language)
             self._cache.put(f"shared:{key}", _packed(made), SHARED_SECONDS)
             return _Found(made, cached=False)

@@ -211,38 +211,57 @@ class Kept:
         self.entries.append((text, reading.consultation.disputes))
 
 
+class Workers:
+    """Makes one more worker, with a connection of its own to the cache they share."""
+
+    def __init__(self, connect: Callable[[], LocalCache | RedisCache]) -> None:
+        self._connect = connect
+        self.opened: list[LocalCache | RedisCache] = []
+        self.waiting = threading.Semaphore(0)
+
+    def __call__(self, matcher: Asking, seconds: float = 30.0) -> CachedMatcher:
+        cache = self._connect()
+        self.opened.append(cache)
+        take, told = cache.take, threading.Event()
+
+        def tell(key: str, holder: str, seconds: float) -> bool:
+            """Take a lock, and tell the first time that another worker has it."""
+            got = take(key, holder, seconds)
+            if not got and not told.is_set():
+                told.set()
+                self.waiting.release()
+            return got
+
+        cache.take = tell  # type: ignore[method-assign]
+        return CachedMatcher(matcher, matcher.ontology, cache, Patience(seconds, matcher.unasked))
+
+    def together(
+        self, readers: list[CachedMatcher], started: threading.Event, go_on: threading.Event
+    ) -> list[Reading]:
+        """Have each worker read one text, the others once the first is under way."""
+        found: list[Reading] = []
+        threads = [
+            threading.Thread(target=lambda reader=reader: found.append(reader.match(TEXT).reading))
+            for reader in readers
+        ]
+        threads[0].start()
+        assert started.wait(30)
+        for thread in threads[1:]:
+            thread.start()
+            assert self.waiting.acquire(timeout=30)
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        return found
+
+
 @pytest.fixture(params=["local", "redis"])
-def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., CachedMatcher]]:
-    """Return what makes one more worker, with a connection of its own to the cache they share."""
-    opened: list[LocalCache | RedisCache] = []
+def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workers]:
     url = request.getfixturevalue("redis_url") if request.param == "redis" else None
-
-    def make(matcher: Asking, seconds: float = 30.0) -> CachedMatcher:
-        opened.append(RedisCache(url) if url else LocalCache(tmp_path / "cache.db"))
-        return CachedMatcher(matcher, matcher.ontology, opened[-1], Patience(seconds, matcher.unasked))
-
-    yield make
-    for each in opened:
+    made = Workers(lambda: RedisCache(url) if url else LocalCache(tmp_path / "cache.db"))
+    yield made
+    for each in made.opened:
         each.close()
-
-
-def together(readers: list[CachedMatcher], started: threading.Event, go_on: threading.Event) -> list[Reading]:
-    """Have each worker read one text, the others once the first is under way."""
-    found: list[Reading] = []
-    threads = [
-        threading.Thread(target=lambda reader=reader: found.append(reader.match(TEXT).reading))
-        for reader in readers
-    ]
-    threads[0].start()
-    assert started.wait(30)
-    for thread in threads[1:]:
-        thread.start()
-    threads[-1].join(0.3)
-    assert threads[-1].is_alive()
-    go_on.set()
-    for thread in threads:
-        thread.join()
-    return found
 
 
 @pytest.fixture
@@ -258,11 +277,11 @@ def slow() -> tuple[Asking, threading.Event, threading.Event]:
 
 
 def test_workers_that_read_the_same_text_at_once_ask_once(
-    workers: Callable[..., CachedMatcher], slow: tuple[Asking, threading.Event, threading.Event]
+    workers: Workers, slow: tuple[Asking, threading.Event, threading.Event]
 ) -> None:
     matcher, started, go_on = slow
     readers = [workers(matcher) for _ in range(3)]
-    found = together(readers, started, go_on)
+    found = workers.together(readers, started, go_on)
     assert len(matcher.texts) == 1
     assert [reading.claims for reading in found] == [found[0].claims] * 3
     figures = readers[0].statistics()
@@ -271,12 +290,12 @@ def test_workers_that_read_the_same_text_at_once_ask_once(
 
 
 def test_workers_that_waited_for_a_failure_do_not_ask_again(
-    workers: Callable[..., CachedMatcher], slow: tuple[Asking, threading.Event, threading.Event]
+    workers: Workers, slow: tuple[Asking, threading.Event, threading.Event]
 ) -> None:
     matcher, started, go_on = slow
     matcher.fallback = Fallback.SLOW
     readers = [workers(matcher) for _ in range(2)]
-    found = together(readers, started, go_on)
+    found = workers.together(readers, started, go_on)
     assert len(matcher.texts) == 1
     assert [reading.consultation and reading.consultation.fallback for reading in found] == [
         Fallback.SLOW
@@ -285,7 +304,7 @@ def test_workers_that_waited_for_a_failure_do_not_ask_again(
 
 
 def test_a_worker_waits_for_another_no_longer_than_its_patience(
-    workers: Callable[..., CachedMatcher], slow: tuple[Asking, threading.Event, threading.Event]
+    workers: Workers, slow: tuple[Asking, threading.Event, threading.Event]
 ) -> None:
     matcher, started, go_on = slow
     first = threading.Thread(target=workers(matcher).match, args=(TEXT,))
@@ -300,7 +319,7 @@ def test_a_worker_waits_for_another_no_longer_than_its_patience(
     assert len(matcher.texts) == 1
 
 
-def test_a_lock_left_by_a_worker_that_died_is_waited_for_once(workers: Callable[..., CachedMatcher]) -> None:
+def test_a_lock_left_by_a_worker_that_died_is_waited_for_once(workers: Workers) -> None:
     matcher = Asking("1", lambda: None)
     reader = workers(matcher, 0.2)
     key = reader._key(evened(TEXT)[0], "auto")  # noqa: SLF001 - what the dead worker held
@@ -309,7 +328,7 @@ def test_a_lock_left_by_a_worker_that_died_is_waited_for_once(workers: Callable[
 
 
 def test_what_a_hit_saves_and_what_a_model_may_not_say_is_counted(
-    workers: Callable[..., CachedMatcher],
+    workers: Workers,
 ) -> None:
     reader = workers(Asking("1", lambda: time.sleep(0.02)))
     for _ in range(3):

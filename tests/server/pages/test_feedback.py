@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 
 import pytest
+from sqlmodel import col, delete
 
 from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 from schema.policy import Role
@@ -15,8 +17,8 @@ PAGE, TABLE, LINES = "/statistics/feedback", "/statistics/feedback.csv", "/expor
 
 
 @pytest.fixture
-def spoken(school: School, teacher: Visitor) -> None:
-    """Have so many readers raise a visit from Tri 3B to Tri 2 that a share is told."""
+def spoken(school: School, teacher: Visitor) -> Iterator[None]:
+    """Have so many readers raise a visit from Tri 3B to Tri 2 that a share is told; gone afterwards."""
     services = school.services
     with services.database.write() as session:
         row = Prediction(
@@ -45,6 +47,11 @@ def spoken(school: School, teacher: Visitor) -> None:
                 created_at=services.clock(),
             )
             session.add(given)
+        made = row.id
+    yield
+    with services.database.write() as session:  # no list of triage could show so little of a visit
+        session.execute(delete(Feedback).where(col(Feedback.prediction_id) == made))
+        session.execute(delete(Prediction).where(col(Prediction.id) == made))
 
 
 @pytest.mark.usefixtures("spoken")
