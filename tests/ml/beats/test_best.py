@@ -20,10 +20,14 @@ pytestmark = [
 ]
 
 
+BEATS = 24
+"""Of a record."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("made")
-    write_synthetic(data, 48 * 40, seed=1)
+    write_synthetic(data, 48 * BEATS, seed=1)
     return data
 
 
@@ -40,18 +44,18 @@ def test_every_segment_knows_its_beats(folder: Path, prepared: Prepared) -> None
         spans = each.inputs["spans"]
         assert (spans[1:, 0] >= spans[:-1, 1]).all()
         assert (spans[:, 1] > spans[:, 0]).all()
-        assert each.inputs["shapes"].shape == (len(CHANCES), 48 * 40, SHAPE_LENGTH, CHANNELS)
+        assert each.inputs["shapes"].shape == (len(CHANCES), 48 * BEATS, SHAPE_LENGTH, CHANNELS)
     lengths = runs.inputs["spans"][:, 1] - runs.inputs["spans"][:, 0]
     assert lengths.sum() == len(prepared.segments.labels)
 
 
 def test_stretches_cover_every_beat_and_stay_within_a_record(prepared: Prepared) -> None:
     stretches = Stretches(prepared)
-    everywhere = stretches.with_any(np.ones(48 * 40, np.float32))
+    everywhere = stretches.with_any(np.ones(48 * BEATS, np.float32))
     ends = prepared.inputs["ends"]
 
     plain, _, _, there = stretches.draw(everywhere, None)
-    assert set(plain[there]) == set(range(48 * 40))
+    assert set(plain[there]) == set(range(48 * BEATS))
     for generator in (None, np.random.default_rng(1)):
         beats, inputs, _, _ = stretches.draw(everywhere, generator)
         record = np.searchsorted(ends, beats, side="right")
