@@ -51,6 +51,7 @@ class Monitoring:
     _counted: strawberry.Private[dict[tuple[date, date], asyncio.Future[Sequence[Figures]]]] = field(
         default_factory=dict
     )
+    _pages: strawberry.Private[asyncio.Future[str | None] | None] = None
 
     @strawberry.field(description="Of what kind of question.")
     def family(self) -> ModelFamily:
@@ -62,15 +63,20 @@ class Monitoring:
     )
     async def dashboard_url(self, info: Info) -> str | None:
         """Look where they are."""
-        return await to_thread.run_sync(info.context.services.mlflow_pages.url)
+        return await self._pages_url(info)
 
     @strawberry.field(
         description="What makes MLflow's pages be there, in the viewer's language; null where they are."
     )
     async def dashboard_hint(self, info: Info) -> str | None:
         """Say what is missing."""
-        url = await to_thread.run_sync(info.context.services.mlflow_pages.url)
-        return info.context.translate(NO_PAGES) if url is None else None
+        return info.context.translate(NO_PAGES) if await self._pages_url(info) is None else None
+
+    async def _pages_url(self, info: Info) -> str | None:
+        """Look where MLflow's pages are, once for both fields: a server is asked whether it is there."""
+        if self._pages is None:
+            self._pages = asyncio.ensure_future(to_thread.run_sync(info.context.services.mlflow_pages.url))
+        return await self._pages
 
     @strawberry.field(description="One day: today in UTC when left out.")
     async def daily(

@@ -21,7 +21,7 @@ AT_ONCE = 200
 
 def correction_count(session: Session, family: ModelFamily) -> int:
     """Return how many opinions tell what a prediction of a family should have been."""
-    mine = select(func.count()).select_from(Feedback).join(Prediction, _ITS).where(*_telling(family))
+    mine = select(func.count()).select_from(Feedback).where(*_telling(family))
     imported = select(func.count()).select_from(ImportedFeedback).where(_TELLING_IMPORT)
     total = session.exec(mine).one()
     return total + session.exec(imported).one() if family is ModelFamily.TRIAGE else total
@@ -79,4 +79,4 @@ def _telling(family: ModelFamily) -> list[ColumnElement[bool]]:
     confirmed = and_(col(Feedback.type) == _CONFIRMED, col(Feedback.original).is_not(None))
     of_parts = col(Feedback.target) == WHOLE if family is ModelFamily.TRIAGE else col(Feedback.target) > WHOLE
     current = col(Feedback.current).is_(True)
-    return [current, col(Prediction.family) == family.value, of_parts, or_(corrected, confirmed)]
+    return [current, col(Feedback.family) == family.value, of_parts, or_(corrected, confirmed)]

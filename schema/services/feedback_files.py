@@ -368,7 +368,7 @@ def exported(session: Session) -> Iterator[dict[str, Any]]:
     rows = (
         select(Feedback, Prediction.id, Prediction.visit)
         .join(Prediction, col(Prediction.id) == Feedback.prediction_id)
-        .where(Prediction.family == ModelFamily.TRIAGE.value)
+        .where(Feedback.family == ModelFamily.TRIAGE.value)
         .order_by(col(Feedback.id))
     )
     for feedback, key, visit in session.exec(rows.execution_options(yield_per=TOGETHER)):
