@@ -172,6 +172,7 @@ def _add_run(command: argparse.ArgumentParser, protocols: Sequence[str]) -> None
     stop = "stop after so many epochs without gain on watched examples (5); 0 learns from those too"
     _either(command, "--early-stopping", type=int, nargs="?", const=5, help=stop)
     _either(command, "--seed", type=int, help="of folds, weights and order")
+    _either(command, "--networks", type=int, help="so many networks, each of its own seed, answer together")
     _either(command, "--logdir", type=Path, help="folder for TensorBoard")
     _either(command, "--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
     abreast = "learn all folds in one program, on a GPU (Keras on JAX: KERAS_BACKEND=jax)"

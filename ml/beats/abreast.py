@@ -20,38 +20,43 @@ Step = Callable[..., tuple[Any, Any]]
 
 @dataclass(eq=False)
 class _Fold:
-    """A fold as it learns."""
+    """A network of a fold as it learns."""
 
     lesson: Lesson
+    options: Options
     folder: Path
     model: Any
     progress: Progress
 
-    def batches(self, options: Options) -> Iterator[Batch]:
+    @property
+    def ended(self) -> bool:
+        """Return whether it has learnt."""
+        return self.progress.ended(self.options)
+
+    def batches(self) -> Iterator[Batch]:
         """Return the examples of its next epoch; none where it has ended."""
-        if not self.progress.ended(options):
-            generator = draw_epoch(self.model, self.progress, options)
+        if not self.ended:
+            generator = draw_epoch(self.model, self.progress, self.options)
             order = generator.permutation(self.lesson.train)
-            for places in _pieces(order, options.batch_size):
+            for places in _pieces(order, self.options.batch_size):
                 yield self.lesson.examples(places, generator)
 
-    def watched(self, options: Options) -> Iterator[Batch]:
+    def watched(self) -> Iterator[Batch]:
         """Return the examples that say when to stop."""
-        for places in _pieces(self.lesson.watch, options.batch_size):
+        for places in _pieces(self.lesson.watch, self.options.batch_size):
             yield self.lesson.examples(places, None)
 
 
 def learn_abreast(
-    lessons: Mapping[Path, Lesson], options: Options, tell: Callable[[str], None] = lambda _line: None
+    lessons: Mapping[Path, tuple[Lesson, Options]], tell: Callable[[str], None] = lambda _line: None
 ) -> None:
     """Learn lessons with networks of one shape, each by itself, every epoch kept in the lesson's folder.
 
     Parameters
     ----------
-    lessons : mapping of Path to Lesson
-        What each network learns, by the folder where its epochs are kept.
-    options : Options
-        How long and how fast; `logdir` is not read.
+    lessons : mapping of Path to Lesson and Options
+        What each network learns and how, by the folder where its epochs are kept. Only the seeds differ;
+        `logdir` is not read.
     tell : callable
         Told of each epoch.
 
@@ -64,14 +69,18 @@ def learn_abreast(
 
     if keras.backend.backend() != "jax":
         raise OSError("folds learn abreast with Keras on JAX only: set KERAS_BACKEND=jax")
-    folds = [_Fold(lesson, folder, *begin(lesson, options, folder)) for folder, lesson in lessons.items()]
+    folds = [
+        _Fold(lesson, options, folder, *begin(lesson, options, folder))
+        for folder, (lesson, options) in lessons.items()
+    ]
+    options = folds[0].options
     for fold in folds:
         fold.model.optimizer.build(fold.model.trainable_variables)
     step, look = _compiled([fold.model for fold in folds])
-    while not all(fold.progress.ended(options) for fold in folds):
-        learning = [fold for fold in folds if not fold.progress.ended(options)]
+    while not all(fold.ended for fold in folds):
+        learning = [fold for fold in folds if not fold.ended]
         # The first batches set what dropouts draw from, so they come before the variables are read.
-        batches = _abreast([fold.batches(options) for fold in folds], options.batch_size)
+        batches = _abreast([fold.batches() for fold in folds], options.batch_size)
         first = next(batches)
         state, sums = _state(folds), []
         for batch in (first, *batches):
@@ -80,8 +89,7 @@ def learn_abreast(
         _assign(folds, state)
         learnt = _figures(sums)
         seen = [
-            look(state, *batch)
-            for batch in _abreast([fold.watched(options) for fold in folds], options.batch_size)
+            look(state, *batch) for batch in _abreast([fold.watched() for fold in folds], options.batch_size)
         ]
         watched = _figures(seen) if seen else []
         for place, fold in enumerate(folds):

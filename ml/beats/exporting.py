@@ -314,6 +314,11 @@ def _folded(kind: str) -> "_Converter":
     return convert
 
 
+def _average(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
+    total = _folded("Add")(graph, layer, inputs)
+    return graph.add("Mul", [total, graph.constant(1 / len(inputs))])
+
+
 def _concatenate(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("Concat", inputs, axis=layer.axis)
 
@@ -401,6 +406,7 @@ _Converter = Callable[[_Graph, Any, Sequence[str]], str]
 _LAYERS: Mapping[str, _Converter] = {
     "Activation": _activation,
     "Add": _folded("Add"),
+    "Average": _average,
     "AveragePooling1D": _pool("AveragePool"),
     "BatchNormalization": _batch_normalization,
     "Bidirectional": _bidirectional,

@@ -47,6 +47,8 @@ class Options:
         the best epoch; 0 watches nothing and learns for all epochs.
     seed : int
         Of weights, order and dropout.
+    networks : int
+        How many learn, with one seed after another, to answer together (`ml/beats/averaging.py`).
     logdir : Path, optional
         For TensorBoard's logs of this run.
     """
@@ -56,6 +58,7 @@ class Options:
     learning_rate: float
     early_stopping: int
     seed: int
+    networks: int = 1
     logdir: Path | None = None
 
 

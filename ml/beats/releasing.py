@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ml.beats.architectures import ARCHITECTURES
+from ml.beats.averaging import learn_averaged
 from ml.beats.calibration import COVERAGE
 from ml.beats.cards import card, sources
 from ml.beats.evaluation import Evaluation
-from ml.beats.learning import learn
 from ml.beats.monitored import referred
 from ml.beats.packaging import Facts, package
 from ml.beats.protocols import Indices
@@ -44,7 +44,7 @@ def release(run: Run, evaluation: Evaluation, folder: Path) -> Artefact:
     options = replace(run.options, epochs=_epochs(evaluation), early_stopping=0, logdir=None)
     everything: Indices = np.arange(len(segments.labels))
     lesson = learner.lesson(prepared, everything, everything[:0], options)
-    model = learn(lesson, options, run.folder / "final")
+    model = learn_averaged(lesson, options, run.folder / "final")
     model.save(run.folder / "final.keras")
     calibration = evaluation.calibration.fitted
     facts = Facts(

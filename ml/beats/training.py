@@ -19,7 +19,8 @@ import numpy as np
 
 from ml.beats.abreast import learn_abreast
 from ml.beats.architectures import ARCHITECTURES
-from ml.beats.learning import Lesson, Options, Prepared, learn, read_progress
+from ml.beats.averaging import history, learn_averaged, members
+from ml.beats.learning import Lesson, Options, Prepared
 from ml.beats.protocols import Data, Fold, Indices, Protocol, by_class, by_patient, folds, load
 from ml.beats.segments import Segments
 from ml.beats.tempering import Probabilities
@@ -162,8 +163,15 @@ def train_abreast(run: Run, tell: Callable[[str], None] = lambda _line: None) ->
     if missing:
         prepared = run.prepare()
         divided = folds(run.protocol, prepared.segments, run.options.seed, run.fold_k)
-        lessons = {run.epochs(fold): _lesson(run, prepared, divided[fold - 1]) for fold in missing}
-        learn_abreast(lessons, run.options, tell)
+        lessons = {fold: _lesson(run, prepared, divided[fold - 1]) for fold in missing}
+        learn_abreast(
+            {
+                folder: (lesson, options)
+                for fold, lesson in lessons.items()
+                for folder, options in members(run.options, run.epochs(fold)).items()
+            },
+            tell,
+        )
 
 
 def read_answers(run: Run) -> Answers:
@@ -222,7 +230,7 @@ def _train_fold(run: Run, fold: int) -> tuple[bytes, bytes]:
     divided = folds(run.protocol, prepared.segments, run.options.seed, run.fold_k)[fold - 1]
     logdir = run.options.logdir / run.folder.name / f"fold_{fold}" if run.options.logdir else None
     options = replace(run.options, logdir=logdir)
-    model = learn(_lesson(run, prepared, divided), options, run.epochs(fold))
+    model = learn_averaged(_lesson(run, prepared, divided), options, run.epochs(fold))
     architecture.probabilities(model, prepared, divided.test[:2])  # the first answer takes longer
     started = time.perf_counter()
     probabilities = architecture.probabilities(model, prepared, divided.test)
@@ -233,7 +241,7 @@ def _train_fold(run: Run, fold: int) -> tuple[bytes, bytes]:
         places=divided.test,
         probabilities=probabilities,
         seconds=seconds,
-        history=np.asarray(json.dumps(read_progress(run.epochs(fold)).history)),
+        history=np.asarray(json.dumps(history(options, run.epochs(fold)))),
     )
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model.keras")

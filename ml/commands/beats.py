@@ -119,7 +119,7 @@ def _run(options: argparse.Namespace, architecture: str) -> Run:
         )
     asked = {
         name: getattr(options, name)
-        for name in ("epochs", "batch_size", "learning_rate", "early_stopping", "seed")
+        for name in ("epochs", "batch_size", "learning_rate", "early_stopping", "seed", "networks")
         if getattr(options, name) is not None
     }
     learning = replace(learning, **asked)

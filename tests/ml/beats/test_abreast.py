@@ -47,7 +47,7 @@ def test_of_a_fold_that_has_no_more_batches_nothing_counts() -> None:
 
 def test_what_it_takes_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="KERAS_BACKEND=jax"):
-        learn_abreast({tmp_path / "fold_1": Task().lesson(tiny)}, OPTIONS)
+        learn_abreast({tmp_path / "fold_1": (Task().lesson(tiny), OPTIONS)})
 
 
 def test_logs_for_tensorboard_are_refused_where_nothing_would_write_them(
@@ -57,4 +57,4 @@ def test_logs_for_tensorboard_are_refused_where_nothing_would_write_them(
 
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(OSError, match="leave out --logdir"):
-        learn(Task().lesson(tiny), Options(1, 16, 1e-2, 0, 5, tmp_path / "logs"), tmp_path / "run")
+        learn(Task().lesson(tiny), Options(1, 16, 1e-2, 0, 5, logdir=tmp_path / "logs"), tmp_path / "run")
