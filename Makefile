@@ -22,7 +22,7 @@ CLIENTS := tests/e2e/clients/node_modules/.done
 PEERS := tests/bench/peers/node_modules/.package-lock.json
 # What `train`, `eval`, `report` and `reproduce` take; what is not given is as in ml/beats/runs/.
 DATA ?= var/mitdb
-RUN_OPTIONS = --architecture $(or $(ARCHITECTURE),best) $(FOLDS:%=--fold-k %) $(EPOCHS:%=--epochs %) $(BATCH_SIZE:%=--batch-size %) $(LR:%=--lr %) $(SEED:%=--seed %)
+RUN_OPTIONS = --architecture $(or $(ARCHITECTURE),best) $(FOLDS:%=--fold-k %) $(EPOCHS:%=--epochs %) $(BATCH_SIZE:%=--batch-size %) $(LR:%=--lr %) $(SEED:%=--seed %) $(NETWORKS:%=--networks %)
 RUN = --data-dir $(DATA) --protocol $(or $(PROTOCOL),oh2018) $(RUN_OPTIONS)
 # A GPU is used where GPU=1 says so.
 QUIET_GPU = $(if $(filter 1,$(GPU)),,CUDA_VISIBLE_DEVICES=-1)
@@ -58,7 +58,7 @@ lint: $(TESTING) $(CATALOGUES) ## check style, types, layers, templates and the 
 bench: $(TESTING) $(PEERS) vendor $(CATALOGUES) ## measure speed and memory, beside other servers of the same bytes
 	$(PYTHON) -m tests.bench $(ARGS)
 
-train: $(TRAINING) ## train the classifier of beats on DATA= (FOLDS, EPOCHS, BATCH_SIZE, LR, SEED, ARCHITECTURE, PROTOCOL)
+train: $(TRAINING) ## train the classifier of beats on DATA= (FOLDS, EPOCHS, BATCH_SIZE, LR, SEED, NETWORKS, ARCHITECTURE, PROTOCOL)
 	$(QUIET_GPU) $(PYTHON) -m ml train beats $(RUN) $(ARGS)
 
 eval: $(TRAINING) ## judge it by PROTOCOL= (the same variables)

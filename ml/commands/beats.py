@@ -115,7 +115,11 @@ def _run(options: argparse.Namespace, architecture: str) -> Run:
         folder = data = options.models_dir / f"synthetic-{options.synthetic_n}"
         fold_k = min(fold_k, SYNTHETIC_FOLDS)
         learning = replace(
-            learning, epochs=SYNTHETIC_EPOCHS, batch_size=learning.batch_size // 2, early_stopping=0
+            learning,
+            epochs=SYNTHETIC_EPOCHS,
+            batch_size=learning.batch_size // 2,
+            early_stopping=0,
+            networks=1,
         )
     asked = {
         name: getattr(options, name)
