@@ -127,6 +127,18 @@ def test_each_beat_has_its_letter_and_leads_to_its_details(teacher: Visitor, pan
     assert f"{panel}?beat=5#beat" in shown.links
 
 
+def test_the_strip_leads_on_only_as_far_as_there_is_a_recording(
+    school: School, teacher: Visitor, case: str, panel: str
+) -> None:
+    [recording] = school.rows(Recording, case_id=key_of(case))
+    assert recording.duration_s == 10
+    shown = teacher.get(panel)
+    assert "Rhythm strip" in shown.html
+    assert "10 s after" not in shown.words
+    school.change(Recording, global_id("Recording", recording.id), duration_s=12.0)
+    assert "10 s after" in teacher.get(panel).words
+
+
 def test_the_least_certain_beats_come_first_and_a_class_may_be_chosen(teacher: Visitor, panel: str) -> None:
     words = teacher.get(panel).words
     assert words.index("Beat 10") < words.index("Beat 5") < words.index("Beat 12")
@@ -234,7 +246,8 @@ def test_without_a_model_the_page_says_so(app: Application, teacher: Visitor, be
         assert "No model is available" in teacher.get(beats).words
         shown = teacher.follow(teacher.ask(beats))
         assert "No model is available" in shown.words
-        assert "Confirm the whole" not in shown.words
+        assert "The reading as a whole" not in shown.words, "there is nothing to confirm or to correct"
+        assert [form.action for form in shown.forms if form.action.endswith("/feedback")] == []
     finally:
         with services.database.write() as session:
             session.exec(select(Deployment)).one().alias = alias
