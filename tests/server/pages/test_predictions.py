@@ -10,7 +10,7 @@ from ml.beats.classes import PRODUCT_CLASSES
 from ml.registry.home import Home
 from ml.registry.registry import Registry
 from schema.models.cases import Annotation, Case, Recording
-from schema.models.models import Deployment, ModelVersion
+from schema.models.models import Deployment, Model, ModelVersion
 from schema.models.predictions import Feedback, Prediction
 from schema.policy import Role
 from schema.types.base import global_id
@@ -264,6 +264,20 @@ def test_only_those_who_may_see_models_do(meet: Meet, teacher: Visitor) -> None:
         assert [form.action for form in page.forms if form.action.startswith("/models/")] == []
         refused = person.follow(person.ask("/models/promote", {"versionId": "x", "alias": "CHAMPION"}))
         assert "Your access does not cover this" in refused.words
+
+
+def test_where_nothing_is_registered_the_page_says_what_to_do(own_app: Application) -> None:
+    services = own_app.site.services
+    with services.database.write() as session:
+        session.add(Model(family="segmentation", created_at=services.clock()))
+    told = Visitor(own_app, Role.TEACHER, "en").get("/models").words
+    assert "No version is registered yet. Those that come with the program appear by themselves" in told
+    assert "An administrator can register one" in told
+    assert "0 versions" not in told
+    assert (
+        "python -m ml registry register FOLDER --alias champion"
+        in Visitor(own_app, Role.ADMIN, "en").get("/models").words
+    )
 
 
 def test_an_administrator_puts_a_version_to_use_and_rolls_back(
