@@ -31,6 +31,7 @@ from tests.schema.toys import deployed, registered
 from tests.server.conftest import ADDRESS, Join, Person, installed
 
 RECORDINGS = 2
+PAGES = ("/monitoring", "/monitoring?family=BEATS", "/statistics/feedback")
 
 
 @pytest.fixture(scope="module")
@@ -144,18 +145,22 @@ def test_a_job_that_is_done_again_adds_nothing(lived: Services) -> None:
     assert count(lived) == before
 
 
-def test_the_page_says_in_a_demo_alone_whose_figures_they_are(
+def test_the_pages_say_in_a_demo_alone_whose_figures_they_are(
     lived: Services, of_demo: Settings, join: Join
 ) -> None:
     assert count(lived)
     demo = create_app(of_demo)
     try:
-        page = Person(demo, Role.ANALYST).browser.get("/monitoring").text
+        analyst = Person(demo, Role.ANALYST).browser
+        pages = [analyst.get(address).text for address in PAGES]
+        of_tumours = analyst.get("/monitoring?family=SEGMENTATION").text
     finally:
         close_services(demo.site.services)
-    assert "ceux de la démonstration" in page
-    assert "Aucune prédiction" not in page
-    assert "ceux de la démonstration" not in join(Role.ANALYST).browser.get("/monitoring").text
+    assert all("ceux de la démonstration" in page for page in pages)
+    assert not any("Aucune prédiction" in page for page in pages)
+    assert "ceux de la démonstration" not in of_tumours
+    elsewhere = join(Role.ANALYST).browser
+    assert not any("ceux de la démonstration" in elsewhere.get(address).text for address in PAGES)
 
 
 def test_a_demo_whose_models_are_not_looked_after_has_no_past(blank: Path, tmp_path: Path) -> None:
