@@ -58,6 +58,7 @@ from schema.services.spending import DailyBudget
 from server import auth, blobs, errors, exports, graphql, health, held, metrics, pages, traces
 from server.admission import Admission
 from server.archives import read_archives
+from server.demo import is_demo
 from server.letters import Letters
 from server.logs import configure
 from server.memory import keep_small, made_for_good
@@ -140,6 +141,7 @@ def create_app(
         signer=signer,
         reference=Reference(operations.graphql),
         metrics=metrics.Metrics() if settings.metrics_token else None,
+        demo=is_demo(settings),
     )
     return app
 

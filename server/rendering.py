@@ -15,6 +15,7 @@ from schema.policy import Actor
 from server import formats, htmx
 from server.context import visitor_of
 from server.i18n import gettext, ngettext, speaking
+from server.markdown import markdown
 from server.settings import Settings
 from server.signing import Signer
 from server.static import StaticAddresses
@@ -148,5 +149,6 @@ def environment(settings: Settings, folder: Path) -> jinja2.Environment:
         number=formats.number,
         percent=formats.percent,
         duration=formats.duration,
+        markdown=markdown,
     )
     return made

@@ -39,6 +39,8 @@ class Site:
     lanes: Lanes = field(default_factory=Lanes)
     metrics: "Metrics | None" = None
     """What is counted for Prometheus; None where nobody may read it."""
+    demo: bool = False
+    """Whether the site was filled as a demo."""
 
 
 def site_of(connection: HTTPConnection) -> Site:

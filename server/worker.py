@@ -27,6 +27,7 @@ from schema.services.reports import REPORT_JOB, wake_reports
 from schema.services.retraining import RETRAIN_JOB, WATCH_JOB, wake_watch
 from schema.services.segmentations import TRACK_JOB
 from schema.services.webhooks import DELIVER_JOB
+from server.demo_past import PAST_JOB, DemoPast
 from server.faults import log_fault
 
 POLL_S = 1.0
@@ -119,6 +120,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
     training: dict[str, Handler] = {RETRAIN_JOB: services.retraining.work} if services.retraining else {}
     judged: dict[str, Handler] = {JUDGE_JOB: services.judge.work} if services.judge else {}
     paper: dict[str, Handler] = {DIGITISE_JOB: services.digitising.work}
+    demo: dict[str, Handler] = {PAST_JOB: DemoPast(services).work} if services.model_sync else {}
     letters: dict[str, Handler] = {MAIL_JOB: services.alert_mails.work} if services.alert_mails else {}
     queues = [
         Queue(prompt),
@@ -131,7 +133,7 @@ def queues_of(services: Services) -> Sequence[Queue]:
         Queue(paper, at_once=1),
         *[Queue(couriers)] * COURIERS,
     ]
-    return [*queues, *(Queue(each, at_once=1) for each in (store, judged, training, letters) if each)]
+    return [*queues, *(Queue(each, at_once=1) for each in (store, judged, training, letters, demo) if each)]
 
 
 def _wake_standing_jobs(services: Services) -> None:

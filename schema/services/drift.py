@@ -8,11 +8,12 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from ml.monitoring.adwin import changes
@@ -111,8 +112,8 @@ def of_quality(feature: str) -> bool:
 def watch(session: Session, made: Prediction, row: "Row | None") -> None:
     """Put down where a prediction stands in its version's reference, if that has one.
 
-    A recording that the version was asked about before is not put down again: the tests suppose that rows are
-    independent.
+    A recording that the version was asked about before is not put down again, nor the very same visit by the
+    same person on the same day: the tests suppose that rows are independent.
     """
     if row is None or made.version_id is None or _seen(session, made):
         return
@@ -191,15 +192,20 @@ def counts_of(reference: "Reference", watched: Mapping[str, int]) -> "Counts":
 
 
 def _seen(session: Session, made: Prediction) -> bool:
-    if made.recording_id is None:
-        return False
-    same = select(Prediction.id).where(
-        Prediction.recording_id == made.recording_id,
-        Prediction.input_sha256 == made.input_sha256,
-        Prediction.version_id == made.version_id,
+    what = (col(Prediction.version_id), col(Prediction.asked_by), col(Prediction.created_at))
+    asked = columns(*what).where(
+        col(Prediction.recording_id) == made.recording_id,
+        col(Prediction.input_sha256) == made.input_sha256,
         col(Prediction.watched).is_not(None),
+    )  # versions and people are compared here: SQLite would look by them, of whom one has made a million
+    same = (each for each in session.execute(asked) if each.version_id == made.version_id)
+    if made.recording_id is not None:
+        return any(same)
+    # what is known of two patients may be the same, but hardly of two whom one person sees on one day
+    day = made.created_at.astimezone(UTC).date()
+    return any(
+        each.asked_by == made.asked_by and each.created_at.astimezone(UTC).date() == day for each in same
     )
-    return session.exec(same.limit(1)).first() is not None
 
 
 def _text(session: Session, version_id: int) -> str | None:

@@ -1,4 +1,7 @@
-"""`seed --demo`: one account a role, a real ECG described and validated, a session to take at once."""
+"""`seed --demo`: one account a role, a real ECG described and validated, a session to take at once.
+
+What models were asked before is the worker's (`server.demo_past`), once it has them.
+"""
 
 import argparse
 import secrets
@@ -15,16 +18,17 @@ from schema.services.annotations import Annotations, NewAnnotation
 from schema.services.cases import Cases
 from schema.services.enrolments import Enrolments
 from schema.services.intake import Page
+from schema.services.jobs import enqueue
 from schema.services.passwords import Passwords
 from schema.services.recordings import Recordings
 from schema.services.sessions import SessionFields, Sessions
 from server.app import close_services, wire_services
-from server.demo import demo_ecg
+from server.demo import PASSWORDS, demo_ecg, is_demo
+from server.demo_past import PAST_JOB
 from server.opening import opened
 from server.settings import Settings, load_settings
 from server.signing import Signer
 
-PASSWORDS = "demo-passwords.txt"
 PEOPLE = {
     Role.TEACHER: ("Claire Moreau", "enseignante@chevet.example"),
     Role.STUDENT: ("Hugo Lambert", "etudiant@chevet.example"),
@@ -65,7 +69,10 @@ def seed(settings: Settings, services: Services) -> None:
             for role, (name, email) in PEOPLE.items()
         }
         teacher = Actor(made[Role.TEACHER], Role.TEACHER)
-        _teach(session, services, teacher, stored)
+        case_id = _teach(session, services, teacher, stored)
+        if services.model_sync is not None:  # it is what takes up the models that come with the program
+            people = {role.value: account for role, account in made.items()}
+            enqueue(session, services.clock, PAST_JOB, {**people, "case": case_id})
     lines = "".join(f"{role.value} {email} {passwords[role]}\n" for role, (_name, email) in PEOPLE.items())
     path = settings.data_dir / PASSWORDS
     path.touch(mode=0o600)
@@ -74,14 +81,15 @@ def seed(settings: Settings, services: Services) -> None:
 
 def sign_ins(settings: Settings) -> list[tuple[str, str, str]]:
     """Return (role, e-mail, password) of the demo's accounts; empty where no demo was made."""
-    path = settings.data_dir / PASSWORDS
-    if not path.is_file():
+    if not is_demo(settings):
         return []
-    rows = [line.split(" ", 2) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = (settings.data_dir / PASSWORDS).read_text(encoding="utf-8").splitlines()
+    rows = [line.split(" ", 2) for line in lines]
     return [(role, email, password) for role, email, password in rows]
 
 
-def _teach(session: Session, services: Services, teacher: Actor, stored: list[Page]) -> None:
+def _teach(session: Session, services: Services, teacher: Actor, stored: list[Page]) -> int:
+    """Make a case and a session of it; return the case."""
     cases = Cases(session, teacher, services.clock, services.ontology)
     case = cases.create("Rythme sinusal normal", CaseCategory.NORMAL, Difficulty.BEGINNER, VIGNETTE)
     case_id = case.id or 0
@@ -104,3 +112,4 @@ def _teach(session: Session, services: Services, teacher: Actor, stored: list[Pa
     )
     training = Sessions(session, teacher, services.clock).create(fields, [case_id])
     Enrolments(session, teacher, services.clock).enrol_student(training.id or 0, PEOPLE[Role.STUDENT][1])
+    return case_id

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.pages.support import Submission, found, query, render, submit
+from server.site import site_of
 
 ORDERS = {
     "BEATS": ("NORMAL", "LBBB", "RBBB", "APB", "PVC"),
@@ -50,6 +51,7 @@ async def _show(request: Request, done: Submission) -> Response:
     figures = found(data["feedbackStatistics"])
     cells = {(each["original"], each["corrected"]): each["count"] for each in figures["matrix"]}
     given = {
+        "demo": site_of(request).demo,
         "family": family,
         "families": FAMILIES,
         "versions": [each for each in listed if each["model"]["family"] == family],

@@ -85,6 +85,7 @@ async def show(request: Request) -> Response:
     given |= {
         "families": FAMILIES,
         "presets": PRESETS,
+        "demo": site_of(request).demo,
         "drift": drift,
         "widest": max((max(each["psi"], each["psiThreshold"] or 0) for each in drift["features"]), default=1),
         "foreseen": None if asked.preset is None else await _foreseen(request, asked),

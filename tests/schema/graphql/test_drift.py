@@ -181,6 +181,31 @@ def test_a_visit_is_held_against_what_its_version_learnt_from(each_world: World)
     assert day.watched == {"0:2": 1, "1:1": 1, "2:1": 1, "3:1": 1, "4:1": 1}
 
 
+def test_the_very_same_visit_of_the_same_person_and_day_is_one_more_answer_and_no_more_to_compare(
+    each_world: World,
+) -> None:
+    clinic = Clinic(each_world)
+    version = clinic.deploy()
+    known = Reference.of([{"age": 50.0}, {"age": 60.0}], ("age",), triage_watched.CATEGORICAL)
+    with each_world.database.write() as session:
+        session.get_one(ModelVersion, version.id).reference = known.to_bytes().decode()
+    each_world.clock.at = each_world.clock().replace(hour=0, minute=0)
+    clinic.predict()
+    each_world.clock.pass_(hours=23)
+    clinic.predict()  # the same again
+    clinic.predict(echelleDouleur=6)  # more is known of it
+    clinic.predict(each_world.person(Role.CLINICIAN))  # somebody else's
+    each_world.clock.pass_(hours=1)
+    clinic.predict()  # another day's
+    with each_world.database.read() as session:
+        watched = session.exec(select(Prediction.watched).order_by(Prediction.id)).all()  # type: ignore[arg-type]
+        days = kept_days(session)
+    assert [each is not None for each in watched] == [True, False, True, True, True]
+    assert [each.total for _, each in sorted(days.items())] == [4, 1]
+    compared = [sum(each.watched.values()) / len(known.features) for _, each in sorted(days.items())]
+    assert compared == [3, 1]
+
+
 def test_a_recording_is_held_against_what_its_version_learnt_from(each_world: World, tmp_path: Any) -> None:
     hospital = Hospital(each_world.database, each_world.clock, tmp_path)
     ward = Ward(each_world, hospital)

@@ -10,7 +10,7 @@ from ml.beats.classes import PRODUCT_CLASSES
 from ml.registry.home import Home
 from ml.registry.registry import Registry
 from schema.models.cases import Annotation, Case, Recording
-from schema.models.models import Deployment, ModelVersion
+from schema.models.models import Deployment, Model, ModelVersion
 from schema.models.predictions import Feedback, Prediction
 from schema.policy import Role
 from schema.types.base import global_id
@@ -127,6 +127,18 @@ def test_each_beat_has_its_letter_and_leads_to_its_details(teacher: Visitor, pan
     assert f"{panel}?beat=5#beat" in shown.links
 
 
+def test_the_strip_leads_on_only_as_far_as_there_is_a_recording(
+    school: School, teacher: Visitor, case: str, panel: str
+) -> None:
+    [recording] = school.rows(Recording, case_id=key_of(case))
+    assert recording.duration_s == 10
+    shown = teacher.get(panel)
+    assert "Rhythm strip" in shown.html
+    assert "10 s after" not in shown.words
+    school.change(Recording, global_id("Recording", recording.id), duration_s=12.0)
+    assert "10 s after" in teacher.get(panel).words
+
+
 def test_the_least_certain_beats_come_first_and_a_class_may_be_chosen(teacher: Visitor, panel: str) -> None:
     words = teacher.get(panel).words
     assert words.index("Beat 10") < words.index("Beat 5") < words.index("Beat 12")
@@ -234,7 +246,8 @@ def test_without_a_model_the_page_says_so(app: Application, teacher: Visitor, be
         assert "No model is available" in teacher.get(beats).words
         shown = teacher.follow(teacher.ask(beats))
         assert "No model is available" in shown.words
-        assert "Confirm the whole" not in shown.words
+        assert "The reading as a whole" not in shown.words, "there is nothing to confirm or to correct"
+        assert [form.action for form in shown.forms if form.action.endswith("/feedback")] == []
     finally:
         with services.database.write() as session:
             session.exec(select(Deployment)).one().alias = alias
@@ -251,6 +264,20 @@ def test_only_those_who_may_see_models_do(meet: Meet, teacher: Visitor) -> None:
         assert [form.action for form in page.forms if form.action.startswith("/models/")] == []
         refused = person.follow(person.ask("/models/promote", {"versionId": "x", "alias": "CHAMPION"}))
         assert "Your access does not cover this" in refused.words
+
+
+def test_where_nothing_is_registered_the_page_says_what_to_do(own_app: Application) -> None:
+    services = own_app.site.services
+    with services.database.write() as session:
+        session.add(Model(family="segmentation", created_at=services.clock()))
+    told = Visitor(own_app, Role.TEACHER, "en").get("/models").words
+    assert "No version is registered yet. Those that come with the program appear by themselves" in told
+    assert "An administrator can register one" in told
+    assert "0 versions" not in told
+    assert (
+        "python -m ml registry register FOLDER --alias champion"
+        in Visitor(own_app, Role.ADMIN, "en").get("/models").words
+    )
 
 
 def test_an_administrator_puts_a_version_to_use_and_rolls_back(
