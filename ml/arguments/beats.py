@@ -59,7 +59,9 @@ def _add_run(command: argparse.ArgumentParser, protocols: Sequence[str]) -> None
     stop = "stop after so many epochs without gain on watched examples (5); 0 learns from those too"
     add_either(command, "--early-stopping", type=int, nargs="?", const=5, help=stop)
     add_either(command, "--seed", type=int, help="of folds, weights and order")
-    add_either(command, "--networks", type=int, help="so many networks, each of its own seed, answer together")
+    add_either(
+        command, "--networks", type=int, help="so many networks, each of its own seed, answer together"
+    )
     add_either(command, "--logdir", type=Path, help="folder for TensorBoard")
     add_either(command, "--cluster", help="address of a Dask scheduler, or `local`: folds side by side")
     abreast = "learn all folds in one program, on a GPU (Keras on JAX: KERAS_BACKEND=jax)"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.beats.caching import keep_arrays
 from ml.beats.inputs import CHANNELS, LEAD_RHYTHM, RHYTHM_LENGTH, SHAPE_LENGTH
 from ml.beats.learning import Arrays, Lesson, Options, Prepared
 from ml.beats.protocols import Data, Indices, Protocol, cut
@@ -272,17 +273,15 @@ def _kept(record: AnnotatedRecord, cache: Path) -> Arrays:
     path = cache / f"best-{record.name}-{digest.hexdigest()[:16]}.npz"
     if not path.exists():
         made = variants(record)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(
-            partial,
-            allow_pickle=False,
-            positions=record.beats(),
-            told=np.stack([each.told for each in made]),
-            shapes=np.stack([each.inputs.shapes for each in made]).astype(np.float16),
-            rhythm=np.stack([each.inputs.rhythm for each in made]),
+        keep_arrays(
+            path,
+            {
+                "positions": record.beats(),
+                "told": np.stack([each.told for each in made]),
+                "shapes": np.stack([each.inputs.shapes for each in made]).astype(np.float16),
+                "rhythm": np.stack([each.inputs.rhythm for each in made]),
+            },
         )
-        partial.replace(path)
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
 

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ml.beats.caching import keep_arrays
 from ml.beats.classes import AAMI_CLASSES, AAMI_CODES, CHAMPION_CODES, PRODUCT_CLASSES, PRODUCT_CODES
 from ml.ecg.annotated import AnnotatedRecord, RecordError, read_annotated
 
@@ -184,7 +185,7 @@ def read_segments(
     data_hash = _data_hash(data, kind, records, further)
     kept = cache / f"{kind.name}-{data_hash[:16]}.npz"
     if not kept.exists():
-        _write(kept, _cut([*(read_annotated(data, name) for name in records), *further], kind))
+        keep_arrays(kept, _cut([*(read_annotated(data, name) for name in records), *further], kind))
     with np.load(kept, allow_pickle=False) as arrays:
         return Segments(**arrays, classes=kind.classes, data_hash=data_hash)
 
@@ -225,11 +226,3 @@ def _data_hash(data: Path, kind: Kind, records: Sequence[str], further: Sequence
         digest.update(repr((record.name, record.leads, record.symbols)).encode())
         digest.update(record.positions.tobytes() + record.samples_mv.tobytes())
     return digest.hexdigest()
-
-
-def _write(path: Path, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
-    """Write arrays so that an interruption leaves no half-written file under this name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, allow_pickle=False, **arrays)
-    partial.replace(path)
