@@ -234,15 +234,15 @@ def _add_registry(commands: Commands) -> None:
 def _add_retraining(commands: Commands) -> None:
     about = "a new challenger, from a model's first data and from what readers said since"
     command = _add(commands, "retrain", about, "retrain:run")
-    command.add_argument("family", choices=("beats", "triage"))
+    command.add_argument("family", choices=FAMILIES)
     kept = os.environ.get("CHEVET_TRAINING_DATA")
     command.add_argument(
         "--data",
         type=Path,
         default=Path(kept) if kept else None,
         metavar="DIR",
-        help="folder with ktas.csv (triage) or mitdb/ and what else there is of ludb/ and ptbxl/ (beats); "
-        "CHEVET_TRAINING_DATA",
+        help="folder with ktas.csv (triage), mitdb/ and what else there is of ludb/ and ptbxl/ (beats), or "
+        "segmentation/ with a folder for each patient; CHEVET_TRAINING_DATA",
     )
     _add_feedback(command)
     command.add_argument("--run-name", default="retrained", help="name of the run in MLflow (retrained)")
@@ -275,8 +275,8 @@ def _add_comparison(commands: Commands) -> None:
     compare.add_argument(
         "--data",
         type=Path,
-        help="held-out data: a folder of WFDB records with annotated beats, or visits as ktas.csv; "
-        "without it, what CHEVET_HELD_OUT has",
+        help="held-out data: a folder of WFDB records with annotated beats, visits as ktas.csv, a folder of "
+        "patients with images and seg.nii.gz; without it, what CHEVET_HELD_OUT has",
     )
     compare.add_argument(
         "--assume-unseen",
@@ -369,6 +369,7 @@ def _add_segmentation(commands: Commands, train: Commands, evaluate: Commands, p
         _add_json(each)
         _add_require(each)
     learn.add_argument("--images", nargs="+", default=["flair", "t1c"], help="what to show (flair t1c)")
+    learn.add_argument("--run-name", default="unet-2d", help="name of the run in MLflow (unet-2d)")
     learn.add_argument("--epochs", type=_at_least_one, default=12, help="times every slice is shown (12)")
     learn.add_argument("--output", type=Path, required=True, help="folder to make, for the artefact")
     judge.add_argument("--model", default="champion", help="an alias or an artefact's folder")

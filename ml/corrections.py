@@ -2,14 +2,15 @@
 
 A line is an opinion in force: `family`, `reader` (who is named without being told), `label`, and what it is
 about. The product writes it (`python -m server feedback corrections`); nothing here knows its database. Each
-family says what an input is: two opinions on the same input are on the same question.
+family says what an input is: two opinions on the same input are on the same question. A line whose label is
+null is an opinion that tells nothing to learn: it is counted, and that is all.
 """
 
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -71,12 +72,15 @@ class Corrections(Generic[T]):
         Inputs that are left out, since no label has more than half of the readers.
     sha256
         Of the file; empty without one.
+    unusable
+        Opinions that told nothing to learn.
     """
 
     settled: tuple[Settled[T], ...] = ()
     opinions: int = 0
     tied: int = 0
     sha256: str = ""
+    unusable: int = 0
 
     def lineage(self, parent: str) -> dict[str, Json]:
         """Return what a version's settings, and so MLflow, say of them; nothing without a file.
@@ -93,6 +97,7 @@ class Corrections(Generic[T]):
             "feedback_opinions": self.opinions,
             "feedback_inputs": len(self.settled),
             "feedback_undecided": self.tied,
+            "feedback_unusable": self.unusable,
             "parent_version": parent,
         }
 
@@ -109,7 +114,7 @@ class Corrections(Generic[T]):
     def without(self, inputs: frozenset[str]) -> "Corrections[T]":
         """Return them without inputs whose label is known otherwise."""
         kept = tuple(each for each in self.settled if each.input not in inputs)
-        return Corrections(kept, self.opinions, self.tied, self.sha256)
+        return replace(self, settled=kept)
 
 
 def read_corrections(
@@ -133,10 +138,15 @@ def read_corrections(
     """
     content = path.read_bytes()
     by_input: dict[str, dict[str, Opinion[T]]] = {}
+    unusable = 0
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             document = json.loads(line)
-            if document["family"] == family:
+            if document["family"] != family:
+                continue
+            if document["label"] is None:
+                unusable += 1
+            else:
                 opinion = read(document)
                 by_input.setdefault(opinion.input, {})[str(document["reader"])] = opinion
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -146,7 +156,7 @@ def read_corrections(
         raise TooFewOpinionsError(f"{path}: {opinions} opinions, at least {at_least} are needed")
     settled = [each for readers in by_input.values() if (each := _settled([*readers.values()]))]
     digest = hashlib.sha256(content).hexdigest()
-    return Corrections(tuple(settled), opinions, len(by_input) - len(settled), digest)
+    return Corrections(tuple(settled), opinions, len(by_input) - len(settled), digest, unusable)
 
 
 def _settled(opinions: list[Opinion[T]]) -> Settled[T] | None:

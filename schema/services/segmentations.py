@@ -360,7 +360,7 @@ class SegmentationDesk:
 
     def compare(self, maps: Sequence[tuple[int, str]]) -> Iterator[ComparedMaps]:
         """Yield how far each two label maps agree, given as (prediction, key)."""
-        from ml.segmentation.comparing import agreements  # noqa: PLC0415 - NumPy, with the first comparison
+        from ml.segmentation.agreement import agreements  # noqa: PLC0415 - NumPy, with the first comparison
         from ml.segmentation.reading import overlaid, read_stream  # noqa: PLC0415 - the same
 
         opened = []

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from ml.__main__ import main
+from ml.judging.learnt import learnt
 from ml.registry.artefact import open_unsealed
-from ml.segmentation.dataset import DatasetError, load, split
+from ml.registry.home import Home
+from ml.registry.mlflow_store import MlflowStore
+from ml.segmentation.dataset import IMAGES, DatasetError, load, split
 from ml.segmentation.inputs import labels_of, slices_of, unsliced
-from ml.segmentation.phantoms import IMAGES, phantom, write_phantoms
+from ml.segmentation.phantoms import phantom, write_phantoms
 from ml.segmentation.predicting import load as load_predictor
 from ml.segmentation.reading import Volume
 from ml.segmentation.segments import SEGMENTS
@@ -20,9 +23,10 @@ from tests.support.volumes import label_map, nifti, save
 SOAK = os.environ.get("CHEVET_SOAK") == "1"
 PATIENTS, HELD_OUT, THOROUGHLY = (30, 6, ["--require"]) if SOAK else (3, 1, ["--epochs", "1"])
 """Dice above nine tenths on unseen phantoms is asked for in the long run alone."""
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation:DeprecationWarning"
-)  # Keras' weights
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras' weights
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow"),  # of SQLAlchemy
+]
 
 
 @pytest.fixture(scope="module")
@@ -74,19 +78,40 @@ def test_slices_go_there_and_back_whatever_the_sides() -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800 if SOAK else 300)  # TensorFlow is imported, and traces a network
-def test_a_network_is_trained_judged_and_asked_from_the_command_line(
-    phantoms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_network_is_trained_judged_logged_and_asked_from_the_command_line(
+    phantoms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CHEVET_DATA_DIR", str(tmp_path / "site"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     made = tmp_path / "unet"
     learning = ["train", "segmentation", "--data", str(phantoms), "--output", str(made), *THOROUGHLY]
-    assert main([*learning, "--json", str(tmp_path / "figures.json")]) == 0
+    assert main([*learning, "--run-name", "first", "--json", str(tmp_path / "figures.json")]) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["patients"] == HELD_OUT
     assert {f"dice_{each.value}" for each in SEGMENTS} <= set(figures)
     artefact = open_unsealed(made)
     assert artefact.manifest.parity <= 1e-5
     assert load_predictor(artefact).verify_examples() <= 1e-5
-    capsys.readouterr()
+    of_held_out = split(load(phantoms, IMAGES), 0)[1]
+    kept = learnt(artefact)
+    assert kept is not None
+    assert len(kept) == len(IMAGES) * (PATIENTS - HELD_OUT)
+    assert kept.isdisjoint(each for exam in of_held_out for each in exam.fingerprints())
+
+    store = MlflowStore(Home(tmp_path / "site"))
+    (run,) = store.client.search_runs([store.experiment("segmentation")])
+    assert (run.info.run_name, run.info.status) == ("first", "FINISHED")
+    assert f"--run-id {run.info.run_id}" in capsys.readouterr().err
+    assert run.data.metrics == pytest.approx({**artefact.manifest.metrics, "loss": run.data.metrics["loss"]})
+    assert run.data.params["data_hash"] == run.data.tags["data_hash"] == artefact.manifest.data_hash
+    assert run.data.params["code_version"] == artefact.manifest.code_version
+    assert run.data.params["images"] == "['flair', 't1c']"
+    files = {
+        each.path
+        for folder in (None, "model")
+        for each in store.client.list_artifacts(run.info.run_id, folder)
+    }
+    assert files >= {"card.md", "model/model.onnx", "model/manifest.json", "model/learnt.json"}
 
     assert main(["evaluate", "segmentation", "--data", str(phantoms), "--model", str(made)]) == 0
     assert f"{HELD_OUT} exams of {HELD_OUT} patients it has not learnt from" in capsys.readouterr().out
