@@ -17,6 +17,8 @@ from typing import Any, Generic, TypeVar
 from ml.registry.manifest import Json
 
 T = TypeVar("T")
+SIGNALS, VOLUMES = "signals", "volumes"
+"""Folders beside the file, in which what it is about lies by its key: recordings; images and label maps."""
 MOST_WEIGHT = 3
 """However many agree: else a few inputs that everybody has seen would count for all others."""
 MIN_FEEDBACK = 50
@@ -120,7 +122,7 @@ class Corrections(Generic[T]):
 def read_corrections(
     path: Path,
     family: str,
-    read: Callable[[Mapping[str, Any]], Opinion[T]],
+    read: Callable[[Mapping[str, Any]], Opinion[T] | None],
     at_least: int = MIN_FEEDBACK,
 ) -> Corrections[T]:
     """Return the corrections of a file.
@@ -128,7 +130,8 @@ def read_corrections(
     Parameters
     ----------
     read
-        Makes an opinion of a line's document; what it raises of a wrong value is told with the line.
+        Makes an opinion of a line's document, None of one that tells nothing to learn; what it raises of a
+        wrong value is told with the line.
 
     Raises
     ------
@@ -144,10 +147,10 @@ def read_corrections(
             document = json.loads(line)
             if document["family"] != family:
                 continue
-            if document["label"] is None:
+            opinion = None if document["label"] is None else read(document)
+            if opinion is None:
                 unusable += 1
             else:
-                opinion = read(document)
                 by_input.setdefault(opinion.input, {})[str(document["reader"])] = opinion
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorrectionsError(f"{path}:{number}: {error!r}") from error

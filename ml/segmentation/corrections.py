@@ -10,12 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ml.corrections import MIN_FEEDBACK, Corrections, Opinion, read_corrections
-from ml.segmentation.dataset import Exam, fingerprint_of
+from ml.corrections import MIN_FEEDBACK, VOLUMES, Corrections, Opinion, read_corrections
+from ml.segmentation.dataset import DatasetError, Exam, fingerprint_of
 from ml.segmentation.predicting import FAMILY
-
-VOLUMES = "volumes"
-"""The folder beside the file in which images and label maps lie, by their keys."""
 
 
 def read_exams(
@@ -28,7 +25,7 @@ def read_exams(
     Parameters
     ----------
     images
-        What the network is shown: an exam without one of them cannot be used.
+        What the network is shown: an exam without one of them, or whose map has other voxels, tells nothing.
 
     Raises
     ------
@@ -36,15 +33,25 @@ def read_exams(
         When it cannot be read, or holds too few opinions.
     """
     folder = path.parent / VOLUMES
-    told = cache(fingerprint_of)
 
-    def opinion(line: Mapping[str, Any]) -> Opinion[Exam]:
-        keys = [str(line["images"][name]) for name in images]
-        label = str(line["label"])
-        if not all(each.isalnum() for each in (*keys, label)):
+    @cache
+    def named(shown: tuple[Path, ...], labels: Path) -> str | None:
+        """Return what tells the images again; None where the map does not fit them."""
+        try:
+            Exam("", shown, labels).volumes()
+        except DatasetError:
+            return None
+        return fingerprint_of(shown[0])
+
+    def opinion(line: Mapping[str, Any]) -> Opinion[Exam] | None:
+        kept, label = {str(name): str(key) for name, key in line["images"].items()}, str(line["label"])
+        if not all(each.isalnum() for each in (*kept.values(), label)):
             raise ValueError("no key of a file")
-        shown = tuple(folder / each for each in keys)
-        return Opinion(told(shown[0]), Exam(f"site-{keys[0][:16]}", shown, folder / label), label)
+        if not kept.keys() >= set(images):
+            return None
+        shown, labels = tuple(folder / kept[name] for name in images), folder / label
+        same = named(shown, labels)
+        return None if same is None else Opinion(same, Exam(f"site-{same}", shown, labels), label)
 
     known = frozenset(each.fingerprints()[0] for each in exams)
     return read_corrections(path, FAMILY, opinion, at_least).without(known)

@@ -12,7 +12,7 @@ from ml.__main__ import main
 from ml.judging.verdict import Check, Verdict
 from ml.segmentation.comparing import compare, mean_dice
 from ml.segmentation.dataset import IMAGES, load
-from ml.segmentation.phantoms import write_phantoms
+from ml.segmentation.phantoms import VOXEL_MM, write_phantoms
 from ml.segmentation.segments import SEGMENTS
 from tests.support.segmentation import write_toy_unet
 
@@ -119,5 +119,5 @@ def test_the_command_finds_the_sites_held_out_data_and_prints_a_verdict(
 
 
 def _save(path: Path, codes: np.ndarray) -> None:
-    image = nib.load(path)
-    nib.save(nib.Nifti1Image(codes.astype(np.uint8), image.affine), path)
+    affine = np.diag([-VOXEL_MM[0], -VOXEL_MM[1], VOXEL_MM[2], 1.0])
+    nib.save(nib.Nifti1Image(codes.astype(np.uint8), affine), path)
