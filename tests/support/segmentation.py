@@ -1,6 +1,6 @@
 """A network of one layer in place of a U-Net: brightness alone decides."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -16,7 +16,13 @@ from ml.segmentation.predicting import ARCHITECTURE, FAMILY
 from ml.segmentation.segments import SEGMENTS
 
 
-def write_toy_unet(folder: Path, *, blind: bool = False, learnt: Iterable[str] | None = None) -> Artefact:
+def write_toy_unet(
+    folder: Path,
+    *,
+    blind: bool = False,
+    learnt: Iterable[str] | None = None,
+    images: Sequence[str] = IMAGES,
+) -> Artefact:
     """Write one that calls what is bright on FLAIR oedema, and on T1 with contrast enhancing tumour.
 
     Parameters
@@ -25,6 +31,8 @@ def write_toy_unet(folder: Path, *, blind: bool = False, learnt: Iterable[str] |
         Call nothing enhancing tumour.
     learnt
         Fingerprints of what it is said to have learnt from; nobody knows when None.
+    images
+        What its two images are called.
     """
     weights = np.array([[-4, -4, 4, 0], [-4, -4, 0, 4]], np.float32)
     bias = np.array([8, -9, -6, -60 if blind else -6], np.float32)
@@ -45,7 +53,7 @@ def write_toy_unet(folder: Path, *, blind: bool = False, learnt: Iterable[str] |
         created="2026-11-27T05:00:00+00:00",
         licence="MIT",
         citation="none",
-        settings={"images": list(IMAGES)},
+        settings={"images": list(images)},
     )
     files = {GRAPH: _graph(weights, bias), EXAMPLES: examples.getvalue()}
     if learnt is not None:
