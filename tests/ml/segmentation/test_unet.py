@@ -1,23 +1,31 @@
 """The U-Net: who it learns from and is judged on, what it is shown, and that its graph answers as it does."""
 
+import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ml.__main__ import main
+from ml.corrections import VOLUMES, CorrectionsError
 from ml.judging.learnt import learnt
 from ml.registry.artefact import open_unsealed
 from ml.registry.home import Home
 from ml.registry.mlflow_store import MlflowStore
-from ml.segmentation.dataset import IMAGES, DatasetError, load, split
+from ml.registry.syncing import register
+from ml.retraining import Order, retrain
+from ml.segmentation.dataset import IMAGES, DatasetError, Exam, load, split
 from ml.segmentation.inputs import labels_of, slices_of, unsliced
 from ml.segmentation.phantoms import phantom, write_phantoms
 from ml.segmentation.predicting import load as load_predictor
 from ml.segmentation.reading import Volume
 from ml.segmentation.segments import SEGMENTS
+from ml.training_process import TrainingProcess
+from tests.support.segmentation import write_toy_unet
 from tests.support.volumes import label_map, nifti, save
 
 SOAK = os.environ.get("CHEVET_SOAK") == "1"
@@ -123,3 +131,85 @@ def test_a_network_is_trained_judged_logged_and_asked_from_the_command_line(
     assert set(told["volumes_cm3"]) == {each.value for each in SEGMENTS}
     assert (tmp_path / "map.nii.gz").exists()
     assert main([*command, *asked[:2]]) == 2
+
+
+@pytest.mark.timeout(300)  # TensorFlow is imported
+def test_it_is_trained_anew_with_what_readers_confirmed_and_becomes_the_challenger(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEVET_DATA_DIR", str(tmp_path / "site"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    from ml.segmentation.network import Options  # noqa: PLC0415 - TensorFlow takes seconds
+
+    monkeypatch.setattr("ml.segmentation.retraining.Options", lambda: Options(epochs=1))
+    home = Home(tmp_path / "site")
+    store = MlflowStore(home)
+    swapped = write_toy_unet(tmp_path / "champion", images=IMAGES[::-1])
+    champion = register(home, store, swapped.folder, "champion", None)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "segmentation").symlink_to(phantoms)
+    write_phantoms(tmp_path / "seen", 1, seed=6)
+    (seen,) = load(tmp_path / "seen", IMAGES)
+    work = tmp_path / "work"
+    corrections = confirmed(seen, work)
+
+    def order(at_least: int) -> Order:
+        return Order("segmentation", tmp_path / "data", corrections, at_least, work, "again")
+
+    with pytest.raises(CorrectionsError, match="2 opinions, at least 3"):
+        retrain(order(3), home, store, print)
+    assert len(store.versions("segmentation")) == 1
+    told = list[float]()
+    made = retrain(order(2), home, store, told.append)
+    assert told == sorted(told)
+    assert dict(store.aliases("segmentation")) == {"champion": champion.version, "challenger": made.version}
+    parameters = store.client.get_run(made.run).data.params
+    assert parameters["images"] == "['t1c', 'flair']", "as its champion is shown"
+    assert parameters["parent_version"] == str(champion.version)
+    assert (parameters["feedback_opinions"], parameters["feedback_unusable"]) == ("2", "1")
+    artefact = open_unsealed(work / "made" / "artefact")
+    kept = learnt(artefact)
+    assert kept is not None
+    assert kept.issuperset(seen.fingerprints())
+    assert "1 inputs that readers of this site confirmed" in artefact.read("card.md").decode()
+    again = retrain(order(2), home, store, told.append)
+    assert (again.version, len(store.versions("segmentation"))) == (made.version, 2), "registered once"
+
+
+@pytest.mark.skipif(not SOAK, reason="a process that imports TensorFlow is killed, and another begins anew")
+@pytest.mark.soak
+def test_a_training_that_is_killed_leaves_nothing_registered_and_the_next_one_goes_on(
+    phantoms: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "segmentation").symlink_to(phantoms)
+    home, work = Home(tmp_path / "site"), tmp_path / "work"
+    command = [
+        *(sys.executable, "-m", "ml", "retrain", "segmentation", "--json", "--home", str(home.folder)),
+        *("--data", str(tmp_path / "data"), "--folder", str(work)),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while json.loads(process.stdout.readline())["progress"] < 0.3:
+            pass
+        process.kill()
+    store = MlflowStore(home)
+    assert store.versions("segmentation") == []
+    assert not (work / "made").exists()
+    order = Order("segmentation", tmp_path / "data", None, 1, work, "again")
+    made = TrainingProcess(home).train(order, lambda _: None)
+    assert dict(store.aliases("segmentation")) == {"challenger": made.version}
+
+
+def confirmed(exam: Exam, folder: Path) -> Path:
+    """Write that two readers call an exam's map right, and that one disagrees."""
+    keys = {each: hashlib.sha256(each.read_bytes()).hexdigest() for each in (*exam.images, exam.labels)}
+    (folder / VOLUMES).mkdir(parents=True)
+    for path, key in keys.items():
+        (folder / VOLUMES / key).write_bytes(path.read_bytes())
+    images = dict(zip(IMAGES, (keys[each] for each in exam.images), strict=True))
+    right = {"family": "segmentation", "label": keys[exam.labels], "images": images}
+    lines = [right | {"reader": "a"}, right | {"reader": "b"}, right | {"reader": "c", "label": None}]
+    path = folder / "corrections.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
+    return path
