@@ -31,6 +31,9 @@ from ml.segmentation.segments import CODES, SEGMENTS
 
 MARGIN = 0.01
 STEPS = 2000
+TIMED, TIMES = 10, 3
+"""Exams that are asked about several times, by each model in turn: the quickest is what it takes, since a
+busy machine only ever adds to it."""
 
 
 def mean_dice(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -103,19 +106,24 @@ def _judged(exams: Sequence[Exam], images: Sequence[str], models: Sequence[_Said
     for at, exam in enumerate(exams):
         volumes, truth = exam.volumes()
         named = dict(zip(images, volumes, strict=True))
-        told: dict[int, Segmented] = {}
-        for place in (0, 1) if at % 2 else (1, 0):
-            model = models[place]
-            shown = [named[name] for name in model.predictor.images]
-            began = time.perf_counter()
-            told[place] = model.predictor.segment(shown)
-            model.seconds.append(time.perf_counter() - began)
+        told: list[Segmented] = []
+        seconds = np.full(len(models), np.inf)
+        for _ in range(TIMES if at < TIMED else 1):
+            told = []
+            for place, model in enumerate(models):
+                shown = [named[name] for name in model.predictor.images]
+                began = time.perf_counter()
+                told.append(model.predictor.segment(shown))
+                seconds[place] = min(seconds[place], time.perf_counter() - began)
+        if at < TIMED:
+            for model, quickest in zip(models, seconds.tolist(), strict=True):
+                model.seconds.append(quickest)
         support += _voxels(truth, truth)
         tumour = truth > 0
-        for said in told.values():
+        for said in told:
             tumour |= said.codes > 0
-        for place, model in enumerate(models):
-            _count(model, told[place], truth, tumour)
+        for model, said in zip(models, told, strict=True):
+            _count(model, said, truth, tumour)
     patients = [each.patient for each in exams]
     champion, challenger = models
     won = gain_of(MEASURE, *(_by_patient(patients, each.dice) for each in models))
@@ -126,7 +134,7 @@ def _judged(exams: Sequence[Exam], images: Sequence[str], models: Sequence[_Said
         )
     ]
     calibration = Both(champion.ece(), challenger.ece(), int(champion.chances.sum()))
-    times = Both(champion.milliseconds(), challenger.milliseconds(), len(exams))
+    times = Both(champion.milliseconds(), challenger.milliseconds(), len(champion.seconds))
     return checks(MEASURE, won, len(exams), found, calibration, times)
 
 
