@@ -31,7 +31,7 @@ from ml.segmentation.segments import CODES, SEGMENTS
 
 MARGIN = 0.01
 STEPS = 2000
-TIMED, TIMES = 10, 3
+TIMED, TIMES = 5, 3
 """Exams that are asked about several times, by each model in turn: the quickest is what it takes, since a
 busy machine only ever adds to it."""
 
