@@ -2,20 +2,23 @@
 
 A line is an opinion in force: `family`, `reader` (who is named without being told), `label`, and what it is
 about. The product writes it (`python -m server feedback corrections`); nothing here knows its database. Each
-family says what an input is: two opinions on the same input are on the same question.
+family says what an input is: two opinions on the same input are on the same question. A line whose label is
+null is an opinion that tells nothing to learn: it is counted, and that is all.
 """
 
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ml.registry.manifest import Json
 
 T = TypeVar("T")
+SIGNALS, VOLUMES = "signals", "volumes"
+"""Folders beside the file, in which what it is about lies by its key: recordings; images and label maps."""
 MOST_WEIGHT = 3
 """However many agree: else a few inputs that everybody has seen would count for all others."""
 MIN_FEEDBACK = 50
@@ -71,12 +74,15 @@ class Corrections(Generic[T]):
         Inputs that are left out, since no label has more than half of the readers.
     sha256
         Of the file; empty without one.
+    unusable
+        Opinions that told nothing to learn.
     """
 
     settled: tuple[Settled[T], ...] = ()
     opinions: int = 0
     tied: int = 0
     sha256: str = ""
+    unusable: int = 0
 
     def lineage(self, parent: str) -> dict[str, Json]:
         """Return what a version's settings, and so MLflow, say of them; nothing without a file.
@@ -93,6 +99,7 @@ class Corrections(Generic[T]):
             "feedback_opinions": self.opinions,
             "feedback_inputs": len(self.settled),
             "feedback_undecided": self.tied,
+            "feedback_unusable": self.unusable,
             "parent_version": parent,
         }
 
@@ -109,13 +116,13 @@ class Corrections(Generic[T]):
     def without(self, inputs: frozenset[str]) -> "Corrections[T]":
         """Return them without inputs whose label is known otherwise."""
         kept = tuple(each for each in self.settled if each.input not in inputs)
-        return Corrections(kept, self.opinions, self.tied, self.sha256)
+        return replace(self, settled=kept)
 
 
 def read_corrections(
     path: Path,
     family: str,
-    read: Callable[[Mapping[str, Any]], Opinion[T]],
+    read: Callable[[Mapping[str, Any]], Opinion[T] | None],
     at_least: int = MIN_FEEDBACK,
 ) -> Corrections[T]:
     """Return the corrections of a file.
@@ -123,7 +130,8 @@ def read_corrections(
     Parameters
     ----------
     read
-        Makes an opinion of a line's document; what it raises of a wrong value is told with the line.
+        Makes an opinion of a line's document, None of one that tells nothing to learn; what it raises of a
+        wrong value is told with the line.
 
     Raises
     ------
@@ -133,11 +141,16 @@ def read_corrections(
     """
     content = path.read_bytes()
     by_input: dict[str, dict[str, Opinion[T]]] = {}
+    unusable = 0
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             document = json.loads(line)
-            if document["family"] == family:
-                opinion = read(document)
+            if document["family"] != family:
+                continue
+            opinion = None if document["label"] is None else read(document)
+            if opinion is None:
+                unusable += 1
+            else:
                 by_input.setdefault(opinion.input, {})[str(document["reader"])] = opinion
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorrectionsError(f"{path}:{number}: {error!r}") from error
@@ -146,7 +159,7 @@ def read_corrections(
         raise TooFewOpinionsError(f"{path}: {opinions} opinions, at least {at_least} are needed")
     settled = [each for readers in by_input.values() if (each := _settled([*readers.values()]))]
     digest = hashlib.sha256(content).hexdigest()
-    return Corrections(tuple(settled), opinions, len(by_input) - len(settled), digest)
+    return Corrections(tuple(settled), opinions, len(by_input) - len(settled), digest, unusable)
 
 
 def _settled(opinions: list[Opinion[T]]) -> Settled[T] | None:

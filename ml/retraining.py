@@ -20,8 +20,13 @@ from ml.registry.syncing import register, sync
 TRAINERS: Mapping[str, str] = {
     "beats": "ml.beats.retraining:retrain",
     "triage": "ml.triage.retraining:retrain",
+    "segmentation": "ml.segmentation.retraining:retrain",
 }
-NEEDED: Mapping[str, tuple[str, str]] = {"beats": ("mitdb", "keras"), "triage": ("ktas.csv", "xgboost")}
+NEEDED: Mapping[str, tuple[str, str]] = {
+    "beats": ("mitdb", "keras"),
+    "triage": ("ktas.csv", "xgboost"),
+    "segmentation": ("segmentation", "keras"),
+}
 """What of the folder of training data each family cannot do without, and what of the extra `train`."""
 ALIAS = "challenger"
 ARTEFACT, RUN = "artefact", "run_id"

@@ -251,7 +251,7 @@ class Services:
     @cached_property
     def shadows(self) -> Shadows:
         """Return what asks versions in the shadow; it keeps its own transactions."""
-        return Shadows(self.database, self.clock, self.asking, self.triage)
+        return Shadows(self.database, self.clock, self.asking, self.triage, self.segmentations)
 
     @cached_property
     def segmentations(self) -> SegmentationDesk:

@@ -178,7 +178,7 @@ def _add_feedback(commands: Commands) -> None:
         "write what models can learn from, for `python -m ml train` and `retrain`",
         "feedback:corrections",
     )
-    learnt.add_argument("family", choices=("beats", "triage"))
+    learnt.add_argument("family", choices=("beats", "triage", "segmentation"))
     learnt.add_argument(
         "file",
         type=Path,

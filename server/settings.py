@@ -175,7 +175,8 @@ class Settings(BaseSettings):
     training_data: Path | None = Field(
         None,
         validation_alias="CHEVET_TRAINING_DATA",
-        description="folder of what models first learnt from: ktas.csv, mitdb/; no retraining when absent",
+        description="folder of what models first learnt from: ktas.csv, mitdb/, segmentation/; "
+        "no retraining when absent",
     )
     retraining_threshold: int = Field(
         100,
@@ -198,7 +199,8 @@ class Settings(BaseSettings):
     held_out: Path | None = Field(
         None,
         validation_alias="CHEVET_HELD_OUT",
-        description="folder with beats/ (annotated WFDB records) and triage.csv, to judge challengers on",
+        description="folder with beats/ (annotated WFDB records), triage.csv and segmentation/, "
+        "to judge challengers on",
     )
     openai_api_key: SecretStr | None = Field(
         None, validation_alias="OPENAI_API_KEY", description="key of the language-model endpoint"

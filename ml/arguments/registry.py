@@ -54,15 +54,15 @@ def _add_store(commands: Commands) -> None:
 def _add_retraining(commands: Commands) -> None:
     about = "a new challenger, from a model's first data and from what readers said since"
     command = add(commands, "retrain", about, "retrain:run")
-    command.add_argument("family", choices=("beats", "triage"))
+    command.add_argument("family", choices=FAMILIES)
     kept = os.environ.get("CHEVET_TRAINING_DATA")
     command.add_argument(
         "--data",
         type=Path,
         default=Path(kept) if kept else None,
         metavar="DIR",
-        help="folder with ktas.csv (triage) or mitdb/ and what else there is of ludb/ and ptbxl/ (beats); "
-        "CHEVET_TRAINING_DATA",
+        help="folder with ktas.csv (triage), mitdb/ and what else there is of ludb/ and ptbxl/ (beats), or "
+        "segmentation/ with a folder for each patient; CHEVET_TRAINING_DATA",
     )
     add_feedback(command)
     command.add_argument("--run-name", default="retrained", help="name of the run in MLflow (retrained)")
@@ -80,8 +80,8 @@ def _add_comparison(commands: Commands) -> None:
     compare.add_argument(
         "--data",
         type=Path,
-        help="held-out data: a folder of WFDB records with annotated beats, or visits as ktas.csv; "
-        "without it, what CHEVET_HELD_OUT has",
+        help="held-out data: a folder of WFDB records with annotated beats, visits as ktas.csv, a folder of "
+        "patients with images and seg.nii.gz; without it, what CHEVET_HELD_OUT has",
     )
     compare.add_argument(
         "--assume-unseen",

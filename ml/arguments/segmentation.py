@@ -21,6 +21,7 @@ def add_segmentation(commands: Commands, train: Commands, evaluate: Commands, pr
         add_json(each)
         add_require(each)
     learn.add_argument("--images", nargs="+", default=["flair", "t1c"], help="what to show (flair t1c)")
+    learn.add_argument("--run-name", default="unet-2d", help="name of the run in MLflow (unet-2d)")
     learn.add_argument("--epochs", type=at_least_one, default=12, help="times every slice is shown (12)")
     learn.add_argument("--output", type=Path, required=True, help="folder to make, for the artefact")
     judge.add_argument("--model", default="champion", help="an alias or an artefact's folder")

@@ -15,7 +15,7 @@ from scipy import signal as processing
 
 from ml.beats.classes import FAMILY, PRODUCT_CODES
 from ml.beats.diagnosed import LEADS, UNKNOWN
-from ml.corrections import Corrections, Opinion, Settled, read_corrections
+from ml.corrections import SIGNALS, Corrections, Opinion, Settled, read_corrections
 from ml.ecg.annotated import AnnotatedRecord
 from ml.ecg.readers import read_stretch
 from ml.ecg.rpeaks.detector import detect_r_peaks
@@ -40,7 +40,7 @@ def corrected_records(path: Path, rate_hz: float) -> Iterator[AnnotatedRecord]:
     for each in read_beats(path, 1).settled:
         recordings[each.about[0]].append(each)
     for key, beats in sorted(recordings.items()):
-        with (path.parent / "signals" / key).open("rb") as file:
+        with (path.parent / SIGNALS / key).open("rb") as file:
             recording = read_stretch(file, 0, LONGEST_S, ())
         if not set(LEADS) <= set(recording.leads):
             continue

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from ml.commands.figures import finish, show
+from ml.commands.figures import finish, logged, show
 from ml.registry.named import named
 from ml.segmentation.dataset import data_hash, load, read_images, split
 from ml.segmentation.evaluation import judge
@@ -26,23 +26,21 @@ def phantoms(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train on four patients in five, judge on the fifth, write the artefact."""
-    from ml.segmentation.network import Options, learn  # noqa: PLC0415 - TensorFlow takes seconds
-    from ml.segmentation.packaging import package  # noqa: PLC0415 - the same
+    """Train on four patients in five, judge on the fifth, write the artefact and log it."""
+    from ml.segmentation.network import Options  # noqa: PLC0415 - TensorFlow takes seconds
+    from ml.segmentation.training import train as learn  # noqa: PLC0415 - the same
 
     if options.output.exists():
         raise FileExistsError(f"{options.output} is there already")
-    exams = load(options.data, options.images)
-    learnt_from, held_out = split(exams, options.seed)
-    model = learn(
-        learnt_from,
+    trained = learn(
+        load(options.data, options.images),
+        options.images,
         Options(epochs=options.epochs, seed=options.seed),
+        options.output,
         lambda epoch, epochs, loss: show(f"epoch {epoch} of {epochs}, loss {loss:.3f}"),
     )
-    _, report = package(model, options.output, options.images, held_out, data_hash(exams))
-    register = f"python -m ml registry register {options.output} --alias challenger"
-    print(f"\n{register}", file=sys.stderr)
-    return finish(report.text(), report.figures(), report.missed(), options)
+    print(f"\n{logged(options.output, lambda: trained.log(options.run_name))}", file=sys.stderr)
+    return finish(trained.report.text(), trained.report.figures(), trained.report.missed(), options)
 
 
 def evaluate(options: argparse.Namespace) -> int:

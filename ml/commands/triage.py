@@ -3,9 +3,9 @@
 import argparse
 import os
 import sys
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack
 
-from ml.commands.figures import finish
+from ml.commands.figures import finish, logged
 from ml.commands.retrain import feedback_file
 from ml.corrections import Corrections, TooFewOpinionsError
 from ml.registry.artefact import with_file
@@ -13,7 +13,6 @@ from ml.registry.contents import REFERENCE
 from ml.registry.home import Home
 from ml.registry.manifest import ArtefactError
 from ml.registry.named import named
-from ml.registry.store import StoreError
 from ml.triage import dataset
 from ml.triage.batch import BatchError, answer_file
 from ml.triage.corrections import read_visits, taught
@@ -37,13 +36,7 @@ def train(options: argparse.Namespace) -> int:
     report = cross_validate(data, learning, _tell, besides)
     learnt = learn([see(visit) for visit in data.visits], data.levels, learning, besides)
     artefact = package(learnt, data, report, options.output, corrections)
-    register = f"python -m ml registry register {options.output} --alias challenger"
-    try:
-        with redirect_stdout(sys.stderr):  # MLflow prints links
-            run = log(artefact, report, options.run_name)
-        register += f" --run-id {run}"
-    except StoreError as error:
-        print(f"MLflow: {error}", file=sys.stderr)
+    register = logged(options.output, lambda: log(artefact, report, options.run_name))
     if learning.trials:
         print(f"settled on {learnt.options.to_json()}", file=sys.stderr)
     print(register, file=sys.stderr)

@@ -31,7 +31,8 @@ class Measure:
     name
         As a verdict calls it.
     of
-        Returns it of counts, shape (..., n_classes, n_classes), whose rows are the truth.
+        Returns it of what is summed over patients: of counts, shape (..., n_classes, n_classes), whose rows
+        are the truth, or of whatever a family adds up.
     margin
         By how much a challenger may be worse.
     falls
@@ -74,17 +75,32 @@ def gain(  # noqa: PLR0913, PLR0917 - two models' answers beside the truth
         Whose each example is.
     """
     names, whose = np.unique(clusters, return_inverse=True)
-    counts = [_counts(truth, said, whose, len(names), n_classes) for said in (champion, challenger)]
+    shape = (len(names), n_classes, n_classes)
+    counts = [
+        _counts(truth, said, whose, len(names), n_classes).reshape(shape) for said in (champion, challenger)
+    ]
+    return gain_of(measure, *counts, seed=seed)
+
+
+def gain_of(measure: Measure, champion: Counts, challenger: Counts, *, seed: int = 0) -> Gain:
+    """Return by how much a challenger is better, from what either adds up to in each cluster.
+
+    Parameters
+    ----------
+    champion, challenger
+        Of shape (clusters, ...): what `measure` takes, patient by patient.
+    """
+    n, *shape = champion.shape
+    sums = [each.reshape(n, -1) for each in (champion, challenger)]
     sign = -1 if measure.falls else 1
 
     def figures(weights: Indices) -> list[Figures]:
-        shape = (len(weights), n_classes, n_classes)
-        return [np.asarray(measure.of((weights @ each).reshape(shape))) for each in counts]
+        return [np.asarray(measure.of((weights @ each).reshape(len(weights), *shape))) for each in sums]
 
     generator = np.random.default_rng(seed)
-    once, drawn = np.ones((1, len(names)), np.int64), np.full(len(names), 1 / len(names))
+    once, drawn = np.ones((1, n), np.int64), np.full(n, 1 / n)
     before, after = (float(each[0]) for each in figures(once))
-    resampled = figures(generator.multinomial(len(names), drawn, RESAMPLES))
+    resampled = figures(generator.multinomial(n, drawn, RESAMPLES))
     low = np.quantile(sign * (resampled[1] - resampled[0]), ALPHA)
     return Gain(before, after, sign * (after - before), float(low))
 

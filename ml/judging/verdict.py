@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ml.judging.calibration import curve, ece
 from ml.judging.learnt import learnt
-from ml.judging.paired import Indices, Measure, gain, recalls
+from ml.judging.paired import Gain, Indices, Measure, gain, recalls
 from ml.registry.artefact import Artefact
 
 MOST_RECALL_LOST = 0.01
@@ -26,7 +26,8 @@ _ROUNDING = 1e-9
 
 Incomparable = Literal["no_data", "learnt_unknown", "all_learnt", "too_few"]
 """Why nothing can be said: no data were given; nobody knows what a version learnt from; one has learnt from
-all of them; what neither has learnt from is less than 200 examples of 10 patients."""
+all of them; what neither has learnt from is less than 200 examples of 10 patients, or of whole examinations
+less than 10 patients'."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,24 @@ def unseen(
     return Unseen(places, left_out, assumed, None if len(places) else "all_learnt")
 
 
+@dataclass(frozen=True)
+class Both:
+    """A figure of champion and challenger.
+
+    Parameters
+    ----------
+    support
+        How many examples it rests on.
+    of
+        The class it is of; None for all.
+    """
+
+    champion: float
+    challenger: float
+    support: int
+    of: str | None = None
+
+
 def judge(  # noqa: PLR0913, PLR0917 - two models' answers beside the truth
     measure: Measure,
     classes: Sequence[str],
@@ -195,32 +214,51 @@ def judge(  # noqa: PLR0913, PLR0917 - two models' answers beside the truth
     """Hold a challenger's answers against a champion's."""
     n, n_classes = len(truth), len(classes)
     won = gain(measure, truth, champion.said, challenger.said, clusters, n_classes)
-    checks = [
-        Check(
-            measure.name,
-            None,
-            won.champion,
-            won.challenger,
-            won.low,
-            -measure.margin,
-            at_most=False,
-            support=n,
-        )
-    ]
     before, support = recalls(truth, champion.said, n_classes)
     after, _ = recalls(truth, challenger.said, n_classes)
-    checks += [
-        Check("recall", name, was, now, now - was, -MOST_RECALL_LOST, at_most=False, support=number)
+    found = [
+        Both(was, now, number, name)
         for name, was, now, number in zip(
             classes, before.tolist(), after.tolist(), support.tolist(), strict=True
         )
-        if number
     ]
-    was, now = (ece(curve(each.confidence, each.likeliest == truth)) for each in (champion, challenger))
-    checks.append(Check("ece", None, was, now, now - was, MOST_ECE_GAINED, at_most=True, support=n))
-    was, now = (1000 * each.seconds / n for each in (champion, challenger))
-    checks.append(Check("latency_ms", None, was, now, now / was, MOST_LATENCY, at_most=True, support=n))
-    return tuple(checks)
+    eces = [ece(curve(each.confidence, each.likeliest == truth)) for each in (champion, challenger)]
+    calibration = Both(eces[0], eces[1], n)
+    times = Both(1000 * champion.seconds / n, 1000 * challenger.seconds / n, n)
+    return checks(measure, won, n, found, calibration, times)
+
+
+def checks(  # noqa: PLR0913, PLR0917 - all that the rule is about
+    measure: Measure, won: Gain, n: int, found: Sequence[Both], calibration: Both, milliseconds: Both
+) -> tuple[Check, ...]:
+    """Hold figures against the limits of the rule.
+
+    Parameters
+    ----------
+    n
+        How many examples the primary measure rests on.
+    found
+        The recall of each class; one without examples is left out.
+    """
+
+    def check(name: str, both: Both, value: float, limit: float, *, at_most: bool) -> Check:
+        return Check(name, both.of, both.champion, both.challenger, value, limit, at_most, both.support)
+
+    def risen(both: Both) -> float:
+        return both.challenger - both.champion
+
+    primary = Both(won.champion, won.challenger, n)
+    longer = milliseconds.challenger / milliseconds.champion
+    return (
+        check(measure.name, primary, won.low, -measure.margin, at_most=False),
+        *(
+            check("recall", each, risen(each), -MOST_RECALL_LOST, at_most=False)
+            for each in found
+            if each.support
+        ),
+        check("ece", calibration, risen(calibration), MOST_ECE_GAINED, at_most=True),
+        check("latency_ms", milliseconds, longer, MOST_LATENCY, at_most=True),
+    )
 
 
 def enough(truth: Indices, clusters: Indices) -> bool:

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from ml.judging.learnt import fingerprint
 from ml.segmentation.faults import VolumeError
 from ml.segmentation.reading import Codes, Volume, read, same_place, segments_of
 
+IMAGES = ("flair", "t1c")
+"""What networks are shown unless somebody says otherwise."""
 LABELS = "seg"
 ENDINGS = (".nii.gz", ".nii")
 HELD_OUT = 0.2
@@ -45,6 +50,19 @@ class Exam:
             return volumes, segments_of(labels)
         except VolumeError as error:
             raise DatasetError(f"{self.labels.parent}: {error}") from error
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return what tells each image again: its voxels, in whatever file they lie; raises DatasetError."""
+        try:
+            return tuple(fingerprint_of(each) for each in self.images)
+        except VolumeError as error:
+            raise DatasetError(f"{self.labels.parent}: {error}") from error
+
+
+def fingerprint_of(image: Path) -> str:
+    """Return what tells an image again; raises VolumeError for what is none."""
+    data = read(image).data
+    return fingerprint(repr(data.shape).encode() + np.asarray(data, np.float32).tobytes("F"))
 
 
 def read_images(paths: Sequence[Path]) -> list[Volume]:

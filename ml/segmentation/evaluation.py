@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-from ml.segmentation.comparing import hausdorff_95, overlap
+from ml.segmentation.agreement import hausdorff_95, overlap
 from ml.segmentation.dataset import Exam
 from ml.segmentation.predicting import UNetPredictor
 from ml.segmentation.segments import CODES, SEGMENTS, Segment

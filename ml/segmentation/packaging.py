@@ -1,8 +1,8 @@
 """A trained U-Net as an artefact: model and graph, examples, card, and a manifest."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ml.beats.exporting import ExportError, to_onnx
+from ml.judging.learnt import LEARNT, write_learnt
 from ml.registry.artefact import Artefact, open_unsealed, write_artefact
 from ml.registry.contents import CARD, EXAMPLES, GRAPH, KERAS
-from ml.registry.manifest import MAX_PARITY, Manifest, TensorSpec
+from ml.registry.manifest import MAX_PARITY, Json, Manifest, TensorSpec
 from ml.segmentation.dataset import Exam
 from ml.segmentation.evaluation import Report, judge
 from ml.segmentation.inputs import slices_of
@@ -24,9 +25,32 @@ from ml.versions import code_version
 KEPT_EXAMPLES = 2
 
 
-def package(
-    model: Any, folder: Path, images: Sequence[str], held_out: Sequence[Exam], data_hash: str
-) -> tuple[Artefact, Report]:
+@dataclass(frozen=True)
+class Facts:
+    """What is told of a training.
+
+    Parameters
+    ----------
+    images
+        What the network is shown, in this order.
+    settings
+        How it learnt, and where from besides the first data.
+    data_hash
+        Of all of these, held out or not.
+    learnt
+        Fingerprints of every image that it learnt from.
+    besides
+        What its card says of corrections; empty without any.
+    """
+
+    images: tuple[str, ...]
+    settings: Mapping[str, Json]
+    data_hash: str
+    learnt: Iterable[str]
+    besides: str = ""
+
+
+def package(model: Any, folder: Path, held_out: Sequence[Exam], facts: Facts) -> tuple[Artefact, Report]:
     """Write a model as an artefact, not sealed yet, into a new folder, judged on exams held out.
 
     Raises
@@ -44,37 +68,51 @@ def package(
         family=FAMILY,
         architecture=ARCHITECTURE,
         classes=tuple(SEGMENTS),
-        inputs=(TensorSpec("slices", (None, None, None, len(images))),),
+        inputs=(TensorSpec("slices", (None, None, None, len(facts.images))),),
         metrics={},
         parity=_difference(graph, slices, expected),
-        data_hash=data_hash,
+        data_hash=facts.data_hash,
         code_version=code_version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         licence="MIT",
         citation="Ronneberger, Fischer, Brox. U-Net. MICCAI 2015.",
-        settings={"images": list(images)},
+        settings={"images": list(facts.images), **facts.settings},
     )
     if not manifest.parity <= MAX_PARITY:
         raise ExportError(f"parity fails: {manifest.parity:.1e} from the Keras model, above {MAX_PARITY:g}")
-    files = {GRAPH: graph, KERAS: _archive(model), EXAMPLES: examples.getvalue(), CARD: b"# Being judged\n"}
+    files = {
+        GRAPH: graph,
+        KERAS: _archive(model),
+        EXAMPLES: examples.getvalue(),
+        LEARNT: write_learnt(facts.learnt),
+        CARD: b"# Being judged\n",
+    }
     with tempfile.TemporaryDirectory() as scratch:
         trial = write_artefact(Path(scratch) / "trial", manifest, files)
         report = judge(load(trial), held_out, lambda _: None)
-    files[CARD] = card(report, images).encode()
+    files[CARD] = card(report, facts, manifest.code_version).encode()
     write_artefact(folder, replace(manifest, metrics=report.metrics()), files)
     return open_unsealed(folder), report
 
 
-def card(report: Report, images: Sequence[str]) -> str:
+def card(report: Report, facts: Facts, code: str) -> str:
     """Return the model card."""
+    settings = "\n".join(f"- {name}: {value}" for name, value in facts.settings.items())
     return f"""# A 2D U-Net that segments brain tumours slice by slice
 
-It is shown {", ".join(images)}, on the same voxels, and tells necrosis, oedema and enhancing tumour apart.
-
+It is shown {", ".join(facts.images)}, on the same voxels, and tells necrosis, oedema and enhancing tumour
+apart.
+{facts.besides}
 {report.text()}
 
 Those figures are of held-out patients of the very data that it was trained on. Where that was phantoms, they
 say nothing of real images. It has not been judged on BraTS. It is no medical device.
+
+## How it was made
+
+{settings}
+- data: {facts.data_hash}
+- code: {code}
 """
 
 

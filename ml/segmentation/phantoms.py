@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ml.segmentation.dataset import IMAGES, LABELS
 from ml.segmentation.segments import CODES, Segment
 
 SHAPE = (64, 64, 20)
 VOXEL_MM = (3.0, 3.0, 4.0)
-IMAGES = ("flair", "t1c")
-LABELS = "seg"
 _BRIGHTNESS = {
     "flair": {"brain": 0.45, "fluid": 0.1, "edema": 0.85, "enhancing": 0.7, "necrotic": 0.55},
     "t1c": {"brain": 0.5, "fluid": 0.15, "edema": 0.4, "enhancing": 0.95, "necrotic": 0.2},

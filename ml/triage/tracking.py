@@ -1,6 +1,5 @@
 """Logs the training of a model of triage to MLflow, as `ml/beats/tracking.py` does of a run."""
 
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.registry.artefact import Artefact
-from ml.registry.contents import CARD
-from ml.registry.home import Home
-from ml.registry.manifest import MANIFEST
-from ml.registry.mlflow_store import FOLDER, MlflowStore, TrackedRun
+from ml.registry.training_runs import log_trained
 from ml.triage.evaluation import Report
 from ml.triage.learning import FEATURE_CONFIG
 from ml.triage.levels import CLASSES
@@ -33,24 +29,12 @@ def log(artefact: Artefact, report: Report, name: str) -> str:
     StoreError
         When MLflow cannot be used.
     """
-    manifest = artefact.manifest
-    files = {f"{FOLDER}/{each}": artefact.read(each) for each in manifest.files}
-    files |= {
-        f"{FOLDER}/{MANIFEST}": manifest.to_bytes(),
+    files = {
         f"preprocessor/{PREPROCESSOR}": artefact.read(PREPROCESSOR),
         f"config/{FEATURE_CONFIG}": artefact.read(FEATURE_CONFIG),
         "confusion_matrix.png": _confusion(report),
-        CARD: artefact.read(CARD),
     }
-    run = TrackedRun(
-        name,
-        {"architecture": manifest.architecture, **manifest.settings},
-        manifest.metrics,
-        manifest.data_hash,
-        manifest.code_version,
-        files,
-    )
-    return MlflowStore(Home.of_environment(os.environ)).track(manifest.family, run)
+    return log_trained(artefact, name, files)
 
 
 def _confusion(report: Report) -> bytes:

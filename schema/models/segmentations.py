@@ -29,10 +29,12 @@ class SegmentedPatient(SQLModel, table=True):
 
 
 class Segmentation(SQLModel, table=True):
-    """What goes with a prediction that is a segmentation; never altered, but for `run`.
+    """What goes with a prediction that is a segmentation; never altered, but for `run` and `images`.
 
     `examined_on` is a day in ISO 8601, which sorts. `figures` is what was measured, with the keys of the
-    pictures; None of one that failed. `run` is MLflow's, None until it is logged there.
+    pictures; None of one that failed. `images` has the keys of what was segmented by what it is called, to
+    try new versions on and to learn from: None unless whoever sent them had them kept, and once they are
+    forgotten. `run` is MLflow's, None until it is logged there.
     """
 
     __table_args__ = (UniqueConstraint("patient_id", "idempotency_key"),)
@@ -45,5 +47,6 @@ class Segmentation(SQLModel, table=True):
     status: str
     processing_s: float
     figures: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
+    images: dict[str, str] | None = Field(default=None, sa_type=DOCUMENT)
     idempotency_key: str | None = None
     run: str | None = Field(default=None, index=True)

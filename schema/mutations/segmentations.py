@@ -13,6 +13,7 @@ from ml.segmentation.sent import IMAGE, LABEL_MAP, PROBABILITIES
 from schema.context import Info
 from schema.errors import ValidationFailedError
 from schema.models.models import ModelAlias
+from schema.models.predictions import ModelFamily
 from schema.models.segmentations import SegmentationStatus
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
@@ -23,6 +24,7 @@ from schema.services.segmentations import (
     read_asked,
     read_sent,
 )
+from schema.types.base import local_key
 from schema.types.segmentations import SegmentationPrediction
 
 MOST_IMAGES = 8
@@ -129,6 +131,12 @@ class PredictSegmentationInput:
         default=None, description="The code of the physician in charge; not a name."
     )
     alias: ModelAlias = strawberry.field(default=ModelAlias.CHAMPION, description="Which model to ask.")
+    keep_images: bool = strawberry.field(
+        default=False,
+        description="Whether to keep the images, so that new versions are tried on them and learn from them "
+        "with a label map that is called correct; otherwise they are forgotten. `forgetSegmentationImages` "
+        "takes it back.",
+    )
 
     def files(self) -> Mapping[str, IO[bytes]]:
         """Return the images by what they are called."""
@@ -141,6 +149,19 @@ class PredictSegmentationInput:
         return streams
 
 
+@strawberry.input(description="Which segmentation's images to forget.")
+class ForgetSegmentationImagesInput:
+    """A segmentation."""
+
+    prediction_id: strawberry.ID = strawberry.field(description="The segmentation.")
+
+
+ForgetSegmentationImagesResult = Annotated[
+    SegmentationPrediction | Refusal,
+    strawberry.union(
+        "ForgetSegmentationImagesResult", description="The segmentation, or why nothing was forgotten."
+    ),
+]
 PredictSegmentationResult = Annotated[
     SegmentationPrediction | Refusal,
     strawberry.union("PredictSegmentationResult", description="The segmentation, or why nothing was asked."),
@@ -165,17 +186,40 @@ class SegmentationMutations:
         input: PredictSegmentationInput,  # noqa: A002
     ) -> PredictSegmentationResult:
         """Read what was asked, then ask the model outside any transaction, then keep it."""
-        context, files, alias = info.context, input.files(), input.alias
+        context, files = info.context, input.files()
         services, viewer = context.services, context.viewer
-        given = AskedSegmentation(input.patient, input.examined_on, input.physician)
+        given = AskedSegmentation(input.patient, input.examined_on, input.physician, input.keep_images)
         asked = read_asked(given, services.clock().date())
-        outcome = await to_thread.run_sync(
-            services.segmentations.predict, files, alias, limiter=services.analyses
+        routed = await to_thread.run_sync(
+            lambda: services.router.ask(
+                ModelFamily.SEGMENTATION,
+                input.alias,
+                asked.subject(viewer.account_id),
+                lambda alias: services.segmentations.routed(files, asked, alias),
+            ),
+            limiter=services.analyses,
         )
         made = await context.write(
-            lambda session: Segmentations(session, viewer, services.clock).keep_asked(asked, alias, outcome)
+            lambda session: Segmentations(session, viewer, services.clock).keep_asked(asked, routed)
         )
         return SegmentationPrediction.of(made)
+
+    @mutation_field(
+        Scope.SEGMENTATION,
+        "Forgets the images of a segmentation that were kept; where none are, nothing changes.",
+    )
+    async def forget_segmentation_images(
+        self,
+        info: Info,
+        input: ForgetSegmentationImagesInput,  # noqa: A002
+    ) -> ForgetSegmentationImagesResult:
+        """Forget where they are; the files go a day later."""
+        key, context = local_key(input.prediction_id, "SegmentationPrediction"), info.context
+        services, viewer = context.services, context.viewer
+        row = await context.write(
+            lambda session: Segmentations(session, viewer, services.clock).forget_images(key)
+        )
+        return SegmentationPrediction.of(row)
 
     @mutation_field(
         Scope.SEGMENTATION,

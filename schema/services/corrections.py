@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, col, select
 
+from ml.corrections import SIGNALS, VOLUMES
 from schema.models.predictions import (
     WHOLE,
     Feedback,
@@ -14,6 +15,7 @@ from schema.models.predictions import (
     ModelFamily,
     Prediction,
 )
+from schema.models.segmentations import Segmentation
 from schema.services.predictions import kept_beats
 
 AT_ONCE = 200
@@ -21,6 +23,8 @@ AT_ONCE = 200
 
 def correction_count(session: Session, family: ModelFamily) -> int:
     """Return how many opinions tell what a prediction of a family should have been."""
+    if family is ModelFamily.SEGMENTATION:
+        return sum(each["label"] is not None for each in _of_segmentations(session))
     mine = select(func.count()).select_from(Feedback).where(*_telling(family))
     imported = select(func.count()).select_from(ImportedFeedback).where(_TELLING_IMPORT)
     total = session.exec(mine).one()
@@ -29,10 +33,21 @@ def correction_count(session: Session, family: ModelFamily) -> int:
 
 def corrections(session: Session, family: ModelFamily) -> Iterator[dict[str, Any]]:
     """Yield the lines, as `ml.corrections` reads them, oldest first."""
-    if family is ModelFamily.TRIAGE:
-        yield from _of_visits(session)
-    else:
-        yield from _of_beats(session)
+    lines = {
+        ModelFamily.BEATS: _of_beats,
+        ModelFamily.TRIAGE: _of_visits,
+        ModelFamily.SEGMENTATION: _of_segmentations,
+    }
+    yield from lines[family](session)
+
+
+def files_of(line: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the folder and the key of each file that a line is about."""
+    if "signal" in line:
+        yield SIGNALS, line["signal"]
+    if "images" in line:
+        for key in (*line["images"].values(), line["label"]):
+            yield VOLUMES, key
 
 
 def _of_visits(session: Session) -> Iterator[dict[str, Any]]:
@@ -65,6 +80,42 @@ def _of_beats(session: Session) -> Iterator[dict[str, Any]]:
             "signal": signal,
             "seconds": round(float(kept.positions[feedback.target - 1]) / kept.sampling_rate_hz, 3),
         }
+
+
+def _of_segmentations(session: Session) -> Iterator[dict[str, Any]]:
+    """Yield what is said of label maps: with the images, of one that is called correct and whose are kept.
+
+    They need not have been sent with it: a map that somebody drew anew, recorded for the same patient and day
+    with the same voxels, is learnt from with the images that a model of this site was sent. Any other opinion
+    tells nothing to learn, and has no label.
+    """
+    kept = _kept_images(session)
+    rows = select(Feedback, Prediction.input_sha256, Segmentation)
+    rows = rows.join(Prediction, _ITS).join(Segmentation, col(Segmentation.prediction_id) == Prediction.id)
+    wanted = rows.where(
+        col(Feedback.current), Feedback.family == ModelFamily.SEGMENTATION.value, Feedback.target == WHOLE
+    )
+    for feedback, label_map, row in session.exec(wanted.order_by(col(Feedback.id))):
+        line: dict[str, Any] = {"family": feedback.family, "reader": feedback.reader, "label": None}
+        images = row.images or (kept.get(_voxels(row)) if row.figures else None)
+        if feedback.type == _CONFIRMED and row.figures and images:
+            line |= {"label": label_map, "images": images}
+        yield line
+
+
+def _kept_images(session: Session) -> dict[tuple[Any, ...], dict[str, str]]:
+    """Return the images that are kept by whose they are, of which day and voxels; the last that were sent."""
+    rows = select(Segmentation).where(
+        col(Segmentation.images).is_not(None), col(Segmentation.figures).is_not(None)
+    )
+    ordered = session.exec(rows.order_by(col(Segmentation.prediction_id)))
+    return {_voxels(row): row.images for row in ordered if row.images}
+
+
+def _voxels(row: Segmentation) -> tuple[Any, ...]:
+    figures = row.figures or {}
+    sizes = (round(each, 3) for each in figures["voxel_mm"])
+    return (row.patient_id, row.examined_on, *figures["shape"], *sizes, figures["axes"])
 
 
 _ITS = col(Prediction.id) == Feedback.prediction_id

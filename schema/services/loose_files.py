@@ -1,4 +1,4 @@
-"""Files that a deleted case had: removed a day later, unless something has them again by then.
+"""Files that a deleted case had, or that are forgotten: removed a day later, unless something has them then.
 
 A file has its content's name, so two cases may have the same one, and one may be sent again at any moment.
 """
@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 from schema.database import Database
 from schema.models.cases import CaseRevision, Digitisation, Recording
 from schema.models.predictions import Prediction
+from schema.models.segmentations import Segmentation
 from schema.services import jobs
 from schema.services.blobs import KEY, BlobStore
 from schema.services.clock import Clock
@@ -34,8 +35,8 @@ COLUMNS: tuple[str | None, ...] = (
     Digitisation.picture_key,
     Prediction.input_sha256,
 )
-DOCUMENTS = (CaseRevision.snapshot, Digitisation.found)
-"""Where else the keys of a recording's files are."""
+DOCUMENTS = (CaseRevision.snapshot, Digitisation.found, Segmentation.images)
+"""Where else the keys of files are."""
 
 
 def let_loose(session: Session, clock: Clock, case_id: int) -> None:
@@ -45,7 +46,12 @@ def let_loose(session: Session, clock: Clock, case_id: int) -> None:
     read = session.exec(select(Digitisation).where(col(Digitisation.recording_id).in_(its))).all()
     revisions = session.exec(select(CaseRevision.snapshot).where(CaseRevision.case_id == case_id)).all()
     had = _named(json.dumps([*(row.model_dump(mode="json") for row in (*recordings, *read)), *revisions]))
-    ordered = sorted(had)
+    release(session, clock, had)
+
+
+def release(session: Session, clock: Clock, keys: Iterable[str]) -> None:
+    """Have files removed that nothing has any more by then."""
+    ordered = sorted(set(keys))
     for first in range(0, len(ordered), AT_ONCE):
         keys = ordered[first : first + AT_ONCE]
         jobs.enqueue(session, clock, RELEASE_JOB, {"keys": keys}, run_after=clock() + KEPT)

@@ -29,7 +29,7 @@ from schema.services.alerts import open_alert, retraining_key, settle
 from schema.services.audit import Audit
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
-from schema.services.corrections import correction_count, corrections
+from schema.services.corrections import correction_count, corrections, files_of
 from schema.services.feedback_statistics import FeedbackFilter, feedback_figures
 from schema.services.jobs import Again, Claim
 from schema.services.models import wake as wake_sync
@@ -42,7 +42,6 @@ LONGEST_FAULT = 500
 LOOK_EVERY = timedelta(minutes=5)
 """How often feedback is counted."""
 CORRECTIONS = "corrections.jsonl"
-SIGNALS = "signals"
 ABANDONED = "its workers stopped without an answer"
 
 log = logging.getLogger(__name__)
@@ -251,7 +250,7 @@ class RetrainingJobs:
         content = path.read_bytes()
         with self._database.write() as session:
             kept = session.get_one(Retraining, row.id)
-            kept.opinions, kept.feedback_hash = content.count(b"\n"), hashlib.sha256(content).hexdigest()
+            kept.opinions, kept.feedback_hash = _telling(content), hashlib.sha256(content).hexdigest()
         return path
 
     def _fail(self, claim: Claim, row: Retraining, fault: str) -> None:
@@ -272,28 +271,31 @@ class RetrainingJobs:
 
 
 def write_corrections(session: Session, blobs: BlobStore, family: ModelFamily, path: Path) -> int:
-    """Write the corrections of a family to a file, whole or not at all, and return how many lines it has.
+    """Write the corrections of a family to a file, whole or not at all, and return how many it has.
 
-    The signals that they are about come to lie beside it.
+    The signals, images and label maps that they are about come to lie beside it; so do opinions that tell
+    nothing to learn, without a label, which do not count.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}")
-    signals = dict[str, None]()
-    lines = 0
+    files = dict[tuple[str, str], None]()
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         for each in corrections(session, family):
             file.write(orjson.dumps(each) + b"\n")
-            lines += 1
-            if "signal" in each:
-                signals[each["signal"]] = None
-    for key in signals:
-        target = path.parent / SIGNALS / key
+            files |= dict.fromkeys(files_of(each))
+    for folder, key in files:
+        target = path.parent / folder / key
         target.parent.mkdir(exist_ok=True)
         with blobs.open(key) as source, target.open("wb") as copy:
             shutil.copyfileobj(source, copy)
     partial.replace(path)
-    return lines
+    return _telling(path.read_bytes())
+
+
+def _telling(content: bytes) -> int:
+    """Return how many lines of corrections have a label."""
+    return sum(orjson.loads(line)["label"] is not None for line in content.splitlines())
 
 
 class FeedbackWatch:

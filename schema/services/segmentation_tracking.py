@@ -103,7 +103,11 @@ def _metrics(row: Segmentation) -> dict[str, float]:
 
 def _shares(session: Session, prediction: Prediction) -> dict[str, float]:
     """Return how many succeeded of all up to this one, and which of its day (UTC) it is."""
-    ours = and_(col(Prediction.family) == ModelFamily.SEGMENTATION.value, col(Prediction.id) <= prediction.id)
+    ours = and_(
+        col(Prediction.family) == ModelFamily.SEGMENTATION.value,
+        col(Prediction.shadow_of).is_(None),
+        col(Prediction.id) <= prediction.id,
+    )
     day = prediction.created_at.replace(hour=0, minute=0, second=0, microsecond=0)
     counted = select(func.count()).select_from(Prediction).where(ours)
     every = session.exec(counted).one()

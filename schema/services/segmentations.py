@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -29,17 +29,20 @@ from schema.models.segmentations import Segmentation, SegmentationStatus, Segmen
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor, Role, Scope
 from schema.services import jobs
-from schema.services.blobs import BlobStore
+from schema.services.audit import Audit
+from schema.services.blobs import BlobMissingError, BlobStore
 from schema.services.clock import Clock
 from schema.services.deployments import Deployments, NoAnswerError
+from schema.services.loose_files import release
 from schema.services.models import deployed_version
 from schema.services.paging import Sort, page_of
 from schema.services.predictions import PATIENCE_S, WITHOUT_ANSWER, Predictions
+from schema.services.routing import Routed
 from schema.services.text import line
 
 if TYPE_CHECKING:
     from ml.segmentation.predicting import UNetPredictor
-    from ml.segmentation.reading import Volume
+    from ml.segmentation.reading import Codes, Volume
 
 TRACK_JOB = "track_segmentations"
 LONGEST_CODE = 40
@@ -52,7 +55,7 @@ LARGEST_LABEL = 1_000_000
 MOST_LABELS = 50
 MOST_COMPARED = 8
 """Label maps of one day that are compared with each other: the latest."""
-LABEL_MAP_TYPE, PICTURE_TYPE = "application/gzip", "image/png"
+LABEL_MAP_TYPE, IMAGE_TYPE, PICTURE_TYPE = "application/gzip", "application/gzip", "image/png"
 _CHUNK = 1 << 20
 
 log = logging.getLogger(__name__)
@@ -212,11 +215,18 @@ class AskedSegmentation:
     ----------
     patient, physician
         Codes that name nobody.
+    keep_images
+        Whether they may be kept, to try new versions on and to learn from.
     """
 
     patient: str
     examined_on: date
     physician: str | None = None
+    keep_images: bool = False
+
+    def subject(self, account_id: int) -> str:
+        """Return what names the examination in an A/B test: it stays where it fell."""
+        return f"examination {account_id} {self.examined_on} {self.patient}"
 
 
 def read_asked(asked: AskedSegmentation, today: date) -> AskedSegmentation:
@@ -225,7 +235,7 @@ def read_asked(asked: AskedSegmentation, today: date) -> AskedSegmentation:
     if problems:
         raise ValidationFailedError(problems)
     physician = asked.physician.strip() if asked.physician else None
-    return AskedSegmentation(asked.patient.strip(), asked.examined_on, physician)
+    return replace(asked, patient=asked.patient.strip(), physician=physician)
 
 
 def _common_problems(
@@ -250,6 +260,8 @@ class SegmentationOutcome:
         Which one was asked; what stands for one where none answers.
     digest
         Of the version that was asked; None where none answers.
+    images
+        Keys of the images by what they are called; None where they are not kept.
     """
 
     processing_s: float
@@ -257,6 +269,22 @@ class SegmentationOutcome:
     version: str = "–"
     digest: str | None = None
     stored: "StoredSegmentation | None" = None
+    problem: ModelProblem | None = None
+    images: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowedSegmentation:
+    """What came of asking a version in the shadow.
+
+    Parameters
+    ----------
+    agreement
+        The mean Dice of the parts that either of both label maps has, 1 where neither has any.
+    """
+
+    latency_ms: int
+    agreement: float | None = None
     problem: ModelProblem | None = None
 
 
@@ -309,7 +337,9 @@ class SegmentationDesk:
                 raise _refusal(error.file, error) from None
         return self._stored(measured)
 
-    def predict(self, files: Mapping[str, IO[bytes]], alias: ModelAlias) -> SegmentationOutcome:
+    def predict(
+        self, files: Mapping[str, IO[bytes]], alias: ModelAlias, *, keep_images: bool = False
+    ) -> SegmentationOutcome:
         """Have a model of this platform segment images by what they are called.
 
         Raises
@@ -337,7 +367,68 @@ class SegmentationDesk:
         except Exception:
             log.exception("the model of segmentations failed")
             return SegmentationOutcome(taken(), *told, problem=ModelProblem.ANSWER_FAILED)
-        return SegmentationOutcome(taken(), *told, stored=stored)
+        outcome = SegmentationOutcome(taken(), *told, stored=stored)
+        return replace(outcome, images=self._put(predictor.images, images)) if keep_images else outcome
+
+    def routed(
+        self, files: Mapping[str, IO[bytes]], asked: AskedSegmentation, arm: ModelAlias
+    ) -> SegmentationOutcome:
+        """Do as `predict` for an arm of an A/B test; a challenger that wants other images does not answer.
+
+        Raises
+        ------
+        ValidationFailedError
+            As `predict`, of any but the challenger.
+        """
+        try:
+            return self.predict(files, arm, keep_images=asked.keep_images)
+        except ValidationFailedError:
+            if arm is not ModelAlias.CHALLENGER:
+                raise
+            return SegmentationOutcome(0, problem=ModelProblem.SIGNAL_UNREADABLE)
+
+    def shadowed(self, images: Mapping[str, str], label_map: str) -> ShadowedSegmentation:
+        """Ask the version in the shadow about images that are kept, and hold its map against the one kept."""
+        began = time.perf_counter()
+
+        def taken() -> int:
+            return round((time.perf_counter() - began) * 1000)
+
+        try:
+            loaded = self._deployments.serving(ModelFamily.SEGMENTATION, ModelAlias.SHADOW.value, PATIENCE_S)
+        except NoAnswerError as error:
+            return ShadowedSegmentation(taken(), problem=error.problem)
+        predictor = cast("UNetPredictor", loaded.predictor)
+        try:
+            with ExitStack() as stack:
+                files = {name: stack.enter_context(self._blobs.open(key)) for name, key in images.items()}
+                volumes = self._images(files, predictor.images)
+        except (ValidationFailedError, BlobMissingError):
+            log.exception("the images that were kept cannot be read")
+            return ShadowedSegmentation(taken(), problem=ModelProblem.SIGNAL_UNREADABLE)
+        try:
+            codes = predictor.segment(volumes).codes
+            return ShadowedSegmentation(taken(), self._agreement(codes, label_map))
+        except Exception:
+            log.exception("the model of segmentations in the shadow failed")
+            return ShadowedSegmentation(taken(), problem=ModelProblem.ANSWER_FAILED)
+
+    def _agreement(self, codes: "Codes", label_map: str) -> float:
+        from ml.segmentation.agreement import agreement  # noqa: PLC0415 - NumPy, with the first comparison
+        from ml.segmentation.reading import read_stream  # noqa: PLC0415 - the same
+
+        with self._blobs.open(label_map) as file:
+            told = agreement(codes, read_stream(file).data)
+        known = [each for each in told.segments.values() if each is not None]
+        return sum(known) / len(known) if known else 1.0
+
+    def _put(self, names: Sequence[str], images: "Sequence[Volume]") -> dict[str, str]:
+        from ml.segmentation.kept import write_image  # noqa: PLC0415 - NumPy, with the first images
+
+        return {
+            name: self._blobs.put(write_image(image), IMAGE_TYPE)
+            for name, image in zip(names, images, strict=True)
+        }
 
     def _images(self, files: Mapping[str, IO[bytes]], wanted: Sequence[str]) -> "list[Volume]":
         from ml.segmentation.handed import volumes  # noqa: PLC0415 - NumPy, with the first images
@@ -360,7 +451,7 @@ class SegmentationDesk:
 
     def compare(self, maps: Sequence[tuple[int, str]]) -> Iterator[ComparedMaps]:
         """Yield how far each two label maps agree, given as (prediction, key)."""
-        from ml.segmentation.comparing import agreements  # noqa: PLC0415 - NumPy, with the first comparison
+        from ml.segmentation.agreement import agreements  # noqa: PLC0415 - NumPy, with the first comparison
         from ml.segmentation.reading import overlaid, read_stream  # noqa: PLC0415 - the same
 
         opened = []
@@ -403,6 +494,7 @@ def _figures(measured: Measured, blobs: BlobStore) -> dict[str, Any]:
 
 
 def _copy(stream: IO[bytes], target: Path, name: str) -> None:
+    stream.seek(0)  # another arm of an A/B test may have read it
     size = 0
     with target.open("wb") as staged:
         while chunk := stream.read(_CHUNK):
@@ -494,10 +586,9 @@ class Segmentations:
             return known
         return self._kept(sent, stored, EXTERNAL, None if stored else ModelProblem.ANSWER_FAILED)
 
-    def keep_asked(
-        self, asked: AskedSegmentation, alias: ModelAlias, outcome: SegmentationOutcome
-    ) -> Prediction:
+    def keep_asked(self, asked: AskedSegmentation, routed: Routed[SegmentationOutcome]) -> Prediction:
         """Keep what came of asking a model of this platform."""
+        outcome = routed.outcome
         jobs.wake(self._session, self._clock, TRACK_JOB, {}, TRACK_JOB)
         sent = SentSegmentation(
             asked.patient,
@@ -508,7 +599,33 @@ class Segmentations:
             SegmentationStatus.FAILED if outcome.stored is None else SegmentationStatus.SUCCEEDED,
             asked.physician,
         )
-        return self._kept(sent, outcome.stored, alias.value, outcome.problem, outcome.digest)
+        return self._kept(sent, outcome.stored, routed.alias.value, outcome.problem, routed)
+
+    def forget_images(self, prediction_id: int) -> Prediction:
+        """Forget the images of a segmentation: no version is tried on them or learns from them any more.
+
+        Their files are removed a day later; where there are none, nothing changes.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such segmentation, or it is another's.
+        """
+        wanted = (
+            select(Segmentation)
+            .join(SegmentedPatient, col(SegmentedPatient.id) == Segmentation.patient_id)
+            .where(Segmentation.prediction_id == prediction_id, *self._seen())
+        )
+        row = self._session.exec(wanted.with_for_update(of=Segmentation)).first()
+        if row is None:
+            raise NotFoundError
+        if row.images is not None:
+            release(self._session, self._clock, row.images.values())
+            row.images = None
+            self._session.flush()
+            audit = Audit(self._session, self._clock, self._actor)
+            audit.record("segmentation.images_forgotten", "Prediction", prediction_id)
+        return self._session.get_one(Prediction, prediction_id)
 
     def _kept(
         self,
@@ -516,9 +633,11 @@ class Segmentations:
         stored: StoredSegmentation | None,
         alias: str,
         problem: ModelProblem | None,
-        digest: str | None = None,
+        routed: Routed[SegmentationOutcome] | None = None,
     ) -> Prediction:
         patient, version = self._patient_of(sent.patient), None
+        digest = routed.outcome.digest if routed else None
+        placement = routed.placement if routed else None
         if digest is not None:
             version = deployed_version(self._session, ModelFamily.SEGMENTATION, digest)
         made = Predictions(self._session, self._actor, self._clock).add(
@@ -533,10 +652,13 @@ class Segmentations:
                 latency_ms=round(sent.processing_s * 1000),
                 confidence=stored.figures["confidence"] if stored else None,
                 slices=_slices(stored) if stored else None,
+                trial_id=placement.trial_id if placement else None,
+                trial_subject=placement.subject if placement else None,
                 created_at=self._clock(),
             ),
             digest,
         )
+        images = routed.outcome.images if routed else None
         row = Segmentation(
             prediction_id=made.id or 0,
             patient_id=patient.id or 0,
@@ -547,6 +669,7 @@ class Segmentations:
             status=sent.status.value,
             processing_s=sent.processing_s,
             figures=dict(stored.figures) if stored else None,
+            images=dict(images) if images else None,
             idempotency_key=sent.idempotency_key,
         )
         self._session.add(row)

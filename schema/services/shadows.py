@@ -4,11 +4,11 @@ It follows behind what is kept, so that it takes no time of whoever asks and its
 it cannot keep up with is left out: of each family the newest are asked first, and nothing older than a day.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists
+from sqlalchemy import ColumnElement, exists
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -16,11 +16,13 @@ from ml.triage.features import Visit
 from schema.database import Database
 from schema.models.models import Deployment, Model, ModelAlias
 from schema.models.predictions import ModelFamily, ModelProblem, Prediction
+from schema.models.segmentations import Segmentation
 from schema.services.clock import Clock
 from schema.services.day_books import enter
 from schema.services.drift import watch
 from schema.services.jobs import NEVER, Again, Claim
 from schema.services.predictions import Asked, Asking, Outcome, agreement_of_beats, filled
+from schema.services.segmentations import SegmentationDesk, ShadowedSegmentation
 from schema.services.triage import AskedVisit, TriageDesk, TriageOutcome, pack
 
 AT_ONCE = 20
@@ -43,11 +45,19 @@ class _Slot:
 class Shadows:
     """The standing job; it keeps its own transactions, and none is open while a model is asked."""
 
-    def __init__(self, database: Database, clock: Clock, asking: Asking, desk: TriageDesk) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        asking: Asking,
+        desk: TriageDesk,
+        segmentations: SegmentationDesk,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._asking = asking
         self._desk = desk
+        self._segmentations = segmentations
 
     def work(self, _claim: Claim, _progress: Callable[[float], None]) -> Again:
         """Ask the versions in the shadow about what they have not seen."""
@@ -81,6 +91,7 @@ class Shadows:
             col(Prediction.version_id) != slot.version_id,
             col(Prediction.created_at) >= max(slot.since, self._clock() - OLDEST),
             ~asked,
+            *_ASKABLE.get(slot.family, ()),
         )
         with self._database.read() as session:
             return list(session.exec(wanted.order_by(col(Prediction.id).desc()).limit(AT_ONCE)))
@@ -100,16 +111,21 @@ class Shadows:
             latency_ms=0,
             created_at=self._clock(),
         )
-        if slot.family is ModelFamily.BEATS:
-            outcome: Outcome | TriageOutcome = self._of_beats(made, of)
-        else:
-            outcome = self._of_visit(made, of)
+        outcome: Outcome | TriageOutcome | ShadowedSegmentation
+        match slot.family:
+            case ModelFamily.BEATS:
+                outcome = self._of_beats(made, of)
+            case ModelFamily.TRIAGE:
+                outcome = self._of_visit(made, of)
+            case ModelFamily.SEGMENTATION:
+                outcome = self._of_images(made, of)
         if outcome.problem in NOT_LOADED:
             return False
         made.latency_ms, made.ml_available = outcome.latency_ms, outcome.problem is None
         made.ml_error = outcome.problem.value if outcome.problem else None
         with self._database.write() as session:
-            watch(session, made, outcome.watched)
+            if not isinstance(outcome, ShadowedSegmentation):
+                watch(session, made, outcome.watched)
             if session.get(Prediction, of.id, with_for_update=True) is not None:  # its case may be gone
                 session.add(made)
                 enter(session, made)
@@ -133,11 +149,24 @@ class Shadows:
             made.agreement = float(made.level == of.level)
         return outcome
 
+    def _of_images(self, made: Prediction, of: Prediction) -> ShadowedSegmentation:
+        with self._database.read() as session:
+            row = session.get_one(Segmentation, of.id)
+        outcome = self._segmentations.shadowed(row.images or {}, of.input_sha256)
+        made.agreement = outcome.agreement
+        return outcome
 
-FOLLOWED = (ModelFamily.BEATS.value, ModelFamily.TRIAGE.value)
-"""The families with a shadow: images that were segmented are not kept to be asked about again."""
+
+_ASKABLE: Mapping[ModelFamily, Sequence[ColumnElement[bool]]] = {
+    ModelFamily.SEGMENTATION: (
+        exists().where(
+            col(Segmentation.prediction_id) == col(Prediction.id), col(Segmentation.images).is_not(None)
+        ),
+    )
+}
+"""What there must be to be asked about again: of a segmentation, the images, if they were kept."""
 _SLOTS = (
     select(Deployment, Model.family)
     .join(Model, col(Model.id) == Deployment.model_id)
-    .where(Deployment.alias == ModelAlias.SHADOW.value, col(Model.family).in_(FOLLOWED))
+    .where(Deployment.alias == ModelAlias.SHADOW.value)
 )

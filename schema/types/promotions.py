@@ -41,7 +41,8 @@ describe_enum(
     "The site has no held-out data of this kind.",
     "Nobody kept what one of the versions has learnt from.",
     "One or the other has learnt from all of them.",
-    "What neither has learnt from is less than 200 examples of 10 patients.",
+    "What neither has learnt from is less than 200 examples of 10 patients; of segmentations, less than 10 "
+    "patients.",
 )
 describe_enum(
     TrialFinding,
@@ -60,7 +61,8 @@ class PromotionCheck:
     """A figure of both versions, and what is held against the limit."""
 
     name: str = strawberry.field(
-        description="`macro_f1`, `clinical_cost`, `recall`, `ece` or `latency_ms`: see docs/promotion.md."
+        description="`macro_f1`, `clinical_cost`, `mean_dice`, `recall`, `ece` or `latency_ms`: see "
+        "docs/promotion.md."
     )
     of_class: str | None = strawberry.field(
         description="The class that it is of, as the version names it; null for all."
@@ -68,7 +70,7 @@ class PromotionCheck:
     champion: float = strawberry.field(description="The champion's figure.")
     challenger: float = strawberry.field(description="The challenger's figure.")
     value: float = strawberry.field(
-        description="What is held against the limit: the lower bound (95 %) of the gain of the first two, "
+        description="What is held against the limit: the lower bound (95 %) of the gain of the first three, "
         "the difference of recall and calibration error, the ratio of times."
     )
     limit: float = strawberry.field(description="The limit.")

@@ -126,6 +126,9 @@ class SegmentationRecord:
     status: SegmentationStatus = strawberry.field(description="What became of it.")
     processing_seconds: float = strawberry.field(description="How long the model took.")
     logged: bool = strawberry.field(description="Whether MLflow has it by now.")
+    images_kept: bool = strawberry.field(
+        description="Whether the images are kept, for new versions to be tried on and to learn from."
+    )
 
 
 @strawberry.type(
@@ -172,6 +175,7 @@ class SegmentationPrediction(Prediction):
             status=SegmentationStatus(row.status),
             processing_seconds=row.processing_s,
             logged=row.run is not None,
+            images_kept=row.images is not None,
         )
 
     @strawberry.field(description="What was measured; null where the model failed.")

@@ -11,7 +11,7 @@ from server.i18n import gettext as _
 from server.pages.paging import links, page_of
 from server.pages.support import found, query, redirect, render, submit
 
-FAMILIES = ("beats", "triage")
+FAMILIES = ("beats", "triage", "segmentation")
 
 
 async def index(request: Request) -> Response:
@@ -45,7 +45,7 @@ async def retrain(request: Request) -> Response:
 async def runs(request: Request) -> Response:
     """List the runs of a family, or show those that are chosen side by side."""
     word = request.path_params["family"]
-    if word not in (*FAMILIES, "segmentation"):
+    if word not in FAMILIES:
         raise HTTPException(404)
     chosen = request.query_params.getlist("run") or None
     data = await query(request, "models/runs", family=word.upper(), runIds=chosen)

@@ -104,6 +104,15 @@ async def give(request: Request) -> Response:
     return redirect(request, f"/segmentations/{prediction_id}", said=_("Your opinion is kept."))
 
 
+async def forget(request: Request) -> Response:
+    """Forget the images of a segmentation."""
+    address, said = f"/segmentations/{request.path_params['id']}", _("The images are forgotten.")
+    done = await submit(request, "segmentations/forget", predictionId=request.path_params["id"])
+    return redirect(
+        request, address, said=said if done.ok else done.message, kind="done" if done.ok else "care"
+    )
+
+
 async def patient(request: Request) -> Response:
     """Show a patient's tumour over time, and how far algorithms agree about one day."""
     day = _day(request.query_params.get("day"))
@@ -147,7 +156,7 @@ async def _show(request: Request, done: Submission) -> Response:
     one = found(data["prediction"])
     if one["__typename"] != "SegmentationPrediction":
         one = found(None)
-    given = {"one": one, "form": done.form, "refusal": done.message}
+    given = {"one": one, "form": done.form, "refusal": done.message, "records": _records(request)}
     return await render(request, "segmentations/show.html", given, status=done.status)
 
 
@@ -247,4 +256,5 @@ routes = [
     Route("/segmentations/patients/{id}", patient, name="segmented_patient"),
     Route("/segmentations/{id}", show, name="segmentation"),
     Route("/segmentations/{id}/feedback", give, methods=["POST"]),
+    Route("/segmentations/{id}/forget", forget, methods=["POST"]),
 ]

@@ -74,6 +74,7 @@ def test_the_lineage_names_the_file_and_what_came_of_it(tmp_path: Path) -> None:
         "feedback_opinions": 2,
         "feedback_inputs": 1,
         "feedback_undecided": 0,
+        "feedback_unusable": 0,
         "parent_version": "4",
     }
     assert Corrections[str]().lineage("4") == {}

@@ -22,6 +22,7 @@ from ml.registry.helper import Synced, SyncedVersion
 from ml.registry.home import Home
 from ml.registry.manifest import Manifest, TensorSpec
 from ml.registry.predictor import LoadError, Predictor, load
+from ml.segmentation.dataset import IMAGES
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
 from schema.services.clock import Clock
 from tests.support.segmentation import write_toy_unet
@@ -134,11 +135,11 @@ def toy_triage(home: Home) -> str:
         shutil.rmtree(scratch)
 
 
-def toy_unet(home: Home) -> str:
-    """Put a small model of segmentations, sealed, into a site's cache and return its digest."""
+def toy_unet(home: Home, *, blind: bool = False, images: Sequence[str] = IMAGES) -> str:
+    """Put a small model of segmentations, as `write_toy_unet`, into a site's cache and return its digest."""
     scratch = Path(tempfile.mkdtemp(prefix="toy-"))
     try:
-        sealed = seal(write_toy_unet(scratch / "unet"), home.key())
+        sealed = seal(write_toy_unet(scratch / "unet", blind=blind, images=images), home.key())
         return copy_sealed(sealed.folder, home.cache, home.key()).digest
     finally:
         shutil.rmtree(scratch)

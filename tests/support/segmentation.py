@@ -1,24 +1,41 @@
 """A network of one layer in place of a U-Net: brightness alone decides."""
 
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from ml.judging.learnt import LEARNT, write_learnt
 from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.contents import EXAMPLES, GRAPH
 from ml.registry.manifest import Manifest, TensorSpec
+from ml.segmentation.dataset import IMAGES
 from ml.segmentation.predicting import ARCHITECTURE, FAMILY
 from ml.segmentation.segments import SEGMENTS
 
-IMAGES = ("flair", "t1c")
 
+def write_toy_unet(
+    folder: Path,
+    *,
+    blind: bool = False,
+    learnt: Iterable[str] | None = None,
+    images: Sequence[str] = IMAGES,
+) -> Artefact:
+    """Write one that calls what is bright on FLAIR oedema, and on T1 with contrast enhancing tumour.
 
-def write_toy_unet(folder: Path) -> Artefact:
-    """Write one that calls what is bright on FLAIR oedema, and on T1 with contrast enhancing tumour."""
+    Parameters
+    ----------
+    blind
+        Call nothing enhancing tumour.
+    learnt
+        Fingerprints of what it is said to have learnt from; nobody knows when None.
+    images
+        What its two images are called.
+    """
     weights = np.array([[-4, -4, 4, 0], [-4, -4, 0, 4]], np.float32)
-    bias = np.array([8, -9, -6, -6], np.float32)
+    bias = np.array([8, -9, -6, -60 if blind else -6], np.float32)
     slices = np.random.default_rng(0).normal(0, 2, (2, 8, 8, 2)).astype(np.float32)
     logits = slices @ weights + bias
     likely = np.exp(logits - logits.max(-1, keepdims=True))
@@ -36,9 +53,11 @@ def write_toy_unet(folder: Path) -> Artefact:
         created="2026-11-27T05:00:00+00:00",
         licence="MIT",
         citation="none",
-        settings={"images": list(IMAGES)},
+        settings={"images": list(images)},
     )
     files = {GRAPH: _graph(weights, bias), EXAMPLES: examples.getvalue()}
+    if learnt is not None:
+        files[LEARNT] = write_learnt(learnt)
     return write_artefact(folder, manifest, files)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from ml.segmentation.comparing import agreements, hausdorff_95, overlap
+from ml.segmentation.agreement import agreements, hausdorff_95, overlap
 from ml.segmentation.measuring import measure
 from ml.segmentation.overlay import COLOURS, draw
 from ml.segmentation.reading import Volume, probabilities_of, read, segments_of

@@ -1,72 +1,93 @@
 """The page of champion and challenger: who sees it, what it says, and its one-click decisions."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from ml.registry.home import Home
 from ml.registry.registry import Registry
-from schema.models.models import Deployment, ModelAlias
+from ml.segmentation.segments import Segment
+from schema.models.models import Model, ModelAlias, ModelVersion
 from schema.models.promotions import Comparison, Trial
 from schema.policy import Role
 from schema.types.base import global_id
 from server.app import Application, close_services, create_app
-from tests.schema.toys import deployed, registered, toy, toy_loader
+from tests.schema.toys import deployed, registered, toy, toy_loader, toy_unet
 from tests.server.conftest import installed
 from tests.server.pages.conftest import Meet
 from tests.server.pages.test_every_page import english_only, in_french, leftovers
 
-CHECKS = [
-    {
-        "name": name,
-        "of": of,
-        "champion": 0.904,
-        "challenger": 0.912,
-        "value": value,
-        "limit": limit,
-        "at_most": at_most,
-        "support": 412,
-        "passed": passed,
-    }
-    for name, of, value, limit, at_most, passed in (
-        ("macro_f1", None, -0.004, -0.01, False, True),
-        ("recall", "PVC", -0.032, -0.01, False, False),
-        ("ece", None, 0.002, 0.01, True, True),
-        ("latency_ms", None, 1.1, 1.2, True, True),
+
+def checks(primary: str, of_recall: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "of": of,
+            "champion": 0.904,
+            "challenger": 0.912,
+            "value": value,
+            "limit": limit,
+            "at_most": at_most,
+            "support": 412,
+            "passed": passed,
+        }
+        for name, of, value, limit, at_most, passed in (
+            (primary, None, -0.004, -0.01, False, True),
+            ("recall", of_recall, -0.032, -0.01, False, False),
+            ("ece", None, 0.002, 0.01, True, True),
+            ("latency_ms", None, 1.1, 1.2, True, True),
+        )
+    ]
+
+
+def compared(
+    session: Session, at: datetime, champion: ModelVersion, challenger: ModelVersion, held: Any
+) -> None:
+    """Deploy a pair that was compared and found wanting."""
+    deployed(session, lambda: at, challenger, ModelAlias.CHALLENGER)
+    session.add(
+        Comparison(
+            model_id=champion.model_id,
+            champion_id=champion.id or 0,
+            challenger_id=challenger.id or 0,
+            asked_at=at,
+            finished_at=at,
+            verdict={
+                "incomparable": None,
+                "passed": False,
+                "examples": 4120,
+                "clusters": 31,
+                "left_out": 48,
+                "checks": held,
+            },
+        )
     )
-]
 
 
 @pytest.fixture(scope="module")
 def app(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """Return an application whose champion has a challenger, compared and found wanting, and a past one."""
+    """Return an application whose champions have challengers that were found wanting, one a past version."""
     home = Home(tmp_path_factory.mktemp("models"))
     registry = Registry(home.cache, home.key, lambda *_: None, loader=toy_loader)
     application = create_app(installed(blank, home.folder / "site"), registry)
     services = application.site.services
     with services.database.write() as session:
+        now = services.clock()
         champion, challenger, past = (registered(session, services.clock, toy(home)) for _ in range(3))
         deployed(session, services.clock, champion).previous_id = past.id
-        deployed(session, services.clock, challenger, ModelAlias.CHALLENGER)
-        session.add(
-            Comparison(
-                model_id=champion.model_id,
-                champion_id=champion.id or 0,
-                challenger_id=challenger.id or 0,
-                asked_at=services.clock(),
-                finished_at=services.clock(),
-                verdict={
-                    "incomparable": None,
-                    "passed": False,
-                    "examples": 4120,
-                    "clusters": 31,
-                    "left_out": 48,
-                    "checks": CHECKS,
-                },
+        compared(session, now, champion, challenger, checks("macro_f1", "PVC"))
+        seeing, blind = (
+            registered(
+                session, services.clock, toy_unet(home, blind=blind), "segmentation", classes=list(Segment)
             )
+            for blind in (False, True)
         )
+        deployed(session, services.clock, seeing)
+        compared(session, now, seeing, blind, checks("mean_dice", "enhancing"))
     yield application
     close_services(services)
 
@@ -89,7 +110,7 @@ def test_whoever_may_see_models_sees_how_the_challenger_stands_but_decides_nothi
 
 def test_each_condition_is_shown_with_its_figures_and_its_limit(meet: Meet) -> None:
     words = meet(Role.ANALYST).get("/models/beats").words
-    assert "4,120 examples of 31 patients; 48 files or visits left out" in words
+    assert "4,120 examples of 31 patients; 48 files, visits or examinations left out" in words
     for told in ("90.4%", "91.2%", "-3.2 pt", "≥ -1 pt", "× 1.1", "≤ × 1.2", "lower bound (95%) of the gain"):
         assert told in words, told
     assert (words.count("passed"), words.count("failed")) == (3, 1)
@@ -111,7 +132,7 @@ def test_a_challenger_the_rule_refuses_is_promoted_only_with_a_reason(meet: Meet
 def test_an_a_b_test_begins_and_ends_with_one_click(app: Application, meet: Meet) -> None:
     admin = meet(Role.ADMIN)
     begun = admin.follow(admin.press(admin.get("/models/beats"), "/models/beats/trial", share="20"))
-    assert "the challenger answers 20% of the cases and visits" in begun.words
+    assert "the challenger answers 20% of the cases, visits and examinations" in begun.words
     assert "Too little traffic to decide yet" in begun.words
     assert "0 of the 6,950 subjects" in begun.words
     ended = admin.follow(admin.press(begun, "/models/beats/stop"))
@@ -147,7 +168,7 @@ def test_a_comparison_is_asked_for_and_its_wait_is_said(app: Application, meet: 
 
 def _model(app: Application) -> str:
     with app.site.services.database.read() as session:
-        return global_id("Model", session.exec(select(Deployment.model_id)).first() or 0)
+        return global_id("Model", session.exec(select(Model.id).where(Model.family == "beats")).one() or 0)
 
 
 def test_the_page_is_sound_in_french(meet: Meet) -> None:
@@ -155,3 +176,22 @@ def test_the_page_is_sound_in_french(meet: Meet) -> None:
     page = admin.get("/models/beats")
     assert leftovers(page, english_only()) == set()
     assert "Promouvoir malgré tout" in page.words
+
+
+def test_segmentations_stand_on_the_same_page_with_their_own_figures(meet: Meet) -> None:
+    admin = in_french(meet(Role.ADMIN))
+    assert "/models/segmentation" in admin.get("/models").links
+    page = admin.get("/models/segmentation")
+    assert leftovers(page, english_only()) == set()
+    for told in (
+        "Dice, moyenne des parties",
+        "90,4",
+        "Rappel (sensibilité), Tumeur rehaussée",
+        "dont les images sont conservées",
+    ):
+        assert told in page.words, told
+    done = admin.follow(admin.press(page, "/models/segmentation/promote", overrideReason="Essai."))
+    back = admin.follow(admin.press(done, "/models/segmentation/rollback"))
+    assert "La version précédente répond de nouveau" in back.words
+    begun = admin.follow(admin.press(back, "/models/segmentation/trial", share="20"))
+    admin.follow(admin.press(begun, "/models/segmentation/stop"))

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlmodel import Session, col, select
 
 from ml.segmentation.sent import VolumeReader
 from schema.models.predictions import Feedback, Prediction
+from schema.models.segmentations import Segmentation
 from schema.policy import Role
 from server.app import Application
 from server.pages.segmentations import plot_of
@@ -115,6 +117,31 @@ def test_an_opinion_is_kept(school: School, clinician: Visitor, segmentation: st
     ]
 
 
+def test_images_that_are_kept_are_told_of_and_forgotten_with_one_click(
+    meet: Meet, school: School, clinician: Visitor
+) -> None:
+    page = clinician.get("/segmentations/launch")
+    assert "Keep the images" in page.words
+    asked = {"patient": "P-0077", "examinedOn": "2026-01-05", "keepImages": "true"}
+    address = clinician.leads("/segmentations/launch", asked, files={"image_flair": sent()["labelMap"]})
+    assert "The images are kept" not in clinician.get(address).words, "no model answered"
+
+    def keep(session: Session) -> None:
+        row = session.exec(select(Segmentation).order_by(col(Segmentation.prediction_id).desc())).first()
+        assert row is not None
+        row.images = {"flair": "0" * 64}
+
+    school.do(keep)
+    analyst = meet(Role.ANALYST)
+    assert "The images are kept" in analyst.get(address).words
+    assert f"{address}/forget" not in analyst.get(address).html
+    assert analyst.ask(f"{address}/forget").status_code == 303
+    assert "The images are kept" in clinician.get(address).words
+    done = clinician.follow(clinician.press(clinician.get(address), f"{address}/forget"))
+    assert "The images are forgotten." in done.words
+    assert "The images are kept" not in done.words
+
+
 def test_a_patients_course_is_plotted_with_a_table_and_algorithms_compared(
     meet: Meet, clinician: Visitor, segmentation: str
 ) -> None:
@@ -142,7 +169,13 @@ def test_in_french_nothing_is_left_in_english(meet: Meet, recording: None) -> No
     assert "Nécrose" in page.words
     patient = next(link for link in page.links if "/patients/" in link)
     english = english_only()
-    for each in (page, reader.get(patient), reader.get("/segmentations"), reader.get("/segmentations/new")):
+    for each in (
+        page,
+        reader.get(patient),
+        reader.get("/segmentations"),
+        reader.get("/segmentations/new"),
+        reader.get("/segmentations/launch"),
+    ):
         assert leftovers(each, english) == set()
 
 
