@@ -349,7 +349,9 @@ class TriageNote:
     """What was read from a note."""
 
     values: list[NoteValue] = strawberry.field(description="Vital signs and the like, in the note's order.")
-    motif_consultation: str = strawberry.field(description="The words of the complaint; may be empty.")
+    motif_consultation: str = strawberry.field(
+        description="The words that state the complaint, 12 at most, never the whole note; may be empty."
+    )
     candidates: list[TriageComplaint] = strawberry.field(
         description="Complaints that these words may state, the best first; empty where none is recognised."
     )

@@ -62,6 +62,16 @@ def test_a_note_is_read_into_the_fields_for_confirmation(school: School, clinici
     assert school.rows(Prediction, asked_by=clinician.actor.account_id) == []
 
 
+def test_of_a_note_nothing_but_the_complaint_is_kept(school: School, clinician: Visitor) -> None:
+    note = "M. Jean Dupont, 62 ans, habite rue des Lilas, douleur thoracique ce matin, TA 14/8"
+    page = clinician.press(clinician.get("/triage/new"), "/triage/new", ("step", "note"), note=note)
+    clinician.follow(clinician.press(read(page, 200), "/triage/new", ("step", "ask")))
+    [row] = school.rows(Prediction, asked_by=clinician.actor.account_id)
+    assert row.visit is not None
+    assert row.visit["complaint"] == "douleur thoracique"
+    assert "Lilas" not in str(row.model_dump())
+
+
 def test_a_complaint_is_looked_up_and_asks_its_questions(clinician: Visitor) -> None:
     form = clinician.get("/triage/new")
     given = {"motifConsultation": "paralysie du bras droit", "age": "70"}
