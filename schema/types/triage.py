@@ -310,6 +310,9 @@ class TriageReason:
     contribution: float = strawberry.field(
         description="What it added to the log-odds of being more urgent; negative towards less urgent."
     )
+    imputed: bool = strawberry.field(
+        description="Whether it was not known, or something that it is made of: a default stood in."
+    )
 
 
 @strawberry.type(description="What the model says of a visit, on the Korean scale that it learnt from.")
@@ -444,7 +447,8 @@ class TriagePrediction(Prediction):
     @strawberry.field(description="What the model says; null where none answered.")
     async def model_view(self, info: Info) -> TriageModelView | None:
         """Read it."""
-        kept = (await self._kept(info))["model"]
+        whole = await self._kept(info)
+        kept, imputed = whole["model"], whole["imputed"].keys()
         if kept is None:
             return None
         told = shows_input(info.context.viewer)
@@ -457,7 +461,12 @@ class TriagePrediction(Prediction):
             ],
             conformal_set=kept["set"],
             reasons=[
-                TriageReason(feature=name, label=label_of(name, info.context), contribution=moved)
+                TriageReason(
+                    feature=name,
+                    label=label_of(name, info.context),
+                    contribution=moved,
+                    imputed=not imputed.isdisjoint(DERIVED[name][3] if name in DERIVED else {name}),
+                )
                 for name, moved in (kept["reasons"] if told else ())
             ],
         )
