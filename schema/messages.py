@@ -177,7 +177,9 @@ MESSAGES: dict[str, str] = {
     "point_outside": N_("A point lies outside the picture, or on no row of it."),
     "not_a_signal": N_("This recording is a picture. Only signals can be analysed."),
     "no_trainer": N_("Models of this kind are not trained anew here."),
-    "no_training_data": N_("No training data is set up on this site (CHEVET_TRAINING_DATA)."),
+    "no_training_data": N_(
+        "No training data is set up on this site: CHEVET_TRAINING_DATA names no folder that holds it."
+    ),
     "no_training_extra": N_("What trains models is not installed on this site (the extra “train”)."),
     "training_under_way": N_("This model is being trained already. Wait for that to end."),
     "too_little_feedback": N_("There are {count} opinions to learn from; you asked for {minimum}."),
