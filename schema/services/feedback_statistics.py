@@ -15,7 +15,7 @@ from enum import Enum
 from math import sqrt
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, distinct, func, literal
+from sqlalchemy import ColumnElement, Label, SQLColumnExpression, case, distinct, func, literal
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -237,7 +237,7 @@ def feedback_figures(session: Session, chosen: FeedbackFilter, *parts: Part) -> 
 
 def _spreads(session: Session, chosen: FeedbackFilter, part: Part) -> dict[Any, Spread]:
     """Count how the opinions of each version or week, or all, are spread."""
-    key = _key(session, part).label("key")
+    key: Label[Any] = _key(session, part).label("key")
     wrong = case((col(Feedback.type) == FeedbackType.CORRECT.value, 0), else_=1)
     alike = (
         columns(key, func.count().label("total"), func.sum(wrong).label("errors"))
