@@ -177,7 +177,9 @@ MESSAGES: dict[str, str] = {
     "point_outside": N_("A point lies outside the picture, or on no row of it."),
     "not_a_signal": N_("This recording is a picture. Only signals can be analysed."),
     "no_trainer": N_("Models of this kind are not trained anew here."),
-    "no_training_data": N_("No training data is set up on this site (CHEVET_TRAINING_DATA)."),
+    "no_training_data": N_(
+        "No training data is set up on this site: CHEVET_TRAINING_DATA names no folder that holds it."
+    ),
     "no_training_extra": N_("What trains models is not installed on this site (the extra “train”)."),
     "training_under_way": N_("This model is being trained already. Wait for that to end."),
     "too_little_feedback": N_("There are {count} opinions to learn from; you asked for {minimum}."),
@@ -198,6 +200,8 @@ MESSAGES: dict[str, str] = {
     "not_of_a_visit": N_("Symptoms are missed of visits. Of a recording, choose findings."),
     "upgrade_not_more_urgent": N_("This level is not more urgent than the one that was given."),
     "downgrade_not_less_urgent": N_("This level is not less urgent than the one that was given."),
+    "disagree_more_urgent": N_("This level is more urgent than the one that was given: say UPGRADE."),
+    "disagree_less_urgent": N_("This level is less urgent than the one that was given: say DOWNGRADE."),
     "same_level": N_("This is the level that was given."),
     "not_a_number": N_("“{text}” is not a number."),
     "not_whole": N_("{value} is not a whole number."),

@@ -15,7 +15,7 @@ from ml.language.endpoint import Endpoint, EndpointError
 from ml.language.masking import Masker
 from ml.triage.complaints import match
 from ml.triage.features import BY_NAME, FEATURES, Feature
-from ml.triage.notes import LONGEST_NOTE, YEARS, Found, NoteReading, read_note
+from ml.triage.notes import LONGEST_NOTE, YEARS, Found, NoteReading, read_note, stretch
 
 _NEAR = 0.006
 """A value may be this much off, as a share, from what its words say in another unit."""
@@ -88,7 +88,7 @@ def _together(reading: NoteReading, said: _Said, note: str) -> NoteReading:
     if stated.complaint is None and said.complaint and said.complaint in note:
         quoted = match(said.complaint)
         if quoted.complaint is not None:
-            complaint, stated = said.complaint.strip(), quoted
+            complaint, stated = stretch(said.complaint, quoted.complaint), quoted
     return NoteReading(tuple(sorted(found.values(), key=lambda each: each.start)), complaint, stated)
 
 

@@ -5,7 +5,7 @@ What a note says in the usual shorthand is converted and shown with its words: `
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ml.language.normalising import Folded, fold
@@ -13,6 +13,8 @@ from ml.triage.complaints import Match, match
 from ml.triage.features import BY_NAME, Feature
 
 LONGEST_NOTE = 5_000
+MOST_WORDS = 12
+"""What is taken from a note as its complaint has no more: the note itself is nobody's to keep."""
 _GAP = r"[^0-9\n.;]{0,14}?"
 _NUMBER = r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)"
 _END = r"(?![0-9]|[.,][0-9])"
@@ -155,13 +157,45 @@ def _sexes(folded: Folded) -> Iterator[Found]:
 
 
 def _complaint(folded: Folded) -> tuple[str, Match]:
-    """Return the words of the complaint: those after `motif` or `consulte pour`, else the whole note."""
+    """Return the words that state the complaint: after `motif` or `consulte pour`, else anywhere."""
     for hit in _REASON.finditer(folded.text):
-        group = 1 if hit[1] else 2
-        stated = match(_source(folded, hit.span(group)))
+        given = _source(folded, hit.span(1 if hit[1] else 2))
+        stated = match(given)
         if stated.complaint is not None:
-            return _source(folded, hit.span(group)).strip(), stated
-    return " ".join(folded.source.split()), match(folded.source)
+            return _given(given, stated.complaint), stated
+    stated = match(folded.source)
+    return "" if stated.complaint is None else stretch(folded.source, stated.complaint), stated
+
+
+def _given(text: str, complaint: str) -> str:
+    """Return what was named as the reason, up to the comma; of a long text the words that state it."""
+    first = text.split(",", maxsplit=1)[0]
+    short = len(first.split()) <= MOST_WORDS and match(first).complaint == complaint
+    return " ".join(first.split()) if short else stretch(text, complaint)
+
+
+def stretch(text: str, complaint: str) -> str:
+    """Return the first words in a row that state a complaint, without any that are not needed at the ends.
+
+    Nothing where they are farther apart than `MOST_WORDS`.
+    """
+    words = text.split()
+    for begin in range(len(words)):
+        some = _shortest(words[begin : begin + MOST_WORDS], complaint)
+        if some:
+            starts = (start for start in reversed(range(len(some))) if _states(some[start:], complaint))
+            return " ".join(_shortest(some[next(starts) :], complaint)).strip(" ,;:.")
+    return ""
+
+
+def _shortest(words: Sequence[str], complaint: str) -> Sequence[str]:
+    """Return as few of the first words as state a complaint; none where not even all do."""
+    ends = (end for end in range(1, len(words) + 1) if _states(words[:end], complaint))
+    return words[: next(ends, 0)]
+
+
+def _states(words: Sequence[str], complaint: str) -> bool:
+    return match(" ".join(words)).complaint == complaint
 
 
 def _in_own_unit(feature: Feature, number: float, unit: str) -> float | None:

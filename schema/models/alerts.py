@@ -107,7 +107,9 @@ class Alert(SQLModel, table=True):
     """Something that is or was wrong with a model; of each `key` one at most is not closed.
 
     What its rule said and the figures were as it opened stays, whatever becomes of the rule; `latest` is the
-    figure of the last look. `calm` counts the looks that found all well again since `normal_since`.
+    figure of the last look. Of what says that a model should learn anew, `count`, `readers` and `judged` tell
+    how many opinions there were, whose and on how many predictions, `value` how often they found it wrong.
+    `calm` counts the looks that found all well again since `normal_since`.
     """
 
     __table_args__ = (
@@ -135,6 +137,8 @@ class Alert(SQLModel, table=True):
     value: float | None = None
     count: int | None = None
     latest: float | None = None
+    readers: int | None = None
+    judged: int | None = None
     webhooks: bool = True
     state: str = AlertState.OPEN.value
     calm: int = 0

@@ -13,6 +13,7 @@ from schema.permissions import query_field
 from schema.policy import Scope
 from schema.services.feedback_statistics import (
     FeedbackFilter,
+    Part,
     feedback_count,
     feedback_figures,
 )
@@ -64,7 +65,7 @@ class StatisticsQueries:
     ) -> FeedbackStatistics | None:
         """Count by type, version, week and what was corrected."""
         chosen = FeedbackFilter(family, since, until, await version_key(info, version))
-        figures = await info.context.read(lambda session: feedback_figures(session, chosen))
+        figures = await info.context.read(lambda session: feedback_figures(session, chosen, *Part))
         return FeedbackStatistics.of(family, figures)
 
     @query_field(Scope.STATISTICS_READ, "How many opinions on predictions are in force.")

@@ -23,7 +23,7 @@ from schema.models.predictions import Feedback, FeedbackType, ModelFamily
 from schema.models.promotions import Comparison, Trial
 from schema.services.alerts import alerts_between
 from schema.services.drift import DriftReport, drift
-from schema.services.feedback_statistics import FeedbackFigures, FeedbackFilter, feedback_figures
+from schema.services.feedback_statistics import FeedbackFigures, FeedbackFilter, Part, feedback_figures
 from schema.services.monitoring import Figures, Watched, daily, summary
 
 FEWEST_READERS = 5
@@ -283,7 +283,7 @@ def _decisions(session: Session, family: ModelFamily, month: Month) -> list[Deci
 
 
 def _opinions(session: Session, family: ModelFamily, month: Month) -> Opinions:
-    figures = feedback_figures(session, FeedbackFilter(family, month.begins, month.ends))
+    figures = feedback_figures(session, FeedbackFilter(family, month.begins, month.ends), Part.ALL)
     readers = select(func.count(func.distinct(Feedback.reader))).where(
         col(Feedback.current).is_(True),
         Feedback.family == family.value,

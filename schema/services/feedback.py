@@ -240,18 +240,19 @@ def _faults_of_class(prediction: Prediction, opinion: Opinion) -> list[FieldProb
 
 
 def _faults_of_level(prediction: Prediction, opinion: Opinion) -> list[FieldProblem]:
-    """Return what is wrong with the level: a visit moved up needs a more urgent one, moved down a less."""
+    """Return what is wrong with the level: moved up it is more urgent, down less, otherwise none."""
     moved = opinion.type in {FeedbackType.UPGRADE, FeedbackType.DOWNGRADE}
     if prediction.level is None:
         return [FieldProblem(("correctedLevel",), "unknown_choice")] if opinion.level else []
     if opinion.level is None:
         return [FieldProblem(("correctedLevel",), "required")] if moved else []
     steps = opinion.level.urgency_over(TriageLevel(prediction.level))
+    moved_by = "disagree_more_urgent" if steps > 0 else "disagree_less_urgent"
     wrong = {
         FeedbackType.CORRECT: (True, "correct_needs_no_level"),
         FeedbackType.UPGRADE: (steps <= 0, "upgrade_not_more_urgent"),
         FeedbackType.DOWNGRADE: (steps >= 0, "downgrade_not_less_urgent"),
-        FeedbackType.DISAGREE: (steps == 0, "same_level"),
+        FeedbackType.DISAGREE: (True, moved_by if steps else "same_level"),
     }
     faulty, code = wrong[opinion.type]
     return [FieldProblem(("correctedLevel",), code)] if faulty else []

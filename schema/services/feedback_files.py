@@ -197,7 +197,7 @@ class FeedbackImports:
             self._reader(_name(document, "nurse_id")),
             told or LEVEL_OF[original],
             kind,
-            level if kind is not FeedbackType.CORRECT else None,
+            level if kind in MOVES else None,
             self._masker.mask(reason),
             symptoms,
             features,
@@ -314,6 +314,9 @@ def _check_move(kind: FeedbackType, original: Gravity, corrected: Gravity | None
         raise _FaultyError("corrected_gravity", "upgrade_not_more_urgent")
     if kind is FeedbackType.DOWNGRADE and steps >= 0:
         raise _FaultyError("corrected_gravity", "downgrade_not_less_urgent")
+    if kind is FeedbackType.DISAGREE and steps:
+        code = "disagree_more_urgent" if steps > 0 else "disagree_less_urgent"
+        raise _FaultyError("corrected_gravity", code)
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

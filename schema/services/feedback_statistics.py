@@ -1,13 +1,21 @@
-"""What readers think of predictions, in figures: no row of anybody, so analysts may see it."""
+"""What readers think of predictions, in figures: no row of anybody, so analysts may see it.
+
+Opinions on one recording or visit are alike: a reader who corrects a hundred beats of one ECG says little
+about other ECGs. Intervals are therefore Wilson's on the effective sample size, which is the number of
+opinions over the design effect of the predictions that they are about (L. Kish, Survey Sampling, 1965;
+N. Dean and M. Pagano, Evaluating Confidence Interval Methods for Binomial Proportions in Clustered Surveys,
+J. Surv. Stat. Methodol. 3, 2015, 484-503).
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 from math import sqrt
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, Label, SQLColumnExpression, case, distinct, func, literal
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -16,6 +24,8 @@ from schema.models.predictions import Feedback, FeedbackType, ModelFamily
 K = TypeVar("K")
 LEAST = 30
 """Of fewer opinions no share is told: one more would change it by points."""
+LEAST_JUDGED = 30
+"""With opinions on fewer predictions (recordings, visits) no interval is told, and no model has to learn."""
 WILSON_Z = 1.96
 
 
@@ -55,12 +65,47 @@ class Cell:
     count: int
 
 
+class Part(Enum):
+    """What spreads of opinions are counted of."""
+
+    ALL = "all"
+    VERSION = "version"
+    WEEK = "week"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How opinions are spread over predictions and readers.
+
+    Parameters
+    ----------
+    judged, readers
+        How many predictions they are about, and whose they are.
+    totals, errors, products
+        Sums over the predictions: of the squared number of opinions, of the squared number of errors, and of
+        one times the other.
+    """
+
+    judged: int
+    readers: int
+    totals: int
+    errors: int
+    products: int
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRate:
-    """How often readers find predictions wrong, with Wilson's interval of 95 %; no share of few opinions."""
+    """How often readers find predictions wrong; no share of few opinions.
+
+    Parameters
+    ----------
+    spread
+        None where it was not counted; there is no interval then.
+    """
 
     total: int
     errors: int
+    spread: Spread | None = None
 
     @property
     def share(self) -> float | None:
@@ -69,20 +114,38 @@ class ErrorRate:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Return where the share is, but for chance; None of too few."""
-        if self.share is None:
+        """Return where the share is, but for chance, at 95 %; None of too few opinions or predictions."""
+        if self.share is None or self.spread is None or self.spread.judged < LEAST_JUDGED:
             return None
-        n, square = self.total, WILSON_Z**2
+        n, square = self._effective(self.share, self.spread), WILSON_Z**2
         middle = (self.share + square / (2 * n)) / (1 + square / n)
         half = WILSON_Z / (1 + square / n) * sqrt(self.share * (1 - self.share) / n + square / (4 * n * n))
         return max(0.0, middle - half), min(1.0, middle + half)
 
+    def _effective(self, share: float, spread: Spread) -> float:
+        """Return as how many independent opinions these count, as many as the predictions at least.
+
+        Where all opinions agree nothing tells how alike those on one prediction are: they count as one.
+        """
+        if self.errors in {0, self.total}:
+            return spread.judged
+        squares = spread.errors - 2 * share * spread.products + share**2 * spread.totals
+        variance = spread.judged / (spread.judged - 1) * squares / self.total**2
+        return min(self.total, share * (1 - share) / variance) if variance > 0 else self.total
+
 
 @dataclass(frozen=True)
 class FeedbackFigures:
-    """Feedback, counted; every figure is a sum of its cells."""
+    """Feedback, counted; every figure is a sum of its cells.
+
+    Parameters
+    ----------
+    spreads
+        How the opinions of each part are spread, as far as it was asked for.
+    """
 
     cells: Sequence[Cell]
+    spreads: Mapping[Part, Mapping[Any, Spread]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -92,7 +155,7 @@ class FeedbackFigures:
     @property
     def error_rate(self) -> ErrorRate:
         """Return how often they find predictions wrong."""
-        return _rate(self.cells)
+        return _rate(self.cells, self.spreads.get(Part.ALL, {}).get(None))
 
     def by_type(self) -> dict[FeedbackType, int]:
         """Return how many there are of each type."""
@@ -112,21 +175,23 @@ class FeedbackFigures:
 
     def by_version(self) -> dict[int | None, ErrorRate]:
         """Return the error rate of each version, and under None that of answers without a model."""
-        return self._by(lambda cell: cell.version_id)
+        return self._by(lambda cell: cell.version_id, Part.VERSION)
 
     def by_week(self) -> dict[date, ErrorRate]:
         """Return the error rate of each week in which there was feedback, by its Monday."""
-        return dict(sorted(self._by(lambda cell: cell.day - timedelta(days=cell.day.weekday())).items()))
+        weeks = self._by(lambda cell: cell.day - timedelta(days=cell.day.weekday()), Part.WEEK)
+        return dict(sorted(weeks.items()))
 
     def by_day(self) -> dict[date, ErrorRate]:
         """Return the error rate of each day with feedback."""
         return dict(sorted(self._by(lambda cell: cell.day).items()))
 
-    def _by(self, key: Callable[[Cell], K]) -> dict[K, ErrorRate]:
+    def _by(self, key: Callable[[Cell], K], part: Part | None = None) -> dict[K, ErrorRate]:
+        spreads = self.spreads.get(part, {}) if part else {}
         parts: dict[K, list[Cell]] = defaultdict(list)
         for each in self.cells:
             parts[key(each)].append(each)
-        return {name: _rate(cells) for name, cells in parts.items()}
+        return {name: _rate(cells, spreads.get(name)) for name, cells in parts.items()}
 
 
 def feedback_count(session: Session, chosen: FeedbackFilter) -> int:
@@ -149,10 +214,9 @@ def opinions_in_order(session: Session, chosen: FeedbackFilter, most: int) -> li
     return found[::-1]
 
 
-def feedback_figures(session: Session, chosen: FeedbackFilter) -> FeedbackFigures:
-    """Count the opinions in force, in one statement."""
-    at = col(Feedback.created_at)
-    utc = at if session.get_bind().dialect.name == "sqlite" else func.timezone("UTC", at)
+def feedback_figures(session: Session, chosen: FeedbackFilter, *parts: Part) -> FeedbackFigures:
+    """Count the opinions in force, in one statement, and in two more how those of each part are spread."""
+    utc = _utc(session)
     keys = (
         func.date(utc),
         col(Feedback.version_id),
@@ -166,8 +230,50 @@ def feedback_figures(session: Session, chosen: FeedbackFilter) -> FeedbackFigure
         [
             Cell(_date(day), version_id, FeedbackType(kind), original, corrected, count)
             for day, version_id, kind, original, corrected, count in rows
-        ]
+        ],
+        {part: _spreads(session, chosen, part) for part in parts},
     )
+
+
+def _spreads(session: Session, chosen: FeedbackFilter, part: Part) -> dict[Any, Spread]:
+    """Count how the opinions of each version or week, or all, are spread."""
+    key: Label[Any] = _key(session, part).label("key")
+    wrong = case((col(Feedback.type) == FeedbackType.CORRECT.value, 0), else_=1)
+    alike = (
+        columns(key, func.count().label("total"), func.sum(wrong).label("errors"))
+        .where(*_conditions(chosen))
+        .group_by(key, col(Feedback.prediction_id))
+        .subquery()
+    )
+    total, errors = alike.c.total, alike.c.errors
+    squares = (func.sum(total * total), func.sum(errors * errors), func.sum(total * errors))
+    sums = session.execute(columns(alike.c.key, func.count(), *squares).group_by(alike.c.key)).all()
+    counted = (
+        columns(key, func.count(distinct(col(Feedback.reader)))).where(*_conditions(chosen)).group_by(key)
+    )
+    readers = dict(iter(session.execute(counted)))
+    return {
+        _date(name) if part is Part.WEEK else name: Spread(
+            judged, readers[name], *(int(each) for each in more)
+        )
+        for name, judged, *more in sums
+    }
+
+
+def _key(session: Session, part: Part) -> SQLColumnExpression[Any]:
+    if part is Part.ALL:
+        return literal(None)
+    if part is Part.VERSION:
+        return col(Feedback.version_id)
+    if session.get_bind().dialect.name == "sqlite":
+        return func.date(_utc(session), "weekday 0", "-6 days")
+    return func.date(func.date_trunc("week", _utc(session)))
+
+
+def _utc(session: Session) -> SQLColumnExpression[Any]:
+    """Return when an opinion was given, as its day is to be taken."""
+    at = col(Feedback.created_at)
+    return at if session.get_bind().dialect.name == "sqlite" else func.timezone("UTC", at)
 
 
 def _conditions(chosen: FeedbackFilter) -> list[ColumnElement[bool]]:
@@ -186,6 +292,7 @@ def _date(day: date | str) -> date:
     return date.fromisoformat(day) if isinstance(day, str) else day
 
 
-def _rate(cells: Iterable[Cell]) -> ErrorRate:
+def _rate(cells: Iterable[Cell], spread: Spread | None) -> ErrorRate:
     counted = [(each.count, each.type is not FeedbackType.CORRECT) for each in cells]
-    return ErrorRate(sum(count for count, _ in counted), sum(count for count, wrong in counted if wrong))
+    total, errors = sum(count for count, _ in counted), sum(count for count, wrong in counted if wrong)
+    return ErrorRate(total, errors, spread)

@@ -12,7 +12,7 @@ from schema.errors import ValidationFailedError
 from schema.models.monitoring import NO_VERSION, PredictionDay
 from schema.models.predictions import Feedback, ModelFamily
 from schema.services.day_books import DayFilter, Tally, by_day, by_version, total
-from schema.services.feedback_statistics import ErrorRate, FeedbackFilter, feedback_figures
+from schema.services.feedback_statistics import ErrorRate, FeedbackFilter, Part, feedback_figures
 
 MOST_DAYS = 366
 
@@ -90,7 +90,7 @@ def together(days: Sequence[Figures]) -> Figures:
 def versions(session: Session, watched: Watched, since: date, until: date) -> dict[int | None, Figures]:
     """Return the figures of each version, the newest first; under None those that no model had a part in."""
     counted = by_version(session, _days(watched, since, until))
-    thought = feedback_figures(session, feedback_of(watched, since, until)).by_version()
+    thought = feedback_figures(session, feedback_of(watched, since, until), Part.VERSION).by_version()
     keys = sorted(counted.keys() | {each or NO_VERSION for each in thought}, reverse=True)
     return {
         key or None: Figures(counted.get(key, Tally()), thought.get(key or None, NO_OPINION)) for key in keys

@@ -30,7 +30,7 @@ from schema.services.audit import Audit
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
 from schema.services.corrections import correction_count, corrections, files_of
-from schema.services.feedback_statistics import FeedbackFilter, feedback_figures
+from schema.services.feedback_statistics import LEAST_JUDGED, FeedbackFilter, Part, feedback_figures
 from schema.services.jobs import Again, Claim
 from schema.services.models import wake as wake_sync
 from schema.services.text import line
@@ -298,6 +298,28 @@ def _telling(content: bytes) -> int:
     return sum(orjson.loads(line)["label"] is not None for line in content.splitlines())
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Why a family is to learn anew.
+
+    Parameters
+    ----------
+    threshold
+        What was reached: so many opinions, or so large a share of errors.
+    opinions, readers, judged
+        Since the last training, imported ones included; the predictions that they are about.
+    error_rate
+        Of the opinions of this site; None of too few.
+    """
+
+    cause: RetrainingCause
+    threshold: float
+    opinions: int
+    readers: int
+    judged: int
+    error_rate: float | None
+
+
 class FeedbackWatch:
     """The standing job that counts feedback, and says once when a model should learn anew."""
 
@@ -315,17 +337,22 @@ class FeedbackWatch:
         return Again(lambda _session: self._clock() + LOOK_EVERY)
 
     def _look(self, session: Session, family: ModelFamily) -> None:
-        cause = self._cause(session, family)
-        if cause is None:
+        due = self._due(session, family)
+        if due is None:
             return
         model = _model(session, self._clock, family)
         if model.due is not None:
             return
-        model.due, model.due_since = cause.value, self._clock()
+        model.due, model.due_since = due.cause.value, self._clock()
         alert = Alert(
             key=retraining_key(family.value),
-            cause=AlertCause(cause.value).value,
+            cause=AlertCause(due.cause.value).value,
             family=family.value,
+            threshold=due.threshold,
+            value=due.error_rate,
+            count=due.opinions,
+            readers=due.readers,
+            judged=due.judged,
             opened_at=self._clock(),
         )
         open_alert(session, self._clock, alert, Model=model.id)
@@ -337,17 +364,23 @@ class FeedbackWatch:
             except (ConflictError, ValidationFailedError) as error:
                 log.warning("no training of %s is started: %s", family.value, error)
 
-    def _cause(self, session: Session, family: ModelFamily) -> RetrainingCause | None:
+    def _due(self, session: Session, family: ModelFamily) -> Due | None:
+        """Say why a family is to learn anew; None while nothing does, or opinions are about too little."""
         last = select(func.max(Retraining.created_at)).where(
             Retraining.family == family.value, col(Retraining.number).is_not(None)
         )
         since = session.exec(last).one()
-        rate = feedback_figures(session, FeedbackFilter(family, since)).error_rate
-        imported = _imported_since(session, since) if family is ModelFamily.TRIAGE else 0
-        if rate.total + imported >= self._rules.threshold:
-            return RetrainingCause.FEEDBACK
-        if rate.share is not None and rate.share >= self._rules.error_rate:
-            return RetrainingCause.ERROR_RATE
+        rate = feedback_figures(session, FeedbackFilter(family, since), Part.ALL).error_rate
+        imported, visits, nurses = (
+            _imported_since(session, since) if family is ModelFamily.TRIAGE else (0, 0, 0)
+        )
+        judged, readers = (rate.spread.judged, rate.spread.readers) if rate.spread else (0, 0)
+        opinions = rate.total + imported
+        told = opinions, readers + nurses, judged + visits, rate.share
+        if opinions >= self._rules.threshold and judged + visits >= LEAST_JUDGED:
+            return Due(RetrainingCause.FEEDBACK, self._rules.threshold, *told)
+        if rate.share is not None and rate.share >= self._rules.error_rate and judged >= LEAST_JUDGED:
+            return Due(RetrainingCause.ERROR_RATE, self._rules.error_rate, *told)
         return None
 
 
@@ -356,8 +389,12 @@ def wake_watch(session: Session, clock: Clock) -> None:
     jobs.wake(session, clock, WATCH_JOB, {}, WATCH_JOB)
 
 
-def _imported_since(session: Session, since: datetime | None) -> int:
-    counted = select(func.count()).select_from(ImportedFeedback)
+def _imported_since(session: Session, since: datetime | None) -> tuple[int, int, int]:
+    """Return how many opinions were imported, on how many visits, and of how many readers."""
+    visits = func.count(func.distinct(ImportedFeedback.reference))
+    counted = select(func.count(), visits, func.count(func.distinct(ImportedFeedback.reader))).select_from(
+        ImportedFeedback
+    )
     if since is not None:
         counted = counted.where(ImportedFeedback.created_at >= since)
     return session.exec(counted).one()

@@ -202,11 +202,22 @@ class Alert(Node):
         description="What the rule looked at; null of other causes."
     )
     comparison: AlertComparison | None = strawberry.field(description="Which side was not wanted; the same.")
-    threshold: float | None = strawberry.field(description="The rule's threshold; the same.")
-    days: int | None = strawberry.field(description="Over so many days; the same.")
-    value: float | None = strawberry.field(description="The figure as it opened; the same.")
-    count: int | None = strawberry.field(description="Of how many predictions, or opinions; the same.")
-    latest: float | None = strawberry.field(description="The figure of the last look; the same.")
+    threshold: float | None = strawberry.field(
+        description="The rule's threshold; of `FEEDBACK` the opinions that were enough, of `ERROR_RATE` the "
+        "share of errors that was too large."
+    )
+    days: int | None = strawberry.field(description="Over so many days; null of other causes.")
+    value: float | None = strawberry.field(
+        description="The figure as it opened; of `FEEDBACK` and `ERROR_RATE` how often it was found wrong."
+    )
+    count: int | None = strawberry.field(description="Of how many predictions, or opinions.")
+    latest: float | None = strawberry.field(description="The figure of the last look; null of other causes.")
+    reader_count: int | None = strawberry.field(
+        description="Whose opinions they were, of `FEEDBACK` and `ERROR_RATE`; null of others."
+    )
+    judged_count: int | None = strawberry.field(
+        description="On how many predictions (recordings, visits) they were; null likewise."
+    )
     state: AlertState = strawberry.field(description="What became of it.")
     opened_at: datetime = strawberry.field(description="When it opened.")
     normal_since: datetime | None = strawberry.field(
@@ -267,6 +278,8 @@ class Alert(Node):
             value=row.value,
             count=row.count,
             latest=row.latest,
+            reader_count=row.readers,
+            judged_count=row.judged,
             state=AlertState(row.state),
             opened_at=row.opened_at,
             normal_since=row.normal_since,

@@ -10,7 +10,7 @@ from schema.loaders.models import versions_by_id
 from schema.messages import text_of
 from schema.models.predictions import BeatClass, FeedbackType, ModelFamily, TriageLevel
 from schema.services.feedback_files import FeedbackTally
-from schema.services.feedback_statistics import LEAST, ErrorRate, FeedbackFigures
+from schema.services.feedback_statistics import LEAST, LEAST_JUDGED, ErrorRate, FeedbackFigures
 from schema.types.jobs import ImportFault
 from schema.types.models import ModelVersion
 
@@ -23,14 +23,32 @@ class FeedbackErrorRate:
     errors: int = strawberry.field(description="Those that are not `CORRECT`.")
     minimum: int = strawberry.field(description="Of fewer opinions no share is told.")
     share: float | None = strawberry.field(description="Errors among all, 0 to 1; null of too few opinions.")
-    low: float | None = strawberry.field(description="Where the share begins, by Wilson's interval of 95 %.")
-    high: float | None = strawberry.field(description="Where it ends.")
+    low: float | None = strawberry.field(
+        description="Where the share begins, by Wilson's interval of 95 % on the effective sample size: "
+        "opinions on one prediction are alike. Null of fewer predictions than `judgedMinimum`, and of days."
+    )
+    high: float | None = strawberry.field(description="Where it ends; null likewise.")
+    judged_count: int | None = strawberry.field(
+        description="Predictions (recordings, visits) that these opinions are about; null of days."
+    )
+    reader_count: int | None = strawberry.field(description="Readers whose they are; null of days.")
+    judged_minimum: int = strawberry.field(description="With fewer predictions judged no interval is told.")
 
     @classmethod
     def of(cls, rate: ErrorRate) -> "FeedbackErrorRate":
         """Return the rate."""
         low, high = rate.interval or (None, None)
-        return cls(total=rate.total, errors=rate.errors, minimum=LEAST, share=rate.share, low=low, high=high)
+        return cls(
+            total=rate.total,
+            errors=rate.errors,
+            minimum=LEAST,
+            share=rate.share,
+            low=low,
+            high=high,
+            judged_count=rate.spread.judged if rate.spread else None,
+            reader_count=rate.spread.readers if rate.spread else None,
+            judged_minimum=LEAST_JUDGED,
+        )
 
 
 @strawberry.type(description="How many opinions are of a type.")

@@ -9,6 +9,7 @@ from ml.registry.registry import SlotStatus
 from schema.context import Info
 from schema.loaders.accounts import accounts_by_id
 from schema.loaders.models import deployments_of_models, deployments_of_versions, models_by_id, versions_by_id
+from schema.messages import MESSAGES
 from schema.models.models import Deployment as DeploymentRow
 from schema.models.models import Model as ModelRow
 from schema.models.models import ModelAlias, RetrainingCause, StoreFault
@@ -338,6 +339,14 @@ class Model(Node):
         """Look at what is set up."""
         obstacle = info.context.services.training.obstacle(ModelFamily(self.row.family))
         return obstacle is None and info.context.viewer.may(Scope.MODELS_WRITE)
+
+    @strawberry.field(
+        description="Why this site cannot train it, in the viewer's language; null where it can."
+    )
+    def retraining_obstacle(self, info: Info) -> str | None:
+        """Word what is not set up."""
+        obstacle = info.context.services.training.obstacle(ModelFamily(self.row.family))
+        return info.context.translate(MESSAGES[obstacle]) if obstacle else None
 
     @strawberry.field(description="The latest ten trainings of it that were asked for, the last first.")
     async def retrainings(self, info: Info) -> list[Retraining]:

@@ -310,6 +310,9 @@ class TriageReason:
     contribution: float = strawberry.field(
         description="What it added to the log-odds of being more urgent; negative towards less urgent."
     )
+    imputed: bool = strawberry.field(
+        description="Whether it was not known, or something that it is made of: a default stood in."
+    )
 
 
 @strawberry.type(description="What the model says of a visit, on the Korean scale that it learnt from.")
@@ -349,7 +352,9 @@ class TriageNote:
     """What was read from a note."""
 
     values: list[NoteValue] = strawberry.field(description="Vital signs and the like, in the note's order.")
-    motif_consultation: str = strawberry.field(description="The words of the complaint; may be empty.")
+    motif_consultation: str = strawberry.field(
+        description="The words that state the complaint, 12 at most, never the whole note; may be empty."
+    )
     candidates: list[TriageComplaint] = strawberry.field(
         description="Complaints that these words may state, the best first; empty where none is recognised."
     )
@@ -442,7 +447,8 @@ class TriagePrediction(Prediction):
     @strawberry.field(description="What the model says; null where none answered.")
     async def model_view(self, info: Info) -> TriageModelView | None:
         """Read it."""
-        kept = (await self._kept(info))["model"]
+        whole = await self._kept(info)
+        kept, imputed = whole["model"], whole["imputed"].keys()
         if kept is None:
             return None
         told = shows_input(info.context.viewer)
@@ -455,7 +461,12 @@ class TriagePrediction(Prediction):
             ],
             conformal_set=kept["set"],
             reasons=[
-                TriageReason(feature=name, label=label_of(name, info.context), contribution=moved)
+                TriageReason(
+                    feature=name,
+                    label=label_of(name, info.context),
+                    contribution=moved,
+                    imputed=not imputed.isdisjoint(DERIVED[name][3] if name in DERIVED else {name}),
+                )
                 for name, moved in (kept["reasons"] if told else ())
             ],
         )

@@ -123,7 +123,10 @@ async def _rule(request: Request, done: Submission) -> Response:
 
 async def _show(request: Request, done: Submission) -> Response:
     data = await query(request, "alerts/show", id=request.path_params["id"])
-    given = {"alert": found(data["alert"]), "form": done.form, "refusal": done.message}
+    alert = found(data["alert"])
+    models = {edge["node"]["family"]: edge["node"] for edge in data["models"]["edges"]}
+    obstacle = models.get(alert["family"], {}).get("retrainingObstacle")
+    given = {"alert": alert, "obstacle": obstacle, "form": done.form, "refusal": done.message}
     return await render(request, "alerts/show.html", given, status=done.status)
 
 

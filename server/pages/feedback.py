@@ -18,7 +18,7 @@ ORDERS = {
     "SEGMENTATION": (),
 }
 FAMILIES = tuple(ORDERS)
-COLUMNS = ("figure", "of", "corrected", "opinions", "errors", "share", "low", "high")
+COLUMNS = ("figure", "of", "corrected", "opinions", "errors", "share", "low", "high", "judged", "readers")
 
 
 async def show(request: Request) -> Response:
@@ -93,7 +93,7 @@ def _rows(figures: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 def _rate(rate: dict[str, Any]) -> tuple[Any, ...]:
     shares = (round(rate[name], 4) if rate[name] is not None else "" for name in ("share", "low", "high"))
-    return rate["total"], rate["errors"], *shares
+    return rate["total"], rate["errors"], *shares, rate["judgedCount"], rate["readerCount"]
 
 
 routes = [

@@ -3,13 +3,14 @@
 from typing import Any
 
 MARKS_NOTHING = {"MISSED", "EXTRA", "WITHDRAWN"}
-RANK = {"wrong": 0, "contradicted": 1, "partial": 2, "found": 3}
+RANK = {"wrong": 0, "contradicted": 1, "found": 2, "partial": 3}
+"""Which verdict words bear that earned several: what was found whole comes before what was in part."""
 
 
 def pieces(answer: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the answer's text in order, each piece with its verdict and concept (None for plain text).
 
-    Where two spans overlap, the graver verdict wins and the other is cut short.
+    Where two spans overlap, the verdict of the lower rank wins and the other is cut short.
     """
     text, grade = answer["text"], answer["grade"]
     if grade is None:

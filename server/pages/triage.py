@@ -15,6 +15,7 @@ from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 
 LEVELS = ("TRI_1", "TRI_2", "TRI_3A", "TRI_3B", "TRI_4", "TRI_5")
+"""The most urgent first."""
 FEATURES = (
     "AGE",
     "SEXE",
@@ -70,20 +71,33 @@ async def show(request: Request) -> Response:
 
 
 async def give(request: Request) -> Response:
-    """Confirm or correct a level."""
+    """Confirm or correct a level; what kind of correction it is follows from the level that is chosen."""
     prediction_id = request.path_params["id"]
-    done = await submit(request, "predictions/feedback", predictionId=prediction_id)
+    form = await form_of(request)
+    kind = "CORRECT"
+    if form.get("type") != kind:
+        one = await _visit(request)
+        kind = _kind(one["level"], form.get("correctedLevel"))
+    done = await submit(request, "predictions/feedback", predictionId=prediction_id, type=kind)
     if not done.ok:
         return await _show(request, done)
     return redirect(request, f"/triage/visits/{prediction_id}", said=_("Your opinion is kept."))
 
 
-async def _show(request: Request, done: Submission) -> Response:
+async def back(request: Request) -> Response:
+    """Lead whoever reloads a correction that was refused to its visit."""
+    return redirect(request, f"/triage/visits/{request.path_params['id']}")
+
+
+async def _visit(request: Request) -> dict[str, Any]:
     data = await query(request, "triage/show", id=request.path_params["id"])
     one = found(data["prediction"])
-    if one["__typename"] != "TriagePrediction":
-        one = found(None)
-    levels = [(level, _level_name(level)) for level in LEVELS if level != one["level"]]
+    return one if one["__typename"] == "TriagePrediction" else found(None)
+
+
+async def _show(request: Request, done: Submission) -> Response:
+    one = await _visit(request)
+    levels = [(level, _kind(one["level"], level)) for level in LEVELS if level != one["level"]]
     given = {"one": one, "levels": levels, "form": done.form, "refusal": done.message}
     return await render(request, "triage/show.html", given, status=done.status)
 
@@ -173,8 +187,11 @@ def _shown(number: str) -> str:
     return number.replace(".", ",") if current_language.get() == "fr" else number
 
 
-def _level_name(level: str) -> str:
-    return f"Tri\N{NO-BREAK SPACE}{level.removeprefix('TRI_')}"
+def _kind(given: str, right: object) -> str:
+    """Return what kind of correction it is to say that another level would have been right."""
+    if right not in LEVELS or right == given:
+        return "DISAGREE"
+    return "UPGRADE" if LEVELS.index(str(right)) < LEVELS.index(given) else "DOWNGRADE"
 
 
 routes = [
@@ -182,5 +199,6 @@ routes = [
     Route("/triage/new", new),
     Route("/triage/new", ask, methods=["POST"]),
     Route("/triage/visits/{id}", show, name="visit"),
+    Route("/triage/visits/{id}/feedback", back),
     Route("/triage/visits/{id}/feedback", give, methods=["POST"]),
 ]

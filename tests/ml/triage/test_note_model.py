@@ -1,11 +1,13 @@
 """A language model adds to what the rules read of a note, in the note's own words, and never changes it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from ml.language.endpoint import Endpoint, LanguageModelSettings, Unlimited
 from ml.language.masking import Masker
+from ml.triage.complaints import match
 from ml.triage.note_model import NoteReader
 from ml.triage.notes import NoteReading, read_note
 from tests.support.chat_server import ChatServer
@@ -98,6 +100,16 @@ def test_a_complaint_is_taken_only_from_the_note_and_only_where_the_rules_found_
     note = "Il a mal dans la poitrine qui serre fort depuis ce matin, Mme le ramène"
     chat.says({"values": [], "complaint": "douleur thoracique"})
     assert reader.read(note, MASKER).match == read_note(note).match
+
+
+def test_a_model_that_quotes_the_whole_note_does_not_have_it_kept(
+    reader: NoteReader, chat: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = "Mme Untel, 72 ans, fièvre, vit rue des Lilas"
+    unread = replace(read_note(note), match=match(""), complaint="")
+    monkeypatch.setattr("ml.triage.note_model.read_note", lambda _text: unread)
+    chat.says({"values": [], "complaint": MASKER.mask(note)})
+    assert reader.read(note, MASKER).complaint == "fièvre"
 
 
 def test_without_an_answer_the_rules_have_read_it(reader: NoteReader, chat: ChatServer) -> None:

@@ -52,6 +52,29 @@ def test_each_value_tells_the_words_it_was_read_from() -> None:
 
 
 @pytest.mark.parametrize(
+    "note, words",
+    [
+        (
+            "M. Jean Dupont, 12 rue des Lilas, 62 ans, douleur dans la poitrine. Dr Martin.",
+            "douleur poitrine",
+        ),
+        ("Homme 62 ans douleur thoracique TA 14/8 FC 96", "douleur thoracique"),
+        ("Homme 62 ans, vient pour douleur thoracique, TA 14/8, FC 96", "douleur thoracique"),
+        ("pas de douleur thoracique, fièvre chez Paul", "fièvre"),
+        ("vient pour Mme Durand, 12 rue des Lilas à Paris, suivie par le Dr Martin, fièvre", "fièvre"),
+        ("Mme Durand ne va pas bien", ""),
+    ],
+)
+def test_of_a_note_only_the_words_that_state_the_complaint_are_taken(note: str, words: str) -> None:
+    taken = read_note(note).complaint.split()
+    assert [each for each in taken if each not in {"dans", "la"}] == words.split()
+
+
+def test_what_states_a_complaint_is_found_late_in_a_long_note_too() -> None:
+    assert read_note("le patient attend ici depuis longtemps " * 100 + "fièvre").complaint == "fièvre"
+
+
+@pytest.mark.parametrize(
     "note, feature, value",
     [
         ("bébé de 8 mois, fièvre", "age", 0.667),

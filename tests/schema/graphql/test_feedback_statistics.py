@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from schema.models.models import ModelVersion
 from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction, TriageLevel
 from schema.policy import Actor, Role, Scope
-from schema.services.feedback_statistics import LEAST, ErrorRate, FeedbackFilter, feedback_figures
+from schema.services.feedback_statistics import LEAST, ErrorRate, FeedbackFilter, Spread, feedback_figures
 from schema.types.base import global_id
 from tests.schema.conftest import World
 from tests.schema.toys import registered
@@ -18,9 +18,9 @@ from tests.schema.toys import registered
 COUNT = "query Q($family: ModelFamily!) { feedbackCount(family: $family) }"
 FIGURES = """query Q($family: ModelFamily!, $since: DateTime, $until: DateTime, $version: ID) {
   feedbackStatistics(family: $family, since: $since, until: $until, modelVersionId: $version) {
-    total errorRate { total errors minimum share low high } byType { type count }
+    total errorRate { total errors minimum share low high judgedCount readerCount } byType { type count }
     matrix { original corrected count } byVersion { version { number } errorRate { total errors share } }
-    byWeek { week errorRate { total errors } } } }"""
+    byWeek { week errorRate { total errors judgedCount } } } }"""
 READERS = count(1)
 UPGRADE, DOWNGRADE, CORRECT, DISAGREE = (
     FeedbackType.UPGRADE,
@@ -128,16 +128,44 @@ def test_no_share_is_told_of_few_opinions_and_an_interval_of_enough(
         "share": None,
         "low": None,
         "high": None,
+        "judgedCount": LEAST - 1,
+        "readerCount": LEAST - 1,
     }
     give(each_world, UPGRADE, "4", "2")
     rate = figures(each_world, analyst)["errorRate"]
     assert rate["share"] == pytest.approx(0.2)
-    assert (rate["low"], rate["high"]) == pytest.approx((0.0951, 0.3731), abs=1e-4)
+    assert (rate["low"], rate["high"]) == pytest.approx((0.0939, 0.3763), abs=1e-4)
 
 
 def test_wilsons_interval_is_that_of_the_textbook() -> None:
-    assert ErrorRate(100, 0).interval == pytest.approx((0.0, 0.0370), abs=1e-4)
-    assert ErrorRate(100, 100).interval == pytest.approx((0.9630, 1.0), abs=1e-4)
+    assert ErrorRate(100, 0, Spread(100, 1, 100, 0, 0)).interval == pytest.approx((0.0, 0.0370), abs=1e-4)
+    whole = Spread(100, 1, 100, 100, 100)
+    assert ErrorRate(100, 100, whole).interval == pytest.approx((0.9630, 1.0), abs=1e-4)
+
+
+def test_opinions_that_agree_within_each_recording_count_as_one() -> None:
+    """Ten opinions on each of 40 recordings, all wrong on 20 of them: as 40 opinions, not as 400."""
+    spread = Spread(40, 2, 40 * 100, 20 * 100, 20 * 100)
+    low, high = ErrorRate(400, 200, spread).interval or (0.0, 0.0)
+    assert (low, high) == pytest.approx((0.349, 0.651), abs=3e-3)
+    scattered = Spread(40, 2, 40 * 100, 40 * 25, 40 * 50)
+    assert ErrorRate(400, 200, scattered).interval == pytest.approx((0.4512, 0.5488), abs=1e-3)
+
+
+def test_many_opinions_of_one_reader_on_one_recording_have_no_interval(
+    each_world: World, analyst: Actor
+) -> None:
+    give(each_world, UPGRADE, "4", "2")
+    with each_world.database.write() as session:
+        (first,) = session.exec(select(Feedback)).all()
+        for target in range(1, 100):
+            session.add(Feedback(**first.model_dump(exclude={"id"}) | {"target": target}))
+    told = figures(each_world, analyst)
+    rate = told["errorRate"]
+    assert (rate["total"], rate["share"], rate["low"]) == (100, 1.0, None)
+    assert (rate["judgedCount"], rate["readerCount"]) == (1, 1)
+    (week,) = told["byWeek"]
+    assert week["errorRate"] == {"total": 100, "errors": 100, "judgedCount": 1}
 
 
 def test_versions_weeks_and_periods_are_told_apart(each_world: World, analyst: Actor) -> None:

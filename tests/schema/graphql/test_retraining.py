@@ -13,7 +13,7 @@ from ml.retraining import Order
 from ml.training_process import Trained, TrainingClosedError, TrainingFailedError
 from schema.models.alerts import Alert
 from schema.models.models import Deployment, Model, Retraining
-from schema.models.predictions import FeedbackType, ModelFamily
+from schema.models.predictions import Feedback, FeedbackType, ModelFamily
 from schema.models.webhooks import Webhook, WebhookDelivery, WebhookEvent
 from schema.models.work import Job, JobState
 from schema.policy import Actor, Role
@@ -242,6 +242,36 @@ def test_enough_feedback_or_enough_errors_raise_an_alert_once(
         told = session.exec(select(WebhookDelivery)).all()
     assert [each.event for each in told] == ["alert.opened"] * (cause is not None)
     assert site.rows() == []
+
+
+def test_many_opinions_on_few_visits_raise_no_alert(site: Site) -> None:
+    spoken(site, 29)
+    with site.world.database.write() as session:
+        first = session.exec(select(Feedback)).first()
+        assert first is not None
+        for target in range(1, 100):
+            session.add(Feedback(**first.model_dump(exclude={"id"}) | {"target": target}))
+    site.watch()
+    assert site.alerts() == []
+    spoken(site, 1)
+    site.watch()
+    with site.world.database.read() as session:
+        alert = session.exec(select(Alert)).one()
+    assert (alert.cause, alert.count, alert.judged, alert.readers) == ("feedback", 129, 30, 30)
+    assert (alert.threshold, alert.value) == (40, 1.0)
+
+
+def test_why_a_site_cannot_train_is_told(site: Site) -> None:
+    spoken(site, 40)
+    site.watch()
+    asked = "{ models { edges { node { retrainingObstacle } } } }"
+    site.world.services.training = TrainingRules()
+    for role in (Role.ADMIN, Role.ANALYST):
+        (edge,) = site.world.ask(asked, site.world.person(role))["edges"]
+        assert "CHEVET_TRAINING_DATA" in edge["node"]["retrainingObstacle"]
+    site.world.services.training = site.rules
+    (edge,) = site.world.ask(asked, site.admin)["edges"]
+    assert edge["node"]["retrainingObstacle"] is None
 
 
 def test_an_alert_starts_a_training_where_the_site_lets_it_and_ends_with_it(site: Site) -> None:

@@ -346,6 +346,8 @@ def test_a_level_is_confirmed_or_corrected(clinic: Clinic) -> None:
         ({"type": "UPGRADE"}, "correctedLevel", "required"),
         ({"type": "DOWNGRADE", "correctedLevel": "TRI_3A"}, "correctedLevel", "downgrade_not_less_urgent"),
         ({"type": "DISAGREE", "correctedLevel": "TRI_3B"}, "correctedLevel", "same_level"),
+        ({"type": "DISAGREE", "correctedLevel": "TRI_1"}, "correctedLevel", "disagree_more_urgent"),
+        ({"type": "DISAGREE", "correctedLevel": "TRI_5"}, "correctedLevel", "disagree_less_urgent"),
         ({"type": "CORRECT", "correctedLevel": "TRI_2"}, "correctedLevel", "correct_needs_no_level"),
         ({"type": "DISAGREE", "correctedClass": "PVC"}, "correctedClass", "unknown_choice"),
         ({"type": "DISAGREE", "beat": 1}, "beat", "unknown_choice"),

@@ -158,7 +158,7 @@ def test_an_alert_is_acknowledged_and_closed_and_the_menu_counts_what_is_open(
     assert "(1 to be looked after)" in analyst.get("/account").words
     assert "to be looked after)" not in meet(Role.TEACHER).get("/account").words
     page = analyst.get(alert)
-    assert "Success rate" in page.words
+    assert "Answers obtained" in page.words
     analyst.follow(analyst.press(page, f"{alert}/acknowledge"))
     assert "(1 to be looked after)" not in analyst.get("/alerts").words
     assert analyst.ask(f"{alert}/acknowledge", {"revision": "1"}).status_code == 409
@@ -188,11 +188,11 @@ def test_a_letter_is_in_the_readers_language_and_says_nothing_that_somebody_type
     assert kept(app, AlertMail).account_id == analyst.actor.account_id
     write = Letters(app.site.settings, Path("templates"))
     french, english = (write(kept(app, Alert), 3, language) for language in ("fr", "en"))
-    assert french.subject.replace("\u00a0", " ") == "Chevet, alerte : Taux de réussite, Triage"
-    assert english.subject == "Chevet, alert: Success rate, Triage"
+    assert french.subject.replace("\u00a0", " ") == "Chevet, alerte : Réponses obtenues, Triage"
+    assert english.subject == "Chevet, alert: Answers obtained, Triage"
     plain = french.text.replace("\u00a0", " ")
     assert "sur la version 3 du modèle « Triage »." in plain
-    assert "Taux de réussite : 0 % (6 prédictions)" in plain
+    assert "Réponses obtenues : 0 % (6 prédictions)" in plain
     assert "Règle : moins de 92,5 %, sur 2 jours" in plain
     assert f"http://testserver/alerts/{global_id('Alert', kept(app, Alert).id)}\n" in french.text
     for each in (french, english):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -68,6 +69,8 @@ def test_an_analyst_sees_figures_of_a_family_and_no_row(meet: Meet) -> None:
     page = analyst.get(f"{PAGE}?family=TRIAGE")
     assert "Found wrong" in page.words
     assert "100%" in page.words
+    assert re.search(r"<dt>Visits judged</dt><dd>1</dd>", page.html)
+    assert "it is told from 30 of these on" in page.words
     assert "Sueurs" not in page.html
     assert "Toux" not in page.html
     assert [form for form in page.forms if form.action == PAGE and form.method == "post"] == []
@@ -78,10 +81,23 @@ def test_an_analyst_sees_figures_of_a_family_and_no_row(meet: Meet) -> None:
 @pytest.mark.usefixtures("spoken")
 def test_the_same_figures_are_a_table_to_calculate_with(meet: Meet) -> None:
     rows = list(csv.reader(io.StringIO(meet(Role.ANALYST).browser.get(TABLE).text)))
-    assert rows[0] == ["figure", "of", "corrected", "opinions", "errors", "share", "low", "high"]
+    assert rows[0] == [
+        "figure",
+        "of",
+        "corrected",
+        "opinions",
+        "errors",
+        "share",
+        "low",
+        "high",
+        "judged",
+        "readers",
+    ]
     (cell,) = [row for row in rows if row[0] == "matrix"]
     assert cell[:3] == ["matrix", "TRI_3B", "TRI_2"]
     assert int(cell[3]) >= LEAST
+    whole = next(row for row in rows if row[0] == "all")
+    assert whole[6:] == ["", "", "1", str(LEAST)]
 
 
 def test_an_administrator_brings_a_file_and_reads_what_was_left_out(meet: Meet, school: School) -> None:

@@ -38,6 +38,13 @@ def test_of_two_verdicts_on_the_same_words_the_graver_is_shown() -> None:
     ]
 
 
+def test_words_that_found_a_concept_whole_are_found_where_they_are_part_of_another() -> None:
+    normal = claim("PARTIAL", (0, 8), (10, 18), concept="ECG normal")
+    rhythm = claim("FOUND", (0, 8), concept="Rythme sinusal")
+    marked = cut(answer("sinusal, PR normal", normal, rhythm))
+    assert marked == [("sinusal,", "found"), (" P", None), ("R normal", "partial")]
+
+
 def test_what_was_missed_or_merely_more_marks_nothing() -> None:
     given = answer("bloc", claim("MISSED", (0, 4)), extra=(claim("EXTRA", (0, 4)),))
     assert cut(given) == [("bloc", None)]

@@ -125,14 +125,14 @@ def test_an_analyst_sees_figures_and_no_row(meet: Meet) -> None:
     page = meet(Role.ANALYST).get(f"{PAGE}?family=TRIAGE&days=7")
     for told in (
         "61 Predictions",
-        "98.4% Success rate",
+        "98.4% Answers obtained",
         "The model was still loading",
         "18 to 64 years",
     ):
         assert told in page.words or _turned(told) in page.words, told
     assert "Found wrong, of 30 opinions" in page.words
     assert "20%" in page.words
-    assert "9.5% to 37.3%" in page.words
+    assert "9.4% to 37.6%" in page.words
     assert "version 7" in page.words
     assert "Durand" not in page.html
     assert "Toux" not in page.html
@@ -151,7 +151,7 @@ def test_each_plot_has_a_name_words_and_a_table_of_its_own(meet: Meet) -> None:
     )
     assert [each for each, _said in drawn][:4] == [
         "Predictions a day",
-        "Success rate",
+        "Answers obtained",
         "Time of an answer",
         "Confidence",
     ]
@@ -211,7 +211,7 @@ def test_it_speaks_french(meet: Meet) -> None:
     page = meet(Role.ANALYST, "fr").get(f"{PAGE}?family=TRIAGE&days=7")
     assert page.headings == ["Surveillance des modèles"]
     for said in (
-        "Taux de réussite",
+        "Réponses obtenues",
         "De 18 à 64\u00a0ans",
         "Femmes",
         "Le modèle était en cours de chargement",

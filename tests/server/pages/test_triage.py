@@ -1,5 +1,7 @@
 """The clinician's form and its answer, and the student's training."""
 
+import re
+
 import pytest
 
 from ml.triage.patients import patients
@@ -62,6 +64,16 @@ def test_a_note_is_read_into_the_fields_for_confirmation(school: School, clinici
     assert school.rows(Prediction, asked_by=clinician.actor.account_id) == []
 
 
+def test_of_a_note_nothing_but_the_complaint_is_kept(school: School, clinician: Visitor) -> None:
+    note = "M. Jean Dupont, 62 ans, habite rue des Lilas, douleur thoracique ce matin, TA 14/8"
+    page = clinician.press(clinician.get("/triage/new"), "/triage/new", ("step", "note"), note=note)
+    clinician.follow(clinician.press(read(page, 200), "/triage/new", ("step", "ask")))
+    [row] = school.rows(Prediction, asked_by=clinician.actor.account_id)
+    assert row.visit is not None
+    assert row.visit["complaint"] == "douleur thoracique"
+    assert "Lilas" not in str(row.model_dump())
+
+
 def test_a_complaint_is_looked_up_and_asks_its_questions(clinician: Visitor) -> None:
     form = clinician.get("/triage/new")
     given = {"motifConsultation": "paralysie du bras droit", "age": "70"}
@@ -85,7 +97,7 @@ def test_the_answer_shows_level_delay_rule_and_what_is_missing(clinician: Visito
     words = clinician.get(visit).words
     assert "Tri 3B Yellow Doctor within 90 min" in words
     assert "not a medical device" in words
-    assert "this rule gives the level" in words
+    assert "this rule gives the scale’s level" in words
     assert "the scale answers alone" in words
     assert "Not reliable" in words or "Hardly reliable" in words
     assert "Missing:" in words
@@ -112,16 +124,60 @@ def test_what_was_typed_comes_back_with_what_is_wrong(school: School, clinician:
 
 def test_a_level_is_confirmed_then_corrected(school: School, clinician: Visitor, visit: str) -> None:
     clinician.follow(clinician.ask(f"{visit}/feedback", {"type": "CORRECT"}))
-    given = {"type": "UPGRADE", "correctedLevel": "TRI_2", "reason": "Sueurs."}
-    assert "Taken too lightly Tri 2" in clinician.follow(clinician.ask(f"{visit}/feedback", given)).words
-    refused = clinician.post(f"{visit}/feedback", {"type": "UPGRADE", "correctedLevel": "TRI_5"})
-    assert "not more urgent" in refused.words
+    given = {"correctedLevel": "TRI_2", "reason": "Sueurs."}
+    after = clinician.follow(clinician.ask(f"{visit}/feedback", given))
+    assert "Underestimates the urgency Tri 2" in after.words
     rows = school.rows(Feedback, account_id=clinician.actor.account_id)
     assert [(row.type, row.corrected_level, row.current) for row in rows] == [
         ("correct", None, False),
         ("upgrade", "2", True),
     ]
-    assert "Taken too lightly" in clinician.get("/triage").words
+    assert "Underestimates the urgency" in clinician.get("/triage").words
+
+
+@pytest.mark.parametrize(
+    "chosen, kept",
+    [
+        ("TRI_1", ("upgrade", "1")),
+        ("TRI_3A", ("upgrade", "3A")),
+        ("TRI_4", ("downgrade", "4")),
+        ("", ("disagree", None)),
+    ],
+)
+def test_the_kind_of_a_correction_follows_from_the_level(
+    school: School, clinician: Visitor, visit: str, chosen: str, kept: tuple[str, str | None]
+) -> None:
+    clinician.follow(clinician.ask(f"{visit}/feedback", {"type": "DISAGREE", "correctedLevel": chosen}))
+    (row,) = school.rows(Feedback, account_id=clinician.actor.account_id)
+    assert (row.type, row.corrected_level) == kept
+
+
+def test_a_correction_that_is_refused_says_so_at_its_field_and_its_address_leads_back(
+    clinician: Visitor, visit: str
+) -> None:
+    address = f"{visit}/feedback"
+    for given, field in (
+        ({"correctedLevel": "TRI_3B"}, "correctedLevel"),
+        ({"correctedLevel": "TRI_9"}, "correctedLevel"),
+        ({"correctedLevel": "TRI_2", "reason": "x" * 1_001}, "reason"),
+    ):
+        refused = clinician.post(address, given)
+        assert re.search(rf'id="{field}"[^>]*aria-invalid="true"[^>]*data-focus', refused.html), field
+        assert refused.html.count("data-focus") == 1
+        assert refused.html.count('class="error"') == 1
+    answer = clinician.browser.get(address)
+    assert (answer.status_code, answer.headers["location"]) == (303, visit)
+
+
+def test_an_answer_from_next_to_nothing_warns_in_its_banner(clinician: Visitor) -> None:
+    bare = clinician.get(clinician.leads("/triage/new", {"motifConsultation": "Palpitations", "step": "ask"}))
+    banner = bare.html[bare.html.index('class="triage-banner"') :].partition("</div>")[0]
+    assert "data-unreliable" in banner
+    assert "do not rely on this answer" in banner
+    assert "The FRENCH scale gives this level." in banner
+    full = VISIT | {"pressionSystolique": "130", "pressionDiastolique": "80", "frequenceRespiratoire": "16"}
+    other = clinician.get(clinician.leads("/triage/new", full | {"saturationOxygene": "98"})).html
+    assert "data-unreliable" not in other
 
 
 def test_a_student_gives_a_level_and_reads_why(school: School, student: Visitor) -> None:
@@ -134,7 +190,7 @@ def test_a_student_gives_a_level_and_reads_why(school: School, student: Visitor)
     shown = student.follow(student.press(page, following, level=right))
     assert "Right level" in shown.words
     assert patient.explanation in shown.html
-    assert "this rule gives the level" in shown.words
+    assert "this rule gives the scale’s level" in shown.words
     figures = student.get("/training").words
     assert "100%" in figures
     [row] = school.rows(TriageAnswer, account_id=student.actor.account_id)
