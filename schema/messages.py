@@ -198,6 +198,7 @@ MESSAGES: dict[str, str] = {
     "not_of_a_visit": N_("Symptoms are missed of visits. Of a recording, choose findings."),
     "upgrade_not_more_urgent": N_("This level is not more urgent than the one that was given."),
     "downgrade_not_less_urgent": N_("This level is not less urgent than the one that was given."),
+    "same_class": N_("This is the class that the model gave: confirm the beat instead."),
     "same_level": N_("This is the level that was given."),
     "not_a_number": N_("“{text}” is not a number."),
     "not_whole": N_("{value} is not a whole number."),

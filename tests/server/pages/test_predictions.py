@@ -153,6 +153,15 @@ def test_a_beat_is_confirmed_or_corrected(school: School, teacher: Visitor, pane
     assert (row.target, row.type, row.corrected_class, row.reason) == (5, "downgrade", "APB", "QRS fins.")
 
 
+def test_a_correction_to_what_the_model_said_is_refused_beside_the_field(
+    school: School, teacher: Visitor, panel: str
+) -> None:
+    page = teacher.post(f"{panel}/feedback", {"beat": "5", "correctedClass": "PVC", "type": "DISAGREE"})
+    assert 'id="beat-class-error"' in page.html
+    assert "This is the class that the model gave: confirm the beat instead." in page.words
+    assert school.rows(Feedback, account_id=teacher.actor.account_id) == []
+
+
 def test_the_whole_is_confirmed_then_corrected(school: School, teacher: Visitor, panel: str) -> None:
     teacher.follow(teacher.ask(f"{panel}/feedback", {"type": "CORRECT"}))
     given = {"type": "UPGRADE", "missedFindings": ["LBBB", "ATRIAL_FIBRILLATION"], "reason": ""}
