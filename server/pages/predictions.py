@@ -95,14 +95,17 @@ async def _show(request: Request, done: Submission, beat: int | None = None) -> 
     prediction = found(data["prediction"])
     if prediction["__typename"] != "BeatPrediction":
         raise HTTPException(404)
-    strip = prediction.get("strip")
+    strip, listed = prediction.get("strip"), prediction.get("beats")
+    mine = {each["beat"]: each for each in prediction["feedback"] if each["mine"]}
+    chosen = prediction.get("beat")
     given = {
         "prediction": prediction,
-        "drawing": _drawing(strip, prediction.get("saliency")) if strip else None,
-        "chosen": prediction.get("beat"),
+        "drawing": _drawing(strip, prediction.get("saliency"), mine) if strip else None,
+        "chosen": _judged(chosen, mine) if chosen else None,
+        "listed": [_judged(edge["node"], mine) for edge in listed["edges"]] if listed else [],
         "label": label,
-        "mine": {each["beat"]: each for each in prediction["feedback"] if each["mine"]},
-        "pages": links(request, prediction["beats"]["pageInfo"]) if prediction.get("beats") else None,
+        "mine": mine,
+        "pages": links(request, listed["pageInfo"]) if listed else None,
         "form": done.form,
         "refusal": done.message,
     }
@@ -126,7 +129,22 @@ def _champion(models: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _drawing(strip: dict[str, Any], saliency: dict[str, Any] | None) -> dict[str, Any]:
+def _judged(beat: dict[str, Any], mine: dict[int | None, dict[str, Any]]) -> dict[str, Any]:
+    """Return a beat with what the visitor holds it to be: `held`, and how that came about.
+
+    `judged` is empty where they have said nothing, else `confirmed`, `corrected`, or `doubted` where they
+    called the model wrong without a class, and `held` is None.
+    """
+    own = mine.get(beat["number"])
+    if own is None or own["type"] == "CORRECT":
+        return {**beat, "held": beat["class"], "judged": "confirmed" if own else ""}
+    told = own["correctedClass"]
+    return {**beat, "held": told, "judged": "corrected" if told else "doubted"}
+
+
+def _drawing(
+    strip: dict[str, Any], saliency: dict[str, Any] | None, mine: dict[int | None, dict[str, Any]]
+) -> dict[str, Any]:
     """Return where things go on paper: all in millimetres, at 25 mm/s and 10 mm/mV."""
     above = min(max(strip["highestMillivolts"] * MM_PER_MV, LEAST_MM / 2), MOST_MM / 2)
     below = min(max(-strip["lowestMillivolts"] * MM_PER_MV, LEAST_MM / 4), MOST_MM / 2)
@@ -141,7 +159,10 @@ def _drawing(strip: dict[str, Any], saliency: dict[str, Any] | None) -> dict[str
         "width": round(strip["seconds"] * MM_PER_S, 2),
         "height": round(LETTERS_MM + above + below + 2 * MARGIN_MM, 2),
         "baseline": round(LETTERS_MM + MARGIN_MM + above, 2),
-        "beats": [{**beat, "x": round((beat["seconds"] - start) * MM_PER_S, 2)} for beat in strip["beats"]],
+        "beats": [
+            {**_judged(beat, mine), "x": round((beat["seconds"] - start) * MM_PER_S, 2)}
+            for beat in strip["beats"]
+        ],
         "parts": parts,
     }
 

@@ -153,6 +153,22 @@ def test_a_beat_is_confirmed_or_corrected(school: School, teacher: Visitor, pane
     assert (row.target, row.type, row.corrected_class, row.reason) == (5, "downgrade", "APB", "QRS fins.")
 
 
+def test_a_corrected_beat_has_its_new_letter_and_the_model_stays_readable(
+    teacher: Visitor, panel: str
+) -> None:
+    given = {"beat": "5", "correctedClass": "APB", "type": "DOWNGRADE"}
+    teacher.follow(teacher.ask(f"{panel}/feedback", given))
+    shown = teacher.get(f"{panel}?class=APB")
+    told = "Atrial premature beat, corrected by you; the model: ventricular premature beat, 70%"
+    assert f'aria-label="Beat 5 at 3.6 s: {told}"' in shown.html
+    assert '<text class="beat-was"' in shown.html, "the letter that the model gave, struck through"
+    assert "Atrial premature beat corrected by you; the model: ventricular premature beat" in shown.words
+    assert "Atrial premature beat 1 " in shown.words
+    assert "Ventricular premature beat 1 " in shown.words
+    doubted = teacher.follow(teacher.ask(f"{panel}/feedback", {"beat": "5", "type": "DISAGREE"}))
+    assert "Class unknown, wrong to you; the model: ventricular premature beat" in doubted.html
+
+
 def test_a_correction_to_what_the_model_said_is_refused_beside_the_field(
     school: School, teacher: Visitor, panel: str
 ) -> None:
@@ -182,15 +198,22 @@ def test_findings_become_suggestions_which_only_the_author_adds(
     school: School, teacher: Visitor, case: str, panel: str
 ) -> None:
     [suggest] = [link for link in teacher.get(panel).links if link.startswith(f"/builder/{case}/annotate")]
-    page = teacher.get(suggest.partition("#")[0])
+    address = suggest.partition("#")[0]
+    page = teacher.get(address)
     assert "Suggested by the model" in page.words
     assert "2 beats" in page.words
+    assert "Also read, not proposed" in page.words
+    assert 'name="proposed"' not in page.html, "69 % is less than what proposals must have"
     assert school.count(Annotation, case_id=key_of(case)) == 1
+    for beat in ("5", "10"):
+        teacher.follow(teacher.ask(f"{panel}/feedback", {"beat": beat, "type": "CORRECT"}))
+    page = teacher.get(address)
+    assert "2 beats, 2 of them confirmed or corrected by you" in page.words
     action = f"/builder/{case}/annotations?{suggest.partition('?')[2].partition('#')[0]}"
-    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:69.3"))
+    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:100.0"))
     assert "Added" in teacher.follow(added).words
     row = school.rows(Annotation, case_id=key_of(case))[-1]
-    assert (row.concept_id, row.type, row.confidence) == ("VENTRICULAR_PREMATURE_COMPLEX", "suggested", 69.3)
+    assert (row.concept_id, row.type, row.confidence) == ("VENTRICULAR_PREMATURE_COMPLEX", "suggested", 100.0)
 
 
 def test_a_foreign_prediction_suggests_nothing(meet: Meet, school: School, panel: str) -> None:
