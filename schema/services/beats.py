@@ -20,6 +20,7 @@ Key = tuple[float, int]
 Judgements = Mapping[int, BeatClass | None]
 """What a reader holds beats to be, by number; None where the model is wrong and they do not tell how."""
 LONGEST_STRIP_S = 30.0
+EVEN_ODDS = 0.5
 SALIENCY_PARTS = 100
 """Into so many parts at most what a beat hangs on is told."""
 CONCEPTS = {
@@ -215,6 +216,11 @@ def saliency(kept: "KeptBeats", told: "Saliency") -> SaliencyRow:
         label=BeatClass(kept.classes[told.label]),
         weights=[round(part / most, 4) for part in parts],
     )
+
+
+def unsure_count(kept: "KeptBeats") -> int:
+    """Return how many beats are less likely than not to be of the class that they were given."""
+    return int((kept.confidences < EVEN_ODDS).sum())
 
 
 def findings(kept: "KeptBeats", judged: Judgements) -> list[BeatFinding]:

@@ -35,7 +35,7 @@ from schema.policy import may_change_case, may_manage_visit
 from schema.services import beats
 from schema.services.beats import LONGEST_STRIP_S, BeatFilter, BeatRow, BeatSort
 from schema.services.feedback import Readers
-from schema.services.predictions import SignalUnreadableError, kept_beats, shows_input
+from schema.services.predictions import Predictions, SignalUnreadableError, kept_beats, shows_input
 from schema.types.accounts import Account
 from schema.types.arguments import After, Before, First, Last, page_request, worded
 from schema.types.base import Connection, Node, connection, global_id, split_id
@@ -68,7 +68,7 @@ describe_enum(
     "Parts were not recorded.",
     "It is noisy.",
     "These are no voltages of a heart: perhaps the unit is wrong.",
-    "Lead II points downwards: electrodes swapped, or the axis.",
+    "Lead II points downwards: a left axis, or electrodes swapped.",
     "Neither lead II nor one like it is there.",
     "The second lead that the model knows is not there.",
     "Beats are unlike any that the model has learnt from.",
@@ -156,7 +156,8 @@ class Beat:
     confidence: float = strawberry.field(description="How likely that class is, 0 to 1.")
     probabilities: list[ClassProbability] = strawberry.field(description="How likely each class is.")
     conformal_set: list[BeatClass] = strawberry.field(
-        description="Classes that are not ruled out: nine beats in ten have their true one here."
+        description="Classes that are not ruled out: nine beats in ten have their true one here. Empty where "
+        "none is likely enough, which is less certain than any other set."
     )
 
     @classmethod
@@ -384,6 +385,27 @@ class BeatPrediction(Prediction):
         """Name the case."""
         seen = info.context.viewer.is_author and self.row.case_id is not None
         return global_id("Case", self.row.case_id or 0) if seen else None
+
+    @strawberry.field(
+        description="The viewer's latest attempt whose correction shows it; null where none does, as for "
+        "authors."
+    )
+    async def attempt_id(self, info: Info) -> strawberry.ID | None:
+        """Look among what they handed in."""
+        viewer, clock = info.context.viewer, info.context.services.clock
+        found = await info.context.read(
+            lambda session: Predictions(session, viewer, clock).shown_with(self.row)
+        )
+        return None if found is None else global_id("Attempt", found)
+
+    @strawberry.field(
+        description="How many beats are less likely than not to be of their class; null without an answer, "
+        "and for whoever is shown figures only."
+    )
+    async def unsure_beat_count(self, info: Info) -> int | None:
+        """Count in the kept answer."""
+        kept = await self._kept(info)
+        return None if kept is None else beats.unsure_count(kept)
 
     @strawberry.field(description="The beats; null without an answer, and for whoever is shown figures only.")
     async def beats(  # noqa: PLR0913 - Relay's arguments

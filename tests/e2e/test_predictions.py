@@ -68,6 +68,10 @@ def test_a_teacher_has_the_beats_read_in_the_page_and_takes_up_what_is_found(
     seen(page, "beats-in-the-case")
     page.get_by_role("button", name="Confirmer ce battement").click()
     expect(page.get_by_text("Votre avis est enregistré.")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("Battement 5, à 3,6"))).to_be_focused()
+    page.get_by_role("button", name="Confirmer ce battement").click()
+    expect(page.get_by_role("heading", name=re.compile("Battement 12"))).to_be_focused()
+    assert page.url == case, "beats are judged one after another where one is"
     seen(page, "beats-beat")
     page.get_by_role("link", name="Proposer comme annotations").click()
     page.get_by_role("button", name="Ajouter Extrasystole ventriculaire").click()
@@ -94,6 +98,8 @@ def test_the_panel_on_a_phone_in_the_dark_and_without_a_script(
     page.locator(".beat-strip svg a").nth(4).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=re.compile("Battement 5, à 3,6"))).to_be_visible()
+    if look == "phone":
+        expect(page.locator(".beat-strip a[aria-current]")).to_be_in_viewport()
     page.get_by_text("Corriger ce battement").click()
     page.get_by_label("C’est plutôt").select_option("APB")
     page.get_by_role("button", name="Enregistrer la correction").first.click()

@@ -21,7 +21,7 @@ from tests.schema.training import Hospital
 from tests.schema.ward import PREDICT, Ward
 
 ONE = """query Q($id: ID!) { prediction(id: $id) { __typename id mlAvailable askedBy { id }
-  ... on BeatPrediction { recording { id } beatCount counts { class count }
+  ... on BeatPrediction { recording { id } attemptId unsureBeatCount beatCount counts { class count }
     findings { concept { code } confidence beatCount judgedBeatCount proposed }
     beats(first: 3) { totalCount edges { node { number seconds class } } } strip { lead }
     saliency(beat: 5) { class } } } }"""
@@ -331,6 +331,7 @@ def test_analysts_see_figures_and_no_recording(world: World, ward: Ward) -> None
     assert seen(world, analyst, made) == (True, True, True)
     figures = world.ask(ONE, analyst, id=made["id"])
     assert figures["beatCount"] == 12
+    assert (figures["attemptId"], figures["unsureBeatCount"]) == (None, None)
     kept_back = ("recording", "askedBy", "beats", "strip", "saliency")
     assert [figures[name] for name in kept_back] == [None] * 5
     assert figures["findings"] == []
@@ -347,6 +348,9 @@ def test_a_student_sees_it_once_the_mark_is_shown(world: World, ward: Ward) -> N
     assert [edge["node"]["id"] for edge in of_attempt["edges"]] == [made["id"]]
     shown = world.ask(ONE, student, id=made["id"])
     assert (shown["strip"]["lead"], shown["askedBy"], shown["findings"]) == ("I", None, [])
+    assert shown["attemptId"] == global_id("Attempt", attempt.id or 0), "where they go back to"
+    assert shown["unsureBeatCount"] == 0
+    assert world.ask(ONE, ward.teacher, id=made["id"])["attemptId"] is None
 
 
 def test_a_student_does_not_see_it_where_feedback_is_not_shown(world: World, ward: Ward) -> None:
