@@ -257,7 +257,7 @@ class Predictions:
             col(CaseRevision.id) == SessionCase.case_revision_id,
             pinned.contains(col(Prediction.input_sha256)),
             col(Attempt.submitted_at).is_not(None),
-            col(TrainingSession.show_feedback),
+            col(TrainingSession.show_feedback).is_(True),
         ]
 
     def _under_way(self) -> ColumnElement[bool]:
