@@ -202,6 +202,7 @@ MESSAGES: dict[str, str] = {
     "downgrade_not_less_urgent": N_("This level is not less urgent than the one that was given."),
     "disagree_more_urgent": N_("This level is more urgent than the one that was given: say UPGRADE."),
     "disagree_less_urgent": N_("This level is less urgent than the one that was given: say DOWNGRADE."),
+    "same_class": N_("This is the class that the model gave: confirm the beat instead."),
     "same_level": N_("This is the level that was given."),
     "not_a_number": N_("“{text}” is not a number."),
     "not_whole": N_("{value} is not a whole number."),

@@ -85,6 +85,14 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{number(value, digits)}{space}%"
 
 
+def moment(seconds: float, digits: int = 2, *, clock: bool = False) -> str:
+    """Return a place in a recording: « 12,34 s », or « 22:44,8 » by the clock of a long one."""
+    if not clock:
+        return f"{number(seconds, digits)}{NO_BREAK_SPACE}s"
+    minutes, tenths = divmod(round(seconds * 10), 600)
+    return f"{minutes}:{tenths // 10:02d}{number(0.1, 1)[1]}{tenths % 10}"
+
+
 def duration(seconds: float) -> str:
     """Return a length of time in its two largest units: « 1 h 05 min », « 12 min 30 s », « 45 s »."""
     minutes, rest = divmod(round(seconds), 60)

@@ -146,6 +146,7 @@ def environment(settings: Settings, folder: Path) -> jinja2.Environment:
         datetime=filters.datetime,
         time=filters.time,
         datetime_local=filters.datetime_local,
+        moment=formats.moment,
         number=formats.number,
         percent=formats.percent,
         duration=formats.duration,

@@ -35,7 +35,8 @@ class SubmitFeedbackInput:
     )
     corrected_class: BeatClass | None = strawberry.field(
         default=None,
-        description="What it should have said of beats; not beside `CORRECT`, nor `NORMAL` beside `UPGRADE`.",
+        description="What it should have said of beats; not beside `CORRECT`, nor `NORMAL` beside `UPGRADE`, "
+        "nor what it said of the beat.",
     )
     corrected_level: TriageLevel | None = strawberry.field(
         default=None,

@@ -1,13 +1,13 @@
 """The beats of a prediction: listed, drawn, explained, and what they amount to."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from schema.errors import ValidationFailedError
-from schema.models.predictions import BeatClass
+from schema.models.predictions import WHOLE, BeatClass, Feedback, FeedbackType
 from schema.pagination import Page, PageRequest, encode_cursor
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from ml.ecg.tracing import Tracing
 
 Key = tuple[float, int]
+Judgements = Mapping[int, BeatClass | None]
+"""What a reader holds beats to be, by number; None where the model is wrong and they do not tell how."""
 LONGEST_STRIP_S = 30.0
+EVEN_ODDS = 0.5
 SALIENCY_PARTS = 100
 """Into so many parts at most what a beat hangs on is told."""
 CONCEPTS = {
@@ -49,12 +52,33 @@ class BeatRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BeatFilter:
+    """Which beats to list; what is None does not narrow.
+
+    Parameters
+    ----------
+    as_judged
+        Whether `label` is what the reader holds them to be of, where they have judged them; the model's else.
+    judged
+        Whether the reader has confirmed or corrected them.
+    judgements
+        Those of the reader.
+    """
+
+    label: BeatClass | None
+    as_judged: bool
+    judged: bool | None
+    judgements: Judgements
+
+
+@dataclass(frozen=True, slots=True)
 class BeatFinding:
-    """What beats of one class amount to."""
+    """What beats of one class amount to, `judged_count` of them by the word of a reader."""
 
     concept_id: str
     confidence: float
     beat_count: int
+    judged_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +116,33 @@ def beat(kept: "KeptBeats", at: int) -> BeatRow:
     )
 
 
+def judgements(opinions: Iterable[Feedback]) -> dict[int, BeatClass | None]:
+    """Return what a reader holds beats to be by their opinions in force."""
+    held = {}
+    for each in opinions:
+        told = each.original if each.type == FeedbackType.CORRECT.value else each.corrected_class
+        if each.target != WHOLE:
+            held[each.target] = BeatClass(told) if told else None
+    return held
+
+
+def counts_as_judged(counts: Mapping[str, int], opinions: Iterable[Feedback]) -> dict[str, int]:
+    """Return how many beats of each class there are to a reader, from how many there are to the model."""
+    held = dict(counts)
+    for each in opinions:
+        if each.target != WHOLE and each.type != FeedbackType.CORRECT.value and each.original in held:
+            held[each.original] -= 1
+            if each.corrected_class is not None:
+                held[each.corrected_class] += 1
+    return held
+
+
 def page_of_beats(
-    kept: "KeptBeats", label: BeatClass | None, sort: BeatSort, request: PageRequest, *, descending: bool
+    kept: "KeptBeats", chosen: BeatFilter, sort: BeatSort, request: PageRequest, *, descending: bool
 ) -> Page[BeatRow]:
-    """Return a page of beats, of one class or of all."""
+    """Return a page of the beats that a reader has asked for."""
     sure = kept.confidences
-    places = [at for at in range(len(kept)) if label is None or kept.classes[kept.labels[at]] == label.value]
+    places = [at for at in range(len(kept)) if _is_chosen(kept, at, chosen)]
 
     def key(at: int) -> Key:
         value = (float(sure[at]), at) if sort is BeatSort.CERTAINTY else (0.0, at)
@@ -112,6 +157,14 @@ def page_of_beats(
         cursor_of=lambda row: encode_cursor([sort.value, row.number]),
         count=lambda: len(ordered),
     )
+
+
+def _is_chosen(kept: "KeptBeats", at: int, chosen: BeatFilter) -> bool:
+    if chosen.judged is not None and chosen.judged is not (at + 1 in chosen.judgements):
+        return False
+    own = BeatClass(kept.classes[kept.labels[at]])
+    held = chosen.judgements.get(at + 1, own) if chosen.as_judged else own
+    return chosen.label is None or held is chosen.label
 
 
 def _stretch(
@@ -165,11 +218,26 @@ def saliency(kept: "KeptBeats", told: "Saliency") -> SaliencyRow:
     )
 
 
-def findings(kept: "KeptBeats") -> list[BeatFinding]:
-    """Return what the beats amount to, the most frequent first; confidence is their mean, in per cent."""
-    sure, found = kept.confidences, []
-    for place, name in enumerate(kept.classes):
-        concept, these = CONCEPTS.get(BeatClass(name)), kept.labels == place
-        if concept is not None and these.any():
-            found.append(BeatFinding(concept, round(float(sure[these].mean()) * 100, 1), int(these.sum())))
+def unsure_count(kept: "KeptBeats") -> int:
+    """Return how many beats are less likely than not to be of the class that they were given."""
+    return int((kept.confidences < EVEN_ODDS).sum())
+
+
+def findings(kept: "KeptBeats", judged: Judgements) -> list[BeatFinding]:
+    """Return what the beats amount to as a reader has judged them, the most frequent first.
+
+    Confidence is their mean, in per cent: what the reader has confirmed or corrected is certain. A beat
+    that they hold to be wrong without telling its class counts for none.
+    """
+    shares: dict[BeatClass, list[float]] = {}
+    sure, told = kept.confidences.tolist(), dict.fromkeys(CONCEPTS, 0)
+    for at, label in enumerate(kept.labels.tolist()):
+        held = judged.get(at + 1, BeatClass(kept.classes[label]))
+        if held in CONCEPTS:
+            shares.setdefault(held, []).append(1.0 if at + 1 in judged else sure[at])
+            told[held] += at + 1 in judged
+    found = [
+        BeatFinding(CONCEPTS[held], round(sum(its) / len(its) * 100, 1), len(its), told[held])
+        for held, its in shares.items()
+    ]
     return sorted(found, key=lambda each: -each.beat_count)

@@ -133,9 +133,11 @@ class Readers:
         self, prediction: Prediction, opinion: Opinion, ontology: Ontology, idempotency_key: str | None
     ) -> Feedback:
         reason, problems = prose(opinion.reason.strip(), "reason", LONGEST_REASON)
-        if not WHOLE <= opinion.target <= sum(prediction.counts.values()):
+        known = WHOLE <= opinion.target <= sum(prediction.counts.values())
+        original = _original(prediction, opinion.target) if known else None
+        if not known:
             problems.append(FieldProblem(("beat",), "unknown_choice"))
-        problems += _faults_of_class(prediction, opinion)
+        problems += _faults_of_class(prediction, opinion, original)
         problems += _faults_of_level(prediction, opinion)
         if len(opinion.missed) > MOST_FINDINGS:
             problems.append(FieldProblem(("missedFindings",), "too_many", (("maximum", str(MOST_FINDINGS)),)))
@@ -160,7 +162,7 @@ class Readers:
             account_id=self._actor.account_id,
             target=opinion.target,
             type=opinion.type.value,
-            original=_original(prediction, opinion.target),
+            original=original,
             corrected_class=opinion.corrected.value if opinion.corrected else None,
             corrected_level=opinion.level.value if opinion.level else None,
             reason=self._masker.mask(reason),
@@ -226,14 +228,19 @@ def _original(prediction: Prediction, target: int) -> str | None:
     return kept.classes[int(kept.labels[target - 1])]
 
 
-def _faults_of_class(prediction: Prediction, opinion: Opinion) -> list[FieldProblem]:
-    """Return what is wrong with the class: nothing is less urgent than a normal beat, of the others none."""
+def _faults_of_class(prediction: Prediction, opinion: Opinion, original: str | None) -> list[FieldProblem]:
+    """Return what is wrong with the class: nothing is less urgent than a normal beat, of the others none.
+
+    The class that the model gave corrects nothing, and would be counted as if the beat were confirmed.
+    """
     if opinion.corrected is None:
         return []
     if opinion.corrected.value not in prediction.counts:
         return [FieldProblem(("correctedClass",), "unknown_choice")]
     if opinion.type is FeedbackType.CORRECT:
         return [FieldProblem(("correctedClass",), "correct_needs_no_class")]
+    if opinion.corrected.value == original:
+        return [FieldProblem(("correctedClass",), "same_class")]
     if opinion.type is FeedbackType.UPGRADE and opinion.corrected is BeatClass.NORMAL:
         return [FieldProblem(("correctedClass",), "upgrade_to_normal")]
     return []

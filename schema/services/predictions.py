@@ -193,6 +193,11 @@ class Predictions:
         owner_id = self._session.get_one(Case, prediction.case_id).owner_id
         return may_change_case(self._actor, owner_id)
 
+    def shown_with(self, prediction: Prediction) -> int | None:
+        """Return the actor's latest attempt whose correction shows a prediction; None where none does."""
+        wanted = select(Attempt.id).where(Prediction.id == prediction.id, *self._handed_in())
+        return self._session.exec(wanted.order_by(col(Attempt.id).desc()).limit(1)).first()
+
     def _kept(self, made: Prediction, routed: Routed[Outcome] | Routed[TriageOutcome]) -> Prediction:
         if routed.placement is not None:
             made.trial_id, made.trial_subject = routed.placement.trial_id, routed.placement.subject
@@ -242,14 +247,18 @@ class Predictions:
 
     def _corrected(self) -> ColumnElement[bool]:
         """Return that the actor has handed in an attempt at this very recording that shows feedback."""
+        return exists().where(*self._handed_in())
+
+    def _handed_in(self) -> list[ColumnElement[bool]]:
+        """Return the conditions that join such attempts."""
         pinned = cast_to(col(CaseRevision.snapshot), String)
-        return exists().where(
+        return [
             *self._mine(),
             col(CaseRevision.id) == SessionCase.case_revision_id,
             pinned.contains(col(Prediction.input_sha256)),
             col(Attempt.submitted_at).is_not(None),
-            col(TrainingSession.show_feedback),
-        )
+            col(TrainingSession.show_feedback).is_(True),
+        ]
 
     def _under_way(self) -> ColumnElement[bool]:
         """Return that the actor has an attempt open at anything with the case."""

@@ -33,13 +33,13 @@ from schema.models.predictions import Feedback as FeedbackRow
 from schema.models.predictions import Prediction as PredictionRow
 from schema.policy import may_change_case, may_manage_visit
 from schema.services import beats
-from schema.services.beats import LONGEST_STRIP_S, BeatRow, BeatSort
+from schema.services.beats import LONGEST_STRIP_S, BeatFilter, BeatRow, BeatSort
 from schema.services.feedback import Readers
-from schema.services.predictions import SignalUnreadableError, kept_beats, shows_input
+from schema.services.predictions import Predictions, SignalUnreadableError, kept_beats, shows_input
 from schema.types.accounts import Account
 from schema.types.arguments import After, Before, First, Last, page_request, worded
 from schema.types.base import Connection, Node, connection, global_id, split_id
-from schema.types.concepts import Concept
+from schema.types.concepts import PROPOSED_FROM, Concept
 from schema.types.enums import OrderDirection, describe_enum
 from schema.types.models import ModelVersion
 from schema.types.recordings import Recording
@@ -68,7 +68,7 @@ describe_enum(
     "Parts were not recorded.",
     "It is noisy.",
     "These are no voltages of a heart: perhaps the unit is wrong.",
-    "Lead II points downwards: electrodes swapped, or the axis.",
+    "Lead II points downwards: a left axis, or electrodes swapped.",
     "Neither lead II nor one like it is there.",
     "The second lead that the model knows is not there.",
     "Beats are unlike any that the model has learnt from.",
@@ -156,7 +156,8 @@ class Beat:
     confidence: float = strawberry.field(description="How likely that class is, 0 to 1.")
     probabilities: list[ClassProbability] = strawberry.field(description="How likely each class is.")
     conformal_set: list[BeatClass] = strawberry.field(
-        description="Classes that are not ruled out: nine beats in ten have their true one here."
+        description="Classes that are not ruled out: nine beats in ten have their true one here. Empty where "
+        "none is likely enough, which is less certain than any other set."
     )
 
     @classmethod
@@ -209,8 +210,15 @@ class SuggestedFinding:
     """A concept that an author may add to the case."""
 
     concept: Concept = strawberry.field(description="The concept.")
-    confidence: float = strawberry.field(description="How sure the model is on average, 0-100 per cent.")
+    confidence: float = strawberry.field(
+        description="How sure it is on average, 0-100 per cent: what the viewer has confirmed or corrected "
+        "is certain, the model's probability counts for the rest."
+    )
     beat_count: int = strawberry.field(description="How many beats it rests on.")
+    judged_beat_count: int = strawberry.field(
+        description="How many of them the viewer has confirmed or corrected."
+    )
+    proposed: bool = strawberry.field(description="Whether it is at 70 % or more.")
 
 
 @strawberry.type(description="What one reader thinks of a prediction, or of one beat of it.")
@@ -341,7 +349,25 @@ class BeatPrediction(Prediction):
         description="Why not further, the gravest first; empty where nothing speaks against it."
     )
     beat_count: int = strawberry.field(description="How many beats were found.")
-    counts: list[BeatCount] = strawberry.field(description="How many of each class; empty without an answer.")
+
+    @strawberry.field(description="How many of each class; empty without an answer.")
+    async def counts(
+        self,
+        info: Info,
+        *,
+        as_corrected: Annotated[
+            bool,
+            strawberry.argument(
+                description="Of the class that the viewer's own corrections in force tell; beats that they "
+                "called wrong without a class are left out."
+            ),
+        ] = False,
+    ) -> list[BeatCount]:
+        """Count, and correct the count."""
+        counts = self.row.counts
+        if as_corrected:
+            counts = beats.counts_as_judged(counts, await self._own_opinions(info))
+        return [BeatCount(beat_class=BeatClass(name), count=count) for name, count in counts.items()]
 
     @strawberry.field(
         description="The recording; null once it has left its case, and for whoever is shown figures only."
@@ -360,13 +386,45 @@ class BeatPrediction(Prediction):
         seen = info.context.viewer.is_author and self.row.case_id is not None
         return global_id("Case", self.row.case_id or 0) if seen else None
 
+    @strawberry.field(
+        description="The viewer's latest attempt whose correction shows it; null where none does, as for "
+        "authors."
+    )
+    async def attempt_id(self, info: Info) -> strawberry.ID | None:
+        """Look among what they handed in."""
+        viewer, clock = info.context.viewer, info.context.services.clock
+        found = await info.context.read(
+            lambda session: Predictions(session, viewer, clock).shown_with(self.row)
+        )
+        return None if found is None else global_id("Attempt", found)
+
+    @strawberry.field(
+        description="How many beats are less likely than not to be of their class; null without an answer, "
+        "and for whoever is shown figures only."
+    )
+    async def unsure_beat_count(self, info: Info) -> int | None:
+        """Count in the kept answer."""
+        kept = await self._kept(info)
+        return None if kept is None else beats.unsure_count(kept)
+
     @strawberry.field(description="The beats; null without an answer, and for whoever is shown figures only.")
-    async def beats(  # noqa: PLR0913, PLR0917 - Relay's arguments
+    async def beats(  # noqa: PLR0913 - Relay's arguments
         self,
         info: Info,
+        *,
         of_class: Annotated[
             BeatClass | None,
             strawberry.argument(name="class", description="Of one class; all when left out."),
+        ] = None,
+        as_corrected: Annotated[
+            bool,
+            strawberry.argument(
+                description="Of the class that the viewer's own corrections in force tell, else the model's."
+            ),
+        ] = False,
+        judged: Annotated[
+            bool | None,
+            strawberry.argument(description="Those that the viewer has confirmed or corrected, or has not."),
         ] = None,
         order_by: Annotated[
             BeatSort, strawberry.argument(description="What to sort by.")
@@ -385,8 +443,10 @@ class BeatPrediction(Prediction):
             return None
         request = page_request(info, first, after, last, before)
         descending = direction is OrderDirection.DESC
+        own = beats.judgements(await self._own_opinions(info))
+        chosen = BeatFilter(of_class, as_corrected, judged, own)
         with worded(info):
-            page = beats.page_of_beats(kept, of_class, order_by, request, descending=descending)
+            page = beats.page_of_beats(kept, chosen, order_by, request, descending=descending)
         return connection(page, Beat.of)
 
     @strawberry.field(
@@ -467,7 +527,8 @@ class BeatPrediction(Prediction):
         )
 
     @strawberry.field(
-        description="What the beats amount to, to be suggested as annotations; empty unless for authors."
+        description="What the beats amount to as the viewer's own corrections in force have them, to be "
+        "suggested as annotations; empty unless for authors."
     )
     async def findings(self, info: Info) -> list[SuggestedFinding]:
         """Sum the beats up."""
@@ -479,9 +540,16 @@ class BeatPrediction(Prediction):
                 concept=Concept.coded(each.concept_id, info.context),
                 confidence=each.confidence,
                 beat_count=each.beat_count,
+                judged_beat_count=each.judged_count,
+                proposed=each.confidence >= PROPOSED_FROM,
             )
-            for each in beats.findings(kept)
+            for each in beats.findings(kept, beats.judgements(await self._own_opinions(info)))
         ]
+
+    async def _own_opinions(self, info: Info) -> list[FeedbackRow]:
+        """Load what the viewer thinks of it."""
+        rows = await info.context.loaders.of(feedback_of_predictions).load(self.row.id or 0)
+        return [row for row in rows if row.account_id == info.context.viewer.account_id]
 
     async def _kept(self, info: Info) -> "KeptBeats | None":
         """Load the beats, for whoever is shown more than figures; None without an answer."""
@@ -506,5 +574,4 @@ class BeatPrediction(Prediction):
             quality_reasons=[Reason(each) for each in row.quality_reasons],
             created_at=row.created_at,
             beat_count=sum(row.counts.values()),
-            counts=[BeatCount(beat_class=BeatClass(name), count=count) for name, count in row.counts.items()],
         )

@@ -13,6 +13,8 @@ from server.pages.paging import links
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 
 STRIP_S = 10.0
+LONG_S = 60.0
+"""Places in longer recordings are told in minutes and seconds."""
 LISTED = 8
 CLASSES = ("NORMAL", "LBBB", "RBBB", "APB", "PVC")
 MM_PER_S, MM_PER_MV = 25.0, 10.0
@@ -43,14 +45,31 @@ async def show(request: Request) -> Response:
 
 
 async def give(request: Request) -> Response:
-    """Confirm or correct a beat or the whole."""
+    """Confirm or correct a beat or the whole; after a beat, go on to the next that is to be judged."""
     prediction_id = request.path_params["id"]
     beat = (await form_of(request)).get("beat")
     done = await submit(request, "predictions/feedback", predictionId=prediction_id)
     if not done.ok:
         return await _show(request, done, _number(beat))
-    onward = f"?beat={done.value['beat']}#beat" if done.value["beat"] else ""
-    return redirect(request, f"/predictions/{prediction_id}{onward}", said=_("Your opinion is kept."))
+    said, onward = _("Your opinion is kept."), done.value["beat"]
+    if onward is not None:
+        following = await _next(request)
+        if following is None:
+            said = _("Your opinion is kept. No beat of this list is left to judge.")
+        onward = following or onward
+    if wants_fragment(request):
+        return await _show(request, Submission("Feedback"), onward, said)
+    label = _label(request)
+    there = f"?beat={onward}{f'&class={label}' if label else ''}#beat" if onward else ""
+    return redirect(request, f"/predictions/{prediction_id}{there}", said=said)
+
+
+async def _next(request: Request) -> int | None:
+    """Return the least certain beat that the visitor has not judged, of the class they look at if any."""
+    chosen = {"id": request.path_params["id"], "class": _label(request)}
+    data = await query(request, "predictions/next", **chosen)
+    edges = found(data["prediction"])["beats"]["edges"]
+    return edges[0]["node"]["number"] if edges else None
 
 
 async def _of_recording(request: Request, done: Submission) -> Response:
@@ -77,10 +96,9 @@ async def _of_recording(request: Request, done: Submission) -> Response:
     )
 
 
-async def _show(request: Request, done: Submission, beat: int | None = None) -> Response:
+async def _show(request: Request, done: Submission, beat: int | None = None, said: str = "") -> Response:
     asked = request.query_params
-    beat = beat or _number(asked.get("beat"))
-    label = asked["class"] if asked.get("class") in CLASSES else None
+    beat, label = beat or _number(asked.get("beat")), _label(request)
     data = await query(
         request,
         "predictions/show",
@@ -95,16 +113,21 @@ async def _show(request: Request, done: Submission, beat: int | None = None) -> 
     prediction = found(data["prediction"])
     if prediction["__typename"] != "BeatPrediction":
         raise HTTPException(404)
-    strip = prediction.get("strip")
+    strip, listed = prediction.get("strip"), prediction.get("beats")
+    mine = {each["beat"]: each for each in prediction["feedback"] if each["mine"]}
+    chosen = prediction.get("beat")
     given = {
         "prediction": prediction,
-        "drawing": _drawing(strip, prediction.get("saliency")) if strip else None,
-        "chosen": prediction.get("beat"),
+        "drawing": _drawing(strip, prediction.get("saliency"), mine) if strip else None,
+        "chosen": _judged(chosen, mine) if chosen else None,
+        "listed": [_judged(edge["node"], mine) for edge in listed["edges"]] if listed else [],
         "label": label,
-        "mine": {each["beat"]: each for each in prediction["feedback"] if each["mine"]},
-        "pages": links(request, prediction["beats"]["pageInfo"]) if prediction.get("beats") else None,
+        "mine": mine,
+        "pages": links(request, listed["pageInfo"]) if listed else None,
+        "clock": _is_long(prediction),
         "form": done.form,
         "refusal": done.message,
+        "said": said,
     }
     return await render(
         request, "predictions/show.html", given, status=done.status, partial="predictions/_panel.html"
@@ -126,11 +149,41 @@ def _champion(models: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _drawing(strip: dict[str, Any], saliency: dict[str, Any] | None) -> dict[str, Any]:
+def _judged(beat: dict[str, Any], mine: dict[int | None, dict[str, Any]]) -> dict[str, Any]:
+    """Return a beat with what the visitor holds it to be: `held`, and how that came about.
+
+    `judged` is empty where they have said nothing, else `confirmed`, `corrected`, or `doubted` where they
+    called the model wrong without a class, and `held` is None. `mark` is what its letter is to be told from
+    others by.
+    """
+    own = mine.get(beat["number"])
+    if own is not None and own["type"] != "CORRECT":
+        told = own["correctedClass"]
+        return {**beat, "held": told, "judged": "corrected" if told else "doubted", "mark": "corrected"}
+    likely = len(beat["conformalSet"])
+    unsure = "several" if likely > 1 else "" if likely else "none"
+    return {**beat, "held": beat["class"], "judged": "confirmed" if own else "", "mark": unsure}
+
+
+def _is_long(prediction: dict[str, Any]) -> bool:
+    """Return whether a recording is long; of one that has left its case the strip that is shown tells."""
+    recording, strip = prediction["recording"], prediction.get("strip")
+    if recording is not None:
+        return (recording["durationSeconds"] or 0.0) > LONG_S
+    return strip is not None and strip["startSeconds"] + strip["seconds"] > LONG_S
+
+
+def _drawing(
+    strip: dict[str, Any], saliency: dict[str, Any] | None, mine: dict[int | None, dict[str, Any]]
+) -> dict[str, Any]:
     """Return where things go on paper: all in millimetres, at 25 mm/s and 10 mm/mV."""
     above = min(max(strip["highestMillivolts"] * MM_PER_MV, LEAST_MM / 2), MOST_MM / 2)
     below = min(max(-strip["lowestMillivolts"] * MM_PER_MV, LEAST_MM / 4), MOST_MM / 2)
     start = strip["startSeconds"]
+    beats = [
+        {**_judged(beat, mine), "x": round((beat["seconds"] - start) * MM_PER_S, 2)}
+        for beat in strip["beats"]
+    ]
     parts = []
     if saliency is not None:
         width = saliency["partSeconds"]
@@ -141,9 +194,16 @@ def _drawing(strip: dict[str, Any], saliency: dict[str, Any] | None) -> dict[str
         "width": round(strip["seconds"] * MM_PER_S, 2),
         "height": round(LETTERS_MM + above + below + 2 * MARGIN_MM, 2),
         "baseline": round(LETTERS_MM + MARGIN_MM + above, 2),
-        "beats": [{**beat, "x": round((beat["seconds"] - start) * MM_PER_S, 2)} for beat in strip["beats"]],
+        "beats": beats,
+        "marks": {beat["mark"] for beat in beats},
         "parts": parts,
     }
+
+
+def _label(request: Request) -> str | None:
+    """Return the class that is looked at alone."""
+    asked = request.query_params.get("class")
+    return asked if asked in CLASSES else None
 
 
 def _number(given: object) -> int | None:

@@ -5,6 +5,7 @@ import { wakeEditors } from "./editor.js";
 import { wakeKeys } from "./keys.js";
 import { wakePaper } from "./paper.js";
 import { wakeQuiz } from "./quiz.js";
+import { wakeStrips } from "./strip.js";
 import { wakeViewers } from "./viewer.js";
 import { sayTemplate } from "./say.js";
 
@@ -15,6 +16,7 @@ function wake() {
   wakeEditors();
 
   wakeBoxes();
+  wakeStrips();
   wakeQuiz();
   wakeKeys();
   for (const one of document.querySelectorAll("[data-opens][hidden], [data-print][hidden]")) one.hidden = false;

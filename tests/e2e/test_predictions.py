@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import ROOT, Site, environment, is_ready, sign_in
 from tests.support.browser import accessibility_faults, photograph
@@ -43,6 +43,12 @@ def entered(new_page: NewPage, site: Site, role: str, **options: object) -> Page
     return page
 
 
+def middle(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2
+
+
 def seen(page: Page, name: str) -> None:
     """Keep a picture, and hold the page to what every page must be."""
     photograph(page, name)
@@ -68,6 +74,10 @@ def test_a_teacher_has_the_beats_read_in_the_page_and_takes_up_what_is_found(
     seen(page, "beats-in-the-case")
     page.get_by_role("button", name="Confirmer ce battement").click()
     expect(page.get_by_text("Votre avis est enregistré.")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("Battement 5, à 3,6"))).to_be_focused()
+    page.get_by_role("button", name="Confirmer ce battement").click()
+    expect(page.get_by_role("heading", name=re.compile("Battement 12"))).to_be_focused()
+    assert page.url == case, "beats are judged one after another where one is"
     seen(page, "beats-beat")
     page.get_by_role("link", name="Proposer comme annotations").click()
     page.get_by_role("button", name="Ajouter Extrasystole ventriculaire").click()
@@ -94,11 +104,15 @@ def test_the_panel_on_a_phone_in_the_dark_and_without_a_script(
     page.locator(".beat-strip svg a").nth(4).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=re.compile("Battement 5, à 3,6"))).to_be_visible()
+    if look == "phone":
+        beat, strip = page.locator(".beat-strip a[aria-current]"), page.locator(".beat-strip")
+        assert abs(middle(beat) - middle(strip)) < 2, "the strip is scrolled to the beat"
     page.get_by_text("Corriger ce battement").click()
     page.get_by_label("C’est plutôt").select_option("APB")
     page.get_by_role("button", name="Enregistrer la correction").first.click()
     expect(page.get_by_text("Votre avis est enregistré.")).to_be_visible()
-    expect(page.get_by_text("Extrasystole atriale").first).to_be_visible()
+    expect(page.locator("#list")).to_contain_text("Extrasystole atriale")
+    expect(page.locator("#list")).to_contain_text("corrigé par vous")
     if look != "without-script":
         seen(page, f"beats-{look}")
 

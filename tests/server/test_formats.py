@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.formats import Formats, duration, number, percent
+from server.formats import Formats, duration, moment, number, percent
 from server.i18n import speaking
 
 PARIS = Formats(ZoneInfo("Europe/Paris"))
@@ -59,3 +59,12 @@ def test_a_percentage_keeps_its_sign() -> None:
 )
 def test_a_duration_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
     assert duration(seconds) == said.replace(" ", "\u00a0")
+
+
+def test_a_place_in_a_long_recording_is_told_by_the_clock() -> None:
+    with speaking("fr"):
+        assert moment(12.34) == "12,34\u00a0s"
+        assert moment(1_364.78, clock=True) == "22:44,8"
+        assert moment(59.96, clock=True) == "1:00,0"
+    with speaking("en"):
+        assert moment(3.6, clock=True) == "0:03.6"

@@ -145,6 +145,9 @@ def test_an_opinion_that_makes_no_sense_is_refused(each_world: World, ward: Ward
     assert faults(ward.feedback(made, missedFindings=["LBBB"] * 21)) == [("missedFindings", "too_many")]
     upgraded = ward.feedback(made, beat=5, type="UPGRADE", correctedClass="NORMAL")
     assert faults(upgraded) == [("correctedClass", "upgrade_to_normal")]
+    for kind in ("DISAGREE", "UPGRADE", "DOWNGRADE"):
+        same = ward.feedback(made, beat=5, type=kind, correctedClass="PVC")
+        assert faults(same) == [("correctedClass", "same_class")], "what the model said corrects nothing"
     assert faults(ward.feedback(made, missedSymptoms=["fièvre"])) == [("missedSymptoms", "not_of_a_visit")]
     wrong = ward.feedback(nothing, type="DISAGREE", correctedClass="PVC")
     assert faults(wrong) == [("correctedClass", "unknown_choice")]

@@ -21,13 +21,16 @@ from tests.schema.training import Hospital
 from tests.schema.ward import PREDICT, Ward
 
 ONE = """query Q($id: ID!) { prediction(id: $id) { __typename id mlAvailable askedBy { id }
-  ... on BeatPrediction { recording { id } beatCount counts { class count }
-    findings { concept { code } confidence beatCount }
+  ... on BeatPrediction { recording { id } attemptId unsureBeatCount beatCount counts { class count }
+    findings { concept { code } confidence beatCount judgedBeatCount proposed }
     beats(first: 3) { totalCount edges { node { number seconds class } } } strip { lead }
     saliency(beat: 5) { class } } } }"""
 LIST = """query Q($filter: PredictionFilter) { predictions(filter: $filter) {
   totalCount edges { node { id mlAvailable } } } }"""
 NODE = "query Q($id: ID!) { node(id: $id) { __typename id } }"
+JUDGED = """query Q($id: ID!, $class: BeatClass, $judged: Boolean) { prediction(id: $id) {
+  ... on BeatPrediction { model: counts { class count } own: counts(asCorrected: true) { class count }
+    beats(class: $class, asCorrected: true, judged: $judged) { edges { node { number class } } } } } }"""
 BEATS = """query Q($id: ID!, $class: BeatClass, $by: BeatOrderField! = POSITION, $way: OrderDirection! = ASC,
     $first: Int, $after: String, $last: Int, $before: String) {
   node(id: $id) { ... on BeatPrediction {
@@ -259,6 +262,68 @@ def test_findings_are_what_an_author_may_take_up(world: World, ward: Ward) -> No
     [finding] = world.ask(ONE, ward.teacher, id=ward.predict()["id"])["findings"]
     assert finding["concept"]["code"] == "VENTRICULAR_PREMATURE_COMPLEX"
     assert (finding["beatCount"], finding["confidence"]) == (2, pytest.approx(69.3, abs=0.1))
+    assert (finding["proposed"], finding["judgedBeatCount"]) == (False, 0), "below 70 %"
+
+
+def findings(world: World, ward: Ward, made: Any) -> list[tuple[str, int, float, int, bool]]:
+    told = world.ask(ONE, ward.teacher, id=made["id"])["findings"]
+    names = ("beatCount", "confidence", "judgedBeatCount", "proposed")
+    return [(each["concept"]["code"], *(each[name] for name in names)) for each in told]
+
+
+def own_counts(world: World, actor: Actor, made: Any) -> tuple[dict[str, int], dict[str, int]]:
+    told = world.ask(JUDGED, actor, id=made["id"])
+    model, own = ({each["class"]: each["count"] for each in told[name]} for name in ("model", "own"))
+    return model, own
+
+
+def test_what_others_think_changes_nobodys_findings_or_counts(world: World, ward: Ward) -> None:
+    made, student = ward.predict(), ward.hospital.student()
+    _, attempt = ward.begun(student)
+    ward.hand_in(student, attempt)
+    ward.feedback(made, student, beat=5, type="DISAGREE", correctedClass="RBBB")
+    assert [each[:2] for each in findings(world, ward, made)] == [("VENTRICULAR_PREMATURE_COMPLEX", 2)]
+    model, own = own_counts(world, ward.teacher, made)
+    assert own == model
+    _, theirs = own_counts(world, student, made)
+    assert (theirs["PVC"], theirs["RBBB"]) == (1, 1)
+
+
+def test_findings_are_made_of_beats_as_the_author_has_corrected_them(world: World, ward: Ward) -> None:
+    made = ward.predict()
+    ward.feedback(made, beat=5, type="DISAGREE", correctedClass="RBBB")
+    ward.feedback(made, beat=1, type="UPGRADE", correctedClass="RBBB")
+    assert findings(world, ward, made) == [
+        ("RBBB", 2, 100.0, 2, True),
+        ("VENTRICULAR_PREMATURE_COMPLEX", 1, 69.1, 0, False),
+    ]
+    ward.feedback(made, beat=10)
+    assert findings(world, ward, made)[1] == ("VENTRICULAR_PREMATURE_COMPLEX", 1, 100.0, 1, True)
+    ward.feedback(made, beat=10, type="DISAGREE")
+    assert [each[0] for each in findings(world, ward, made)] == ["RBBB"], "wrong, but nobody says what it is"
+    ward.feedback(made, beat=5)
+    ward.feedback(made, beat=1)
+    assert findings(world, ward, made) == [("VENTRICULAR_PREMATURE_COMPLEX", 1, 100.0, 1, True)]
+
+
+def test_beats_are_counted_and_listed_as_the_viewer_has_corrected_them(world: World, ward: Ward) -> None:
+    made = ward.predict()
+    ward.feedback(made, beat=5, type="DISAGREE", correctedClass="RBBB")
+    ward.feedback(made, beat=10, type="DISAGREE")
+    ward.feedback(made, beat=2)
+    model, own = own_counts(world, ward.teacher, made)
+    assert (model["NORMAL"], model["PVC"], model["RBBB"]) == (10, 2, 0)
+    assert (own["NORMAL"], own["PVC"], own["RBBB"]) == (10, 0, 1)
+
+    def listed(**given: Any) -> list[tuple[int, str]]:
+        told = world.ask(JUDGED, ward.teacher, id=made["id"], **given)["beats"]["edges"]
+        return [(each["node"]["number"], each["node"]["class"]) for each in told]
+
+    assert listed(**{"class": "RBBB"}) == [(5, "PVC")], "the model's own answer stays"
+    assert listed(**{"class": "PVC"}) == []
+    assert [number for number, _ in listed(judged=True)] == [2, 5, 10]
+    assert [number for number, _ in listed(judged=False)] == [1, 3, 4, 6, 7, 8, 9, 11, 12]
+    assert listed(judged=True, **{"class": "NORMAL"}) == [(2, "NORMAL")]
 
 
 def test_analysts_see_figures_and_no_recording(world: World, ward: Ward) -> None:
@@ -266,6 +331,7 @@ def test_analysts_see_figures_and_no_recording(world: World, ward: Ward) -> None
     assert seen(world, analyst, made) == (True, True, True)
     figures = world.ask(ONE, analyst, id=made["id"])
     assert figures["beatCount"] == 12
+    assert (figures["attemptId"], figures["unsureBeatCount"]) == (None, None)
     kept_back = ("recording", "askedBy", "beats", "strip", "saliency")
     assert [figures[name] for name in kept_back] == [None] * 5
     assert figures["findings"] == []
@@ -282,6 +348,9 @@ def test_a_student_sees_it_once_the_mark_is_shown(world: World, ward: Ward) -> N
     assert [edge["node"]["id"] for edge in of_attempt["edges"]] == [made["id"]]
     shown = world.ask(ONE, student, id=made["id"])
     assert (shown["strip"]["lead"], shown["askedBy"], shown["findings"]) == ("I", None, [])
+    assert shown["attemptId"] == global_id("Attempt", attempt.id or 0), "where they go back to"
+    assert shown["unsureBeatCount"] == 0
+    assert world.ask(ONE, ward.teacher, id=made["id"])["attemptId"] is None
 
 
 def test_a_student_does_not_see_it_where_feedback_is_not_shown(world: World, ward: Ward) -> None:

@@ -1,12 +1,15 @@
 """The panel of what a model reads, what it suggests, the student's view of it, and the page of models."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlmodel import select
 
 from ml.beats.classes import PRODUCT_CLASSES
+from ml.beats.packing import pack, unpack
 from ml.registry.home import Home
 from ml.registry.registry import Registry
 from schema.models.cases import Annotation, Case, Recording
@@ -123,7 +126,8 @@ def test_htmx_gets_the_panel_in_place(teacher: Visitor, beats: str) -> None:
 def test_each_beat_has_its_letter_and_leads_to_its_details(teacher: Visitor, panel: str) -> None:
     shown = teacher.get(panel)
     assert shown.html.count('class="beat-mark"') == 12
-    assert 'aria-label="Beat 5 at 3.6 s: Ventricular premature beat, 70%"' in shown.html
+    told = "Ventricular premature beat, 70%, several classes are not ruled out"
+    assert f'aria-label="Beat 5 at 3.6\u00a0s: {told}"' in shown.html
     assert f"{panel}?beat=5#beat" in shown.links
 
 
@@ -159,10 +163,92 @@ def test_a_beat_shows_what_it_hangs_on(teacher: Visitor, panel: str) -> None:
 def test_a_beat_is_confirmed_or_corrected(school: School, teacher: Visitor, panel: str) -> None:
     given = {"beat": "5", "correctedClass": "APB", "type": "DOWNGRADE", "reason": "QRS fins."}
     done = teacher.ask(f"{panel}/feedback", given)
-    after = teacher.follow(done)
-    assert "Made too much of" in after.words
+    assert "Your opinion is kept." in teacher.follow(done).words
+    assert "Made too much of" in teacher.get(f"{panel}?beat=5").words
     [row] = school.rows(Feedback, account_id=teacher.actor.account_id)
     assert (row.target, row.type, row.corrected_class, row.reason) == (5, "downgrade", "APB", "QRS fins.")
+
+
+def test_a_corrected_beat_has_its_new_letter_and_the_model_stays_readable(
+    teacher: Visitor, panel: str
+) -> None:
+    given = {"beat": "5", "correctedClass": "APB", "type": "DOWNGRADE"}
+    teacher.follow(teacher.ask(f"{panel}/feedback", given))
+    shown = teacher.get(f"{panel}?class=APB")
+    told = "Atrial premature beat, corrected by you; the model: ventricular premature beat, 70%"
+    assert f'aria-label="Beat 5 at 3.6\u00a0s: {told}, several classes are not ruled out"' in shown.html
+    assert '<text class="beat-was"' in shown.html, "the letter that the model gave, struck through"
+    assert "Atrial premature beat corrected by you; the model: ventricular premature beat" in shown.words
+    assert "Atrial premature beat 1 " in shown.words
+    assert "Ventricular premature beat 1 " in shown.words
+    doubted = teacher.follow(teacher.ask(f"{panel}/feedback", {"beat": "5", "type": "DISAGREE"}))
+    assert "Class unknown, wrong to you; the model: ventricular premature beat" in doubted.html
+
+
+def test_a_correction_to_what_the_model_said_is_refused_beside_the_field(
+    school: School, teacher: Visitor, panel: str
+) -> None:
+    page = teacher.post(f"{panel}/feedback", {"beat": "5", "correctedClass": "PVC", "type": "DISAGREE"})
+    assert 'id="beat-class-error"' in page.html
+    assert "This is the class that the model gave: confirm the beat instead." in page.words
+    assert school.rows(Feedback, account_id=teacher.actor.account_id) == []
+
+
+def test_after_a_beat_comes_the_least_certain_that_is_not_judged_yet(teacher: Visitor, panel: str) -> None:
+    def judged(beat: str, where: str = "") -> str:
+        done = teacher.ask(f"{panel}/feedback{where}", {"beat": beat, "type": "CORRECT"})
+        assert done.status_code == 303
+        return done.headers["location"].removeprefix(panel)
+
+    assert judged("5") == "?beat=10#beat"
+    assert judged("10", "?class=PVC") == "?beat=10&class=PVC#beat", "no beat of the class is left"
+    assert "No beat of this list is left to judge" in teacher.get(panel).words
+    assert judged("12", "?class=LAMA") == "?beat=11#beat"
+    assert teacher.get(panel).words.count("confirmed by you") == 3, "the list says which are judged"
+
+
+def test_where_the_panel_is_part_of_a_page_a_beat_is_judged_in_its_place(
+    teacher: Visitor, panel: str
+) -> None:
+    answer = teacher.ask(f"{panel}/feedback", {"beat": "10", "type": "CORRECT"}, headers=FRAGMENT)
+    page = read(answer, 200)
+    assert "<html" not in page.html
+    assert "Beat 5, at 3.6 s" in page.words
+    assert 'id="messages" hx-swap-oob="innerHTML"' in page.html
+    assert "Your opinion is kept." in page.words
+
+
+def test_a_beat_of_which_no_class_is_likely_enough_says_so(
+    school: School, teacher: Visitor, panel: str
+) -> None:
+    assert "The model is unsure of most beats" not in teacher.get(panel).words
+    row = school.row(Prediction, panel.rpartition("/")[2])
+    kept = unpack(row.answer or b"")
+    sets, shares = kept.sets.copy(), np.full_like(kept.probabilities, 0.2)
+    sets[4] = False
+    unsure = replace(kept, sets=sets, probabilities=shares)
+    school.change(Prediction, panel.rpartition("/")[2], answer=pack(unsure))
+    shown = teacher.get(f"{panel}?beat=5")
+    told = "Ventricular premature beat, 20%, no class is likely enough"
+    assert f'aria-label="Beat 5 at 3.6\u00a0s: {told}"' in shown.html
+    assert shown.html.count('data-mark="none"') == 4, "on the strip, in its legend, the list and its details"
+    assert "hollow: no class is likely enough" in shown.words
+    assert "Ventricular premature beat · no class is likely enough" in shown.words
+    assert "The model is unsure of most beats: 12 of 12 have a certainty below 50 %." in shown.words
+
+
+def test_places_in_a_long_recording_are_told_by_minutes(
+    school: School, teacher: Visitor, case: str, panel: str
+) -> None:
+    [recording] = school.rows(Recording, case_id=key_of(case))
+    school.change(Recording, global_id("Recording", recording.id), duration_s=1_800.0)
+    assert "Beat 5, at 0:03.6" in teacher.get(f"{panel}?beat=5").words
+
+
+def test_the_page_of_a_prediction_leads_back_to_its_case(teacher: Visitor, case: str, panel: str) -> None:
+    shown = teacher.get(panel)
+    assert "Back to the case" in shown.words
+    assert f"/cases/{case}" in shown.links
 
 
 def test_the_whole_is_confirmed_then_corrected(school: School, teacher: Visitor, panel: str) -> None:
@@ -185,15 +271,22 @@ def test_findings_become_suggestions_which_only_the_author_adds(
     school: School, teacher: Visitor, case: str, panel: str
 ) -> None:
     [suggest] = [link for link in teacher.get(panel).links if link.startswith(f"/builder/{case}/annotate")]
-    page = teacher.get(suggest.partition("#")[0])
+    address = suggest.partition("#")[0]
+    page = teacher.get(address)
     assert "Suggested by the model" in page.words
     assert "2 beats" in page.words
+    assert "Also read, not proposed" in page.words
+    assert 'name="proposed"' not in page.html, "69 % is less than what proposals must have"
     assert school.count(Annotation, case_id=key_of(case)) == 1
+    for beat in ("5", "10"):
+        teacher.follow(teacher.ask(f"{panel}/feedback", {"beat": beat, "type": "CORRECT"}))
+    page = teacher.get(address)
+    assert "2 beats, 2 of them confirmed or corrected by you" in page.words
     action = f"/builder/{case}/annotations?{suggest.partition('?')[2].partition('#')[0]}"
-    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:69.3"))
+    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:100.0"))
     assert "Added" in teacher.follow(added).words
     row = school.rows(Annotation, case_id=key_of(case))[-1]
-    assert (row.concept_id, row.type, row.confidence) == ("VENTRICULAR_PREMATURE_COMPLEX", "suggested", 69.3)
+    assert (row.concept_id, row.type, row.confidence) == ("VENTRICULAR_PREMATURE_COMPLEX", "suggested", 100.0)
 
 
 def test_a_foreign_prediction_suggests_nothing(meet: Meet, school: School, panel: str) -> None:
@@ -215,6 +308,7 @@ def test_a_student_sees_it_with_the_correction_and_says_what_they_think(
     assert panel in result.links
     shown = student.get(panel)
     assert "Suggest as annotations" not in shown.words
+    assert f"/attempts/{attempt}/result" in shown.links
     after = student.follow(student.ask(f"{panel}/feedback", {"type": "CORRECT"}))
     assert "Your opinion: Right" in after.words
 
