@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from server.i18n import gettext as _
 from server.pages.paging import links, page_of
-from server.pages.support import found, query, redirect, render, submit
+from server.pages.support import form_of, found, query, redirect, render, submit
 
 FAMILIES = ("beats", "triage", "segmentation")
 
@@ -23,12 +23,24 @@ async def index(request: Request) -> Response:
 
 async def promote(request: Request) -> Response:
     """Put a version to use."""
-    return await _decided(request, "models/promote", _("The version answers from now on."))
+    said = {
+        "CHALLENGER": _("The version is the challenger now. It answers nobody before an A/B test begins."),
+        "SHADOW": _("The version is in the shadow now: it is asked in silence and answers nobody."),
+    }
+    return await _decided(
+        request, "models/promote", said.get(await _alias(request), _("The version answers from now on."))
+    )
 
 
 async def roll_back(request: Request) -> Response:
-    """Let the version before answer again."""
-    return await _decided(request, "models/rollback", _("The version before answers again."))
+    """Let an alias mean the version before again."""
+    said = {
+        "CHALLENGER": _("The version before is the challenger again."),
+        "SHADOW": _("The version before is in the shadow again."),
+    }
+    return await _decided(
+        request, "models/rollback", said.get(await _alias(request), _("The version before answers again."))
+    )
 
 
 async def sync(request: Request) -> Response:
@@ -105,6 +117,11 @@ async def stop_trial(request: Request) -> Response:
 async def set_policy(request: Request) -> Response:
     """Say whether challengers promote themselves."""
     return await _of_family(request, "models/policy", _("The policy is saved."))
+
+
+async def _alias(request: Request) -> str:
+    """Return the alias that a form is about; the API takes champion where it names none."""
+    return str((await form_of(request)).get("alias", "CHAMPION"))
 
 
 def _family(request: Request) -> str:
