@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.i18n import gettext as _
+from server.pages.model_figures import told
 from server.pages.paging import links, page_of
 from server.pages.support import form_of, found, query, redirect, render, submit
 
@@ -17,6 +18,9 @@ FAMILIES = ("beats", "triage", "segmentation")
 async def index(request: Request) -> Response:
     """Show what answers under each alias, and every version."""
     data = await query(request, "models/list", **page_of(request))
+    for edge in data["modelVersions"]["edges"]:
+        version = edge["node"]
+        version["figures"] = told(version["model"]["family"], version["metrics"])
     pages = links(request, data["modelVersions"]["pageInfo"])
     return await render(request, "models/list.html", {**data, "pages": pages})
 
