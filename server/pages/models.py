@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from schema.policy import Scope
+from server.context import visitor_of
 from server.i18n import gettext as _
 from server.pages.model_figures import told
 from server.pages.paging import links, page_of
@@ -59,21 +61,40 @@ async def retrain(request: Request) -> Response:
 
 
 async def runs(request: Request) -> Response:
-    """List the runs of a family, or show those that are chosen side by side."""
-    word = request.path_params["family"]
-    if word not in FAMILIES:
-        raise HTTPException(404)
-    chosen = request.query_params.getlist("run") or None
-    data = await query(request, "models/runs", family=word.upper(), runIds=chosen)
+    """Show at once where the runs of a family will be: asking the store for them takes seconds."""
+    data = await query(request, "models/dashboard", family=_family(request))
+    actor = visitor_of(request).actor
+    if actor is None or not actor.may(Scope.TECHNICAL_FILE):
+        raise HTTPException(403)
+    asked = f"?{request.url.query}" if request.url.query else ""
+    address = f"{request.url.path}/listed{asked}"
+    return await render(
+        request, _template(request), {**data, "family": _word(request), "listed": None, "address": address}
+    )
+
+
+async def list_runs(request: Request) -> Response:
+    """List the runs of a family, or show those chosen side by side; htmx gets nothing around them."""
+    chosen = _chosen(request) or None
+    data = await query(request, "models/runs", family=_family(request), runIds=chosen)
     listed = found(data["modelRuns"])
     given = {
         **data,
-        "family": word,
+        "family": _word(request),
+        "chosen": chosen,
         "listed": listed,
         "parameters": _rows(listed["runs"], "parameters"),
         "metrics": _rows(listed["runs"], "metrics"),
     }
-    return await render(request, "models/compared.html" if chosen else "models/runs.html", given)
+    return await render(request, _template(request), given, partial="models/_read.html")
+
+
+def _chosen(request: Request) -> list[str]:
+    return request.query_params.getlist("run")
+
+
+def _template(request: Request) -> str:
+    return "models/compared.html" if _chosen(request) else "models/runs.html"
 
 
 def _rows(shown: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
@@ -130,14 +151,18 @@ async def _alias(request: Request) -> str:
 
 def _family(request: Request) -> str:
     """Return the family in the address as the API names it; raises HTTPException for any other word."""
+    return _word(request).upper()
+
+
+def _word(request: Request) -> str:
     word: str = request.path_params["family"]
     if word not in FAMILIES:
         raise HTTPException(404)
-    return word.upper()
+    return word
 
 
 async def _of_family(request: Request, operation: str, said: str) -> Response:
-    return await _decided(request, operation, said, f"/models/{_family(request).lower()}")
+    return await _decided(request, operation, said, f"/models/{_word(request)}")
 
 
 async def _decided(request: Request, operation: str, said: str, back: str = "/models") -> Response:
@@ -156,6 +181,7 @@ routes = [
     Route("/models/sync", sync, methods=["POST"]),
     Route("/models/retrain", retrain, methods=["POST"]),
     Route("/models/{family}/runs", runs, name="runs"),
+    Route("/models/{family}/runs/listed", list_runs, name="runs_listed"),
     Route("/models/{family}", show_promotion, name="promotion"),
     Route("/models/{family}/promote", promote_challenger, methods=["POST"]),
     Route("/models/{family}/rollback", roll_back_champion, methods=["POST"]),
