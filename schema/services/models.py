@@ -228,6 +228,12 @@ def deployed(session: Session) -> list[Row[Any]]:
     return list(session.execute(rows).all())
 
 
+def has_champion(session: Session, family: ModelFamily) -> bool:
+    """Return whether a family has a version that is to answer."""
+    champion = (family.value, ModelAlias.CHAMPION.value)
+    return any((row.family, row.alias) == champion for row in deployed(session))
+
+
 def deployed_version(session: Session, family: ModelFamily, digest: str) -> int | None:
     """Return the newest row of a version by its digest."""
     wanted = (
