@@ -229,6 +229,7 @@ def plot_of(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         if len(totals) > 1:
             spans.append({"x": x(day), "low": y(min(totals)), "high": y(max(totals))})
     every = -(-len(ordered) // MOST_DAYS_NAMED)
+    named = ordered[(len(ordered) - 1) % every :: every]  # the latest among them
     return {
         "width": WIDTH,
         "height": HEIGHT,
@@ -238,7 +239,7 @@ def plot_of(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         "series": series,
         "spans": spans,
         "ticks": [{"y": y(step * at), "value": step * at} for at in range(round(top / step) + 1)],
-        "days": [{"x": x(day), "day": day} for day in ordered[::every]],
+        "days": [{"x": x(day), "day": day} for day in named],
     }
 
 

@@ -231,3 +231,11 @@ def test_the_plot_holds_every_point_whatever_the_volumes_and_days() -> None:
             assert 0 <= point["y"] <= plot["bottom"]
         assert 2 <= len(plot["ticks"]) <= 6
     assert plot_of([{"record": {"examinedOn": "2020-01-01"}, "figures": None}]) is None
+
+
+def test_the_latest_examination_is_named_however_many_there_are() -> None:
+    for count in range(1, 20):
+        plot = plot_of([row(f"2026-01-{day:02}", 1.0) for day in range(1, count + 1)])
+        assert plot is not None
+        assert plot["days"][-1]["day"] == f"2026-01-{count:02}"
+        assert len(plot["days"]) <= 6
