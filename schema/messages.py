@@ -184,6 +184,9 @@ MESSAGES: dict[str, str] = {
     "training_under_way": N_("This model is being trained already. Wait for that to end."),
     "too_little_feedback": N_("There are {count} opinions to learn from; you asked for {minimum}."),
     "version_unusable": N_("This version cannot be loaded, or the store of models has it no more."),
+    "champion_beside_itself": N_(
+        "This version is the champion already: it cannot be its own challenger or shadow. Choose another."
+    ),
     "promotion_unearned": N_(
         "The rule does not let this version take the champion's place. Say why it is to be all the same."
     ),

@@ -5,9 +5,11 @@ from typing import Annotated
 import strawberry
 
 from schema.context import Info
+from schema.models.predictions import ModelFamily
 from schema.pagination import PageRequest
 from schema.permissions import query_field
 from schema.policy import Scope
+from schema.services.models import has_champion
 from schema.services.segmentations import Segmentations
 from schema.types.arguments import After, Before, First, Last
 from schema.types.base import Connection, connection, local_key
@@ -17,6 +19,15 @@ from schema.types.segmentations import SegmentedPatient
 @strawberry.type
 class SegmentationQueries:
     """Queries about segmentations."""
+
+    @query_field(
+        Scope.SEGMENTATION,
+        "Whether a version of the model is in use that `predictSegmentation` can ask; without one nothing is "
+        "outlined.",
+    )
+    async def segmentation_available(self, info: Info) -> bool:
+        """Return whether there is one."""
+        return await info.context.read(lambda session: has_champion(session, ModelFamily.SEGMENTATION))
 
     @query_field(Scope.PREDICTIONS_READ, "One patient; null when there is none the viewer may see.")
     async def segmented_patient(

@@ -89,7 +89,8 @@ class Models:
         Raises
         ------
         NotAllowedError
-            When the version cannot be loaded, or the store has it no more.
+            When the version cannot be loaded, or the store has it no more; when the champion is to be its own
+            challenger or shadow.
         ValidationFailedError
             When something stands in the way and no reason is given, or one that is too long.
         """
@@ -97,6 +98,7 @@ class Models:
         if version.digest is None or version.withdrawn_at is not None:
             raise NotAllowedError("version_unusable")
         model = self._to_change(version.model_id)
+        self._check_beside(version.model_id, alias, version_id)
         deployment = self._deployment(version.model_id, alias)
         if deployment is not None and deployment.version_id == version_id:
             return model
@@ -113,11 +115,14 @@ class Models:
         ------
         ConflictError
             When none did before.
+        NotAllowedError
+            When that one is the champion by now, and is to be its own challenger or shadow.
         """
         model = self._to_change(model_id)
         deployment = self._deployment(model_id, alias)
         if deployment is None or deployment.previous_id is None:
             raise ConflictError("no_previous_version")
+        self._check_beside(model_id, alias, deployment.previous_id)
         self._switch(model, alias, deployment, deployment.previous_id, "rolled_back")
         return model
 
@@ -130,6 +135,14 @@ class Models:
     def _to_change(self, model_id: int) -> Model:
         """Return a model whose deployments nobody else changes until the transaction ends."""
         return _found(self._session.exec(select(Model).where(Model.id == model_id).with_for_update()).first())
+
+    def _check_beside(self, model_id: int, alias: ModelAlias, version_id: int) -> None:
+        """Refuse to try the champion beside itself: nothing could be learnt from it."""
+        if alias is ModelAlias.CHAMPION:
+            return
+        champion = self._deployment(model_id, ModelAlias.CHAMPION)
+        if champion is not None and champion.version_id == version_id:
+            raise NotAllowedError("champion_beside_itself")
 
     def _deployment(self, model_id: int, alias: ModelAlias) -> Deployment | None:
         return deployment_of(self._session, model_id, alias.value)
@@ -213,6 +226,12 @@ def deployed(session: Session) -> list[Row[Any]]:
         .where(col(ModelVersion.digest).is_not(None))
     )
     return list(session.execute(rows).all())
+
+
+def has_champion(session: Session, family: ModelFamily) -> bool:
+    """Return whether a family has a version that is to answer."""
+    champion = (family.value, ModelAlias.CHAMPION.value)
+    return any((row.family, row.alias) == champion for row in deployed(session))
 
 
 def deployed_version(session: Session, family: ModelFamily, digest: str) -> int | None:

@@ -7,9 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from schema.policy import Scope
+from server.context import visitor_of
 from server.i18n import gettext as _
+from server.pages.model_figures import told
 from server.pages.paging import links, page_of
-from server.pages.support import found, query, redirect, render, submit
+from server.pages.support import form_of, found, query, redirect, render, submit
 
 FAMILIES = ("beats", "triage", "segmentation")
 
@@ -17,18 +20,33 @@ FAMILIES = ("beats", "triage", "segmentation")
 async def index(request: Request) -> Response:
     """Show what answers under each alias, and every version."""
     data = await query(request, "models/list", **page_of(request))
+    for edge in data["modelVersions"]["edges"]:
+        version = edge["node"]
+        version["figures"] = told(version["model"]["family"], version["metrics"])
     pages = links(request, data["modelVersions"]["pageInfo"])
     return await render(request, "models/list.html", {**data, "pages": pages})
 
 
 async def promote(request: Request) -> Response:
     """Put a version to use."""
-    return await _decided(request, "models/promote", _("The version answers from now on."))
+    said = {
+        "CHALLENGER": _("The version is the challenger now. It answers nobody before an A/B test begins."),
+        "SHADOW": _("The version is in the shadow now: it is asked in silence and answers nobody."),
+    }
+    return await _decided(
+        request, "models/promote", said.get(await _alias(request), _("The version answers from now on."))
+    )
 
 
 async def roll_back(request: Request) -> Response:
-    """Let the version before answer again."""
-    return await _decided(request, "models/rollback", _("The version before answers again."))
+    """Let an alias mean the version before again."""
+    said = {
+        "CHALLENGER": _("The version before is the challenger again."),
+        "SHADOW": _("The version before is in the shadow again."),
+    }
+    return await _decided(
+        request, "models/rollback", said.get(await _alias(request), _("The version before answers again."))
+    )
 
 
 async def sync(request: Request) -> Response:
@@ -43,21 +61,40 @@ async def retrain(request: Request) -> Response:
 
 
 async def runs(request: Request) -> Response:
-    """List the runs of a family, or show those that are chosen side by side."""
-    word = request.path_params["family"]
-    if word not in FAMILIES:
-        raise HTTPException(404)
-    chosen = request.query_params.getlist("run") or None
-    data = await query(request, "models/runs", family=word.upper(), runIds=chosen)
+    """Show at once where the runs of a family will be: asking the store for them takes seconds."""
+    data = await query(request, "models/dashboard", family=_family(request))
+    actor = visitor_of(request).actor
+    if actor is None or not actor.may(Scope.TECHNICAL_FILE):
+        raise HTTPException(403)
+    asked = f"?{request.url.query}" if request.url.query else ""
+    address = f"{request.url.path}/listed{asked}"
+    return await render(
+        request, _template(request), {**data, "family": _word(request), "listed": None, "address": address}
+    )
+
+
+async def list_runs(request: Request) -> Response:
+    """List the runs of a family, or show those chosen side by side; htmx gets nothing around them."""
+    chosen = _chosen(request) or None
+    data = await query(request, "models/runs", family=_family(request), runIds=chosen)
     listed = found(data["modelRuns"])
     given = {
         **data,
-        "family": word,
+        "family": _word(request),
+        "chosen": chosen,
         "listed": listed,
         "parameters": _rows(listed["runs"], "parameters"),
         "metrics": _rows(listed["runs"], "metrics"),
     }
-    return await render(request, "models/compared.html" if chosen else "models/runs.html", given)
+    return await render(request, _template(request), given, partial="models/_read.html")
+
+
+def _chosen(request: Request) -> list[str]:
+    return request.query_params.getlist("run")
+
+
+def _template(request: Request) -> str:
+    return "models/compared.html" if _chosen(request) else "models/runs.html"
 
 
 def _rows(shown: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
@@ -107,16 +144,25 @@ async def set_policy(request: Request) -> Response:
     return await _of_family(request, "models/policy", _("The policy is saved."))
 
 
+async def _alias(request: Request) -> str:
+    """Return the alias that a form is about; the API takes champion where it names none."""
+    return str((await form_of(request)).get("alias", "CHAMPION"))
+
+
 def _family(request: Request) -> str:
     """Return the family in the address as the API names it; raises HTTPException for any other word."""
+    return _word(request).upper()
+
+
+def _word(request: Request) -> str:
     word: str = request.path_params["family"]
     if word not in FAMILIES:
         raise HTTPException(404)
-    return word.upper()
+    return word
 
 
 async def _of_family(request: Request, operation: str, said: str) -> Response:
-    return await _decided(request, operation, said, f"/models/{_family(request).lower()}")
+    return await _decided(request, operation, said, f"/models/{_word(request)}")
 
 
 async def _decided(request: Request, operation: str, said: str, back: str = "/models") -> Response:
@@ -135,6 +181,7 @@ routes = [
     Route("/models/sync", sync, methods=["POST"]),
     Route("/models/retrain", retrain, methods=["POST"]),
     Route("/models/{family}/runs", runs, name="runs"),
+    Route("/models/{family}/runs/listed", list_runs, name="runs_listed"),
     Route("/models/{family}", show_promotion, name="promotion"),
     Route("/models/{family}/promote", promote_challenger, methods=["POST"]),
     Route("/models/{family}/rollback", roll_back_champion, methods=["POST"]),

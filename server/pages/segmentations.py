@@ -47,7 +47,12 @@ async def index(request: Request) -> Response:
     data = await query(request, "segmentations/list", **page_of(request))
     listed = data["segmentedPatients"]
     patients = [edge["node"] for edge in listed["edges"]]
-    given = {"patients": patients, "pages": links(request, listed["pageInfo"]), "records": _records(request)}
+    given = {
+        "patients": patients,
+        "pages": links(request, listed["pageInfo"]),
+        "records": _records(request),
+        "available": _records(request) and await _available(request),
+    }
     return await render(request, "segmentations/list.html", given)
 
 
@@ -76,8 +81,10 @@ async def launch(request: Request) -> Response:
 
 
 async def predict(request: Request) -> Response:
-    """Ask the champion."""
+    """Ask the champion, if there is one: images that nothing can outline are not put on record."""
     form = await form_of(request)
+    if _records(request) and not await _available(request):
+        return await _form(request, Submission("Conflict"), "segmentations/launch.html")
     sent = {name: form.get(f"image_{name}") for name in IMAGES}
     images = [
         {"name": name, "file": file}
@@ -141,6 +148,7 @@ async def _form(request: Request, done: Submission, template: str = "segmentatio
     if not _records(request):
         raise HTTPException(403)
     given = {
+        "available": await _available(request),
         "form": done.form,
         "refusal": done.message,
         "labels": {each: done.form.value(f"label_{each}", BRATS[each]) for each in SEGMENTS},
@@ -163,6 +171,11 @@ async def _show(request: Request, done: Submission) -> Response:
 def _records(request: Request) -> bool:
     actor = visitor_of(request).actor
     return actor is not None and actor.may(Scope.SEGMENTATION)
+
+
+async def _available(request: Request) -> bool:
+    """Return whether a model is in use that images can be sent to."""
+    return bool((await query(request, "segmentations/available"))["segmentationAvailable"])
 
 
 def _day(text: str | None) -> str | None:
@@ -216,6 +229,7 @@ def plot_of(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         if len(totals) > 1:
             spans.append({"x": x(day), "low": y(min(totals)), "high": y(max(totals))})
     every = -(-len(ordered) // MOST_DAYS_NAMED)
+    named = ordered[(len(ordered) - 1) % every :: every]  # the latest among them
     return {
         "width": WIDTH,
         "height": HEIGHT,
@@ -225,7 +239,7 @@ def plot_of(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         "series": series,
         "spans": spans,
         "ticks": [{"y": y(step * at), "value": step * at} for at in range(round(top / step) + 1)],
-        "days": [{"x": x(day), "day": day} for day in ordered[::every]],
+        "days": [{"x": x(day), "day": day} for day in named],
     }
 
 

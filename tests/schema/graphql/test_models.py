@@ -149,6 +149,28 @@ def test_promoting_what_answers_already_changes_nothing(world: World, ward: Ward
         assert session.exec(select(AuditEvent).where(AuditEvent.target_type == "Model")).all() == []
 
 
+def test_the_champion_does_not_become_its_own_challenger_or_shadow(
+    world: World, ward: Ward, admin: Actor
+) -> None:
+    champion = global_id("ModelVersion", ward.champion.id or 0)
+    for alias in ("CHALLENGER", "SHADOW"):
+        refused = world.ask(PROMOTE, admin, input={"versionId": champion, "alias": alias})
+        assert (refused["__typename"], refused["code"]) == ("NotAllowed", "champion_beside_itself")
+    other = challenger(ward)
+    for alias in ("CHALLENGER", "SHADOW"):
+        told = world.ask(PROMOTE, admin, input={"versionId": other, "alias": alias})
+        assert {each["alias"]: each["version"]["number"] for each in told["deployments"]}[alias] == 2
+
+
+def test_a_challenger_is_not_rolled_back_to_the_champion(world: World, ward: Ward, admin: Actor) -> None:
+    first, second = challenger(ward), challenger(ward)
+    for version in (first, second):
+        world.ask(PROMOTE, admin, input={"versionId": version, "alias": "CHALLENGER"})
+    world.ask(PROMOTE, admin, input=against_the_rule(first))
+    refused = world.ask(ROLLBACK, admin, input={"modelId": model_of(ward), "alias": "CHALLENGER"})
+    assert refused["code"] == "champion_beside_itself"
+
+
 def test_a_version_that_cannot_be_loaded_is_not_promoted(world: World, ward: Ward, admin: Actor) -> None:
     faulty = ward.register(None)
     gone = ward.register(toy(world.home), withdrawn_at=world.clock())

@@ -300,6 +300,7 @@ def test_an_opinion_is_taken_but_no_beat_level_or_finding(quiet: Lab) -> None:
 
 ASK = f"""mutation M($input: PredictSegmentationInput!) {{ predictSegmentation(input: $input) {{ __typename
   ... on SegmentationPrediction {{ {TOLD} modelVersion {{ number }} }} {REFUSALS} }} }}"""
+AVAILABLE = "query Q { segmentationAvailable }"
 
 
 def images() -> dict[str, Any]:
@@ -324,6 +325,9 @@ def test_a_model_of_the_platform_segments_images_and_is_kept_with_its_version(qu
         assert world.ask(ASK, world.person(role), input=images())["code"] == "missing_scope"
     silent = world.ask(ASK, quiet.clinician, input=images())
     assert (silent["mlError"], silent["alias"], silent["figures"]) == ("NOT_DEPLOYED", "CHAMPION", None)
+    assert world.codes(AVAILABLE, None) == ["UNAUTHENTICATED"]
+    assert world.codes(AVAILABLE, world.person(Role.ANALYST)) == ["FORBIDDEN"]
+    assert world.ask(AVAILABLE, quiet.clinician) is False
     with world.database.write() as session:
         digest = toy_unet(world.home)
         version = registered(session, world.clock, digest, "segmentation", classes=list(Segment))
@@ -331,6 +335,7 @@ def test_a_model_of_the_platform_segments_images_and_is_kept_with_its_version(qu
     world.services.deployments.refresh(at_once=True)
     world.services.registry.serving("segmentation", "champion", LOADED_S)
 
+    assert world.ask(AVAILABLE, quiet.clinician) is True
     made = world.ask(ASK, quiet.clinician, input=images())
     assert [each["voxelCount"] for each in made["figures"]["segments"]] == [0, 27, 12]
     assert (made["mlError"], made["alias"], made["modelVersion"]) == (None, "CHAMPION", {"number": 1})

@@ -1,5 +1,7 @@
 """The builder's first step: files become recordings, named and in order; what the case is."""
 
+import re
+
 import pytest
 
 from schema.models.cases import Case, Recording
@@ -38,6 +40,24 @@ def test_who_returns_goes_on_where_they_left(teacher: Visitor, school: School) -
     assert teacher.browser.get("/builder").headers["location"] == f"/builder/{begun}/annotate"
     page = teacher.get("/builder/new")
     assert {f"/builder/{empty}/import", f"/builder/{begun}/annotate"} < set(page.links)
+
+
+def test_a_new_case_in_the_menu_is_another_one_or_the_draft_as_one_chooses(
+    teacher: Visitor, school: School
+) -> None:
+    assert "Resume" not in teacher.get("/builder/new").words
+    begun = school.draft(recordings=1)
+    menu = teacher.get("/cases")
+    assert "/builder/new" in menu.links
+    assert "/builder" not in menu.links
+    page = teacher.get("/builder/new")
+    assert page.headings[0] == "Import one or several ECGs"
+    assert re.search("Resume “.+” or begin another case:", page.words)
+    assert page.links.count(f"/builder/{begun}/annotate") == 2
+    assert "/builder/new" in [form.action for form in page.forms]
+    for address in ("/builder/new", f"/builder/{begun}/annotate"):
+        html = teacher.get(address).html
+        assert '<a href="/builder/new" aria-current="page">' in html
 
 
 def test_pictures_and_waveforms_become_a_draft(teacher: Visitor, school: School) -> None:

@@ -127,7 +127,12 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
             "/monitoring",
             "/monitoring?family=BEATS&days=7",
         ],
-        meet(Role.ANALYST): ["/models", "/monitoring/reports", "/models/triage/runs"],  # type: ignore[dict-item]
+        meet(Role.ANALYST): [
+            "/models",
+            "/monitoring/reports",
+            "/models/triage/runs",
+            "/models/triage/runs/listed",
+        ],  # type: ignore[dict-item]
         first: [  # type: ignore[dict-item]
             "/",
             "/learn",

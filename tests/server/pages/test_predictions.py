@@ -381,6 +381,8 @@ def test_an_administrator_puts_a_version_to_use_and_rolls_back(
     with services.database.write() as session:
         version = registered(session, services.clock, toy(home))
         registered(session, services.clock, None)
+        answering = select(Deployment.version_id).where(Deployment.alias == "champion")
+        champion = global_id("ModelVersion", session.exec(answering).one())
     page = admin.get("/models")
     assert "tampered with" in page.words
     given = {"versionId": global_id("ModelVersion", version.id or 0)}
@@ -391,5 +393,13 @@ def test_an_administrator_puts_a_version_to_use_and_rolls_back(
     assert "the store is not told yet" in after.words
     back = admin.follow(admin.press(after, "/models/rollback"))
     assert "The version before answers again." in back.words
+    trial = {"versionId": given["versionId"], "alias": "CHALLENGER"}
+    beside = admin.follow(admin.ask("/models/promote", trial))
+    assert "The version is the challenger now. It answers nobody before an A/B test begins." in beside.words
+    assert "answers from now on" not in beside.words
+    shadow = admin.follow(admin.ask("/models/promote", trial | {"alias": "SHADOW"}))
+    assert "it is asked in silence and answers nobody" in shadow.words
+    itself = admin.follow(admin.ask("/models/promote", trial | {"versionId": champion}))
+    assert "it cannot be its own challenger or shadow" in itself.words
     looked = admin.follow(admin.press(back, "/models/sync"))
     assert "The store is being looked at." in looked.words

@@ -195,3 +195,12 @@ def test_segmentations_stand_on_the_same_page_with_their_own_figures(meet: Meet)
     assert "La version précédente répond de nouveau" in back.words
     begun = admin.follow(admin.press(back, "/models/segmentation/trial", share="20"))
     admin.follow(admin.press(begun, "/models/segmentation/stop"))
+
+
+def test_where_a_version_is_in_use_clinicians_are_offered_to_have_images_segmented(meet: Meet) -> None:
+    clinician = meet(Role.CLINICIAN)
+    assert "/segmentations/launch" in clinician.get("/segmentations").links
+    page = clinician.get("/segmentations/launch")
+    assert "Keep the images" in page.words
+    assert "No model is in use" not in page.words
+    assert "/segmentations/launch" not in meet(Role.ANALYST).get("/segmentations").links

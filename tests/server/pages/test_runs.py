@@ -18,6 +18,7 @@ from schema.policy import Role
 from schema.services.runs import Found, MlflowPages, Runs
 from server.app import Application, close_services, create_app
 from tests.server.conftest import Person, browser, installed
+from tests.server.pages.conftest import FRAGMENT
 
 FIRST, SECOND, GONE = "1" * 32, "2" * 32, "3" * 32
 
@@ -81,10 +82,11 @@ def analyst(site: Application) -> Person:
     return Person(site, Role.ANALYST)
 
 
+LISTED = "/models/triage/runs/listed"
 FILE = f"/exports/runs/triage/{FIRST}/report/a%20b%3F.json"
 
 
-@pytest.mark.parametrize("path", ["/models/triage/runs", f"/models/triage/runs?run={FIRST}", FILE])
+@pytest.mark.parametrize("path", ["/models/triage/runs", LISTED, f"{LISTED}?run={FIRST}", FILE])
 def test_runs_and_their_files_are_for_analysts_and_administrators(site: Application, path: str) -> None:
     assert browser(site).get(path).headers["location"].startswith("/sign-in")
     for role in (Role.STUDENT, Role.CLINICIAN, Role.TEACHER, Role.EXPERT):
@@ -96,9 +98,10 @@ def test_runs_and_their_files_are_for_analysts_and_administrators(site: Applicat
 @pytest.mark.parametrize(
     "path",
     [
-        f"/models/triage/runs?run={GONE}",
-        "/models/triage/runs?run=../../x",
+        f"{LISTED}?run={GONE}",
+        f"{LISTED}?run=../../x",
         "/models/other/runs",
+        "/models/other/runs/listed",
         f"/exports/runs/beats/{FIRST}/report/a%20b%3F.json",
         f"/exports/runs/other/{FIRST}/report/a%20b%3F.json",
         f"/exports/runs/triage/{SECOND}/report/a%20b%3F.json",
@@ -115,18 +118,47 @@ def test_what_there_is_not_is_missing_whatever_the_address_says(analyst: Person,
 
 def test_more_than_six_are_not_compared(analyst: Person) -> None:
     asked = "&".join(f"run={number:032x}" for number in range(7))
-    assert analyst.browser.get(f"/models/triage/runs?{asked}").status_code == 400
+    assert analyst.browser.get(f"{LISTED}?{asked}").status_code == 400
 
 
 def test_runs_are_listed_with_a_way_into_mlflow(analyst: Person) -> None:
-    page = analyst.browser.get("/models/triage/runs").text
+    page = analyst.browser.get(LISTED).text
     assert "run 3 &lt;b&gt;" in page
     assert f'value="{SECOND}"' in page
     assert f"https://mlflow.example/#/experiments/7/runs/{FIRST}" in page
 
 
+@pytest.mark.parametrize("chosen", ["", f"?run={FIRST}&run={SECOND}"])
+def test_the_page_is_there_before_the_store_is_asked_and_says_where_the_runs_will_be(
+    analyst: Person, shop: Shop, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    with monkeypatch.context() as asked:
+        asked.setattr(shop, "runs", None)
+        page = analyst.browser.get(f"/models/triage/runs{chosen}").text
+    address = f"{LISTED}{chosen}".replace("&", "&amp;")
+    assert f'aria-busy="true" hx-get="{address}" hx-trigger="load"' in page
+    assert 'role="status">Lecture du registre' in page
+    [without_script] = re.findall(r"<noscript><p><a href=\"(.*?)\">", page)
+    assert without_script == address
+    assert "run 3" not in page
+    whole = analyst.browser.get(f"{LISTED}{chosen}").text
+    assert "<!doctype html>" in whole
+    assert "run 3 &lt;b&gt;" in whole
+    assert "Lecture du registre" not in whole
+
+
+@pytest.mark.parametrize("chosen", ["", f"?run={FIRST}"])
+def test_htmx_gets_the_runs_alone_and_words_that_say_that_they_are_there(
+    analyst: Person, chosen: str
+) -> None:
+    part = analyst.browser.get(f"{LISTED}{chosen}", headers=FRAGMENT).text
+    assert "<h1" not in part
+    assert "run 3 &lt;b&gt;" in part
+    assert 'id="runs-said" hx-swap-oob="innerHTML">Le registre' in part
+
+
 def test_chosen_runs_stand_side_by_side_and_what_differs_is_bold(analyst: Person) -> None:
-    page = analyst.browser.get(f"/models/triage/runs?run={FIRST}&run={SECOND}").text
+    page = analyst.browser.get(f"{LISTED}?run={FIRST}&run={SECOND}").text
     rows = {
         name: re.sub(r"\s+", " ", row)
         for name, row in re.findall(r'<th scope="row" lang="en">(\w+)</th>(.*?)</tr>', page)
@@ -140,7 +172,7 @@ def test_chosen_runs_stand_side_by_side_and_what_differs_is_bold(analyst: Person
 def test_a_file_is_downloaded_as_nothing_a_browser_runs_and_that_is_on_record(
     site: Application, analyst: Person
 ) -> None:
-    page = analyst.browser.get(f"/models/triage/runs?run={FIRST}").text
+    page = analyst.browser.get(f"{LISTED}?run={FIRST}").text
     assert f'href="{FILE}"' in page
     answer = analyst.browser.get(FILE)
     assert answer.content == b'{"qwk": 0.73}'
@@ -154,13 +186,13 @@ def test_a_file_is_downloaded_as_nothing_a_browser_runs_and_that_is_on_record(
 
 def test_a_store_that_is_away_is_told(analyst: Person, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shop, "away", True)
-    assert analyst.browser.get("/models/triage/runs").status_code == 200
+    assert "Le registre des modèles ne répond pas" in analyst.browser.get(LISTED).text
     assert analyst.browser.get(FILE).status_code == 503
 
 
 def test_a_site_that_leaves_its_store_alone_has_none(analyst: Person) -> None:
     assert Runs(None).of(ModelFamily.TRIAGE) == Found((), StoreFault.UNAVAILABLE)
-    assert analyst.browser.get("/models/beats/runs").status_code == 200
+    assert analyst.browser.get("/models/beats/runs/listed").status_code == 200
 
 
 class Health(BaseHTTPRequestHandler):

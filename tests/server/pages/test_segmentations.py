@@ -117,14 +117,49 @@ def test_an_opinion_is_kept(school: School, clinician: Visitor, segmentation: st
     ]
 
 
-def test_images_that_are_kept_are_told_of_and_forgotten_with_one_click(
-    meet: Meet, school: School, clinician: Visitor
+def test_where_no_version_is_in_use_nothing_offers_to_segment_images(
+    school: School, clinician: Visitor
 ) -> None:
+    assert "/segmentations/launch" not in clinician.get("/segmentations").links
     page = clinician.get("/segmentations/launch")
-    assert "Keep the images" in page.words
-    asked = {"patient": "P-0077", "examinedOn": "2026-01-05", "keepImages": "true"}
-    address = clinician.leads("/segmentations/launch", asked, files={"image_flair": sent()["labelMap"]})
-    assert "The images are kept" not in clinician.get(address).words, "no model answered"
+    assert "No model is in use" in page.words
+    assert "/segmentations/launch" not in [form.action for form in page.forms]
+    asked = {"patient": "P-0078", "examinedOn": "2026-01-05"}
+    late = clinician.ask("/segmentations/launch", asked, files={"image_flair": sent()["labelMap"]})
+    assert late.status_code == 409
+    assert "No model is in use" in late.text
+    assert school.count(Prediction, asked_by=clinician.actor.account_id) == 0
+
+
+def test_a_record_without_outlines_says_why_and_asks_for_no_opinion(
+    school: School, clinician: Visitor
+) -> None:
+    address = clinician.leads("/segmentations/new", GIVEN | {"status": "FAILED"})
+    page = clinician.get(address)
+    assert "nnU-Net 2.1 · without outlines" in page.words
+    assert "The model failed: there is no label map." in page.words
+
+    def unanswered(session: Session) -> None:
+        row = session.exec(select(Segmentation).order_by(col(Segmentation.prediction_id).desc())).first()
+        assert row is not None
+        row.model_name = row.model_version = "–"
+        session.get_one(Prediction, row.prediction_id).ml_error = "not_deployed"
+
+    school.do(unanswered)
+    page = clinician.get(address)
+    assert "No model · without outlines" in page.words
+    assert "No model was in use: nothing was outlined." in page.words
+    assert "– –" not in page.words
+    assert "a model drew these outlines" not in page.words
+    assert f"{address}/feedback" not in [form.action for form in page.forms]
+    patient = next(link for link in page.links if "/patients/" in link)
+    assert "No model No model was in use: nothing was outlined." in clinician.get(patient).words
+
+
+def test_images_that_are_kept_are_told_of_and_forgotten_with_one_click(
+    meet: Meet, school: School, clinician: Visitor, segmentation: str
+) -> None:
+    address = segmentation
 
     def keep(session: Session) -> None:
         row = session.exec(select(Segmentation).order_by(col(Segmentation.prediction_id).desc())).first()
@@ -196,3 +231,11 @@ def test_the_plot_holds_every_point_whatever_the_volumes_and_days() -> None:
             assert 0 <= point["y"] <= plot["bottom"]
         assert 2 <= len(plot["ticks"]) <= 6
     assert plot_of([{"record": {"examinedOn": "2020-01-01"}, "figures": None}]) is None
+
+
+def test_the_latest_examination_is_named_however_many_there_are() -> None:
+    for count in range(1, 20):
+        plot = plot_of([row(f"2026-01-{day:02}", 1.0) for day in range(1, count + 1)])
+        assert plot is not None
+        assert plot["days"][-1]["day"] == f"2026-01-{count:02}"
+        assert len(plot["days"]) <= 6

@@ -42,6 +42,7 @@ PAGES = [
     "/predictions/QmVhdFByZWRpY3Rpb246MQ==",
     "/models",
     "/models/triage/runs",
+    "/models/triage/runs/listed",
     "/monitoring/reports",
     "/alerts",
     "/alerts/QWxlcnQ6MQ==",
@@ -153,10 +154,11 @@ FORMS = [
     "/exports",
 ]
 EXPERTS = ["/concepts/new", "/concepts/Q29uY2VwdDpMQkJC/edit", "/ontologies"]
+RUNS = ["/models/triage/runs", "/models/triage/runs/listed"]
 AUTHORS = ["/builder", "/builder/new", "/builder/session", "/cases", "/sessions", "/contests", "/webhooks"]
 CLOSED = [
-    (Role.TEACHER, ["/audit", "/alerts", "/monitoring/reports", "/models/triage/runs", *EXPERTS]),
-    (Role.EXPERT, ["/accounts", "/audit", "/alerts", "/monitoring/reports", "/models/triage/runs"]),
+    (Role.TEACHER, ["/audit", "/alerts", "/monitoring/reports", *RUNS, *EXPERTS]),
+    (Role.EXPERT, ["/accounts", "/audit", "/alerts", "/monitoring/reports", *RUNS]),
     (
         Role.STUDENT,
         [
