@@ -12,7 +12,7 @@ SHIPPED = Path(__file__).resolve().parents[3] / "ml" / "pretrained"
 
 
 def shipped(family: str) -> list[dict[str, Any]]:
-    manifest = json.loads((SHIPPED / family / "manifest.json").read_text())
+    manifest: dict[str, Any] = json.loads((SHIPPED / family / "manifest.json").read_text())
     return [{"name": name, "value": value} for name, value in manifest["metrics"].items()]
 
 
