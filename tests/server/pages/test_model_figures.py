@@ -12,12 +12,12 @@ SHIPPED = Path(__file__).resolve().parents[3] / "ml" / "pretrained"
 
 
 def shipped(family: str) -> list[dict[str, Any]]:
-    manifest = json.loads((SHIPPED / family / "manifest.json").read_text())
-    return [{"name": name, "value": value} for name, value in manifest["metrics"].items()]
+    logged: dict[str, float] = json.loads((SHIPPED / family / "manifest.json").read_text())["metrics"]
+    return [{"name": name, "value": value} for name, value in logged.items()]
 
 
 def cells(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    return figures["whole"] + [cell for row in figures["rows"] for cell in row["cells"]]
+    return [*figures["whole"], *(cell for row in figures["rows"] for cell in row["cells"])]
 
 
 @pytest.mark.parametrize("family", ["beats", "triage"])
