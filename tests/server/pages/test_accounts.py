@@ -346,8 +346,8 @@ def test_the_audit_trail_is_narrowed_to_one_kind_of_action(meet: Meet, school: S
 def test_every_action_the_services_record_has_words_in_both_languages(meet: Meet) -> None:
     sources = (ROOT / "schema" / "services").glob("*.py")
     kinds = "account|attempts?|case|contest|disagreement|document|enrolment|feedback|ontology|participants"
-    kinds += "|alert|alert_rule|held_page|model|pacs|prediction|recordings?|report|rulings|run|session"
-    kinds += "|token|webhook"
+    kinds += "|alert|alert_rule|held_page|model|pacs|prediction|recordings?|report|rulings|run|segmentation"
+    kinds += "|session|token|webhook"
     written = re.compile(rf'"((?:{kinds})\.[a-z_]+)"')
     recorded = {code for path in sources for code in written.findall(path.read_text(encoding="utf-8"))}
     recorded |= {f"model.{cause}" for cause in ("promoted", "rolled_back", "adopted")}
