@@ -25,7 +25,7 @@ K = TypeVar("K")
 LEAST = 30
 """Of fewer opinions no share is told: one more would change it by points."""
 LEAST_JUDGED = 30
-"""With opinions on fewer predictions (recordings, visits) no interval is told, and no model has to learn."""
+"""With opinions on fewer predictions (recordings, visits) no interval is told, and errors raise no alert."""
 WILSON_Z = 1.96
 
 

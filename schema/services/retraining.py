@@ -365,7 +365,7 @@ class FeedbackWatch:
                 log.warning("no training of %s is started: %s", family.value, error)
 
     def _due(self, session: Session, family: ModelFamily) -> Due | None:
-        """Say why a family is to learn anew; None while nothing does, or opinions are about too little."""
+        """Say why a family is to learn anew, by errors only where they are of enough predictions."""
         last = select(func.max(Retraining.created_at)).where(
             Retraining.family == family.value, col(Retraining.number).is_not(None)
         )
@@ -377,7 +377,7 @@ class FeedbackWatch:
         judged, readers = (rate.spread.judged, rate.spread.readers) if rate.spread else (0, 0)
         opinions = rate.total + imported
         told = opinions, readers + nurses, judged + visits, rate.share
-        if opinions >= self._rules.threshold and judged + visits >= LEAST_JUDGED:
+        if opinions >= self._rules.threshold:
             return Due(RetrainingCause.FEEDBACK, self._rules.threshold, *told)
         if rate.share is not None and rate.share >= self._rules.error_rate and judged >= LEAST_JUDGED:
             return Due(RetrainingCause.ERROR_RATE, self._rules.error_rate, *told)
