@@ -55,7 +55,7 @@ def test_a_clinician_without_a_script_corrects_a_level_on_a_phone(
     page.get_by_label("Température").fill("37,1")
     page.locator(".form-actions").get_by_role("button", name="Trier cette visite").click()
     page.get_by_text("Corriger le niveau").click()
-    page.get_by_label("Le niveau devrait être").select_option("TRI_2")
+    page.get_by_label("Le niveau aurait dû être").select_option("TRI_2")
     page.get_by_role("button", name="Enregistrer la correction").click()
     expect(page.get_by_text("Votre avis est enregistré.")).to_be_visible()
 
