@@ -176,6 +176,7 @@ def test_it_is_trained_anew_with_what_readers_confirmed_and_becomes_the_challeng
     assert (again.version, len(store.versions("segmentation"))) == (made.version, 2), "registered once"
 
 
+@pytest.mark.may_skip  # minutes, spent in the long run alone
 @pytest.mark.skipif(not SOAK, reason="a process that imports TensorFlow is killed, and another begins anew")
 @pytest.mark.soak
 def test_a_training_that_is_killed_leaves_nothing_registered_and_the_next_one_goes_on(

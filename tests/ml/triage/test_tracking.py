@@ -124,10 +124,12 @@ def test_a_folder_that_is_there_or_a_version_of_another_family_is_named(
 
 
 def test_what_is_kept_of_readers_is_learnt_from_unless_it_is_left_out_or_too_little(
-    site: Path, visits_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    visits_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = site / "feedback" / "triage.jsonl"
-    kept.parent.mkdir()
+    monkeypatch.setenv("CHEVET_DATA_DIR", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    kept = tmp_path / "home" / "feedback" / "triage.jsonl"
+    kept.parent.mkdir(parents=True)
     opinion = {"family": "triage", "label": "2", "values": {"age": 91.0}, "complaint": "fatigue"}
     written = [json.dumps(opinion | {"reader": reader}) for reader in ("a", "b", "c")]
     kept.write_text("\n".join(written), encoding="utf-8")
@@ -138,12 +140,9 @@ def test_what_is_kept_of_readers_is_learnt_from_unless_it_is_left_out_or_too_lit
         manifest = json.loads((tmp_path / name / "manifest.json").read_bytes())
         return manifest["settings"].get("feedback_opinions")
 
-    try:
-        assert opinions("by-default", "--min-feedback", "3") == 3
-        assert "learning from 3 opinions" in capsys.readouterr().err
-        assert opinions("without", "--no-feedback", "--min-feedback", "3") is None
-        assert "opinions" not in capsys.readouterr().err
-        assert opinions("too-few") is None
-        assert "3 opinions, at least 50 are needed: left out" in capsys.readouterr().err
-    finally:
-        kept.unlink()
+    assert opinions("by-default", "--min-feedback", "3") == 3
+    assert "learning from 3 opinions" in capsys.readouterr().err
+    assert opinions("without", "--no-feedback", "--min-feedback", "3") is None
+    assert "opinions" not in capsys.readouterr().err
+    assert opinions("too-few") is None
+    assert "3 opinions, at least 50 are needed: left out" in capsys.readouterr().err
