@@ -333,8 +333,9 @@ def test_the_panel_is_sound_in_french(teacher: Visitor, panel: str) -> None:
 def test_without_a_model_the_page_says_so(app: Application, teacher: Visitor, beats: str) -> None:
     services = app.site.services
     with services.database.write() as session:
-        champion = session.exec(select(Deployment)).one()
-        alias, champion.alias = champion.alias, "shadow"
+        champion = session.exec(select(Deployment).where(Deployment.alias == "champion")).one()
+        kept = champion.model_dump()
+        session.delete(champion)
     services.deployments.refresh(at_once=True)
     try:
         assert "No model is available" in teacher.get(beats).words
@@ -344,7 +345,7 @@ def test_without_a_model_the_page_says_so(app: Application, teacher: Visitor, be
         assert [form.action for form in shown.forms if form.action.endswith("/feedback")] == []
     finally:
         with services.database.write() as session:
-            session.exec(select(Deployment)).one().alias = alias
+            session.add(Deployment(**kept))
         services.deployments.refresh(at_once=True)
 
 
