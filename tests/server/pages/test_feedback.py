@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from sqlmodel import col, delete
+from sqlmodel import col, delete, select, update
 
 from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 from schema.policy import Role
@@ -19,9 +19,15 @@ PAGE, TABLE, LINES = "/statistics/feedback", "/statistics/feedback.csv", "/expor
 
 @pytest.fixture
 def spoken(school: School, teacher: Visitor) -> Iterator[None]:
-    """Have so many readers raise a visit from Tri 3B to Tri 2 that a share is told; gone afterwards."""
+    """Have so many readers raise a visit from Tri 3B to Tri 2 that a share is told; gone afterwards.
+
+    What other tests said of visits of the shared platform does not count meanwhile.
+    """
     services = school.services
     with services.database.write() as session:
+        in_force = col(Feedback.family) == ModelFamily.TRIAGE.value, col(Feedback.current).is_(True)
+        others = session.exec(select(Feedback.id).where(*in_force)).all()
+        session.execute(update(Feedback).where(col(Feedback.id).in_(others)).values(current=False))
         row = Prediction(
             family=ModelFamily.TRIAGE.value,
             visit={"values": {"age": 54.0}, "complaint": "Toux", "answers": {}, "chosen": None},
@@ -53,6 +59,7 @@ def spoken(school: School, teacher: Visitor) -> Iterator[None]:
     with services.database.write() as session:  # no list of triage could show so little of a visit
         session.execute(delete(Feedback).where(col(Feedback.prediction_id) == made))
         session.execute(delete(Prediction).where(col(Prediction.id) == made))
+        session.execute(update(Feedback).where(col(Feedback.id).in_(others)).values(current=True))
 
 
 @pytest.mark.usefixtures("spoken")
