@@ -1,18 +1,24 @@
-"""A Keras model as an ONNX graph, its weights copied, LSTMs as the fused operator.
+"""A Keras model as an ONNX graph, its weights copied, LSTMs as the fused operator; and as its own file.
 
 Keras' own export unrolls an LSTM into a `Loop`, which is 30 times slower. Tensors keep Keras' order (samples
 before channels); convolution and pooling, which want it the other way round, are put between transpositions
 that ONNX Runtime cancels against each other as it loads the graph.
 """
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from ml.registry.contents import KERAS
 
 OPSET = 21
 IR_VERSION = 10
@@ -57,6 +63,25 @@ def to_onnx(model: Any) -> bytes:
     )
     onnx.checker.check_model(exported, full_check=True)
     return bytes(exported.SerializeToString(deterministic=True))
+
+
+def bare(model: Any, weights: Sequence[Floats]) -> Any:
+    """Return a copy of a model with these weights, without what taught it."""
+    copy = type(model).from_config(model.get_config())  # Keras' `clone_model` would take the optimizer along
+    copy.set_weights(weights)
+    return copy
+
+
+def archived(model: Any) -> bytes:
+    """Return a model's own file without what taught it, packed more tightly than Keras does."""
+    packed = BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / KERAS
+        bare(model, model.get_weights()).save(path)
+        with ZipFile(path) as saved, ZipFile(packed, "w", ZIP_DEFLATED) as tight:
+            for member in saved.infolist():
+                tight.writestr(member.filename, saved.read(member))
+    return packed.getvalue()
 
 
 @dataclass

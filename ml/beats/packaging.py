@@ -1,20 +1,18 @@
 """A trained Keras model as an artefact: model and graph, examples, card, and what serving needs to know."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from ml.beats.cards import citation, licence
 from ml.beats.classes import FAMILY
-from ml.beats.exporting import ExportError, to_onnx
+from ml.beats.exporting import ExportError, archived, bare, to_onnx
 from ml.beats.settings import Settings
 from ml.judging.learnt import LEARNT, write_learnt
 from ml.registry.artefact import Artefact, write_artefact
@@ -87,7 +85,7 @@ def package(
     ExportError
         When the graph's answers are further than 1e-5 from the model's: it is not written.
     """
-    model = _bare(model)
+    model = _rounded(model)
     graph = to_onnx(model)
     expected = np.asarray(model.predict(_given(model, inputs), verbose=0), np.float32)
     parity = _difference(graph, inputs, expected)
@@ -110,7 +108,7 @@ def package(
     )
     files = {
         GRAPH: graph,
-        KERAS: _archive(model),
+        KERAS: archived(model),
         EXAMPLES: _examples(inputs, expected),
         CARD: facts.card.encode(),
         **({LEARNT: write_learnt(facts.learnt)} if facts.learnt is not None else {}),
@@ -142,23 +140,9 @@ def _difference(graph: bytes, inputs: Mapping[str, Any], expected: npt.NDArray[n
     return float(np.abs(session.run(None, dict(inputs))[0] - expected).max())
 
 
-def _bare(model: Any) -> Any:
-    """Return the model without what taught it, its weights rounded to half precision.
+def _rounded(model: Any) -> Any:
+    """Return the model with its weights rounded to half precision.
 
     Rounded so, they take half of the place once packed, and move answers by about a thousandth.
     """
-    copy = type(model).from_config(model.get_config())  # Keras' `clone_model` would take the optimizer along
-    copy.set_weights([each.astype(np.float16).astype(np.float32) for each in model.get_weights()])
-    return copy
-
-
-def _archive(model: Any) -> bytes:
-    """Return the model's file, packed more tightly than Keras does."""
-    packed = BytesIO()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / KERAS
-        model.save(path)
-        with ZipFile(path) as saved, ZipFile(packed, "w", ZIP_DEFLATED) as tight:
-            for member in saved.infolist():
-                tight.writestr(member.filename, saved.read(member))
-    return packed.getvalue()
+    return bare(model, [each.astype(np.float16).astype(np.float32) for each in model.get_weights()])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.beats.exporting import ExportError, to_onnx
+from ml.beats.exporting import ExportError, archived, to_onnx
 from ml.judging.learnt import LEARNT, write_learnt
 from ml.registry.artefact import Artefact, open_unsealed, write_artefact
 from ml.registry.contents import CARD, EXAMPLES, GRAPH, KERAS
@@ -82,7 +82,7 @@ def package(model: Any, folder: Path, held_out: Sequence[Exam], facts: Facts) ->
         raise ExportError(f"parity fails: {manifest.parity:.1e} from the Keras model, above {MAX_PARITY:g}")
     files = {
         GRAPH: graph,
-        KERAS: _archive(model),
+        KERAS: archived(model),
         EXAMPLES: examples.getvalue(),
         LEARNT: write_learnt(facts.learnt),
         CARD: b"# Being judged\n",
@@ -121,10 +121,3 @@ def _difference(graph: bytes, slices: Any, expected: Any) -> float:
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     return float(np.abs(session.run(None, {"slices": slices})[0] - expected).max())
-
-
-def _archive(model: Any) -> bytes:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / KERAS
-        model.save(path)
-        return path.read_bytes()
