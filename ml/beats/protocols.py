@@ -2,13 +2,13 @@
 
 - `oh2018`: runs, ten folds by class alone. A patient's segments are on both sides, and the length of a run
   tells the class, so its figures say little of new patients; it is here because the literature quotes it.
-- `patients`: the same runs, each patient in one fold only.
+- `patients`: the same runs, each patient in one fold only; with further patients (`ml/beats/diagnosed.py`),
+  where there are any, learnt from in every fold and judged on in none.
 - `interpatient`: single beats and the AAMI's classes; learnt on the 22 records of DS1, judged on the 22 of
   DS2 (de Chazal 2004). Nothing may be chosen by looking at DS2.
 - `development`: the same of DS1 alone, each patient in one fold only: what everything is chosen by.
 - `champion`: single beats of all records and the product's classes, each patient in one fold only: what the
-  shipped champion learns from, with further patients (`ml/beats/diagnosed.py`) where there are any. Its folds
-  calibrate its confidence.
+  shipped champion learns from, with further patients where there are any. Its folds calibrate its confidence.
 """
 
 from collections.abc import Sequence
@@ -45,9 +45,9 @@ class Data:
     mitdb : Path
         A folder with MIT-BIH.
     further : tuple of Path
-        Folders with LUDB or PTB-XL: only `champion` learns from these too.
+        Folders with LUDB or PTB-XL: only `patients` and `champion` learn from these too.
     corrections : Path or None
-        A file of what readers said of beats (`ml/beats/corrected.py`): the same.
+        A file of what readers said of beats (`ml/beats/corrected.py`): only `champion` does.
     """
 
     mitdb: Path
@@ -56,10 +56,10 @@ class Data:
 
     def records_beyond(self, protocol: Protocol) -> list[AnnotatedRecord]:
         """Return a protocol's records that are not MIT-BIH's."""
-        if protocol != "champion":
+        if protocol not in {"patients", "champion"}:
             return []
         records = [record for folder in self.further for record in read_diagnosed(folder, RATE_HZ)]
-        if self.corrections is not None:
+        if protocol == "champion" and self.corrections is not None:
             records += corrected_records(self.corrections, RATE_HZ)
         return records
 
@@ -81,7 +81,12 @@ def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -
     if protocol == "interpatient":
         known = np.isin(segments.records, DS1)
         return [Fold(np.flatnonzero(known), np.flatnonzero(~known))]
-    if protocol in {"patients", "champion", "development"}:
+    if protocol == "patients":
+        own = np.flatnonzero(segments.databases() == "mitdb")
+        assigned = np.full(len(segments.labels), -1)
+        assigned[own] = by_patient(segments.some(own), number, seed)
+        return _folds(assigned, number)
+    if protocol in {"champion", "development"}:
         return _folds(by_patient(segments, number, seed), number)
     return _folds(by_class(segments.labels, number, seed), number)
 
@@ -125,8 +130,5 @@ def by_patient(
 
 
 def _folds(assigned: Indices, number: int) -> list[Fold]:
-    """Return the folds of segments assigned to one; those assigned to none (-1) are left out."""
-    return [
-        Fold(np.flatnonzero((assigned >= 0) & (assigned != fold)), np.flatnonzero(assigned == fold))
-        for fold in range(number)
-    ]
+    """Return the folds of segments assigned to one; those assigned to none (-1) are learnt from in each."""
+    return [Fold(np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)) for fold in range(number)]

@@ -8,7 +8,7 @@ the last, at 360 Hz.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -75,6 +75,11 @@ class Segments:
         """Return how many segments each class has."""
         numbers = np.bincount(self.labels, minlength=len(self.classes))
         return dict(zip(self.classes, numbers.tolist(), strict=True))
+
+    def some(self, places: npt.NDArray[np.int64]) -> "Segments":
+        """Return those at some places."""
+        arrays = ("samples", "labels", "records", "firsts", "lasts")
+        return replace(self, **{name: getattr(self, name)[places] for name in arrays})
 
     def patients(self) -> npt.NDArray[np.str_]:
         """Return whose each segment is."""

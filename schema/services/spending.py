@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 
 from schema.services.cache import Cache
 from schema.services.clock import Clock
@@ -69,7 +69,13 @@ class DailyBudget:
         return Spending(calls, self.most_calls, microeuros / MICROEUROS, self.most_euros)
 
     def between(self, since: date, until: date) -> Sequence[SpentDay]:
-        """Return what each day was spent, the first first, as far as the cache remembers."""
+        """Return what each day was spent, the first first, as far as the cache remembers.
+
+        What ends today in UTC ends on the day that it is in the zone by now.
+        """
+        if until == self.clock().astimezone(UTC).date():
+            until = date.fromisoformat(self._day())
+            since = min(since, until)
         days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
         reached = self.cache.counters([name for day in days for name in _counters(day.isoformat())])
         return [

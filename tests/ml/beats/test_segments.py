@@ -171,6 +171,14 @@ def test_no_patient_is_on_both_sides_and_201_and_202_are_one(published: Segments
         assert {"201", "202"} & set(published.records[fold.test]) in ({"201", "202"}, set())
 
 
+def test_further_patients_are_learnt_from_in_every_fold_and_judged_in_none() -> None:
+    names, labels = [name for name in RECORDS for _ in range(3)], [0, 0, 1] * 48
+    own, both = made(names, labels), made([*names, "ludb-7", "ptbxl-15.1"], [*labels, 1, 1])
+    for alone, more in zip(folds("patients", own, seed=3), folds("patients", both, seed=3), strict=True):
+        assert more.test.tolist() == alone.test.tolist()
+        assert more.train.tolist() == [*alone.train.tolist(), 144, 145]
+
+
 def test_a_run_is_known_by_its_first_and_last_peak(published: Segments) -> None:
     of_the_first = published.records == "100"
     assert published.firsts[of_the_first][:2].tolist() == [77, 2044]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -102,3 +102,20 @@ def test_what_days_have_cost_is_remembered_also_of_days_without_a_question(
     days = budget.between(first, first + timedelta(days=2))
     assert [(each.day - first).days for each in days] == [0, 1, 2]
     assert [(each.calls, each.euros) for each in days] == [(1, 0.0004), (0, 0.0), (1, 0.0001)]
+
+
+def test_a_period_until_today_in_utc_has_what_is_spent_after_midnight_where_the_platform_is(
+    worker: Callable[..., DailyBudget], clock: StoppedClock
+) -> None:
+    budget, today = worker(), clock().astimezone(UTC).date()
+    clock.pass_(hours=23.5 - clock().hour)
+    budget.reserve(100)
+    assert [(each.day, each.calls) for each in budget.between(today, today)] == [
+        (today, 0),
+        (today + timedelta(days=1), 1),
+    ]
+    west = DailyBudget(budget.cache, clock, ZoneInfo("America/Montreal"), 100, 1.0)
+    clock.pass_(hours=1)
+    west.reserve(100)
+    following = today + timedelta(days=1)
+    assert [(each.day, each.calls) for each in west.between(following, following)] == [(today, 1)]
