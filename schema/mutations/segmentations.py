@@ -133,9 +133,9 @@ class PredictSegmentationInput:
     alias: ModelAlias = strawberry.field(default=ModelAlias.CHAMPION, description="Which model to ask.")
     keep_images: bool = strawberry.field(
         default=False,
-        description="Whether to keep the images, so that new versions are tried on them and learn from them "
-        "with a label map that is called correct; otherwise they are forgotten. `forgetSegmentationImages` "
-        "takes it back.",
+        description="Whether to keep the images, for a year at most, so that new versions are tried on them "
+        "and learn from them with a label map that is called correct; otherwise they are forgotten. "
+        "`forgetSegmentationImages` takes it back.",
     )
 
     def files(self) -> Mapping[str, IO[bytes]]:

@@ -2,6 +2,7 @@
 
 import io
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from schema.models.models import ModelAlias, ModelVersion
 from schema.models.predictions import ModelFamily, Prediction
 from schema.models.promotions import Trial
 from schema.models.segmentations import Segmentation
+from schema.models.work import Job
 from schema.policy import Actor, Role
 from schema.services import duels, jobs
 from schema.services.corrections import correction_count, corrections
@@ -24,6 +26,7 @@ from schema.services.day_books import kept_days
 from schema.services.duels import SHADOW_JOB
 from schema.services.jobs import run_due
 from schema.services.loose_files import KEPT, RELEASE_JOB
+from schema.services.pruning import IMAGES_KEPT, prune
 from schema.services.retraining import TrainingRules, write_corrections
 from schema.services.segmentation_tracking import SegmentationTracking
 from schema.services.segmentations import TRACK_JOB
@@ -166,6 +169,21 @@ def test_kept_images_are_forgotten_by_whoever_sent_them_and_by_no_stranger(road:
     world.ask(FORGET, road.clinician, input={"predictionId": twin["id"]})
     assert released() == [False, False]
     assert world.ask(PREDICTION, road.clinician, id=made["id"])["figures"] is not None
+
+
+def test_kept_images_are_forgotten_after_a_year_and_no_sooner(road: Road) -> None:
+    world, made = road.world, road.ask()
+    world.clock.at += IMAGES_KEPT - timedelta(days=1)
+    later = road.ask()
+    prune(world.database, world.clock)
+    assert set(road.images(made)) == set(IMAGES)
+    world.clock.pass_(days=1, seconds=1)
+    while prune(world.database, world.clock):
+        pass
+    assert (road.images(made), set(road.images(later))) == ({}, set(IMAGES))
+    with world.database.read() as session:
+        released = session.exec(select(Job).where(Job.kind == RELEASE_JOB)).all()
+    assert [len(each.payload["keys"]) for each in released] == [len(IMAGES)]
 
 
 def test_the_shadow_is_asked_about_kept_images_alone_and_shown_to_nobody(road: Road) -> None:
