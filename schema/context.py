@@ -52,8 +52,8 @@ from schema.services.reports import Reports, Writer
 from schema.services.retraining import FeedbackWatch, RetrainingJobs, TrainingRules
 from schema.services.routing import Router
 from schema.services.runs import MlflowPages, Runs, RunStore
+from schema.services.segmentation_desk import SegmentationDesk
 from schema.services.segmentation_tracking import SegmentationTracking
-from schema.services.segmentations import SegmentationDesk
 from schema.services.shadows import Shadows
 from schema.services.shelf import Shelf
 from schema.services.spending import DailyBudget

@@ -17,13 +17,8 @@ from schema.models.predictions import ModelFamily
 from schema.models.segmentations import SegmentationStatus
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
-from schema.services.segmentations import (
-    AskedSegmentation,
-    Segmentations,
-    SentSegmentation,
-    read_asked,
-    read_sent,
-)
+from schema.services.segmentation_input import AskedSegmentation, SentSegmentation, read_asked, read_sent
+from schema.services.segmentations import Segmentations
 from schema.types.base import local_key
 from schema.types.segmentations import SegmentationPrediction
 

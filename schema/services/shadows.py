@@ -22,7 +22,7 @@ from schema.services.day_books import enter
 from schema.services.drift import watch
 from schema.services.jobs import NEVER, Again, Claim
 from schema.services.predictions import Asked, Asking, Outcome, agreement_of_beats, filled
-from schema.services.segmentations import SegmentationDesk, ShadowedSegmentation
+from schema.services.segmentation_desk import SegmentationDesk, ShadowedSegmentation
 from schema.services.triage import AskedVisit, TriageDesk, TriageOutcome, pack
 
 AT_ONCE = 20

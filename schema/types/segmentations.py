@@ -20,7 +20,8 @@ from schema.models.segmentations import Segmentation as SegmentationRow
 from schema.models.segmentations import SegmentationStatus
 from schema.models.segmentations import SegmentedPatient as PatientRow
 from schema.services.predictions import shows_input
-from schema.services.segmentations import LABEL_MAP_TYPE, PICTURE_TYPE, Segmentations
+from schema.services.segmentation_desk import LABEL_MAP_TYPE, PICTURE_TYPE
+from schema.services.segmentations import Segmentations
 from schema.types.arguments import After, Before, First, Last, page_request
 from schema.types.base import Connection, Node, connection, global_id
 from schema.types.enums import describe_enum

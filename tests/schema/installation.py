@@ -41,7 +41,9 @@ from schema.services.editions import shipped_line
 from schema.services.feedback import Opinion, Readers
 from schema.services.predictions import Predictions
 from schema.services.routing import Routed
-from schema.services.segmentations import Segmentations, SentSegmentation, StoredSegmentation
+from schema.services.segmentation_desk import StoredSegmentation
+from schema.services.segmentation_input import SentSegmentation
+from schema.services.segmentations import Segmentations
 from schema.services.tokens import Tokens
 from schema.services.triage import SentVisit, read_visit
 from schema.services.triage_training import TriageTraining

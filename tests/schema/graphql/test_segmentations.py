@@ -20,8 +20,9 @@ from schema.models.work import Job
 from schema.policy import Actor, Role
 from schema.services.day_books import kept_days
 from schema.services.jobs import NEVER, run_due
+from schema.services.segmentation_input import code_problems
 from schema.services.segmentation_tracking import RETRY, SegmentationTracking
-from schema.services.segmentations import TRACK_JOB, code_problems
+from schema.services.segmentations import TRACK_JOB
 from schema.types.base import global_id, split_id
 from tests.schema.clinic import LOADED_S, faults
 from tests.schema.conftest import World
