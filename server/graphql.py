@@ -1,17 +1,13 @@
 """The Strawberry view at /graphql: JSON and multipart by POST, subscriptions by graphql-transport-ws only."""
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Iterable
-from copy import copy
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError, get_operation_ast
-from graphql import OperationType as OperationKind
+from graphql import GraphQLError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_403_FORBIDDEN, HTTP_405_METHOD_NOT_ALLOWED
@@ -24,40 +20,32 @@ from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.types import QueryParams
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
-    BaseGraphQLTransportWSHandler,
-    Operation,
-)
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
-    ConnectionInitMessage,
-    Message,
-    SubscribeMessage,
-)
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from schema.build import Schema
 from schema.context import Context
-from schema.errors import AuthenticationRequiredError
-from schema.messages import N_
-from schema.permissions import coded
-from schema.policy import Actor
 from schema.policy import Scope as Access
-from schema.services.cache import Bucket
-from schema.services.metering import REFUSED, Meter, buckets_of
-from schema.services.trusted_documents import TrustedDocuments, sha256
+from schema.services.metering import Meter
 from server import traces
-from server.context import bearer_token, context_of, look_again, visitor_of
+from server.asking import (
+    TOO_BUSY,
+    Asked,
+    identifier_in,
+    in_time,
+    payers_of,
+    paying_context,
+    text_of,
+    too_late,
+)
+from server.context import visitor_of
+from server.graphql_socket import Socket
 from server.i18n import gettext as _
 from server.i18n import speaking
-from server.lanes import Lane, OverloadedError
-from server.masking import as_errors, masked
+from server.masking import masked
 from server.places import NoPlaceError, Places
-from server.saving import operation_saves_only
 from server.settings import Settings
-from server.site import site_of
-from server.stays import Stay
 from server.uploads import FileDoor
 
 PATH = "/graphql"
@@ -77,191 +65,16 @@ MOST_SOCKETS = 50
 """Sockets of one client open at once in one process."""
 FIRST_MESSAGE = timedelta(seconds=10)
 """How long a socket may stay silent before `connection_init`."""
-MOST_MESSAGES, MESSAGES_S = 200, 20.0
-"""Messages over one socket at once, and the seconds in which as many more are let in."""
-LOOK_AGAIN_S = 60.0
-"""How often we look whether a socket's holder may still listen."""
-LONGEST_EXECUTION_S = 60.0
-"""An operation is given up after this long; the longest decodes an upload."""
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 STATUS = {"RATE_LIMITED": 429, "TIMED_OUT": 503, "OVERLOADED": 503}
 """The statuses of refusals, whichever media type is asked for; those of the others depend on it."""
-OWN_OPERATIONS_ONLY = "Without an API token only the pages' own operations may be asked."
-UNKNOWN_DOCUMENT = "PersistedQueryNotFound"
-"""The words Apollo's clients look for."""
-REGISTERED_ONLY = "This token may send only documents that its account has registered."
-TOO_BUSY = N_("Too much is being asked of the server just now. Please try again in a moment.")
 EXPLORER_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' https://unpkg.com; "
     "style-src 'self' 'unsafe-inline' https://unpkg.com; img-src 'self' data: https://unpkg.com; "
     "connect-src 'self'"
 )
 """GraphiQL loads its scripts from elsewhere; it is served in development only."""
-
-
-class Asked(NamedTuple):
-    """What a request names as its document: a text, the id of a registered one, or both."""
-
-    text: str | None
-    identifier: str | None
-
-
-class Pace:
-    """Lets a number of messages in at once, and as many again in some seconds."""
-
-    def __init__(self, most: int, seconds: float) -> None:
-        self._most, self._rate = most, most / seconds
-        self._left, self._seen_at = float(most), 0.0
-
-    def lets_in(self, now: float) -> bool:
-        """Return whether one more may come in."""
-        self._left = min(self._most, self._left + (now - self._seen_at) * self._rate)
-        self._seen_at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
-class Socket(BaseGraphQLTransportWSHandler[Context, None]):
-    """What is said over a WebSocket: to whom it may be said at that moment, with masked errors.
-
-    Strawberry decides who is there once, when the socket opens, shares one context among all that is asked
-    over it, and sends errors as they are.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._pace = Pace(MOST_MESSAGES, MESSAGES_S)
-        self._watch: asyncio.Task[None] | None = None
-
-    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        """Take the API token a browser's script cannot send as a header; one that is not good ends it."""
-        if self.connection_init_received:  # a second one, which Strawberry closes the socket for
-            await super().handle_connection_init(message)
-            return
-        payload = message.get("payload")
-        token = payload.get("authorization") if isinstance(payload, dict) else None
-        if isinstance(token, str):
-            self._connection.scope.setdefault("state", {})["authorization"] = token
-            await look_again(self._connection)
-        known = visitor_of(self._connection).actor
-        if known is None and bearer_token(self._connection) is not None:
-            await self.websocket.close(4403, "Forbidden")
-            return
-        await super().handle_connection_init(message)
-        if known is not None:
-            self._watch = asyncio.create_task(self._watching(known))
-            self._watch.add_done_callback(self._task_done)
-
-    async def shutdown(self) -> None:
-        """End what goes on over the socket."""
-        if self._watch is not None:
-            self._watch.cancel()
-        await super().shutdown()
-
-    async def _watching(self, known: Actor) -> None:
-        """Close the socket once whoever opened it may no longer listen, even while nothing happens."""
-        while await look_again(self._connection, known):  # noqa: ASYNC110 - nobody tells us of an end
-            await asyncio.sleep(LOOK_AGAIN_S)
-        await self.websocket.close(4401, "Unauthorized")
-
-    async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        """Begin an operation, which may be given by the id of its document; Strawberry looks for a text."""
-        payload: Any = message["payload"]
-        if not isinstance(payload.get("query"), str | None):
-            raise TypeError("a document is a text")
-        asked = Asked(payload.get("query"), identifier_in(payload))
-        message = {**message, "payload": {**payload, "query": asked}}  # type: ignore[typeddict-item]
-        await super().handle_subscribe(message)
-
-    async def run_operation(self, operation: Operation[Context, None]) -> None:
-        """Execute one operation in a context of its own, for whom the cookie or the token stands now."""
-        await look_again(self._connection)
-        one = copy(self)
-        one.context = paying_context(self._connection)
-        asked: Asked = operation.query  # type: ignore[assignment]
-        try:
-            operation.query = await self._view.text_of(asked, self._connection, one.context) or ""
-        except GraphQLError as refused:
-            await operation.send_initial_errors([refused])
-            return
-        lane = self._lane_of(operation)
-        if lane is None:
-            await super(Socket, one).run_operation(operation)
-            return
-        try:
-            await lane.enter()
-        except OverloadedError:
-            busy = GraphQLError(_(TOO_BUSY), extensions={"code": "OVERLOADED"})
-            await operation.send_initial_errors([busy])
-            return
-        stay = Stay(lane)
-        try:
-            with traces.operation(operation.operation_name):
-                async with asyncio.timeout(LONGEST_EXECUTION_S):
-                    await super(Socket, one).run_operation(operation)
-        except TimeoutError:
-            await operation.send_initial_errors([_too_late()])
-        finally:
-            stay.end()
-
-    def _lane_of(self, operation: Operation[Context, None]) -> Lane | None:
-        """Return where a query or a mutation waits; None for what is followed, or refused without work."""
-        lanes = site_of(self._connection).lanes
-        try:
-            document = self._view.documents.parsed(operation.query)
-        except GraphQLError:
-            return None
-        asked = get_operation_ast(document, operation.operation_name)
-        if asked is None or asked.operation is OperationKind.SUBSCRIPTION:
-            return None
-        return lanes.writing if operation_saves_only(asked) else lanes.general
-
-    async def _send_result_stream(
-        self, operation: Operation[Context, None], result_source: AsyncGenerator[Any, None]
-    ) -> None:
-        async def allowed() -> AsyncGenerator[Any, None]:
-            async for result in result_source:
-                if not await look_again(self._connection, self.context.actor):
-                    yield ExecutionResult(None, [coded(AuthenticationRequiredError(), self.context)])
-                    return
-                yield result
-
-        async def worded() -> AsyncGenerator[Any, None]:
-            try:
-                async for result in allowed():
-                    if isinstance(result, ExecutionResult) and not isinstance(result, PreExecutionError):
-                        result.errors = self._worded(result.errors or ()) or None
-                    yield result
-            except GraphQLError as error:  # a document our extensions refuse before it is executed
-                yield PreExecutionError(None, self._worded([error]))
-
-        await super()._send_result_stream(operation, worded())
-
-    async def handle_message(self, message: Message) -> None:
-        """Take one message; JSON of another shape closes the socket, as any other nonsense does."""
-        if not self._pace.lets_in(asyncio.get_running_loop().time()):
-            await self.websocket.close(4429, "Too many messages")
-            return
-        try:
-            await super().handle_message(message)
-        except (AttributeError, TypeError):
-            await self.handle_invalid_message("Failed to parse message")
-
-    def _worded(self, errors: Iterable[GraphQLError]) -> list[GraphQLError]:
-        return as_errors(masked(errors, self.context.request_id))
-
-    @property
-    def _view(self) -> "View":
-        view: View = self.view  # type: ignore[assignment]
-        return view
-
-    @property
-    def _connection(self) -> WebSocket:
-        connection: WebSocket = self.websocket.ws  # type: ignore[attr-defined]  # the adapter's of ASGI
-        return connection
 
 
 class View(GraphQL[Context, None]):
@@ -360,7 +173,7 @@ class View(GraphQL[Context, None]):
         """Execute a query or a mutation; Strawberry's own lets subscriptions through, to fail later."""
         asked = Asked(request_data.query, identifier_in({"extensions": request_data.extensions}))
         try:
-            text = await self.text_of(asked, request, context)
+            text = await text_of(asked, request, context)
         except GraphQLError as error:
             if (error.extensions or {}).get("code") == "FORBIDDEN":
                 raise HTTPException(HTTP_403_FORBIDDEN, error.message) from None
@@ -369,7 +182,7 @@ class View(GraphQL[Context, None]):
             return result
         try:
             with traces.operation(request_data.operation_name):
-                async with asyncio.timeout(LONGEST_EXECUTION_S):
+                async with in_time():
                     result = await self.schema.execute(
                         text,
                         root_value=root_value,
@@ -384,34 +197,9 @@ class View(GraphQL[Context, None]):
         except (CannotGetOperationTypeError, MissingQueryError):
             raise HTTPException(400, "Name one operation of the document.") from None
         except TimeoutError:
-            result = PreExecutionError(None, [_too_late()])
+            result = PreExecutionError(None, [too_late()])
         _head(sub_response, result, context.meter)
         return result
-
-    async def text_of(self, asked: Asked, connection: HTTPConnection, context: Context) -> str | None:
-        """Return the document that is asked; None when none is named.
-
-        With an API token any may be, with a confined one only those its account has registered, without a
-        token in production only those of our pages. Nothing is parsed to find out.
-
-        Raises
-        ------
-        GraphQLError
-            When it may not be.
-        """
-        actor, text = context.actor, asked.text
-        if asked.identifier is not None and not text:
-            text = await _registered(context, asked.identifier)
-            if text is None:
-                await context.pay(REFUSED)
-                raise GraphQLError(UNKNOWN_DOCUMENT, extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})
-        elif actor is not None and actor.confined and await _registered(context, sha256(text or "")) is None:
-            await context.pay(REFUSED)
-            raise GraphQLError(REGISTERED_ONLY, extensions={"code": "FORBIDDEN"})
-        with_token = actor is not None and actor.token_id is not None
-        if self.strict and not with_token and text not in site_of(connection).operations.documents:
-            raise GraphQLError(OWN_OPERATIONS_ONLY, extensions={"code": "FORBIDDEN"})
-        return text
 
     def parse_json(self, data: str | bytes) -> Any:
         """Read JSON; a document's id goes among the extensions, since Strawberry passes on nothing else."""
@@ -461,43 +249,10 @@ class View(GraphQL[Context, None]):
         return orjson.dumps(data).decode()
 
 
-def payers_of(connection: HTTPConnection) -> list[Bucket]:
-    """Return the buckets a request is paid from."""
-    site = site_of(connection)
-    address = connection.client.host if connection.client else ""
-    actor = visitor_of(connection).actor
-    return buckets_of(actor, address, site.settings.api_points, site.services.passwords)
-
-
-def paying_context(connection: HTTPConnection) -> Context:
-    """Return the context of a request that is paid for."""
-    context = context_of(connection)
-    context.meter = Meter(context.services.purse, payers_of(connection))
-    return context
-
-
-def identifier_in(payload: dict[str, Any]) -> str | None:
-    """Return the SHA-256 by which a request names its document, as `documentId` or as Apollo's clients do."""
-    extensions = payload.get("extensions")
-    known = extensions if isinstance(extensions, dict) else {}
-    persisted = known.get("persistedQuery")
-    hashed = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
-    given = payload.get("documentId", known.get("documentId", hashed))
-    return given.removeprefix("sha256:") if isinstance(given, str) else None
-
-
 def _with_identifier(read: dict[str, Any]) -> dict[str, Any]:
     if "documentId" not in read:
         return read
     return {**read, "extensions": {**(read.get("extensions") or {}), "documentId": read["documentId"]}}
-
-
-async def _registered(context: Context, identifier: str) -> str | None:
-    """Return the text that the viewer's account has registered under an id."""
-    clock, actor = context.services.clock, context.actor
-    if actor is None:
-        return None
-    return await context.read(lambda session: TrustedDocuments(session, clock, actor).text_of(identifier))
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -529,10 +284,6 @@ def _head(response: Response, result: ExecutionResult, meter: Meter | None) -> N
 def _fault(request: Request, status: int, code: str, message: str, **more: int) -> Response:
     body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code, **more}}]})
     return Response(body, status, media_type=_media_type(request))
-
-
-def _too_late() -> GraphQLError:
-    return GraphQLError(_("This took too long and was given up."), extensions={"code": "TIMED_OUT"})
 
 
 def overloaded(request: Request, retry_after: int) -> Response:

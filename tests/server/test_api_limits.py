@@ -17,7 +17,7 @@ from schema.context import Info
 from schema.policy import ROLE_SCOPES, Role
 from schema.services.metering import REFUSED
 from schema.services.tokens import Tokens
-from server import graphql
+from server import asking, graphql, graphql_socket
 from server.app import Application, close_services, create_app
 from server.graphql import Endpoint
 from server.middleware import VisitorLookup
@@ -156,8 +156,8 @@ def test_a_socket_does_not_change_hands(app: Application, platform: Platform) ->
 
 
 def test_a_socket_that_says_too_much_is_closed(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphql, "MOST_MESSAGES", 5)
-    monkeypatch.setattr(graphql, "MESSAGES_S", 1e9)
+    monkeypatch.setattr(graphql_socket, "MOST_MESSAGES", 5)
+    monkeypatch.setattr(graphql_socket, "MESSAGES_S", 1e9)
     with TestClient(app, ADDRESS).websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
         socket.send_json({"type": "connection_init"})
         socket.receive_json()
@@ -181,7 +181,7 @@ def test_a_socket_whose_message_is_too_long_is_closed(app: Application) -> None:
 def test_a_silent_socket_is_closed_once_its_holder_has_signed_out(
     app: Application, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graphql, "LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(graphql_socket, "LOOK_AGAIN_S", 0.05)
     client = join(Role.TEACHER).browser
     with client.websocket_connect("/graphql", ["graphql-transport-ws"]) as socket:
         socket.send_json({"type": "connection_init"})
@@ -224,7 +224,7 @@ def endpoint(app: Application, settings: Settings) -> TestClient:
 def test_what_takes_too_long_is_given_up(
     app: Application, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graphql, "LONGEST_EXECUTION_S", 0.05)
+    monkeypatch.setattr(asking, "LONGEST_EXECUTION_S", 0.05)
     answer = endpoint(app, settings).post("/graphql", json={"query": "{ endless }"})
     assert answer.status_code == 503
     assert answer.json()["errors"][0]["extensions"] == {"code": "TIMED_OUT"}

@@ -8,7 +8,7 @@ import pytest
 from schema import cost, documents, pagination
 from schema.permissions import CODES
 from schema.services import metering, trusted_documents
-from server import graphql
+from server import asking, graphql, graphql_socket
 from server.settings import Settings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ LIMITS = {
     "validation errors told": documents.MOST_FAULTS,
     "body without files, bytes": graphql.MAX_DOCUMENT,
     "requests of one client under way in one process": graphql.MOST_AT_ONCE,
-    "execution, seconds": graphql.LONGEST_EXECUTION_S,
+    "execution, seconds": asking.LONGEST_EXECUTION_S,
 }
 SENTENCES = [
     f"1 to {pagination.MAX_PAGE} objects, {pagination.DEFAULT_PAGE} when left out",
@@ -37,7 +37,7 @@ SENTENCES = [
     f"refused unread is {metering.REFUSED} points",
     f"A token has {Settings.model_fields['api_points'].default:,} points",
     f"At most {graphql.MOST_SOCKETS} sockets of a client in one process, {graphql.MAX_OPERATIONS} operations",
-    f"{graphql.MOST_MESSAGES} messages in {graphql.MESSAGES_S:.0f} seconds",
+    f"{graphql_socket.MOST_MESSAGES} messages in {graphql_socket.MESSAGES_S:.0f} seconds",
 ]
 
 
