@@ -131,4 +131,6 @@ def by_patient(
 
 def _folds(assigned: Indices, number: int) -> list[Fold]:
     """Return the folds of segments assigned to one; those assigned to none (-1) are learnt from in each."""
-    return [Fold(np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)) for fold in range(number)]
+    return [
+        Fold(np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)) for fold in range(number)
+    ]
