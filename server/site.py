@@ -1,6 +1,7 @@
 """What a running application is made of; `server.app.create_app` wires it, requests find it by `site_of`."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
@@ -41,6 +42,10 @@ class Site:
     """What is counted for Prometheus; None where nobody may read it."""
     demo: bool = False
     """Whether the site was filled as a demo."""
+
+    def today(self) -> date:
+        """Return the day it is where the platform is."""
+        return self.services.clock().astimezone(self.settings.time_zone).date()
 
 
 def site_of(connection: HTTPConnection) -> Site:

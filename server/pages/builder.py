@@ -1,9 +1,9 @@
 """The builder: import, annotate, validate, session. A draft is a case: returning to it loses nothing."""
 
-import datetime as dt
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -224,8 +224,8 @@ async def _pacs(request: Request, sent: FormData, done: Submission) -> Response:
 
 def _asked(request: Request, sent: Mapping[str, Any]) -> dict[str, str]:
     """Return what is searched for; at first the ECGs of the last seven days."""
-    today = dt.datetime.now(site_of(request).settings.time_zone).date()
-    usual = {"modality": "ECG", "since": str(today - dt.timedelta(days=7)), "until": str(today)}
+    today = site_of(request).today()
+    usual = {"modality": "ECG", "since": str(today - timedelta(days=7)), "until": str(today)}
     if "archive" in sent:
         usual = {}
     return {name: str(sent.get(name, usual.get(name, ""))) for name in SEARCH_FIELDS}

@@ -21,6 +21,7 @@ from server.i18n import gettext as _
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 from server.plots import round_step
+from server.site import site_of
 from server.uploads import FileDoor, SignedIn
 
 SEGMENTS = ("NECROTIC", "EDEMA", "ENHANCING")
@@ -154,7 +155,7 @@ async def _form(request: Request, done: Submission, template: str = "segmentatio
         "labels": {each: done.form.value(f"label_{each}", BRATS[each]) for each in SEGMENTS},
         "key": secrets.token_urlsafe(16),
         "code": done.form.value("patient", request.query_params.get("patient", "")),
-        "today": date.today().isoformat(),  # noqa: DTZ011 - only what the field begins with
+        "today": site_of(request).today().isoformat(),
     }
     return await render(request, template, given, status=done.status)
 
