@@ -23,8 +23,13 @@ class Unit:
     name: str
     factor: float
     offset: float = 0.0
-    guessed: bool = True
-    """Whether a bare number is taken for one in this unit when it is out of range."""
+    guessed_from: float = 0.0
+    """From this on a bare number that is out of range is taken for one in this unit."""
+
+    def guessed(self, number: float, feature: "Feature") -> float | None:
+        """Return a bare number in the feature's unit, if it can only be one in this."""
+        told = self.converted(number)
+        return told if number >= self.guessed_from and feature.low <= told <= feature.high else None
 
     def converted(self, number: float) -> float:
         """Return a number in this unit in the feature's own."""
@@ -109,7 +114,8 @@ FEATURES: tuple[Feature, ...] = (
         "g/l",
         "glycémie",
         "blood sugar",
-        others=(Unit("mg/dl", 0.01), Unit("mmol/l", 0.18, guessed=False)),
+        # A bare 22 may be mmol/l as well as mg/dl: much too high, or much too low. It is taken for neither.
+        others=(Unit("mg/dl", 0.01, guessed_from=40), Unit("mmol/l", 0.18, guessed_from=math.inf)),
     ),
 )
 """Every feature but the complaint, which is text."""
@@ -283,7 +289,7 @@ def _number(feature: Feature, sent: object) -> float:
         raise _UnreadableError("not_a_number", sent)
     if not feature.low <= number <= feature.high:
         for other in feature.others:
-            if other.guessed and feature.low <= other.converted(number) <= feature.high:
+            if other.guessed(number, feature) is not None:
                 raise _other_unit(feature, number, other)
         raise _UnreadableError(
             "out_of_range", _shown(number), _shown(feature.low), _shown(feature.high), feature.unit

@@ -207,8 +207,8 @@ def _in_own_unit(feature: Feature, number: float, unit: str) -> float | None:
             number, unit = other.converted(number), ""
     if feature.low <= number <= feature.high:
         return round(number, 2)
-    guesses = [each.converted(number) for each in feature.others if each.guessed]
-    return next((round(each, 2) for each in guesses if feature.low <= each <= feature.high), None)
+    guesses = (each.guessed(number, feature) for each in feature.others)
+    return next((round(each, 2) for each in guesses if each is not None), None)
 
 
 def _number(text: str) -> float:
