@@ -173,6 +173,7 @@ MESSAGES: dict[str, str] = {
     "read_anew": N_("The picture was read again meanwhile. Look at the new traces first."),
     "leads_need_layout": N_("Choose the layout that these names belong to."),
     "leads_of_layout": N_("This layout has {number} leads and strips: name each of them."),
+    "label_twice": N_("{value} stands for two parts."),
     "lead_twice": N_("Two places of the page have the same lead."),
     "point_outside": N_("A point lies outside the picture, or on no row of it."),
     "not_a_signal": N_("This recording is a picture. Only signals can be analysed."),

@@ -55,8 +55,8 @@ MAX_UPLOAD = 210_000_000
 """Bytes of one multipart request: a file of 200 MB with the operation around it."""
 MAX_ONTOLOGY_UPLOAD = 21_000_000
 """The same from those who may write concepts only: a file of 20 MB."""
-MAX_PARTICIPANTS_UPLOAD = 1_200_000
-"""The same from those who may hold sessions only: a file of 1 MB."""
+MAX_LINES_UPLOAD = 1_200_000
+"""The same from those who may hold sessions, or keep models, only: a file of 1 MB."""
 MAX_OPERATIONS = 20
 """Queries and subscriptions under way at once over one socket."""
 MOST_AT_ONCE = 50
@@ -323,7 +323,8 @@ class Endpoint:
             Access.CASES_WRITE: MAX_UPLOAD,
             Access.SEGMENTATION: MAX_UPLOAD,
             Access.CONCEPTS_WRITE: MAX_ONTOLOGY_UPLOAD,
-            Access.SESSIONS_WRITE: MAX_PARTICIPANTS_UPLOAD,
+            Access.SESSIONS_WRITE: MAX_LINES_UPLOAD,
+            Access.MODELS_WRITE: MAX_LINES_UPLOAD,
         }
         self._limited = FileDoor(view, largest, ordinary=MAX_DOCUMENT)
 

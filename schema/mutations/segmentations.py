@@ -78,6 +78,9 @@ class RecordSegmentationInput:
     def sent(self) -> SentSegmentation:
         """Return it as the domain reads it."""
         labels = None if self.labels is None else {each.value: each.segment for each in self.labels}
+        for each in self.labels or ():
+            if labels and labels[each.value] is not each.segment:
+                raise ValidationFailedError.of("labels", "label_twice", value=each.value)
         return SentSegmentation(
             patient=self.patient,
             examined_on=self.examined_on,

@@ -21,11 +21,15 @@ def deadline(training: TrainingSession, started_at: datetime, extra_minutes: int
 
 
 def schedule(session: Session, clock: Clock, attempt: Attempt) -> None:
-    """Have the attempt submitted at its deadline; a deadline that was moved since finds nothing to do."""
+    """Have the attempt submitted at its deadline; a deadline that was moved since finds nothing to do.
+
+    One that was moved away and back may have found nothing: it comes again.
+    """
     at = attempt.deadline_at
     payload: dict[str, Any] = {"attempt_id": attempt.id}
     key = f"{SUBMIT_JOB}:{attempt.id}:{at.isoformat()}"
-    jobs.enqueue(session, clock, SUBMIT_JOB, payload, run_after=at, unique_key=key)
+    made = jobs.enqueue(session, clock, SUBMIT_JOB, payload, run_after=at, unique_key=key)
+    jobs.reopen(session, made, payload)
 
 
 def move(session: Session, clock: Clock, session_id: int, account_id: int | None = None) -> None:

@@ -85,6 +85,12 @@ def wake(session: Session, clock: Clock, kind: str, payload: dict[str, Any], uni
         session.execute(woken)
 
 
+def reopen(session: Session, job_id: int, payload: dict[str, Any]) -> None:
+    """Have a finished job done once more, within the caller's transaction; any other is left as it is."""
+    fresh = {"state": JobState.QUEUED.value, "payload": payload, "attempts": 0, "finished_at": None}
+    session.execute(update(Job).where(col(Job.id) == job_id, col(Job.finished_at).is_not(None)).values(fresh))
+
+
 def topic(job_id: int) -> str:
     """Return the topic under which a job's progress is told."""
     return f"job:{job_id}"

@@ -22,13 +22,14 @@ from schema.types.enums import describe_enum
 
 
 class SessionActivityKind(StrEnum):
-    """What a student did, or a teacher to a mark."""
+    """What a student did, a teacher to a mark, or a language model about an answer."""
 
     STARTED = "started"
     SAVED = "saved"
     SUBMITTED = "submitted"
     CONTESTED = "contested"
     RULED = "ruled"
+    COMMENTED = "commented"
 
 
 describe_enum(
@@ -40,6 +41,7 @@ describe_enum(
     "It was handed in, by the student or by the deadline.",
     "The student contested something in its marks.",
     "A teacher ruled on a contest.",
+    "A language model commented on an answer.",
 )
 
 

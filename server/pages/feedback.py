@@ -5,12 +5,19 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from schema.policy import Scope
 from server.pages.support import Submission, found, query, render, submit
 from server.site import site_of
+from server.uploads import FileDoor, SignedIn
+
+MAX_FILE_BODY = 1_100_000
+"""Bytes sent with a file of opinions: 1 MB and its form."""
+MAX_FORM_BODY = 100_000
 
 ORDERS = {
     "BEATS": ("NORMAL", "LBBB", "RBBB", "APB", "PVC"),
@@ -98,6 +105,15 @@ def _rate(rate: dict[str, Any]) -> tuple[Any, ...]:
 
 routes = [
     Route("/statistics/feedback", show, name="feedback"),
-    Route("/statistics/feedback", take_in, methods=["POST"]),
+    Route(
+        "/statistics/feedback",
+        take_in,
+        methods=["POST"],
+        max_body_size=MAX_FILE_BODY,
+        middleware=[
+            Middleware(SignedIn),
+            Middleware(FileDoor, largest={Scope.MODELS_WRITE: MAX_FILE_BODY}, ordinary=MAX_FORM_BODY),
+        ],
+    ),
     Route("/statistics/feedback.csv", table),
 ]

@@ -51,15 +51,21 @@ def test_a_teacher_cannot_send_an_ontology(join: Join) -> None:
 
 
 @pytest.mark.parametrize(
-    "scope, status", [(Scope.CONCEPTS_WRITE, 400), (Scope.CASES_WRITE, 400), (Scope.CONCEPTS_READ, 413)]
+    "role, scope, status",
+    [
+        (Role.EXPERT, Scope.CONCEPTS_WRITE, 400),
+        (Role.EXPERT, Scope.CASES_WRITE, 400),
+        (Role.ADMIN, Scope.MODELS_WRITE, 400),
+        (Role.EXPERT, Scope.CONCEPTS_READ, 413),
+    ],
 )
-def test_the_api_takes_a_file_from_whoever_may_write_with_it(
-    app: Application, join: Join, stranger: TestClient, scope: Scope, status: int
+def test_the_api_takes_a_file_from_whoever_may_write_with_it(  # noqa: PLR0917 - what is tried
+    app: Application, join: Join, stranger: TestClient, role: Role, scope: Scope, status: int
 ) -> None:
     services = app.site.services
     with services.database.write() as session:
         made = Tokens(session, services.clock, None).create(
-            join(Role.EXPERT).account_id, "outside system", frozenset({scope})
+            join(role).account_id, "outside system", frozenset({scope})
         )
     headers = {**MULTIPART, "authorization": f"Bearer {made.secret}"}
     assert len(FILE) > MAX_DOCUMENT

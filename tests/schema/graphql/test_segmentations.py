@@ -208,6 +208,10 @@ REFUSED: tuple[tuple[dict[str, Any], tuple[str, str]], ...] = (
     ({"labels": [{"value": 1, "segment": "EDEMA"}]}, ("labelMap", "volume_unknown_labels")),
     ({"labels": []}, ("labels", "required")),
     ({"labels": [{"value": -1, "segment": "EDEMA"}]}, ("labels", "out_of_range")),
+    (
+        {"labels": [{"value": 2, "segment": "EDEMA"}, {"value": 2, "segment": "NECROTIC"}]},
+        ("labels", "label_twice"),
+    ),
     ({"probabilities": io.BytesIO(b"nothing of the kind")}, ("probabilities", "volume_not_nifti")),
     ({"image": io.BytesIO(nifti(label_map()[1:]))}, ("image", "volume_other_shape")),
     ({"examinedOn": "1880-01-01"}, ("examinedOn", "out_of_range")),

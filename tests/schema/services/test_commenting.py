@@ -9,11 +9,13 @@ from ml.language.grading import Grade
 from ml.language.types import Language
 from schema.models.training import Answer, Attempt
 from schema.models.work import Event, Job
+from schema.services.attempts import topic
 from schema.services.commenting import COMMENT_JOB, Comments
 from schema.services.grading import Grader
 from schema.services.jobs import run_due
 from schema.services.shelf import Matchers, Shelf
 from schema.services.submission import Submissions
+from schema.subscriptions.sessions import SessionActivity
 from tests.schema.training import Hospital, answers
 
 
@@ -71,7 +73,13 @@ def test_an_answer_gets_its_comment_after_it_was_handed_in(
     (answer,) = answers(hospital, attempt)
     assert answer.comment == {"text": GOOD.text, "model": "toy-7b"}
     assert scripted.asked == [("Rythme sinusal", "fr")]
-    assert [each.kind for each in stored(hospital, Event) if each.kind == "commented"] == ["commented"]
+    told = [each for each in stored(hospital, Event) if each.topic == topic(attempt.session_id)]
+    assert [SessionActivity.of(each).kind.value for each in told] == [
+        "started",
+        "saved",
+        "submitted",
+        "commented",
+    ]
 
 
 def test_the_job_done_twice_asks_once(hospital: Hospital, shelf: Shelf, scripted: Scripted) -> None:

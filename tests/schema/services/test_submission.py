@@ -209,6 +209,27 @@ def test_extra_time_granted_under_way_moves_the_automatic_end(hospital: Hospital
     assert hospital.attempt(attempt).submitted_at == attempt.started_at + timedelta(minutes=30)
 
 
+def test_extra_time_taken_back_hands_in_though_the_first_deadline_found_nothing_to_do(
+    hospital: Hospital,
+) -> None:
+    training, student = hospital.training(time_limit_minutes=20), hospital.student()
+    attempt = hospital.started(training, student)
+    enrolment = hospital.enrolled(training, student)
+
+    def grant(minutes: int) -> None:
+        with hospital.database.write() as session:
+            enrolments = Enrolments(session, hospital.teacher, hospital.clock)
+            enrolments.set_extra_time(enrolment.id or 0, minutes)
+
+    grant(30)
+    hospital.clock.pass_(minutes=21)
+    work_off_jobs(hospital)
+    assert hospital.attempt(attempt).submitted_at is None
+    grant(0)
+    work_off_jobs(hospital)
+    assert hospital.attempt(attempt).submitted_at == attempt.started_at + timedelta(minutes=20)
+
+
 def test_a_new_closing_time_moves_the_deadline_of_those_at_work(hospital: Hospital) -> None:
     training = hospital.training(time_limit_minutes=60)
     attempt = hospital.started(training, hospital.student())

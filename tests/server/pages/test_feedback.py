@@ -11,6 +11,7 @@ from sqlmodel import col, delete, select, update
 
 from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 from schema.policy import Role
+from schema.services.feedback_files import MAX_FILE_BYTES
 from schema.services.feedback_statistics import LEAST
 from tests.server.pages.conftest import Meet, School, Visitor
 
@@ -125,6 +126,11 @@ def test_an_administrator_brings_a_file_and_reads_what_was_left_out(meet: Meet, 
     written = [json.loads(each) for each in admin.browser.get(LINES).text.splitlines()]
     assert line["prediction_id"] in {each["prediction_id"] for each in written}
     assert admin.ask(PAGE).status_code == 422
+    whole = json.dumps(line | {"prediction_id": "whole"}).encode() + b"\n" + (b" " * 9_999 + b"\n") * 99
+    whole = whole.ljust(MAX_FILE_BYTES)
+    assert admin.ask(PAGE, files={"file": ("feedback.jsonl", whole)}).status_code == 200
+    other = meet(Role.ANALYST).ask(PAGE, files={"file": ("feedback.jsonl", whole)})
+    assert other.status_code == 413, "of those who may not bring one nothing so large is read"
 
 
 def test_a_site_that_cannot_train_has_no_button(meet: Meet) -> None:
