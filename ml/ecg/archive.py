@@ -37,13 +37,18 @@ class Archive:
     DecodeError
         UNSAFE when a member is a link or lies outside the archive, or there are very many; DAMAGED when it
         is no zip; UNSUPPORTED_VARIANT when a member is encrypted or compressed in an unusual way.
+    ValueError
+        When somebody has closed the file, here and as it is read: that tells nothing of the zip.
     """
 
     def __init__(self, file: Path | IO[bytes], most_bytes: int) -> None:
         _check_directory(file)
+        self._file = file
         try:
             self._zip = zipfile.ZipFile(file)
-        except Exception:  # noqa: BLE001 - `zipfile` fails in every way there is
+        except Exception:
+            if self._closed():
+                raise
             raise DecodeError(DecodeFailure.DAMAGED) from None
         self._left = most_bytes
         self.members: Mapping[PurePosixPath, zipfile.ZipInfo] = {
@@ -74,11 +79,16 @@ class Archive:
             with self._zip.open(self.members[name]) as file:
                 data = file.read(self._left + 1)
         except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError, OSError):
+            if self._closed():
+                raise
             raise DecodeError(DecodeFailure.DAMAGED) from None
         self._left -= len(data)
         if self._left < 0:
             raise DecodeError(DecodeFailure.TOO_LARGE)
         return data
+
+    def _closed(self) -> bool:
+        return not isinstance(self._file, Path) and self._file.closed
 
 
 @contextmanager

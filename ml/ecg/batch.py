@@ -110,6 +110,8 @@ class Entry:
 def opened(files: Sequence[File], grouping: Grouping) -> Iterator[list[Entry]]:
     """Open files, and the zips among them, as the ECGs they hold, ordered by path, numbers as numbers.
 
+    Zips that announce more than `MOST_UNPACKED_BYTES` with those before them are UNSAFE.
+
     Raises
     ------
     TooManyError
@@ -118,14 +120,17 @@ def opened(files: Sequence[File], grouping: Grouping) -> Iterator[list[Entry]]:
     with ExitStack() as stack:
         found = list[tuple[PurePosixPath, tuple[_Part, ...], DecodeFailure | None]]()
         loose = list[_Part]()
+        left = MOST_UNPACKED_BYTES
         for number, file in enumerate(files):
             name = _path(file.name, str(number))
             if not _is_zip(file.source):
                 loose.append(_part(name, file.source))
                 continue
             try:
-                archive = stack.enter_context(Archive(file.source, MOST_UNPACKED_BYTES))
-                members = [(path, parts, None) for path, parts in _joined(_members(archive, name))]
+                archive = stack.enter_context(Archive(file.source, left))
+                inside = _members(archive, name, left)
+                left -= sum(part.size for part in inside)
+                members = [(path, parts, None) for path, parts in _joined(inside)]
                 found += members or [(name, (), DecodeFailure.EMPTY)]
             except DecodeError as error:
                 found.append((name, (), error.code))
@@ -139,9 +144,9 @@ def opened(files: Sequence[File], grouping: Grouping) -> Iterator[list[Entry]]:
         ]
 
 
-def _members(archive: Archive, zip_name: PurePosixPath) -> list[_Part]:
+def _members(archive: Archive, zip_name: PurePosixPath, most_bytes: int) -> list[_Part]:
     """Return the files of a zip, below its own name: two zips have no folder in common."""
-    if sum(member.file_size for member in archive.members.values()) > MOST_UNPACKED_BYTES:
+    if sum(member.file_size for member in archive.members.values()) > most_bytes:
         raise DecodeError(DecodeFailure.UNSAFE)
     return [
         _Part(zip_name / name, member.file_size, partial(archive.read, name))

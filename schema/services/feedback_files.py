@@ -86,6 +86,21 @@ class FeedbackTally:
             self.faults.append(fault)
 
 
+@dataclass
+class _Run:
+    """An import under way.
+
+    Parameters
+    ----------
+    heard
+        How far along what a reader has said of a prediction its lines have come.
+    """
+
+    actor: Actor
+    tally: FeedbackTally = field(default_factory=FeedbackTally)
+    heard: dict[tuple[int, str], int] = field(default_factory=dict)
+
+
 class _FaultyError(Exception):
     """One line cannot be taken."""
 
@@ -136,14 +151,15 @@ class FeedbackImports:
 
     def work(self, actor: Actor, lines: Iterable[bytes]) -> FeedbackTally:
         """Take what can be, a few lines at a time, for an actor who may see all predictions."""
-        tally = FeedbackTally()
+        run = _Run(actor)
+        tally = run.tally
         numbered = enumerate(lines, start=1)
         while some := list(islice(numbered, TOGETHER)):
             with self._database.write() as session:
                 for number, octets in some:
                     if octets.strip():
                         tally.lines += 1
-                        self._line(session, actor, number, octets, tally)
+                        self._line(session, run, number, octets)
         with self._database.write() as session:
             counts = {"stored": tally.stored, "kept": tally.kept, "faults": tally.fault_count}
             Audit(session, self._clock, actor).record(
@@ -151,15 +167,16 @@ class FeedbackImports:
             )
         return tally
 
-    def _line(self, session: Session, actor: Actor, number: int, octets: bytes, tally: FeedbackTally) -> None:
+    def _line(self, session: Session, run: _Run, number: int, octets: bytes) -> None:
+        tally = run.tally
         try:
             opinion = self._read(octets)
             prediction = _prediction(session, opinion.reference)
             if prediction is not None:
-                new = self._store(session, prediction, opinion)
+                new = self._store(session, prediction, opinion, run.heard)
                 tally.stored += new
             else:
-                new = self._keep(session, actor, opinion)
+                new = self._keep(session, run.actor, opinion)
                 tally.kept += new
             tally.unchanged += not new
         except _FaultyError as error:
@@ -209,8 +226,18 @@ class FeedbackImports:
             nurse if re.fullmatch("[0-9a-f]{64}", nurse) else self._passwords.keyed("feedback nurse", nurse)
         )
 
-    def _store(self, session: Session, prediction: Prediction, opinion: _Opinion) -> bool:
-        """Put an opinion on a prediction of this site in force, unless its reader said so already."""
+    def _store(
+        self,
+        session: Session,
+        prediction: Prediction,
+        opinion: _Opinion,
+        heard: dict[tuple[int, str], int],
+    ) -> bool:
+        """Put an opinion on a prediction of this site in force, unless its reader said so already.
+
+        Lines are in the order in which they were said: what is looked for was said no earlier than the line
+        before, so that a return to an earlier opinion is a new one, and an earlier file changes nothing.
+        """
         level = TriageLevel(prediction.level or "")
         if colour(level) != colour(opinion.original):
             raise _FaultyError("original_gravity", "another_gravity", gravity=colour(level))
@@ -227,8 +254,13 @@ class FeedbackImports:
             created_at=self._clock(),
         )
         its = (Feedback.prediction_id == prediction.id, Feedback.reader == opinion.reader)
-        if any(_same(made, before) for before in session.exec(select(Feedback).where(*its))):
-            return False
+        said = session.exec(select(Feedback).where(*its).order_by(col(Feedback.number))).all()
+        key = made.prediction_id, made.reader
+        for place in range(heard.get(key, 0), len(said)):
+            if _same(made, said[place]):
+                heard[key] = place
+                return False
+        heard[key] = len(said)
         return put_in_force(session, made) is None
 
     def _keep(self, session: Session, actor: Actor, opinion: _Opinion) -> bool:

@@ -209,7 +209,7 @@ class Pacs:
         with self._database.read() as session:
             self._asking(session, claim)
         place, study, series = self._opened(claim.account_id or 0, claim.payload["series"][state.series])
-        room = MOST_ENTRIES - len(state.outcomes)
+        room = MOST_ENTRIES - len(state.outcomes) + len(state.handled)  # listed anew from the first
         if place not in self._archives:
             state.outcomes.append(_refused(FieldProblem(("series",), "pacs_archive_gone")))
             return

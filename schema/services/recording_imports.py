@@ -152,6 +152,15 @@ class RecordingImports:
             self._note(job, mine)
             job_id = job.id or 0
         self._drop(before)
+        try:
+            return self._sent(job_id, mine, entries)
+        except Exception:
+            if not mine.ready:  # another may be sending by now: then no row names these files any more
+                self._drop(mine)
+            raise
+
+    def _sent(self, job_id: int, mine: State, entries: Sequence[Entry]) -> Job:
+        """Store what is sent, noted down before; raises ConflictError when another sends it meanwhile."""
         for some in _together(entries):
             mine.waiting += [waiting for waiting, _data in some]
             with self._database.write() as session:
@@ -159,9 +168,9 @@ class RecordingImports:
             for waiting, data in some:
                 if waiting.key is not None:
                     self._blobs.put(data, MEDIA_TYPE)
-        mine.ready = True
         with self._database.write() as session:
             job = _sending(session, job_id, mine)
+            mine.ready = True
             self._note(job, mine)
             job.run_after = self._clock()
         return job

@@ -133,6 +133,28 @@ def test_a_zip_that_announces_more_than_is_taken_is_not_opened(monkeypatch: pyte
     assert failure(bomb) is DecodeFailure.UNSAFE
 
 
+def test_zips_together_announce_no_more_than_is_taken_and_those_before_are_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    some = {f"{name}.zip": zipped({"x.png": bytes(1000)}) for name in "abc"}
+    monkeypatch.setattr(batch, "MOST_UNPACKED_BYTES", 2999)
+    with opened(sent(some), Grouping.EACH) as entries:
+        assert [entry.fault for entry in entries] == [None, None, DecodeFailure.UNSAFE]
+        assert [len(entry.data()) for entry in entries[:2]] == [1000, 1000]
+    monkeypatch.setattr(batch, "MOST_UNPACKED_BYTES", 3000)
+    with opened(sent(some), Grouping.EACH) as entries:
+        assert [len(entry.data()) for entry in entries] == [1000] * 3
+
+
+def test_a_zip_that_is_closed_as_it_is_read_is_not_called_damaged() -> None:
+    [file] = sent({"x.zip": zipped(names("x.png"))})
+    with opened([file], Grouping.EACH) as [entry]:
+        assert not isinstance(file.source, Path)
+        file.source.close()
+        with pytest.raises(ValueError, match="closed file"):
+            entry.data()
+
+
 def test_a_member_that_holds_more_than_it_announces_is_damaged() -> None:
     data = bytearray(zipped({"x.png": bytes(100_000)}))
     for signature, at in ((b"PK\1\2", 24), (b"PK\3\4", 22)):

@@ -120,6 +120,32 @@ def test_the_same_file_twice_and_what_we_wrote_out_change_nothing(
     assert [each.model_dump() for each in (*stored(each_world), *kept(each_world))] == before
 
 
+def test_a_reader_who_returns_to_an_earlier_opinion_is_heard_and_a_file_of_before_is_not(
+    each_world: World, admin: Actor, prediction: str
+) -> None:
+    first, other = row(prediction), row(prediction, feedback_type="correct", corrected_gravity=None)
+    others = row(prediction, nurse_id="nurse-8")
+
+    def in_force() -> list[tuple[int, str]]:
+        rows = [each for each in stored(each_world) if each.current]
+        return [(each.number, each.type) for each in sorted(rows, key=lambda each: -each.number)]
+
+    def again(*rows: dict[str, Any]) -> tuple[int, int]:
+        tally = take(each_world, admin, *rows)
+        return tally.stored, tally.unchanged
+
+    assert again(first, first, others, other) == (3, 1)
+    assert in_force() == [(2, "correct"), (1, "upgrade")]
+    assert again(first, first, others, other, first, first) == (1, 5)
+    assert in_force() == [(3, "upgrade"), (1, "upgrade")]
+    for known in ((first, first, others, other, first, first), (first, other), (other, first), (first,)):
+        assert again(*known) == (0, len(known))
+    assert in_force() == [(3, "upgrade"), (1, "upgrade")]
+    assert again(first, other, first, other) == (1, 3)
+    assert again(first) == (0, 1), "a file of before"
+    assert in_force() == [(4, "correct"), (1, "upgrade")]
+
+
 def test_broken_lines_are_told_by_their_number_and_the_good_ones_kept(
     each_world: World, admin: Actor, prediction: str
 ) -> None:

@@ -213,6 +213,21 @@ def test_a_worker_that_takes_over_imports_nothing_twice(
     assert ward.cases() == {"Garde 1": ["image", "image"]}
 
 
+def test_a_worker_that_takes_over_fetches_all_that_an_import_may_hold(
+    ward: Ward, orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_ENTRIES", 3)
+    alone, first = picture(), picture()
+    orthanc.store(alone, first, another_of(first, picture(25)))
+    job = ward.ask(ward.choice(WEB, alone), ward.choice(WEB, first), ward.choice(WEB, picture()))
+    with monkeypatch.context() as patch:
+        patch.setattr(ward.pacs, "_object", killed_after(2, ward.pacs._object))  # noqa: SLF001 - dies there
+        with pytest.raises(Killed):
+            ward.work()
+    ward.world.clock.pass_(seconds=LEASE.total_seconds() + 1)
+    assert outcomes(ward.done(job)) == [(1, ""), (1, ""), (1, ""), (0, "too_many_files")]
+
+
 def test_what_cannot_be_had_is_told_and_the_others_are_imported(ward: Ward, orthanc: Orthanc) -> None:
     here = picture()
     orthanc.store(here)

@@ -264,9 +264,37 @@ def test_files_sent_twice_at_once_are_imported_once(works: Works, monkeypatch: p
     monkeypatch.setattr(works.blobs, "put", overtaken)
     with pytest.raises(ConflictError, match="sent_twice"):
         works.ask(THREE)
+    assert works.raw() == 3, "those of the second sender"
     with works.database.read() as session:
         [job] = session.exec(select(Job)).all()
-    assert (works.done(job).state, len(works.cases())) == ("succeeded", 2)
+    assert (works.done(job).state, len(works.cases()), works.raw()) == ("succeeded", 2, 0)
+
+
+@pytest.mark.parametrize("zips", [False, True])
+def test_an_upload_closed_as_it_is_read_leaves_no_file_and_is_no_damaged_one(
+    works: Works, monkeypatch: pytest.MonkeyPatch, *, zips: bool
+) -> None:
+    monkeypatch.setattr(recording_imports, "TOGETHER", 1)
+    files = {"a.zip": zipped(THREE)} if zips else THREE
+    streams = [io.BytesIO(data) for data in files.values()]
+    sent = [File(name, stream) for name, stream in zip(files, streams, strict=True)]
+    put, first = works.blobs.put, iter([True])
+
+    def given_up(data: bytes, media_type: str) -> str:
+        if next(first, False):
+            for stream in streams:  # as the envelope does that has given it up
+                stream.close()
+            works.ask(files)
+        return put(data, media_type)
+
+    monkeypatch.setattr(works.blobs, "put", given_up)
+    with pytest.raises(ValueError, match="closed file"):
+        works.imports.ask(works.teacher, sent, Grouping.EACH, "ECG", "k")
+    assert works.raw() == 3, "those of the second sender"
+    with works.database.read() as session:
+        [job] = session.exec(select(Job)).all()
+    assert [code for _, code in outcomes(works.done(job))] == ["", "file_unsupported_type", ""]
+    assert works.raw() == 0
 
 
 def test_who_may_write_no_cases_any_more_gets_none_and_leaves_no_file(works: Works) -> None:
