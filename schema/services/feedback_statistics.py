@@ -215,18 +215,19 @@ def feedback_count(session: Session, chosen: FeedbackFilter) -> int:
     return session.exec(counted.where(*_conditions(chosen))).one()
 
 
-def opinions_in_order(session: Session, chosen: FeedbackFilter, most: int) -> list[tuple[date, bool]]:
-    """Return the latest opinions in force as they were given: each one's day, and whether it was wrong.
+def judged_in_order(session: Session, chosen: FeedbackFilter, most: int) -> list[tuple[date, float]]:
+    """Return the latest predictions that opinions in force are about: each one's day and share of errors.
 
-    In the order of their arrival, which no clock that was put back changes.
+    The day is that of the first opinion on it, and so is the order: by arrival, which no clock that was put
+    back changes. One value each, since opinions on one prediction are alike: a sequence of these changes with
+    each recording.
     """
-    wanted = columns(col(Feedback.created_at), col(Feedback.type))
-    wanted = wanted.where(*_conditions(chosen)).order_by(col(Feedback.id).desc()).limit(most)
-    found = [
-        (at.astimezone(UTC).date(), kind != FeedbackType.CORRECT.value)
-        for at, kind in session.execute(wanted)
-    ]
-    return found[::-1]
+    wrong = case((col(Feedback.type) == FeedbackType.CORRECT.value, 0.0), else_=1.0)
+    alike = columns(func.min(Feedback.id).label("first"), func.avg(wrong).label("share"))
+    each = alike.where(*_conditions(chosen)).group_by(col(Feedback.prediction_id)).subquery()
+    wanted = columns(col(Feedback.created_at), each.c.share).join(each, each.c.first == Feedback.id)
+    latest = session.execute(wanted.order_by(each.c.first.desc()).limit(most))
+    return [(at.astimezone(UTC).date(), float(share)) for at, share in latest][::-1]
 
 
 def feedback_figures(session: Session, chosen: FeedbackFilter, *parts: Part) -> FeedbackFigures:
