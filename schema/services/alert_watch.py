@@ -16,8 +16,9 @@ from schema.services.alert_mails import write_down
 from schema.services.alerts import alert_under_way, close_alert, open_alert, rule_key
 from schema.services.clock import Clock
 from schema.services.drift import DriftState, drift
+from schema.services.feedback_statistics import Part, feedback_figures
 from schema.services.jobs import NEVER, Again, Claim
-from schema.services.monitoring import Figures, Watched, summary
+from schema.services.monitoring import Figures, Watched, feedback_of, summary
 
 LOOK_EVERY = timedelta(minutes=5)
 """How often the rules are looked at; docs/operating.md says so too."""
@@ -93,8 +94,9 @@ def _confidence(look: Look, rule: AlertRule) -> Measured:
 
 
 def _error_rate(look: Look, rule: AlertRule) -> Measured:
-    rate = look.figures(rule).error_rate
-    return Measured(rate.share, rate.total)
+    """Return the share of opinions that find errors; none where few predictions have nearly all of them."""
+    rate = feedback_figures(look.session, feedback_of(*look.window(rule)), Part.ALL).error_rate
+    return Measured(rate.share if rate.firm else None, rate.total)
 
 
 def _poor_quality(look: Look, rule: AlertRule) -> Measured:
@@ -104,8 +106,12 @@ def _poor_quality(look: Look, rule: AlertRule) -> Measured:
 
 
 def _drift(look: Look, rule: AlertRule) -> Measured:
-    """Return the largest index of what is an alarm: in a window that is small the others' is chance."""
-    report = drift(look.session, *look.window(rule))
+    """Return the largest index of what is an alarm: in a window that is small the others' is chance.
+
+    Of whole days, which are the same at each look: a day that grows is another window every five minutes, and
+    each of these has its own chance of a false alarm.
+    """
+    report = drift(look.session, *look.window(rule, whole_days=True))
     if report.state is not DriftState.COMPARED:
         return Measured(None, report.rows)
     alarms = [each.psi for each in report.features if each.drifted]

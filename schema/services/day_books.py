@@ -303,7 +303,8 @@ class _Sums:
         self._classes.update(_classes(made))
         if made.quality:
             self._quality[made.quality] += 1
-        if made.confidence is not None and math.isfinite(made.confidence):
+        # Visits that the scale alone answered were once kept with a confidence of 0, which is nobody's.
+        if made.ml_available and made.confidence is not None and math.isfinite(made.confidence):
             self._confidence[place("confidence", made.confidence)] += 1
             for name in made.slices or ():
                 self._sliced[name] += 1

@@ -20,15 +20,15 @@ from ml.monitoring.adwin import changes
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
 from schema.models.predictions import ModelFamily, Prediction
 from schema.services.day_books import DayFilter, watched_by_day
-from schema.services.feedback_statistics import LEAST, opinions_in_order
+from schema.services.feedback_statistics import LEAST, judged_in_order
 from schema.services.monitoring import Watched, feedback_of
 
 if TYPE_CHECKING:
     from ml.monitoring.drift import Drift, FeatureDrift
     from ml.monitoring.reference import Counts, Reference, Row
 
-MOST_OPINIONS = 20_000
-"""The latest opinions that are looked through for changes of the error rate."""
+MOST_JUDGED = 20_000
+"""The latest predictions with an opinion that are looked through for changes of the error rate."""
 _REMEMBERED = 64
 
 log = logging.getLogger(__name__)
@@ -50,9 +50,10 @@ class ErrorChange:
     Parameters
     ----------
     since, found
-        The days of the first opinion after it, and of the one it was found with.
+        The days of the first opinion on the prediction after it, and on the one it was found with.
     before, after
-        The error rates on either side; None of too few opinions.
+        The error rates on either side, each prediction's share of opinions counting once; None of too few
+        predictions.
     """
 
     since: date
@@ -149,14 +150,14 @@ def drift(session: Session, watched: Watched, since: date, until: date) -> Drift
 
 
 def error_changes(session: Session, watched: Watched, since: date, until: date) -> tuple[ErrorChange, ...]:
-    """Return when the share of opinions changed that find predictions wrong, in the order they were given."""
-    opinions = opinions_in_order(session, feedback_of(watched, since, until), MOST_OPINIONS)
+    """Return when it changed how often predictions are found wrong, in the order they were first judged."""
+    judged = judged_in_order(session, feedback_of(watched, since, until), MOST_JUDGED)
     found, begun = [], 0
-    for each in changes(float(wrong) for _, wrong in opinions):
+    for each in changes(share for _, share in judged):
         found.append(
             ErrorChange(
-                opinions[each.at][0],
-                opinions[each.seen - 1][0],
+                judged[each.at][0],
+                judged[each.seen - 1][0],
                 each.before if each.at - begun >= LEAST else None,
                 each.after if each.seen - each.at >= LEAST else None,
             )

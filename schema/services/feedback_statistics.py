@@ -4,7 +4,9 @@ Opinions on one recording or visit are alike: a reader who corrects a hundred be
 about other ECGs. Intervals are therefore Wilson's on the effective sample size, which is the number of
 opinions over the design effect of the predictions that they are about (L. Kish, Survey Sampling, 1965;
 N. Dean and M. Pagano, Evaluating Confidence Interval Methods for Binomial Proportions in Clustered Surveys,
-J. Surv. Stat. Methodol. 3, 2015, 484-503).
+J. Surv. Stat. Methodol. 3, 2015, 484-503). Where a few predictions have most of the opinions, these few tell
+how wide the interval is: predictions count by how evenly opinions are spread over them (Kish's effective
+number), and Student's t has as many degrees of freedom, less one.
 """
 
 from collections import Counter, defaultdict
@@ -25,8 +27,8 @@ K = TypeVar("K")
 LEAST = 30
 """Of fewer opinions no share is told: one more would change it by points."""
 LEAST_JUDGED = 30
-"""With opinions on fewer predictions (recordings, visits) no interval is told, and errors raise no alert."""
-WILSON_Z = 1.96
+"""Of fewer predictions (recordings, visits), as evenly judged, no interval is told and no error an alert."""
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +115,35 @@ class ErrorRate:
         return self.errors / self.total if self.total >= LEAST else None
 
     @property
+    def evenly_judged(self) -> float:
+        """Return how many predictions with equally many opinions each would tell as much: all, at most."""
+        return self.total**2 / self.spread.totals if self.spread and self.total else 0.0
+
+    @property
+    def firm(self) -> bool:
+        """Return whether predictions enough are judged that an interval is told, and an error an alert."""
+        return self.share is not None and self.evenly_judged >= LEAST_JUDGED
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """Return where the share is, but for chance, at 95 %; None of too few opinions or predictions."""
-        if self.share is None or self.spread is None or self.spread.judged < LEAST_JUDGED:
+        if self.share is None or self.spread is None or not self.firm:
             return None
-        n, square = self._effective(self.share, self.spread), WILSON_Z**2
+        from scipy.special import stdtrit  # noqa: PLC0415 - SciPy, with the first interval
+
+        t = float(stdtrit(self.evenly_judged - 1, (1 + CONFIDENCE) / 2))
+        n, square = self._effective(self.share, self.spread), t**2
         middle = (self.share + square / (2 * n)) / (1 + square / n)
-        half = WILSON_Z / (1 + square / n) * sqrt(self.share * (1 - self.share) / n + square / (4 * n * n))
+        half = t / (1 + square / n) * sqrt(self.share * (1 - self.share) / n + square / (4 * n * n))
         return max(0.0, middle - half), min(1.0, middle + half)
 
     def _effective(self, share: float, spread: Spread) -> float:
-        """Return as how many independent opinions these count, as many as the predictions at least.
+        """Return as how many independent opinions these count.
 
         Where all opinions agree nothing tells how alike those on one prediction are: they count as one.
         """
         if self.errors in {0, self.total}:
-            return spread.judged
+            return self.evenly_judged
         squares = spread.errors - 2 * share * spread.products + share**2 * spread.totals
         variance = spread.judged / (spread.judged - 1) * squares / self.total**2
         return min(self.total, share * (1 - share) / variance) if variance > 0 else self.total
@@ -200,18 +215,19 @@ def feedback_count(session: Session, chosen: FeedbackFilter) -> int:
     return session.exec(counted.where(*_conditions(chosen))).one()
 
 
-def opinions_in_order(session: Session, chosen: FeedbackFilter, most: int) -> list[tuple[date, bool]]:
-    """Return the latest opinions in force as they were given: each one's day, and whether it was wrong.
+def judged_in_order(session: Session, chosen: FeedbackFilter, most: int) -> list[tuple[date, float]]:
+    """Return the latest predictions that opinions in force are about: each one's day and share of errors.
 
-    In the order of their arrival, which no clock that was put back changes.
+    The day is that of the first opinion on it, and so is the order: by arrival, which no clock that was put
+    back changes. One value each, since opinions on one prediction are alike: a sequence of these changes with
+    each recording.
     """
-    wanted = columns(col(Feedback.created_at), col(Feedback.type))
-    wanted = wanted.where(*_conditions(chosen)).order_by(col(Feedback.id).desc()).limit(most)
-    found = [
-        (at.astimezone(UTC).date(), kind != FeedbackType.CORRECT.value)
-        for at, kind in session.execute(wanted)
-    ]
-    return found[::-1]
+    wrong = case((col(Feedback.type) == FeedbackType.CORRECT.value, 0.0), else_=1.0)
+    alike = columns(func.min(Feedback.id).label("first"), func.avg(wrong).label("share"))
+    each = alike.where(*_conditions(chosen)).group_by(col(Feedback.prediction_id)).subquery()
+    wanted = columns(col(Feedback.created_at), each.c.share).join(each, each.c.first == Feedback.id)
+    latest = session.execute(wanted.order_by(each.c.first.desc()).limit(most))
+    return [(at.astimezone(UTC).date(), float(share)) for at, share in latest][::-1]
 
 
 def feedback_figures(session: Session, chosen: FeedbackFilter, *parts: Part) -> FeedbackFigures:

@@ -179,7 +179,7 @@ class Predictions:
             latency_ms=outcome.latency_ms,
             quality=outcome.answer.quality,
             level=outcome.answer.level,
-            confidence=outcome.answer.confidence,
+            confidence=outcome.answer.confidence if outcome.answer.model_available else None,
             slices=slices_of(asked.visit),
             answer=pack(outcome.answer, asked),
             created_at=self._clock(),

@@ -30,7 +30,7 @@ from schema.services.audit import Audit
 from schema.services.blobs import BlobStore
 from schema.services.clock import Clock
 from schema.services.corrections import correction_count, corrections, files_of
-from schema.services.feedback_statistics import LEAST_JUDGED, FeedbackFilter, Part, feedback_figures
+from schema.services.feedback_statistics import FeedbackFilter, Part, feedback_figures
 from schema.services.jobs import Again, Claim
 from schema.services.models import wake as wake_sync
 from schema.services.text import line
@@ -379,7 +379,7 @@ class FeedbackWatch:
         told = opinions, readers + nurses, judged + visits, rate.share
         if opinions >= self._rules.threshold:
             return Due(RetrainingCause.FEEDBACK, self._rules.threshold, *told)
-        if rate.share is not None and rate.share >= self._rules.error_rate and judged >= LEAST_JUDGED:
+        if rate.share is not None and rate.share >= self._rules.error_rate and rate.firm:
             return Due(RetrainingCause.ERROR_RATE, self._rules.error_rate, *told)
         return None
 

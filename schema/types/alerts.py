@@ -38,10 +38,12 @@ describe_enum(
     "The share of predictions that a model had a part in, 0 to 1.",
     "95 % of predictions took no longer, in milliseconds.",
     "The mean of the predictions' confidence, 0 to 1.",
-    "The share of opinions that find a prediction wrong, 0 to 1; of 30 opinions at least.",
+    "The share of opinions that find a prediction wrong, 0 to 1; of 30 opinions at least, on as many "
+    "predictions as an interval needs (`FeedbackErrorRate.judgedMinimum`).",
     "The share of predictions of low or insufficient quality, 0 to 1.",
     "The largest population stability index among features that are alarms of drift; 0 where none is. Of a "
-    "family it is the champion's; of 50 predictions at least, and only above a threshold.",
+    "family it is the champion's; of 50 predictions at least, of days that are over, and only above a "
+    "threshold.",
 )
 describe_enum(
     AlertComparison,

@@ -25,14 +25,18 @@ class FeedbackErrorRate:
     share: float | None = strawberry.field(description="Errors among all, 0 to 1; null of too few opinions.")
     low: float | None = strawberry.field(
         description="Where the share begins, by Wilson's interval of 95 % on the effective sample size: "
-        "opinions on one prediction are alike. Null of fewer predictions than `judgedMinimum`, and of days."
+        "opinions on one prediction are alike. Null of fewer predictions than `judgedMinimum`, of as many "
+        "where a few have most of the opinions, and of days."
     )
     high: float | None = strawberry.field(description="Where it ends; null likewise.")
     judged_count: int | None = strawberry.field(
         description="Predictions (recordings, visits) that these opinions are about; null of days."
     )
     reader_count: int | None = strawberry.field(description="Readers whose they are; null of days.")
-    judged_minimum: int = strawberry.field(description="With fewer predictions judged no interval is told.")
+    judged_minimum: int = strawberry.field(
+        description="With fewer predictions judged no interval is told; unevenly judged ones count for less "
+        "(Kish's effective number: opinions squared, over the sum of each prediction's squared)."
+    )
 
     @classmethod
     def of(cls, rate: ErrorRate) -> "FeedbackErrorRate":

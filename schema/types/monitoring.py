@@ -197,9 +197,14 @@ class ErrorRateChange:
     """A change."""
 
     since: date = strawberry.field(description="The day after which it seems to have come, in UTC.")
-    found: date = strawberry.field(description="The day of the opinion it was found with.")
-    before: float | None = strawberry.field(description="The share before, 0 to 1; null of too few opinions.")
-    after: float | None = strawberry.field(description="The share after; null of too few opinions.")
+    found: date = strawberry.field(
+        description="The day of the first opinion on the prediction it was found with."
+    )
+    before: float | None = strawberry.field(
+        description="The share before, 0 to 1: the mean over predictions of how many of the opinions on each "
+        "find it wrong; null of too few predictions."
+    )
+    after: float | None = strawberry.field(description="The share after; null of too few predictions.")
 
     @classmethod
     def of(cls, told: ErrorChange) -> "ErrorRateChange":

@@ -24,7 +24,7 @@ from schema.services.day_books import Tally, key_of, total
 from schema.services.jobs import Claim, run_due
 from schema.types.base import global_id
 from tests.schema.conftest import World
-from tests.schema.graphql.test_drift import ask_about, champion, rows
+from tests.schema.graphql.test_drift import ask_about, champion, opine, rows
 from tests.schema.graphql.test_feedback_statistics import give
 from tests.schema.graphql.test_monitoring import made
 from tests.schema.toys import deployed, registered, toy
@@ -407,14 +407,17 @@ def test_drift_beyond_a_threshold_opens_an_alert_and_chance_does_not(world: Worl
     assert fault(world.ask(CREATE, watching.analyst, input=few)) == ("minimum", "out_of_range")
     watching.create(metric="DRIFT", comparison="ABOVE", threshold=0.25, minimum=50, days=1)
     version = champion(world)
-    ask_about(world, version, rows(49, 3))
+    ask_about(world, version, rows(49, 3), days_ago=1)
     watching.look()
     assert (watching.rule()["value"], watching.rule()["count"]) == (None, 49)
-    ask_about(world, version, rows(151, 4))
+    ask_about(world, version, rows(151, 4), days_ago=1)
     watching.look()
     assert (watching.rule()["value"], watching.alerts()) == (0, [])
     ask_about(world, version, rows(400, 5, age=90.0))
     watching.look()
+    assert (watching.rule()["count"], watching.alerts()) == (200, [])  # today is not over
+    watching.look(minutes=24 * 60)
+    assert watching.rule()["count"] == 400
     assert watching.alerts()[0]["value"] > 0.25
 
 
@@ -437,6 +440,16 @@ def test_readers_who_find_a_model_wrong_open_an_alert(lite: Watching) -> None:
     give(lite.world, FeedbackType.UPGRADE, "3B", "2", times=1)
     lite.look()
     assert lite.alerts()[0]["value"] == 1
+
+
+def test_many_opinions_of_errors_on_one_recording_open_no_alert(watching: Watching) -> None:
+    watching.create(metric="ERROR_RATE", comparison="ABOVE", threshold=0.2, minimum=30)
+    opine(watching.world, champion(watching.world), [True] * 60)
+    watching.look()
+    assert (watching.rule()["value"], watching.rule()["count"], watching.alerts()) == (None, 60, [])
+    give(watching.world, FeedbackType.CORRECT, times=300)
+    watching.look()  # as 33.2 predictions: 360 squared over 3,900
+    assert watching.rule()["value"] == pytest.approx(1 / 6)
 
 
 def test_somebody_acknowledges_and_closes_with_a_note_and_it_is_on_record(watching: Watching) -> None:

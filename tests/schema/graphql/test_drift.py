@@ -11,14 +11,16 @@ import pytest
 from sqlmodel import col, select
 
 from ml.beats import monitored as beats_watched
+from ml.monitoring.adwin import changes
 from ml.monitoring.reference import Reference, Row
 from ml.triage import monitored as triage_watched
 from schema.models.models import ModelVersion
 from schema.models.monitoring import PredictionDay
-from schema.models.predictions import Feedback, FeedbackType, Prediction
+from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 from schema.policy import Role
 from schema.services.cases import Cases
 from schema.services.day_books import Tally, correct, counted_anew, kept_days, key_of, total
+from schema.services.feedback_statistics import FeedbackFilter, judged_in_order
 from tests.schema.clinic import CHEST_PAIN, PREDICT, Clinic
 from tests.schema.conftest import World
 from tests.schema.graphql.test_subscriptions import following, heard, refused
@@ -86,24 +88,34 @@ def ask_about(world: World, version: ModelVersion, asked: Sequence[Row], days_ag
         correct(session, key_of(made[0]), total(map(Tally.of, made)))
 
 
-def opine(world: World, version: ModelVersion, wrong: Sequence[bool], days_ago: int = 0) -> None:
-    """Have readers say of predictions whether they are wrong."""
-    ask_about(world, version, rows(1, 7), days_ago)
+def opine(
+    world: World, version: ModelVersion, wrong: Sequence[bool], days_ago: int = 0, predictions: int = 1
+) -> None:
+    """Have readers say of so many predictions in turn whether they are wrong."""
+    made = asked(world, version, predictions, days_ago)
     with world.database.write() as session:
-        of = session.exec(select(Prediction).order_by(col(Prediction.id).desc())).first()
-        assert of is not None
-        session.add_all(
-            Feedback(
-                prediction_id=of.id or 0,
-                family=of.family,
-                version_id=of.version_id,
-                reader=f"reader {next(READERS)}",
-                type=(FeedbackType.DISAGREE if each else FeedbackType.CORRECT).value,
-                original="3B",
-                created_at=world.clock() - timedelta(days=days_ago),
-            )
-            for each in wrong
-        )
+        session.add_all(opinion(made[number % predictions], each) for number, each in enumerate(wrong))
+
+
+def asked(world: World, version: ModelVersion, number: int, days_ago: int = 0) -> Sequence[Prediction]:
+    """Keep so many predictions and return them."""
+    ask_about(world, version, rows(number, 7), days_ago)
+    latest = select(Prediction).order_by(col(Prediction.id).desc()).limit(number)
+    with world.database.read() as session:
+        return session.exec(latest).all()[::-1]
+
+
+def opinion(of: Prediction, wrong: bool) -> Feedback:  # noqa: FBT001 - what it says
+    """Return what a reader thinks of a prediction, on the day it was made."""
+    return Feedback(
+        prediction_id=of.id or 0,
+        family=of.family,
+        version_id=of.version_id,
+        reader=f"reader {next(READERS)}",
+        type=(FeedbackType.DISAGREE if wrong else FeedbackType.CORRECT).value,
+        original="3B",
+        created_at=of.created_at,
+    )
 
 
 def test_drift_and_forecasts_are_for_those_who_read_statistics(world: World) -> None:
@@ -237,7 +249,7 @@ def test_a_recording_is_held_against_what_its_version_learnt_from(each_world: Wo
 def test_a_change_of_the_error_rate_is_found_with_its_days(each_world: World) -> None:
     analyst, version = each_world.person(Role.ANALYST), champion(each_world)
     for day in range(10, 0, -1):
-        opine(each_world, version, [day <= 5 and n % 2 == 0 for n in range(40)], day)
+        opine(each_world, version, [day <= 5 and n % 2 == 0 for n in range(40)], day, predictions=40)
     [change] = each_world.ask(DRIFT, analyst, family="TRIAGE")["drift"]["errorChanges"]
     today = each_world.clock().date()
     assert change["since"] in {(today - timedelta(days=back)).isoformat() for back in (5, 6)}
@@ -246,6 +258,38 @@ def test_a_change_of_the_error_rate_is_found_with_its_days(each_world: World) ->
     assert change["found"] > change["since"]
     assert each_world.ask(DRIFT, analyst, family="TRIAGE", days=4)["drift"]["errorChanges"] == []
     assert each_world.ask(DRIFT, analyst, family="BEATS")["drift"]["errorChanges"] == []
+
+
+def test_a_prediction_is_one_value_where_the_first_opinion_on_it_stands(each_world: World) -> None:
+    each_world.person(Role.CLINICIAN)
+    first, second, third = asked(each_world, champion(each_world), 3, days_ago=1)
+    with each_world.database.write() as session:
+        for of, wrong in ((second, True), (first, False), (second, False), (third, True)):
+            session.add(opinion(of, wrong))
+            session.flush()
+        gone, later = opinion(third, wrong=False), opinion(second, wrong=True)
+        gone.current, later.created_at = False, each_world.clock()
+        session.add_all([gone, later])
+    with each_world.database.read() as session:
+        chosen = FeedbackFilter(ModelFamily.TRIAGE)
+        told = judged_in_order(session, chosen, 9)
+        assert judged_in_order(session, chosen, 2) == told[1:]
+    assert {day for day, _ in told} == {(each_world.clock() - timedelta(days=1)).date()}
+    assert [share for _, share in told] == pytest.approx([2 / 3, 0.0, 1.0])
+
+
+def test_many_opinions_on_recordings_that_differ_are_no_change_of_the_error_rate(each_world: World) -> None:
+    """Found opinion by opinion there are some: each recording with many errors is one."""
+    analyst, version = each_world.person(Role.ANALYST), champion(each_world)
+    dice = np.random.default_rng(3)
+    wrong = dice.random((40, 20)) < dice.beta(0.3, 2.7, (40, 1))
+    made = asked(each_world, version, 40)
+    with each_world.database.write() as session:
+        for of, each in zip(made, wrong.tolist(), strict=True):
+            session.add_all(opinion(of, one) for one in each)
+            session.flush()
+    assert changes(wrong.ravel().astype(float)) != []
+    assert each_world.ask(DRIFT, analyst, family="TRIAGE")["drift"]["errorChanges"] == []
 
 
 def test_when_errors_become_too_many_is_foreseen(each_world: World) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlmodel import Session, select
 
@@ -134,22 +135,55 @@ def test_no_share_is_told_of_few_opinions_and_an_interval_of_enough(
     give(each_world, UPGRADE, "4", "2")
     rate = figures(each_world, analyst)["errorRate"]
     assert rate["share"] == pytest.approx(0.2)
-    assert (rate["low"], rate["high"]) == pytest.approx((0.0939, 0.3763), abs=1e-4)
+    assert (rate["low"], rate["high"]) == pytest.approx((0.0909, 0.3848), abs=1e-4)  # t(29) 2.0452, of 29
 
 
 def test_wilsons_interval_is_that_of_the_textbook() -> None:
-    assert ErrorRate(100, 0, Spread(100, 1, 100, 0, 0)).interval == pytest.approx((0.0, 0.0370), abs=1e-4)
+    assert ErrorRate(100, 0, Spread(100, 1, 100, 0, 0)).interval == pytest.approx((0.0, 0.0379), abs=1e-4)
     whole = Spread(100, 1, 100, 100, 100)
-    assert ErrorRate(100, 100, whole).interval == pytest.approx((0.9630, 1.0), abs=1e-4)
+    assert ErrorRate(100, 100, whole).interval == pytest.approx((0.9621, 1.0), abs=1e-4)
 
 
 def test_opinions_that_agree_within_each_recording_count_as_one() -> None:
     """Ten opinions on each of 40 recordings, all wrong on 20 of them: as 40 opinions, not as 400."""
     spread = Spread(40, 2, 40 * 100, 20 * 100, 20 * 100)
     low, high = ErrorRate(400, 200, spread).interval or (0.0, 0.0)
-    assert (low, high) == pytest.approx((0.349, 0.651), abs=3e-3)
+    assert (low, high) == pytest.approx((0.3459, 0.6541), abs=1e-4)  # t(39) 2.0227, of 39
     scattered = Spread(40, 2, 40 * 100, 40 * 25, 40 * 50)
-    assert ErrorRate(400, 200, scattered).interval == pytest.approx((0.4512, 0.5488), abs=1e-3)
+    assert ErrorRate(400, 200, scattered).interval == pytest.approx((0.4497, 0.5503), abs=1e-4)
+
+
+def test_few_predictions_with_most_of_the_opinions_make_the_interval_wider_or_none() -> None:
+    """Of 70 predictions 60 have one opinion and 10 have four: 100 squared over 220 are as 45 of equally many.
+
+    Twelve single ones and all four on two others are errors, 20 in all. The variance is 70/69 of 35.2 over
+    100 squared, which is that of 44.8 independent opinions; t with 44.45 degrees of freedom is 2.0148, its
+    square 4.0594.
+    """
+    uneven = ErrorRate(100, 20, Spread(70, 3, 220, 44, 44))
+    assert uneven.evenly_judged == pytest.approx(45.4545, abs=1e-4)
+    assert uneven.interval == pytest.approx((0.1070, 0.3429), abs=1e-4)
+    none = ErrorRate(100, 0, Spread(70, 3, 220, 0, 0))
+    assert none.interval == pytest.approx((0.0, 0.0820), abs=1e-4)  # 4.0594 / (45.4545 + 4.0594)
+    few = ErrorRate(525, 75, Spread(30, 3, 5 * 100**2 + 25, 5 * 15**2, 5 * 1_500))
+    assert (few.firm, few.interval) == (False, None)
+    assert few.share == pytest.approx(1 / 7)
+
+
+def test_the_interval_holds_the_rate_nearly_as_often_as_it_says_however_opinions_are_spread() -> None:
+    """Of 200 recordings, some of which have many times as many opinions as others that are alike by 0.3."""
+    generator, told, held = np.random.default_rng(20261128), 0, 0
+    for _ in range(1_000):
+        opinions = np.ceil(generator.lognormal(1, 1, 200)).astype(int)
+        rates = generator.beta(0.15 * 7 / 3, 0.85 * 7 / 3, 200)
+        errors = generator.binomial(opinions, rates)
+        sums = ((opinions**2).sum(), (errors**2).sum(), (opinions * errors).sum())
+        spread = Spread(200, 1, *(int(each) for each in sums))
+        interval = ErrorRate(int(opinions.sum()), int(errors.sum()), spread).interval
+        if interval is not None:
+            told, held = told + 1, held + (interval[0] <= 0.15 <= interval[1])
+    assert told > 900
+    assert held / told >= 0.91
 
 
 def test_many_opinions_of_one_reader_on_one_recording_have_no_interval(

@@ -6,13 +6,14 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
-from schema.models.monitoring import PredictionDay
+from ml.monitoring.sketches import Sketch, place
+from schema.models.monitoring import NO_VERSION, PredictionDay
 from schema.models.predictions import Prediction
 from schema.policy import Role
 from schema.services import recounting
-from schema.services.day_books import Key, Slice, Tally, counted_anew, enter, kept_days
+from schema.services.day_books import Key, Slice, Tally, correct, counted_anew, enter, kept_days
 from schema.services.jobs import run_due
 from schema.services.recounting import RECOUNT_JOB, Recount, Recounted, count_once, wake_recount
 from schema.types.base import global_id
@@ -117,6 +118,33 @@ def test_a_failure_is_counted_with_its_reason(each_world: World) -> None:
     figures = each_world.ask(WATCHED, analyst, family="TRIAGE")["daily"]["figures"]
     assert (figures["count"], figures["successRate"]) == (1, 0.0)
     assert figures["problems"] == [{"name": "not_deployed", "count": 1}]
+
+
+def test_a_visit_that_no_model_answered_has_no_confidence_however_it_was_kept(each_world: World) -> None:
+    nurse, analyst = each_world.person(Role.CLINICIAN), each_world.person(Role.ANALYST)
+    keep(each_world, made(each_world.clock(), confidence=0.8))
+    each_world.ask(PREDICT, nurse, input=CHEST_PAIN)
+    with each_world.database.read() as session:
+        by_scale = session.exec(select(Prediction).where(col(Prediction.ml_available).is_(False))).one()
+    assert (by_scale.level is not None, by_scale.confidence) == (True, None)
+
+    def told() -> Any:
+        return each_world.ask(WATCHED, analyst, family="TRIAGE")["summary"]["figures"]
+
+    figures = told()
+    assert figures["count"] == 2
+    assert figures["confidence"][:1] == [0.0]  # of 0 to 0.1
+    assert figures["slices"] == [
+        {"name": name, "count": 1, "meanConfidence": pytest.approx(0.8)} for name in ("age:18", "sex:F")
+    ]
+    with each_world.database.write() as session:  # as it was kept until 2026-11-28, in its row and its day
+        session.get_one(Prediction, by_scale.id).confidence = 0.0
+        day = session.exec(select(PredictionDay).where(PredictionDay.version_id == NO_VERSION)).one()
+        zero = Sketch("confidence", {place("confidence", 0.0): 1})
+        correct(session, (day.family, day.day, day.version_id, day.alias), Tally(confidence=zero))
+    assert told()["confidence"][0] == 0.5
+    recount(each_world)
+    assert told() == figures
 
 
 def test_quantiles_are_those_of_all_days_together(each_world: World) -> None:

@@ -249,15 +249,17 @@ def test_many_errors_on_few_visits_raise_no_alert(site: Site) -> None:
     with site.world.database.write() as session:
         first = session.exec(select(Feedback)).first()
         assert first is not None
-        for target in range(1, 6):
-            session.add(Feedback(**first.model_dump(exclude={"id"}) | {"target": target}))
+        session.add(Feedback(**first.model_dump(exclude={"id"}) | {"target": 1}))
     site.watch()
     assert site.alerts() == []
     spoken(site, 1)
     site.watch()
+    assert site.alerts() == []  # 31 opinions on 30 visits, two on one: as 31² / 33 of them, which is 29.1
+    spoken(site, 1)
+    site.watch()
     with site.world.database.read() as session:
         alert = session.exec(select(Alert)).one()
-    assert (alert.cause, alert.count, alert.judged, alert.readers) == ("error_rate", 35, 30, 30)
+    assert (alert.cause, alert.count, alert.judged, alert.readers) == ("error_rate", 32, 31, 31)
     assert (alert.threshold, alert.value) == (0.15, 1.0)
 
 
