@@ -174,6 +174,11 @@ def may_list_account(actor: Actor, role: Role, managed_by: int | None) -> bool:
     return actor.may(Scope.STUDENTS) and role is Role.STUDENT and managed_by in {None, actor.account_id}
 
 
+def may_know_external_id(actor: Actor, managed_by: int | None) -> bool:
+    """Return whether an outside system's name of a participant is told: to that system, to administrators."""
+    return actor.may(Scope.ACCOUNTS) or managed_by == actor.account_id
+
+
 def may_see_case(actor: Actor, owner_id: int, status: str) -> bool:
     """Return whether the actor may open a case: their own, or any validated one of a colleague."""
     if not actor.is_author:

@@ -11,7 +11,7 @@ from schema.context import Context, Info
 from schema.loaders.tokens import tokens_of_accounts
 from schema.loaders.trusted_documents import documents_of_accounts
 from schema.models.accounts import Account as AccountRow
-from schema.policy import Role, Scope
+from schema.policy import Role, Scope, may_know_external_id
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
 from schema.types.languages import Language
@@ -64,6 +64,14 @@ class Account(Node):
         return self.row.email if _private_to(info.context, self.row.id or 0) else None
 
     @strawberry.field(
+        description="What the outside system that enrolled this participant calls them; null for anybody but "
+        "that system and administrators."
+    )
+    def external_id(self, info: Info) -> str | None:
+        """Tell it to whoever gave it."""
+        return external_id_of(self.row, info.context)
+
+    @strawberry.field(
         description="API tokens, newest first; none unless they are the viewer's or the viewer administers."
     )
     async def tokens(self, info: Info) -> list[ApiToken]:
@@ -105,6 +113,13 @@ class Account(Node):
             created_at=row.created_at,
             disabled_at=row.disabled_at,
         )
+
+
+def external_id_of(row: Row[Any] | AccountRow, context: Context) -> str | None:
+    """Return an outside system's name of a participant, where the viewer may know it."""
+    viewer = context.actor
+    known = viewer is not None and may_know_external_id(viewer, row.managed_by)
+    return row.external_id if known else None
 
 
 def _private_to(context: Context, account_id: int) -> bool:

@@ -10,7 +10,7 @@ from schema.loaders.training import attempts_of_students, trainings_by_id
 from schema.models.training import Enrolment as EnrolmentRow
 from schema.models.training import EnrolmentOrigin
 from schema.services.sessions import unavailable_reason
-from schema.types.accounts import Account
+from schema.types.accounts import Account, external_id_of
 from schema.types.attempts import Attempt
 from schema.types.base import Node, global_id
 from schema.types.enums import describe_enum
@@ -39,6 +39,15 @@ class Enrolment(Node):
     async def student(self, info: Info) -> Account:
         """Load the student."""
         return Account.of(await info.context.loaders.of(accounts_by_id).load(self.row.account_id))
+
+    @strawberry.field(
+        description="What the outside system that enrolled the student calls them; null for anybody but that "
+        "system and administrators."
+    )
+    async def external_id(self, info: Info) -> str | None:
+        """Ask the student's account."""
+        student = await info.context.loaders.of(accounts_by_id).load(self.row.account_id)
+        return external_id_of(student, info.context)
 
     @strawberry.field(description="What the student knows of the session.")
     async def outline(self, info: Info) -> SessionOutline:

@@ -19,6 +19,7 @@ from ml.beats.packing import KeptBeats, pack
 from ml.segmentation.kept import write
 from ml.segmentation.reading import Volume
 from ml.segmentation.segments import Segment
+from schema.models.accounts import Account
 from schema.models.alerts import Alert, AlertMail, AlertRule
 from schema.models.cases import Annotation, CaseRevision, Digitisation, Recording
 from schema.models.held_pages import HeldPage
@@ -154,6 +155,7 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
     }
     with world.database.write() as session:
         ids |= _pictured(session, world, hospital.case("Photographie", validated=False).id or 0)
+        _managed(session, owner, participant)
         ids |= _made(session, world, owner, split_id(imported)[1])
         ids |= _held(session, world, owner, draft.id or 0)
         ids |= _parts(session, draft.id or 0)
@@ -166,6 +168,13 @@ def installed(world: World, folder: Path) -> Iterator[Installation]:
     people |= {role.value: hospital.actor(role) for role in Role}
     yield Installation(world, people, ids)
     hospital.close()
+
+
+def _managed(session: Session, owner: Actor, *participants: Actor) -> None:
+    """Have accounts called something by the owner's outside system, the owner's own among them."""
+    for each in (owner, *participants):
+        account = session.get_one(Account, each.account_id)
+        account.managed_by, account.external_id = owner.account_id, f"lms-{each.account_id}"
 
 
 def _made(session: Session, world: World, owner: Actor, ontology_id: int) -> dict[str, str]:

@@ -211,8 +211,9 @@ def test_a_session_with_its_students_and_results_costs_the_same_statements_whate
 ) -> None:
     training = hospital.training([hospital.case("A"), hospital.case("B")])
     read = """query Q($id: ID!) { session(id: $id) { cases { title case { name } }
-      enrolments { student { displayName } outline { name caseCount } canStart openAttempt { answeredCount } }
-      attempts(first: 100) { edges { node { score answeredCount student { displayName } feedbackShown
+      enrolments { externalId student { displayName }
+        outline { name caseCount } canStart openAttempt { answeredCount } }
+      attempts(first: 100) { edges { node { score answeredCount student { externalId } feedbackShown
         items { title answer { text score grade { score } } recordings { label } } } } }
       results { averageScore items { case { name } concepts { found concept { label } } } } } }"""
     key = global_id("Session", training.id or 0)
@@ -271,6 +272,56 @@ def test_an_outside_system_runs_a_whole_session_for_its_participant(world: World
     submit = mutation("submitAttempt", "SubmitAttemptInput", "... on Attempt { score }")
     done = world.ask(submit, token, input={"attemptId": started["id"], "idempotencyKey": "lms-17-1"})
     assert done["score"] == 50.0
+
+
+TAKEN = "query Q($id: ID!) { attempt(id: $id) { student { externalId } } }"
+ENROLLED = (
+    """query Q($id: ID!) { node(id: $id) { ... on Enrolment { externalId student { externalId } } } }"""
+)
+
+
+def taken_by_a_participant(world: World, hospital: Hospital) -> tuple[Actor, str, str]:
+    """Have an administrator's system take an attempt; return it, the enrolment and the attempt."""
+    training = hospital.training()
+    scopes = frozenset({Scope.SESSIONS_WRITE, Scope.ATTEMPTS_READ, Scope.ATTEMPTS_WRITE})
+    system = actor_of(hospital.account(Role.ADMIN), token_id=1, scopes=scopes)
+    given = {"sessionId": global_id("Session", training.id or 0), "externalId": "lms-17", "displayName": "I"}
+    enrolled = world.ask(ENROL, system, input=given)
+    start = mutation("startAttempt", "StartAttemptInput", "... on Attempt { id }")
+    started = world.ask(start, system, input={"enrolmentId": enrolled["id"]})
+    return system, enrolled["id"], started["id"]
+
+
+def test_an_outside_system_finds_its_own_name_of_a_participant_again(
+    world: World, hospital: Hospital
+) -> None:
+    system, enrolment, attempt = taken_by_a_participant(world, hospital)
+    assert not system.may(Scope.ACCOUNTS)
+    told = {"externalId": "lms-17"}
+    for reader in (system, hospital.actor(Role.ADMIN)):
+        assert world.ask(TAKEN, reader, id=attempt) == {"student": told}
+        assert world.ask(ENROLLED, reader, id=enrolment) == told | {"student": told}
+
+
+def test_nobody_else_reads_what_an_outside_system_calls_a_participant(
+    world: World, hospital: Hospital
+) -> None:
+    _system, enrolment, attempt = taken_by_a_participant(world, hospital)
+    assert world.codes(TAKEN, None, id=attempt) == ["UNAUTHENTICATED"]
+    for query, key in ((TAKEN, attempt), (ENROLLED, enrolment)):
+        assert world.ask(query, hospital.actor(Role.TEACHER), id=key) is None
+    hidden = {"externalId": None}
+    other = actor_of(hospital.account(Role.ADMIN), token_id=2, scopes=frozenset({Scope.ATTEMPTS_READ}))
+    for reader in (hospital.teacher, other):
+        assert world.ask(TAKEN, reader, id=attempt) == {"student": hidden}
+        assert world.ask(ENROLLED, reader, id=enrolment) == hidden | {"student": hidden}
+
+
+def test_a_student_with_an_account_has_no_external_name(world: World, hospital: Hospital) -> None:
+    student = hospital.student()
+    key = global_id("Attempt", hospital.started(hospital.training(), student).id or 0)
+    for reader in (student, hospital.teacher, hospital.actor(Role.ADMIN)):
+        assert world.ask(TAKEN, reader, id=key) == {"student": {"externalId": None}}
 
 
 def test_a_token_without_the_scope_is_refused(world: World, hospital: Hospital) -> None:
