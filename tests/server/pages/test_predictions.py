@@ -282,8 +282,8 @@ def test_findings_become_suggestions_which_only_the_author_adds(
         teacher.follow(teacher.ask(f"{panel}/feedback", {"beat": beat, "type": "CORRECT"}))
     page = teacher.get(address)
     assert "2 beats, 2 of them confirmed or corrected by you" in page.words
-    action = f"/builder/{case}/annotations?{suggest.partition('?')[2].partition('#')[0]}"
-    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:100.0"))
+    [action] = [form.action for form in page.forms if form.action.startswith(f"/builder/{case}/annotations?")]
+    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:100.0:SUGGESTED"))
     assert "Added" in teacher.follow(added).words
     row = school.rows(Annotation, case_id=key_of(case))[-1]
     assert (row.concept_id, row.type, row.confidence) == ("VENTRICULAR_PREMATURE_COMPLEX", "suggested", 100.0)
