@@ -47,9 +47,10 @@ def test_a_new_case_in_the_menu_is_another_one_or_the_draft_as_one_chooses(
 ) -> None:
     assert "Resume" not in teacher.get("/builder/new").words
     begun = school.draft(recordings=1)
-    menu = teacher.get("/cases")
-    assert "/builder/new" in menu.links
-    assert "/builder" not in menu.links
+    for address in ("/", "/cases"):
+        menu = teacher.get(address)
+        assert "/builder/new" in menu.links
+        assert "/builder" not in menu.links
     page = teacher.get("/builder/new")
     assert page.headings[0] == "Import one or several ECGs"
     assert re.search("Resume “.+” or begin another case:", page.words)
