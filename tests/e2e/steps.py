@@ -94,7 +94,14 @@ def join_and_begin(page: Page, address: str, code: str) -> None:
     page.goto(f"{address}/learn")
     page.get_by_label("Code d’accès").fill(code)
     page.get_by_role("button", name="Rejoindre une session").click()
-    page.get_by_role("button", name="Commencer").first.click()
+    begin(page)
+
+
+def begin(page: Page) -> None:
+    """Begin the first session that can be begun, once asked."""
+    asked = page.locator("details.confirm", has_text="Commencer maintenant").first
+    asked.locator("summary").click()
+    asked.get_by_role("button", name="Commencer maintenant").click()
     page.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
 
 
