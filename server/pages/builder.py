@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -37,6 +38,7 @@ from server.uploads import FileDoor, SignedIn
 MAX_FILES_BODY = 1_050_000_000
 """Bytes sent at once: several files, each at most 200 MB."""
 MAX_FORM_BODY = 1_000_000
+SHELF_FIELDS = ("category", "search")
 SEARCH_FIELDS = ("archive", "modality", "since", "until", "description")
 TAKING_FILES = [
     Middleware(SignedIn),
@@ -72,7 +74,10 @@ async def create(request: Request) -> Response:
     if len(problems) == len(files):
         await mutate(request, "cases/delete", input={"id": case_id})
         return await _start(request, problems)
-    return await _after_upload(request, case_id, files, problems, held)
+    request.path_params["id"] = case_id
+    if problems:
+        return await _step(request, "import", files=problems)
+    return _uploaded(request, case_id, files, held)
 
 
 async def choose_batch(request: Request) -> Response:
@@ -118,62 +123,47 @@ async def show_validate(request: Request) -> Response:
     return await _step(request, "validate")
 
 
-async def upload(request: Request) -> Response:
-    """Add files to the draft."""
-    files = await _files(request)
-    case_id = request.path_params["id"]
-    if not files:
-        return await _after_upload(request, case_id, files, [_("Choose at least one file.")], "")
-    problems, held = await _add_files(request, case_id, files)
-    return await _after_upload(request, case_id, files, problems, held)
-
-
-async def arrange(request: Request) -> Response:
-    """Save what the recordings are called; then move or remove one, if that was asked."""
-    form = await form_of(request)
-    case_id = request.path_params["id"]
-    case = found((await query(request, "builder/show", id=case_id))["case"])
-    gone, move = form.get("remove"), form.get("move")
-    done = await _rename(request, form, [each for each in case["recordings"] if each["id"] != gone])
-    if done.ok and isinstance(move, str):
-        done = await _move(request, case, move)
-    elif done.ok and isinstance(gone, str):
-        done = await mutate(request, "builder/remove_recording", input={"id": gone})
-    return await _back(request, done, case_id, "import", focus="recordings")
-
-
-async def save(request: Request) -> Response:
-    """Save what the case is, and go on."""
-    case_id = request.path_params["id"]
-    typed = await texts(request, "name", "description")
-    done = await submit(request, "builder/update_case", id=case_id, **typed)
-    if not done.ok:
-        return await _step(request, "import", done)
-    return redirect(request, address(case_id, "annotate"))
-
-
-async def describe(request: Request) -> Response:
-    """Keep the free description and show what it says."""
-    case_id = request.path_params["id"]
-    typed = await texts(request, "draftText")
-    done = await submit(request, "builder/update_case", id=case_id, **typed)
-    return await _back(request, done, case_id, "annotate", focus="proposed")
+async def change_import(request: Request) -> Response:
+    """Keep what the first step has typed, add its files, then do what was pressed."""
+    form, files = await form_of(request), await _files(request)
+    case = await _draft(request)
+    done = await _keep_import(request, form, case)
+    problems, held = await _add_files(request, case["id"], files)
+    if "upload" in form and not files:
+        problems = [_("Choose at least one file.")]
+    if done.ok:
+        done = await _arrange(request, form, case)
+    if problems or not done.ok:
+        return await _step(request, "import", done, problems)
+    if files:
+        return _uploaded(request, case["id"], files, held)
+    if form.get("go") == "annotate":
+        return redirect(request, address(case["id"], "annotate"))
+    moved = "move" in form or "remove" in form
+    said = "" if moved else _("Saved.")
+    return redirect(request, f"{address(case['id'], 'import')}{'#recordings' if moved else ''}", said=said)
 
 
 async def annotate(request: Request) -> Response:
-    """Add proposed or picked concepts, change a weight, remove a concept."""
+    """Keep the description, the weights and the roles, then do what was pressed."""
     form = await form_of(request)
-    case_id = request.path_params["id"]
-    if isinstance(gone := form.get("remove"), str):
+    case = await _draft(request)
+    done = await _keep_annotate(request, form, case)
+    gone = form.get("remove")
+    if done.ok and isinstance(gone, str):
         done = await mutate(request, "builder/remove_annotation", input={"id": gone})
-    elif "weigh" in form:
-        done = await _reweigh(request, case_id, form)
-    else:
-        wanted = form.getlist("proposed") if "all" in form else form.getlist("add")
-        chosen = [_annotation(form, str(value)) for value in wanted]
-        given = {"caseId": case_id, "annotations": chosen}
+    elif done.ok and ("add" in form or "all" in form):
+        chosen = [_annotation(form, str(value)) for value in _wanted(form)]
+        given = {"caseId": case["id"], "annotations": chosen}
         done = await mutate(request, "builder/add_annotations", input=given)
-    return await _back(request, done, case_id, "annotate", focus="kept")
+    if not done.ok:
+        return await _step(request, "annotate", done)
+    if (step := form.get("go")) in {"import", "validate"}:
+        return redirect(request, address(case["id"], str(step)))
+    shelf = await _shelf(request)
+    same = all(shelf[name] == request.query_params.get(name, "") for name in SHELF_FIELDS)
+    focus = "proposed" if "find" in form else "kept" if same and "look" not in form else "pick"
+    return redirect(request, f"{address(case['id'], 'annotate')}{_asking(shelf)}#{focus}")
 
 
 async def validate(request: Request) -> Response:
@@ -256,8 +246,8 @@ async def _step(
 
 async def _proposals(request: Request, case: dict[str, Any]) -> dict[str, Any]:
     """Return what the description says, and the concepts of the category or search one asked for."""
-    asked = request.query_params
-    category, search = asked.get("category") or None, asked.get("search") or None
+    asked = await _shelf(request)
+    category, search = asked["category"] or None, asked["search"] or None
     picked: dict[str, Any] = {"edges": []}
     if category or search:
         listed = await query(request, "builder/concepts", category=category, search=search)
@@ -273,7 +263,8 @@ async def _proposals(request: Request, case: dict[str, Any]) -> dict[str, Any]:
         "matching": matching,
         "kept": kept,
         "picked": [edge["node"] for edge in picked["edges"]],
-        "asked": {"category": category or "", "search": search or ""},
+        "asked": asked,
+        "asking": _asking(asked),
     }
 
 
@@ -313,16 +304,63 @@ async def _files(request: Request) -> list[UploadFile]:
     return [file for file in form.getlist("files") if isinstance(file, UploadFile) and file.filename]
 
 
-async def _after_upload(
-    request: Request, case_id: str, files: list[UploadFile], problems: list[str], held: str
-) -> Response:
-    request.path_params["id"] = case_id
-    if problems:
-        return await _step(request, "import", files=problems)
+def _uploaded(request: Request, case_id: str, files: list[UploadFile], held: str) -> Response:
+    """Lead to a page that is to be checked first, or to the recordings that were added."""
     if held:
         return redirect(request, f"/held/{held}")
     said = ngettext("The ECG was added.", "%(num)s ECGs were added.", len(files)) % {"num": len(files)}
     return redirect(request, address(case_id, "import"), said=said)
+
+
+async def _draft(request: Request) -> dict[str, Any]:
+    """Return the case a step is about to change."""
+    data = await query(request, "builder/show", id=request.path_params["id"])
+    case = found(data["case"])
+    if not case["viewerCanEdit"]:
+        raise HTTPException(403)
+    return case
+
+
+async def _keep_import(request: Request, form: FormData, case: dict[str, Any]) -> Submission:
+    """Keep what the case is and what its recordings are called; what is refused holds back nothing else."""
+    answers = []
+    if _differs(form, case, "name", "category", "difficulty", "description"):
+        typed = await texts(request, "name", "description")
+        answers.append(await submit(request, "builder/update_case", id=case["id"], **typed))
+    staying = [each for each in case["recordings"] if each["id"] != form.get("remove")]
+    answers.append(await _rename(request, form, staying))
+    return _together(answers)
+
+
+async def _keep_annotate(request: Request, form: FormData, case: dict[str, Any]) -> Submission:
+    """Keep the description, the weights and the roles; what is refused holds back nothing else."""
+    answers = []
+    if _differs(form, case, "draftText"):
+        revision = str(form.get("revision", ""))
+        given = {
+            "id": case["id"],
+            "revision": int(revision[:9]) if revision.isdecimal() else 0,
+            "draftText": str(form["draftText"]),
+        }
+        answers.append(await mutate(request, "builder/update_case", input=given))
+    staying = [each for each in case["annotations"] if each["id"] != form.get("remove")]
+    answers.append(await _reweigh(request, form, staying))
+    return _together(answers)
+
+
+def _differs(form: FormData, case: Mapping[str, Any], *names: str) -> bool:
+    """Return whether a form has other words than the case: only then must it be of the latest revision."""
+    sent = {name: form[name] for name in names if name in form}
+    return any(str(value).replace("\r\n", "\n") != case[name] for name, value in sent.items())
+
+
+async def _arrange(request: Request, form: FormData, case: dict[str, Any]) -> Submission:
+    """Move or remove a recording, if that was pressed."""
+    if isinstance(move := form.get("move"), str):
+        return await _move(request, case, move)
+    if isinstance(gone := form.get("remove"), str):
+        return await mutate(request, "builder/remove_recording", input={"id": gone})
+    return Submission("Case")
 
 
 async def _move(request: Request, case: dict[str, Any], move: str) -> Submission:
@@ -349,17 +387,10 @@ async def _rename(request: Request, form: FormData, recordings: list[dict[str, A
     return _together(answers)
 
 
-async def _back(request: Request, done: Submission, case_id: str, step: str, focus: str) -> Response:
-    if not done.ok:
-        return await _step(request, step, done)
-    query_string = f"?{request.url.query}" if request.url.query else ""
-    return redirect(request, f"{address(case_id, step)}{query_string}#{focus}")
-
-
-async def _reweigh(request: Request, case_id: str, form: FormData) -> Submission:
+async def _reweigh(request: Request, form: FormData, annotations: list[dict[str, Any]]) -> Submission:
     """Save the weights and roles that differ; one that is refused holds back no other."""
     answers = []
-    for annotation in found((await query(request, "builder/show", id=case_id))["case"])["annotations"]:
+    for annotation in annotations:
         one = annotation["id"]
         coefficient = number_of(form.get(f"coefficient_{one}", annotation["coefficient"]))
         role = str(form.get(f"role_{one}", annotation["role"]))
@@ -387,16 +418,35 @@ def _together(answers: list[Submission]) -> Submission:
     return replace(refused[0], form=Form(refused[0].form.typed, problems))
 
 
+def _wanted(form: FormData) -> list[Any]:
+    """Return the concepts to add: one, or all that the description or the model proposes."""
+    if "all" not in form:
+        return form.getlist("add")
+    return form.getlist("suggested" if form["all"] == "suggested" else "proposed")
+
+
 def _annotation(form: FormData, value: str) -> dict[str, Any]:
-    """Read `CODE:CONFIDENCE` (proposed) or `CODE` (picked)."""
-    code, _colon, confidence = value.partition(":")
+    """Read `CODE:CONFIDENCE` (proposed), `CODE:CONFIDENCE:SUGGESTED` or `CODE` (picked, with its weight)."""
+    code, confidence, kind = (*value.split(":", 2), "", "")[:3]
     return {
         "conceptId": code,
         "confidence": _sent_number(confidence or "100"),
-        "type": str(form.get("type", "MATCHED" if confidence else "PICKED")),
-        "coefficient": _sent_number(form.get("coefficient", "1.0")),
-        "role": str(form.get("role", "SCORED")),
+        "type": kind or ("MATCHED" if confidence else "PICKED"),
+        "coefficient": 1.0 if confidence else _sent_number(form.get("coefficient", "1.0")),
+        "role": "SCORED",
     }
+
+
+async def _shelf(request: Request) -> dict[str, str]:
+    """Return the concepts one looks for, and the prediction the page was opened with."""
+    asked = {**request.query_params, **(await form_of(request) if request.method == "POST" else {})}
+    return {name: str(asked.get(name, "")) for name in (*SHELF_FIELDS, "prediction")}
+
+
+def _asking(shelf: Mapping[str, str]) -> str:
+    """Return the end of an address that asks for the same again."""
+    asked = {name: value for name, value in shelf.items() if value}
+    return f"?{urlencode(asked)}" if asked else ""
 
 
 def _sent_number(value: object) -> float:
@@ -425,15 +475,12 @@ routes = [
     Route("/builder/{id}/annotate", show_annotate),
     Route("/builder/{id}/validate", show_validate),
     Route(
-        "/builder/{id}/recordings",
-        upload,
+        "/builder/{id}/import",
+        change_import,
         methods=["POST"],
         max_body_size=MAX_FILES_BODY,
         middleware=TAKING_FILES,
     ),
-    Route("/builder/{id}/arrange", arrange, methods=["POST"]),
-    Route("/builder/{id}/save", save, methods=["POST"]),
-    Route("/builder/{id}/describe", describe, methods=["POST"]),
     Route("/builder/{id}/annotations", annotate, methods=["POST"]),
     Route("/builder/{id}/validate", validate, methods=["POST"]),
 ]

@@ -60,7 +60,7 @@ async def give(request: Request) -> Response:
     if wants_fragment(request):
         return await _show(request, Submission("Feedback"), onward, said)
     label = _label(request)
-    there = f"?beat={onward}{f'&class={label}' if label else ''}#beat" if onward else ""
+    there = f"?beat={onward}{f'&class={label}' if label else ''}#{prediction_id}-beat" if onward else ""
     return redirect(request, f"/predictions/{prediction_id}{there}", said=said)
 
 

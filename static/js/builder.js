@@ -60,7 +60,8 @@ class DropZone {
 class Upload {
   constructor(form) {
     this.form = form;
-    this.progress = form.querySelector("[data-upload-progress]");
+    const progress = "[data-upload-progress]";
+    this.progress = form.querySelector(progress) ?? document.querySelector(progress);
     form.addEventListener("submit", (event) => this.send(event));
   }
 

@@ -48,7 +48,7 @@ def describe(page: Page, text: str) -> None:
 def add_proposed(page: Page) -> list[str]:
     """Add every proposed concept and return their names."""
     proposed = page.locator("section[aria-labelledby=proposed]")
-    names = proposed.locator("form > ul .concept-name").all_inner_texts()
+    names = proposed.locator("> ul .concept-name").all_inner_texts()
     proposed.get_by_role("button", name=re.compile("^Ajouter les")).click()
     expect(kept(page)).to_have_count(len(names))
     return names
@@ -72,8 +72,8 @@ def pick(page: Page, search: str, name: str, weight: str) -> None:
 
 
 def validate(page: Page) -> None:
-    """Go on to validation and validate the case."""
-    page.get_by_role("link", name="Passer à la validation").click()
+    """Save, go on to validation and validate the case."""
+    page.get_by_role("button", name="Enregistrer et passer à la validation").click()
     page.get_by_role("button", name="Valider le cas").click()
     page.wait_for_url(re.compile("/builder/session"))
 
@@ -94,7 +94,14 @@ def join_and_begin(page: Page, address: str, code: str) -> None:
     page.goto(f"{address}/learn")
     page.get_by_label("Code d’accès").fill(code)
     page.get_by_role("button", name="Rejoindre une session").click()
-    page.get_by_role("button", name="Commencer").first.click()
+    begin(page)
+
+
+def begin(page: Page) -> None:
+    """Begin the first session that can be begun, once asked."""
+    asked = page.locator("details.confirm", has_text="Commencer maintenant").first
+    asked.locator("summary").click()
+    asked.get_by_role("button", name="Commencer maintenant").click()
     page.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
 
 

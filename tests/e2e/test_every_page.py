@@ -73,8 +73,7 @@ def _walk(site: Site, browser: Browser, pictures: list[Path]) -> dict[str, list[
     teacher.goto(contests[0])
     steps.rule(teacher, "Trouvé en partie", "Un axe à −20° est encore normal.")
     student.goto(f"{site.address}/learn")
-    student.get_by_role("button", name="Commencer").first.click()
-    student.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
+    steps.begin(student)
     quiz = student.url
     teacher.goto(following)
     teacher.locator("#activity a[href*='/review/']").first.click()
@@ -192,6 +191,8 @@ def test_a_student_does_everything_by_keyboard(
     page.keyboard.press("Enter")
     expect(page.get_by_text("Vous avez rejoint")).to_be_visible()
     _tab_until(page, "Commencer")
+    page.keyboard.press("Enter")
+    _tab_until(page, "Commencer maintenant")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/attempts/[^/]+/1"))
     page.keyboard.press("r")

@@ -111,8 +111,8 @@ def test_the_panel_on_a_phone_in_the_dark_and_without_a_script(
     page.get_by_label("C’est plutôt").select_option("APB")
     page.get_by_role("button", name="Enregistrer la correction").first.click()
     expect(page.get_by_text("Votre avis est enregistré.")).to_be_visible()
-    expect(page.locator("#list")).to_contain_text("Extrasystole atriale")
-    expect(page.locator("#list")).to_contain_text("corrigé par vous")
+    expect(page.locator("section[id$=-list]")).to_contain_text("Extrasystole atriale")
+    expect(page.locator("section[id$=-list]")).to_contain_text("corrigé par vous")
     if look != "without-script":
         seen(page, f"beats-{look}")
 

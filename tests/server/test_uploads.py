@@ -17,7 +17,7 @@ FILE = (
     + b"x" * LARGE
     + b"\r\n--cut--\r\n"
 )
-PLACES = ["/builder/new", "/builder/anything/recordings"]
+PLACES = ["/builder/new", "/builder/anything/import"]
 EVERY_PLACE = [*PLACES, "/ontologies"]
 
 

@@ -35,6 +35,7 @@ class Page(HTMLParser):
         self.references: list[str] = []
         self.links: list[str] = []
         self.forms: list[Form] = []
+        self._named_forms: dict[str, Form] = {}
         self.headings: list[str] = []
         self.images: list[str | None] = []
         self.values: dict[str, str] = {}
@@ -58,7 +59,9 @@ class Page(HTMLParser):
         self._refer(tag, had)
         self._hear(tag, had)
         if tag == "form":
-            self.forms.append(Form(had.get("action", ""), had.get("method", "get")))
+            form = self._form_named(had["id"]) if "id" in had else Form("", "")
+            form.action, form.method = had.get("action", ""), had.get("method", "get")
+            self.forms.append(form)
         elif tag == "a":
             self.links.append(had.get("href", ""))
         elif tag == "img":
@@ -154,16 +157,21 @@ class Page(HTMLParser):
             self._set(name, "")
         if kind not in HIDDEN_FROM_FORMS and "label" not in self.stack and "aria-label" not in had:
             self.unlabelled.append(had.get("id", f"{tag} {name}"))
-        if not name or not self.forms or "disabled" in had:
+        if not name or not (self.forms or "form" in had) or "disabled" in had:
             return
-        self.forms[-1].names.add(name)
+        form = self._form_named(had["form"]) if "form" in had else self.forms[-1]
+        form.names.add(name)
         if tag == "button":
-            self.forms[-1].buttons.append((name, had.get("value", "")))
+            form.buttons.append((name, had.get("value", "")))
         elif (
             tag == "input" and kind != "file" and not (kind in {"checkbox", "radio"} and "checked" not in had)
         ):
-            self.forms[-1].fields.append((name, had.get("value", "")))
+            form.fields.append((name, had.get("value", "")))
             self.values[name] = had.get("value", "")
+
+    def _form_named(self, id_: str) -> Form:
+        """Return the form of an id, which may stand below what belongs to it."""
+        return self._named_forms.setdefault(id_, Form("", ""))
 
     def _choose(self, value: str) -> None:
         if self._select:

@@ -135,6 +135,10 @@ def test_a_token_that_cannot_be_made_comes_back_as_it_was_typed(
     assert school.count(ApiToken, account_id=teacher.actor.account_id) == 0
 
 
+def test_the_scope_of_archives_says_that_it_sends_too(teacher: Visitor) -> None:
+    assert "Import from the archives (PACS) and send to them" in teacher.get("/account").words
+
+
 def test_a_token_is_revoked(teacher: Visitor) -> None:
     page = Page(teacher.ask("/account/tokens", {"name": "Moodle", "scopes": "PROFILE"}).text)
     page = teacher.follow(teacher.press(page, "/account/tokens/revoke"))

@@ -23,7 +23,7 @@ def labels(school: School, case: str) -> list[str]:
 
 def only_case(page: Page) -> str:
     """Return the case whose recordings a page offers to arrange."""
-    [action] = [form.action for form in page.forms if form.action.endswith("/arrange")]
+    [action] = [form.action for form in page.forms if form.action.endswith("/import")]
     return action.split("/")[2]
 
 
@@ -47,9 +47,10 @@ def test_a_new_case_in_the_menu_is_another_one_or_the_draft_as_one_chooses(
 ) -> None:
     assert "Resume" not in teacher.get("/builder/new").words
     begun = school.draft(recordings=1)
-    menu = teacher.get("/cases")
-    assert "/builder/new" in menu.links
-    assert "/builder" not in menu.links
+    for address in ("/", "/cases"):
+        menu = teacher.get(address)
+        assert "/builder/new" in menu.links
+        assert "/builder" not in menu.links
     page = teacher.get("/builder/new")
     assert page.headings[0] == "Import one or several ECGs"
     assert re.search("Resume “.+” or begin another case:", page.words)
@@ -103,16 +104,16 @@ def test_one_bad_file_among_several_leaves_the_good_ones(teacher: Visitor, schoo
 
 def test_files_are_added_to_a_draft(teacher: Visitor, school: School) -> None:
     case = school.draft(recordings=1)
-    added = teacher.leads(f"/builder/{case}/recordings", files=[PICTURE])
+    added = teacher.leads(f"/builder/{case}/import", files=[PICTURE])
     assert added == f"/builder/{case}/import"
     assert labels(school, case) == ["ECG_01", "ECG_02"]
-    page = teacher.post(f"/builder/{case}/recordings")
+    page = teacher.post(f"/builder/{case}/import", {"upload": "1"})
     assert page.said("error") == ["Choose at least one file."]
 
 
 def test_a_text_field_in_the_place_of_the_file_is_no_file(teacher: Visitor, school: School) -> None:
     case = school.draft()
-    page = teacher.post(f"/builder/{case}/recordings", {"files": "letter"})
+    page = teacher.post(f"/builder/{case}/import", {"upload": "1", "files": "letter"})
     assert page.said("error") == ["Choose at least one file."]
 
 
@@ -127,7 +128,7 @@ def test_an_archived_case_is_shown_in_the_library_instead(
 
 def test_an_archived_case_takes_no_file(teacher: Visitor, school: School) -> None:
     case = school.archived()
-    page = teacher.post(f"/builder/{case}/recordings", files=[PICTURE])
+    page = teacher.post(f"/builder/{case}/import", files=[PICTURE])
     assert page.said("error") == ["File 1: This case is archived. Restore it before you change it."]
 
 
@@ -155,40 +156,40 @@ def test_a_recording_is_moved(
     page = teacher.get(f"/builder/{case}/import")
     moved = next(name for name, value in page.values.items() if name.startswith("label_") and value == who)
     move = {"move": f"{moved.removeprefix('label_')}:{where}"}
-    assert teacher.leads(f"/builder/{case}/arrange", move) == f"/builder/{case}/import#recordings"
+    assert teacher.leads(f"/builder/{case}/import", move) == f"/builder/{case}/import#recordings"
     assert labels(school, case) == then
 
 
 @pytest.mark.parametrize("move", ["", "up", ":up", "UmVjb3JkaW5nOjE=:up", "x:0"])
 def test_moving_what_the_case_does_not_have_is_not_found(teacher: Visitor, school: School, move: str) -> None:
     case = school.draft(recordings=2)
-    teacher.post(f"/builder/{case}/arrange", {"move": move}, 404)
+    teacher.post(f"/builder/{case}/import", {"move": move}, 404)
     assert labels(school, case) == ["ECG_01", "ECG_02"]
 
 
 def test_a_recording_is_removed_in_one_click(teacher: Visitor, school: School) -> None:
     case = school.draft(recordings=2)
     page = teacher.get(f"/builder/{case}/import")
-    first = next(button for button in page.form(f"/builder/{case}/arrange").buttons if button[0] == "remove")
-    after = teacher.follow(teacher.press(page, f"/builder/{case}/arrange", first))
+    first = next(button for button in page.form(f"/builder/{case}/import").buttons if button[0] == "remove")
+    after = teacher.follow(teacher.press(page, f"/builder/{case}/import", first))
     assert labels(school, case) == ["ECG_02"]
     assert "ECG_01" not in after.words
-    assert teacher.ask(f"/builder/{case}/arrange", {"remove": first[1]}).status_code == 404
+    assert teacher.ask(f"/builder/{case}/import", {"remove": first[1]}).status_code == 404
 
 
 def test_labels_and_timings_are_saved_and_a_press_on_move_keeps_them_too(
     teacher: Visitor, school: School
 ) -> None:
     case = school.draft(recordings=2)
-    arrange = f"/builder/{case}/arrange"
+    step = f"/builder/{case}/import"
     page = teacher.get(f"/builder/{case}/import")
     first, second = (name for name in page.values if name.startswith("label_"))
     timing = first.replace("label", "timing")
-    teacher.press(page, arrange, ("save", "1"), **{first: "Avant", timing: "POST_TREATMENT"})
+    teacher.press(page, step, **{first: "Avant", timing: "POST_TREATMENT"})
     page = teacher.get(f"/builder/{case}/import")
     assert (page.values[first], page.values[timing]) == ("Avant", "POST_TREATMENT")
     move = ("move", f"{second.removeprefix('label_')}:up")
-    teacher.press(page, arrange, move, **{second: "Après"})
+    teacher.press(page, step, move, **{second: "Après"})
     assert labels(school, case) == ["Après", "Avant"]
 
 
@@ -198,22 +199,22 @@ def test_a_label_that_cannot_be_kept_stays_beside_its_field_and_the_others_are_s
     case = school.draft(recordings=2)
     page = teacher.get(f"/builder/{case}/import")
     first, second = (name for name in page.values if name.startswith("label_"))
-    answer = teacher.press(page, f"/builder/{case}/arrange", **{first: "x" * 101, second: "Suivi"})
+    answer = teacher.press(page, f"/builder/{case}/import", **{first: "x" * 101, second: "Suivi"})
     assert answer.status_code == 422
     again = Page(answer.text)
     assert again.error(first) == "Error: At most 100 characters."
     assert again.values[first] == "x" * 101
     assert again.faults() == []
     assert labels(school, case) == ["ECG_01", "Suivi"]
-    empty = teacher.press(page, f"/builder/{case}/arrange", **{first: " "})
+    empty = teacher.press(page, f"/builder/{case}/import", **{first: " "})
     assert Page(empty.text).error(first) == "Error: This field is required."
 
 
 def test_a_validated_case_keeps_its_last_recording(teacher: Visitor, school: School) -> None:
     case = school.validated()
     page = teacher.get(f"/builder/{case}/import")
-    [remove] = [button for button in page.form(f"/builder/{case}/arrange").buttons if button[0] == "remove"]
-    refused = Page(teacher.press(page, f"/builder/{case}/arrange", remove).text)
+    [remove] = [button for button in page.form(f"/builder/{case}/import").buttons if button[0] == "remove"]
+    refused = Page(teacher.press(page, f"/builder/{case}/import", remove).text)
     assert refused.said("care")[0].startswith("This case is validated: it keeps a recording")
     assert labels(school, case) == ["ECG_01"]
 
@@ -221,10 +222,9 @@ def test_a_validated_case_keeps_its_last_recording(teacher: Visitor, school: Sch
 def test_what_the_case_is_gets_saved_and_leads_on(teacher: Visitor, school: School) -> None:
     case = school.draft(recordings=1)
     page = teacher.get(f"/builder/{case}/import")
-    save = f"/builder/{case}/save"
-    saved = teacher.press(
-        page, save, name="Flutter & « co »", category="RHYTHM_DISORDER", difficulty="EXPERT"
-    )
+    save = f"/builder/{case}/import"
+    typed = {"name": "Flutter & « co »", "category": "RHYTHM_DISORDER", "difficulty": "EXPERT"}
+    saved = teacher.press(page, save, ("go", "annotate"), **typed)
     assert teacher.follow(saved).headings == ["What does this tracing show?"]
     again = teacher.get(f"/builder/{case}/import")
     assert [again.values[name] for name in ("name", "category", "difficulty")] == [
@@ -234,17 +234,77 @@ def test_what_the_case_is_gets_saved_and_leads_on(teacher: Visitor, school: Scho
     ]
 
 
+@pytest.mark.parametrize("pressed", ["upload", "move", "remove", ""])
+def test_what_the_case_is_and_its_labels_are_kept_whatever_is_pressed(
+    teacher: Visitor, school: School, pressed: str
+) -> None:
+    case = school.draft(recordings=2)
+    step = f"/builder/{case}/import"
+    page = teacher.get(step)
+    first, second = (name for name in page.values if name.startswith("label_"))
+    typed = {"name": "Syncope", "difficulty": "EXPERT", "description": "Femme de 70 ans.\r\nSyncope."}
+    sent = dict(page.form(step).fields) | typed | {second: "Suivi"}
+    buttons = {
+        "upload": {"upload": "1"},
+        "move": {"move": f"{second.removeprefix('label_')}:up"},
+        "remove": {"remove": first.removeprefix("label_")},
+        "": {},
+    }
+    teacher.leads(step, sent | buttons[pressed], files=[PICTURE] if pressed == "upload" else None)
+    row = school.row(Case, case)
+    assert (row.name, row.difficulty, row.description) == (
+        "Syncope",
+        "expert",
+        "Femme de 70 ans.\nSyncope.",
+    )
+    assert (
+        labels(school, case)
+        == {
+            "upload": ["ECG_01", "Suivi", "ECG_03"],
+            "move": ["Suivi", "ECG_01"],
+            "remove": ["Suivi"],
+            "": ["ECG_01", "Suivi"],
+        }[pressed]
+    )
+
+
+def test_files_are_added_and_labels_kept_when_another_field_is_refused_and_nothing_is_moved(
+    teacher: Visitor, school: School
+) -> None:
+    case = school.draft("Avant", recordings=2)
+    step = f"/builder/{case}/import"
+    page = teacher.get(step)
+    _first, second = (name for name in page.values if name.startswith("label_"))
+    move = {"move": f"{second.removeprefix('label_')}:up"}
+    sent = dict(page.form(step).fields) | {"name": "n" * 201, "description": "Gardé", second: "Suivi"} | move
+    again = teacher.post(step, sent, files=[PICTURE])
+    assert again.error("name") == "Error: At most 200 characters."
+    assert again.values["description"] == "Gardé"
+    assert labels(school, case) == ["ECG_01", "Suivi", "ECG_03"]
+
+
+def test_an_old_page_goes_on_only_where_it_says_what_the_case_says(teacher: Visitor, school: School) -> None:
+    case = school.draft(recordings=1)
+    step = f"/builder/{case}/import"
+    old = teacher.get(step)
+    teacher.press(teacher.get(step), step, category="INFARCTION")
+    stale = teacher.press(old, step, ("go", "annotate"))
+    assert stale.status_code == 409
+    school.change(Case, case, category="other")
+    assert teacher.press(old, step, ("go", "annotate")).status_code == 303
+
+
 def test_what_cannot_be_saved_is_said_beside_its_field_with_what_was_typed(
     teacher: Visitor, school: School
 ) -> None:
     case = school.draft("Avant")
     page = teacher.get(f"/builder/{case}/import")
     refused = Page(
-        teacher.press(page, f"/builder/{case}/save", name="", description="y" * 5001, category="HEART").text
+        teacher.press(page, f"/builder/{case}/import", name="", description="y" * 5001, category="HEART").text
     )
     assert refused.error("category") == "Error: Choose one of the values offered."
     assert refused.values["description"] == "y" * 5001
-    long = Page(teacher.press(page, f"/builder/{case}/save", name="z" * 201, description="y" * 5001).text)
+    long = Page(teacher.press(page, f"/builder/{case}/import", name="z" * 201, description="y" * 5001).text)
     assert long.error("name") == "Error: At most 200 characters."
     assert long.error("description") == "Error: At most 5000 characters."
     assert long.values["name"] == "z" * 201
@@ -255,34 +315,34 @@ def test_what_cannot_be_saved_is_said_beside_its_field_with_what_was_typed(
 def test_what_is_emptied_becomes_empty(teacher: Visitor, school: School) -> None:
     case = school.draft(recordings=1)
     school.change(Case, case, draft_text="Flutter")
-    teacher.press(teacher.get(f"/builder/{case}/import"), f"/builder/{case}/save", description="")
+    teacher.press(teacher.get(f"/builder/{case}/import"), f"/builder/{case}/import", description="")
     page = teacher.get(f"/builder/{case}/annotate")
     assert "Proposed" in page.words
-    teacher.press(page, f"/builder/{case}/describe", draftText="")
+    teacher.press(page, f"/builder/{case}/annotations", draftText="")
     row = school.row(Case, case)
     assert (row.description, row.draft_text) == ("", "")
     page = teacher.get(f"/builder/{case}/import")
-    nameless = teacher.press(page, f"/builder/{case}/save", name=" ")
+    nameless = teacher.press(page, f"/builder/{case}/import", name=" ")
     assert Page(nameless.text).error("name") == "Error: This field is required."
 
 
 def test_a_stale_page_overwrites_nothing_and_keeps_what_was_typed(teacher: Visitor, school: School) -> None:
     case = school.draft("Avant")
     stale = teacher.get(f"/builder/{case}/import")
-    teacher.press(stale, f"/builder/{case}/save", name="Entre-temps")
-    answer = teacher.press(stale, f"/builder/{case}/save", name="Le mien")
+    teacher.press(stale, f"/builder/{case}/import", name="Entre-temps")
+    answer = teacher.press(stale, f"/builder/{case}/import", name="Le mien")
     assert answer.status_code == 409
     page = Page(answer.text)
     assert page.said("care") == ["Someone changed this meanwhile. Reload, then make your change again."]
     assert page.values["name"] == "Le mien"
     assert school.row(Case, case).name == "Entre-temps"
-    assert teacher.press(page, f"/builder/{case}/save").status_code == 303
+    assert teacher.press(page, f"/builder/{case}/import").status_code == 303
     assert school.row(Case, case).name == "Le mien"
 
 
 def test_a_revision_that_is_no_number_is_refused(teacher: Visitor, school: School) -> None:
     case = school.draft()
-    page = teacher.post(f"/builder/{case}/save", {"revision": "abc", "name": "x"})
+    page = teacher.post(f"/builder/{case}/import", {"revision": "abc", "name": "x"})
     assert "Give a whole number." in page.words
 
 
@@ -290,7 +350,7 @@ def test_a_case_archived_meanwhile_is_not_saved(teacher: Visitor, school: School
     case = school.draft(recordings=1)
     page = teacher.get(f"/builder/{case}/import")
     teacher.leads(f"/cases/{case}/archive")
-    answer = teacher.press(page, f"/builder/{case}/save", name="Neuf")
+    answer = teacher.press(page, f"/builder/{case}/import", name="Neuf")
     assert answer.status_code == 409
     said = "Someone changed this meanwhile. Reload, then make your change again."
     assert Page(answer.text).said("care") == [said]

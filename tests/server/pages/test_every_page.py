@@ -77,7 +77,7 @@ def pages(meet: Meet, school: School, teacher: Visitor) -> dict[Role | None, lis
     worked_off(teacher.app)
     jobs.append(teacher.leads("/exports", {"sessionId": session}))
     steps = [f"/builder/{each}/{step}" for each in (draft, empty) for step in STEPS]
-    pictured = f"/builder/{school.draft('Photographie')}/recordings"
+    pictured = f"/builder/{school.draft('Photographie')}/import"
     imported = teacher.leads(pictured, files=[("files", ("a.png", png()))])
     tried = (
         "step=rotate,1&step=rotate,2&step=rotate,3&step=straighten,2&step=crop,0,0,50,50&step=mask,0,0,50,50"

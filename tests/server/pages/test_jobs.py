@@ -6,11 +6,14 @@ import time
 
 import pytest
 from PIL import Image
+from sqlmodel import Session
 
+from schema.models.work import Job
 from schema.policy import Role, Scope
 from schema.services.bulk import EXPORT_JOB, IMPORT_JOB, PACS_JOB, RECORDINGS_JOB
 from schema.services.jobs import run_due
 from schema.services.tokens import Tokens
+from schema.types.base import global_id
 from server.app import Application
 from server.pages.live import DONE
 from server.worker import queues_of
@@ -52,6 +55,44 @@ def test_an_import_is_tried_first_then_done(teacher: Visitor, meet: Meet, school
         assert "No student has an account with this address." in done.words
         assert "hx-sse:connect" not in done.html
         assert (student.name in teacher.get(f"/sessions/{session}").words) is enrolled
+
+
+def kept_job(school: School, kind: str, state: str) -> str:
+    """Store a job of the teacher as its worker leaves it, without a result; return its page."""
+
+    def work(session: Session) -> int:
+        now = school.clock()
+        job = Job(
+            kind=kind,
+            payload={},
+            owner_id=school.teacher.actor.account_id,
+            state=state,
+            run_after=now,
+            created_at=now,
+            finished_at=now,
+        )
+        session.add(job)
+        session.flush()
+        return job.id or 0
+
+    return f"/jobs/{global_id('Job', school.do(work))}"
+
+
+def test_work_without_a_result_says_that_it_is_done_and_a_training_where_to_look(
+    teacher: Visitor, school: School
+) -> None:
+    trained = teacher.get(kept_job(school, "retrain_model", "succeeded"))
+    assert "The training is over." in trained.words
+    assert "/models" in trained.links
+    for kind in ("export_attempts", "of_a_later_version"):
+        assert "This is done." in teacher.get(kept_job(school, kind, "succeeded")).words
+
+
+def test_work_that_failed_says_what_is_kept_and_whom_to_tell(teacher: Visitor, school: School) -> None:
+    page = teacher.get(kept_job(school, "retrain_model", "failed"))
+    assert page.said("error") == [
+        "This failed. What was stored before is kept. Start it again; if it fails again, tell an administrator."
+    ]
 
 
 def test_a_file_that_cannot_be_read_comes_back_with_the_form(teacher: Visitor, school: School) -> None:

@@ -74,6 +74,21 @@ def test_a_session_is_begun_once_and_gone_on_with(student: Visitor, school: Scho
     assert school.count(Attempt, account_id=student.actor.account_id) == 1
 
 
+def test_before_the_time_starts_a_student_is_told_how_many_attempts_there_are_and_asked(
+    student: Visitor, school: School
+) -> None:
+    school.enrolled(school.session(), student)
+    page = student.get("/learn")
+    assert "one attempt only" in page.words
+    assert "several attempts possible" not in page.words
+    asked = page.html.partition('<details class="confirm">')[2].partition("</details>")[0]
+    assert "1 case, 20 minutes. The time starts now and does not stop." in asked
+    assert 'action="/learn/start"' in asked
+    assert page.html.count('action="/learn/start"') == 1
+    school.enrolled(school.session(allow_retry=True), student)
+    assert "several attempts possible" in student.get("/learn").words
+
+
 def test_a_session_that_is_closed_archived_or_not_open_yet_is_not_begun(
     student: Visitor, school: School
 ) -> None:

@@ -22,6 +22,7 @@ from tests.schema.toys import deployed, registered, toy, toy_loader
 from tests.schema.ward import signal
 from tests.server.conftest import installed
 from tests.server.pages.conftest import FRAGMENT, Meet, School, Visitor, key_of, read
+from tests.server.pages.reading import Page
 from tests.server.pages.test_every_page import english_only, in_french, leftovers
 
 LOADED = 10.0
@@ -123,12 +124,26 @@ def test_htmx_gets_the_panel_in_place(teacher: Visitor, beats: str) -> None:
     assert "12 beats" in page.words
 
 
+def its(panel: str) -> str:
+    """Return the id of the prediction a panel shows."""
+    return panel.rpartition("/")[2]
+
+
+def test_two_readings_on_one_page_share_no_id(teacher: Visitor, beats: str, panel: str) -> None:
+    other = teacher.leads(beats)
+    assert other != panel
+    parts = [teacher.part(f"{each}?beat=5") for each in (panel, other)]
+    assert "missed-LBBB" in parts[0].html
+    assert set(parts[0].ids) & set(parts[1].ids) == set()
+    assert Page("".join(part.html for part in parts)).faults() == []
+
+
 def test_each_beat_has_its_letter_and_leads_to_its_details(teacher: Visitor, panel: str) -> None:
     shown = teacher.get(panel)
     assert shown.html.count('class="beat-mark"') == 12
     told = "Ventricular premature beat, 70%, several classes are not ruled out"
     assert f'aria-label="Beat 5 at 3.6\u00a0s: {told}"' in shown.html
-    assert f"{panel}?beat=5#beat" in shown.links
+    assert f"{panel}?beat=5#{its(panel)}-beat" in shown.links
 
 
 def test_the_strip_leads_on_only_as_far_as_there_is_a_recording(
@@ -189,7 +204,7 @@ def test_a_correction_to_what_the_model_said_is_refused_beside_the_field(
     school: School, teacher: Visitor, panel: str
 ) -> None:
     page = teacher.post(f"{panel}/feedback", {"beat": "5", "correctedClass": "PVC", "type": "DISAGREE"})
-    assert 'id="beat-class-error"' in page.html
+    assert f'id="{its(panel)}-beat-class-error"' in page.html
     assert "This is the class that the model gave: confirm the beat instead." in page.words
     assert school.rows(Feedback, account_id=teacher.actor.account_id) == []
 
@@ -200,10 +215,12 @@ def test_after_a_beat_comes_the_least_certain_that_is_not_judged_yet(teacher: Vi
         assert done.status_code == 303
         return done.headers["location"].removeprefix(panel)
 
-    assert judged("5") == "?beat=10#beat"
-    assert judged("10", "?class=PVC") == "?beat=10&class=PVC#beat", "no beat of the class is left"
+    assert judged("5") == f"?beat=10#{its(panel)}-beat"
+    assert judged("10", "?class=PVC") == f"?beat=10&class=PVC#{its(panel)}-beat", (
+        "no beat of the class is left"
+    )
     assert "No beat of this list is left to judge" in teacher.get(panel).words
-    assert judged("12", "?class=LAMA") == "?beat=11#beat"
+    assert judged("12", "?class=LAMA") == f"?beat=11#{its(panel)}-beat"
     assert teacher.get(panel).words.count("confirmed by you") == 3, "the list says which are judged"
 
 
@@ -282,8 +299,8 @@ def test_findings_become_suggestions_which_only_the_author_adds(
         teacher.follow(teacher.ask(f"{panel}/feedback", {"beat": beat, "type": "CORRECT"}))
     page = teacher.get(address)
     assert "2 beats, 2 of them confirmed or corrected by you" in page.words
-    action = f"/builder/{case}/annotations?{suggest.partition('?')[2].partition('#')[0]}"
-    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:100.0"))
+    [action] = [form.action for form in page.forms if form.action.startswith(f"/builder/{case}/annotations?")]
+    added = teacher.press(page, action, ("add", "VENTRICULAR_PREMATURE_COMPLEX:100.0:SUGGESTED"))
     assert "Added" in teacher.follow(added).words
     row = school.rows(Annotation, case_id=key_of(case))[-1]
     assert (row.concept_id, row.type, row.confidence) == ("VENTRICULAR_PREMATURE_COMPLEX", "suggested", 100.0)

@@ -83,10 +83,7 @@ FORMS = [
     "/builder/new",
     "/builder/batch",
     "/builder/session",
-    "/builder/Q2FzZToxMQ==/recordings",
-    "/builder/Q2FzZToxMQ==/arrange",
-    "/builder/Q2FzZToxMQ==/save",
-    "/builder/Q2FzZToxMQ==/describe",
+    "/builder/Q2FzZToxMQ==/import",
     "/builder/Q2FzZToxMQ==/annotations",
     "/builder/Q2FzZToxMQ==/validate",
     "/cases/Q2FzZToxMQ==/archive",
@@ -305,11 +302,8 @@ def test_what_is_another_teachers_cannot_be_changed(meet: Meet, school: School) 
     enrolment = school.enrolled(session, learner)
     draft = school.draft(recordings=1)
     changes = {
-        f"/builder/{draft}/recordings": {"demo": "1"},
-        f"/builder/{draft}/arrange": {"move": "x:up"},
-        f"/builder/{draft}/save": {"revision": "1", "name": "mine"},
-        f"/builder/{draft}/describe": {"revision": "1", "draftText": "mine"},
-        f"/builder/{draft}/annotations": {"add": "LBBB"},
+        f"/builder/{draft}/import": {"revision": "1", "name": "mine", "demo": "1", "move": "x:up"},
+        f"/builder/{draft}/annotations": {"revision": "1", "draftText": "mine", "add": "LBBB"},
         f"/builder/{draft}/validate": {"revision": "1"},
         f"/cases/{draft}/archive": {},
         f"/cases/{draft}/restore": {},
