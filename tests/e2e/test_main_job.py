@@ -120,7 +120,7 @@ def test_a_session_of_three_cases_is_taken_and_graded(
     expect(student.locator("[data-verdict=found]").first).to_be_visible()
     expect(student.locator("[data-verdict=contradicted]").first).to_be_visible()
     expect(student.locator("#case-1")).to_contain_text("Cas un")
-    expect(teacher.locator("#activity")).to_contain_text("Rendu", timeout=5_000)
+    expect(teacher.locator("#activity")).to_contain_text("Rendue", timeout=5_000)
 
 
 @pytest.mark.parametrize("scripted", [True, False])
