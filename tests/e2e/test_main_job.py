@@ -32,7 +32,7 @@ def test_a_teacher_turns_one_png_into_a_case_with_five_concepts(
 ) -> None:
     page = enter("teacher")
     steps.import_files(page, site.address, pictures[:1])
-    steps.name_case(page, "Bloc à cinq concepts", "Bloc de conduction", "Intermédiaire")
+    steps.name_case(page, "Bloc à cinq concepts", "Trouble de la conduction", "Intermédiaire")
     steps.describe(page, BAV2)
     names = steps.add_proposed(page)
     assert len(names) >= 4
