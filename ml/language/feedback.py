@@ -150,7 +150,7 @@ def _item(item: GradedItem, ontology: Ontology, language: Language) -> str:
 
 
 _NO_MARK = (
-    "Pas de note : la clé n’a plus de concept noté.",
+    "Pas de note : le corrigé n’a plus de concept noté.",
     "No mark: the key has no scored concept left.",
 )
 

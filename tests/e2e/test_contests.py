@@ -22,7 +22,7 @@ def test_a_student_contests_a_teacher_rules_and_the_mark_follows(
     name = "Retard gauche"
     teacher = enter("teacher")
     steps.import_files(teacher, site.address, pictures[:1])
-    steps.name_case(teacher, name, "Bloc de conduction", "Débutant")
+    steps.name_case(teacher, name, "Trouble de la conduction", "Débutant")
     steps.describe(teacher, "Rythme sinusal, bloc de branche gauche")
     steps.add_proposed(teacher)
     steps.validate(teacher)

@@ -32,7 +32,7 @@ def test_a_teacher_turns_one_png_into_a_case_with_five_concepts(
 ) -> None:
     page = enter("teacher")
     steps.import_files(page, site.address, pictures[:1])
-    steps.name_case(page, "Bloc à cinq concepts", "Bloc de conduction", "Intermédiaire")
+    steps.name_case(page, "Bloc à cinq concepts", "Trouble de la conduction", "Intermédiaire")
     steps.describe(page, BAV2)
     names = steps.add_proposed(page)
     assert len(names) >= 4
@@ -120,7 +120,7 @@ def test_a_session_of_three_cases_is_taken_and_graded(
     expect(student.locator("[data-verdict=found]").first).to_be_visible()
     expect(student.locator("[data-verdict=contradicted]").first).to_be_visible()
     expect(student.locator("#case-1")).to_contain_text("Cas un")
-    expect(teacher.locator("#activity")).to_contain_text("Rendu", timeout=5_000)
+    expect(teacher.locator("#activity")).to_contain_text("Rendue", timeout=5_000)
 
 
 @pytest.mark.parametrize("scripted", [True, False])

@@ -13,6 +13,7 @@ import pypdfium2
 import pytest
 from sqlmodel import select
 
+from ml.monitoring.drift import Drift, FeatureDrift
 from schema.context import Services
 from schema.database import Database
 from schema.errors import ValidationFailedError
@@ -20,10 +21,11 @@ from schema.models.accounts import Account, AuditEvent
 from schema.models.alerts import Alert
 from schema.models.conformity import ConformityReport
 from schema.models.models import ModelAlias, ModelVersion, Retraining
-from schema.models.predictions import Feedback, Prediction
+from schema.models.predictions import Feedback, ModelFamily, Prediction
 from schema.policy import Role
 from schema.services.conformity import Conformity, Month, conformity
 from schema.services.day_books import enter
+from schema.services.drift import DriftState
 from schema.services.jobs import run_due
 from schema.services.models import Models
 from schema.services.reports import REPORT_JOB, Reports, Written, wake_reports
@@ -215,7 +217,7 @@ def test_it_says_what_an_annex_iv_file_asks_for(reported: Reported) -> None:
         "Champion version 1 version 2",
         "Predictions 40",
         "Answered with a model 36 (90%)",
-        "3B 40",
+        "Tri 3B 40",
         "the version was still loading 4",
         "03/02/2026 (4)",
         "Readers gave 40 opinions that are in force. 10 of them did not confirm",
@@ -238,6 +240,37 @@ def test_it_is_in_french_too(reported: Reported) -> None:
     for said in ("Rapport de conformité, février 2026", "Contrôle humain", "Journal des réentraînements"):
         assert said in text, said
     assert not re.search(r"\b(Predictions|Human oversight|None\.|of nobody)\b", text)
+
+
+def test_what_is_counted_is_told_in_words_and_not_in_codes(reported: Reported) -> None:
+    writer = reported.services.report_writer
+    assert writer is not None
+    with reported.services.database.read() as session:
+        said = conformity(session, FEBRUARY)
+    seen = said.families[0]
+    asked = replace(seen.figures.tally, quality={"insufficient": 3})
+    held = Drift(40, 0.01, tuple(_standing_out(name) for name in ("pression_systolique", "level")))
+    sheet = replace(
+        seen.sheets[0], drift=replace(seen.sheets[0].drift, state=DriftState.COMPARED, compared=held)
+    )
+    outlined = replace(seen.figures.tally, classes={"succeeded": 5, "failed": 2})
+    triage = replace(seen, figures=replace(seen.figures, tally=asked), sheets=[sheet])
+    tumours = replace(
+        seen, family=ModelFamily.SEGMENTATION, figures=replace(seen.figures, tally=outlined), sheets=[]
+    )
+    text = writer.write(replace(said, families=[triage, tumours]), "fr").html.decode()
+    words = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    for told in (
+        "Tri 3B 40",
+        "insuffisante 3",
+        "Pression systolique · Niveau du modèle",
+        "échec 2 · avec contours 5",
+    ):
+        assert told in words, told
+
+
+def _standing_out(name: str) -> FeatureDrift:
+    return FeatureDrift(name, 0.9, "g", 9.0, 0.25, 1.0, 0.001, (0.0, 0.0), drifted=True)
 
 
 def test_it_names_nobody(reported: Reported) -> None:
