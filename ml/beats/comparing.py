@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ml.beats.classes import CHAMPION_CODES, FAMILY, PRODUCT_CLASSES
 from ml.beats.external import classified
 from ml.beats.predicting import BeatPredictor
+from ml.beats.segments import patient_of
 from ml.ecg.annotated import BEAT_SYMBOLS, read_annotated, record_names
 from ml.judging.learnt import of_record
 from ml.judging.paired import Measure, macro_f1
@@ -47,7 +48,7 @@ def compare(champion: Artefact, challenger: Artefact, data: Path, *, assume: boo
     held_out = [names[at] for at in there.places]
     records = [_asked(data, name, models) for name in held_out]
     truth = np.concatenate([_NONE, *(each.truth for each in records)])
-    whose = np.repeat([_patient(name) for name in held_out], [len(each.truth) for each in records])
+    whose = np.repeat([patient_of(name) for name in held_out], [len(each.truth) for each in records])
     incomparable = there.incomparable or (None if enough(truth, whose) else "too_few")
     checks: tuple[Check, ...] = ()
     if incomparable is None:
@@ -90,8 +91,3 @@ def _together(records: Sequence[_Record], number: int) -> Answered:
     said = np.concatenate([each.said[number] for each in records])
     sure = np.concatenate([each.sure[number] for each in records])
     return Answered(said, said, sure, sum(each.seconds[number] for each in records))
-
-
-def _patient(name: str) -> str:
-    """Return whose a record is: what stands before the point, as in `Segments.patients`."""
-    return name.partition(".")[0]
