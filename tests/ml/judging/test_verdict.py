@@ -112,6 +112,65 @@ def triage(tmp_path_factory: pytest.TempPathFactory) -> Triage:
 
 def test_a_version_is_judged_on_the_visits_that_neither_has_learnt_from(triage: Triage) -> None:
     found = compare(triage.champion, triage.champion, triage.file)
+    assert (found.examples, found.left_out, found.assumed) == (300, 150, False)
+    assert found.incomparable is None
+    by_name = {each.name: each for each in found.checks}
+    assert by_name["clinical_cost"].value == 0
+    assert by_name["ece"].value == 0
+    assert [each.of for each in found.checks if each.name == "recall"] == [f"KTAS {at}" for at in range(1, 6)]
+
+
+def test_a_version_that_learnt_nothing_of_use_does_not_pass(triage: Triage) -> None:
+    found = compare(triage.champion, triage.worse, triage.file)
+    assert not found.passed
+    assert not found.checks[0].passed
+    assert found.document()["passed"] is False
+    assert "may not be promoted" in found.text()
+
+
+def test_without_visits_that_are_new_to_both_nothing_is_said(triage: Triage, tmp_path: Path) -> None:
+    assert compare(triage.champion, triage.champion, written(tmp_path)).incomparable == "all_learnt"
+    few = compare(triage.champion, triage.champion, written(tmp_path, 300))
+    assert (few.incomparable, few.examples, few.checks) == ("too_few", 150, ())
+    assert not few.passed
+
+
+def test_of_a_version_that_keeps_no_list_somebody_must_vouch(triage: Triage, tmp_path: Path) -> None:
+    silent = write_toy(tmp_path / "silent")
+    assert unseen(triage.champion, silent, ["a"], "").incomparable == "learnt_unknown"
+    vouched = unseen(triage.champion, silent, ["a"], "", assume=True)
+    assert (vouched.places.tolist(), vouched.assumed) == ([0], True)
+    same = unseen(triage.champion, silent, ["a"], silent.manifest.data_hash)
+    assert same.incomparable == "all_learnt", "it was trained on the very same data"
+
+
+def test_what_the_shipped_versions_learnt_from_is_known() -> None:
+    for family in ("triage", "beats"):
+        version = shipped(family)
+        assert version is not None
+        assert len(learnt(version) or ()) > 500, f"tools/learnt writes the list of {family}"
+
+
+def test_a_list_that_names_nothing_is_refused(tmp_path: Path) -> None:
+    version = shipped("triage")
+    assert version is not None
+    (tmp_path / "learnt").mkdir()
+    (tmp_path / "learnt" / f"{version.digest}.json").write_text('{"seen": []}', encoding="utf-8")
+    with pytest.raises(ArtefactError, match=LEARNT):
+        learnt(version, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("records")
+    write_synthetic(folder, 48 * 12, 3)
+    return folder
+
+
+def test_beats_are_judged_patient_by_patient(records: Path, tmp_path: Path) -> None:
+    champion, challenger = (write_toy(tmp_path / str(seed), seed) for seed in range(2))
+    assert compare_beats(champion, challenger, records).incomparable == "learnt_unknown"
+    found = compare_beats(champion, challenger, records, assume=True)
     patients = 47  # 201 and 202 are of one man
     assert (found.examples, found.clusters, found.assumed) == (48 * 12, patients, True)
     assert [each.name for each in found.checks] == ["macro_f1", *["recall"] * 5, "ece", "latency_ms"]
