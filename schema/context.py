@@ -208,7 +208,7 @@ class Services:
 
     @cached_property
     def loose_files(self) -> LooseFiles:
-        """Return what removes files of deleted cases; it keeps its own transactions."""
+        """Return what removes files that nothing has; it keeps its own transactions."""
         return LooseFiles(self.database, self.clock, self.blobs)
 
     @cached_property
@@ -256,7 +256,7 @@ class Services:
     @cached_property
     def segmentations(self) -> SegmentationDesk:
         """Return what measures and compares segmentations."""
-        return SegmentationDesk(self.volumes, self.blobs, self.deployments)
+        return SegmentationDesk(self.volumes, self.blobs, self.deployments, self.loose_files.expect)
 
     @cached_property
     def reports(self) -> Reports | None:

@@ -1,5 +1,7 @@
 """Files that a deleted case had, or that are forgotten: removed a day later, unless something has them then.
 
+So are files whose row is still to be written: noted before they are stored, none stays that nobody knows of.
+
 A file has its content's name, so two cases may have the same one, and one may be sent again at any moment.
 """
 
@@ -35,7 +37,7 @@ COLUMNS: tuple[str | None, ...] = (
     Digitisation.picture_key,
     Prediction.input_sha256,
 )
-DOCUMENTS = (CaseRevision.snapshot, Digitisation.found, Segmentation.images)
+DOCUMENTS = (CaseRevision.snapshot, Digitisation.found, Segmentation.figures, Segmentation.images)
 """Where else the keys of files are."""
 
 
@@ -65,6 +67,11 @@ class LooseFiles:
         self._clock = clock
         self._blobs = blobs
 
+    def expect(self, keys: Iterable[str]) -> None:
+        """Have files removed that are about to be stored, unless something has them by then."""
+        with self._database.write() as session:
+            release(session, self._clock, keys)
+
     def work(self, claim: Claim, _progress: Callable[[float], None]) -> dict[str, Any] | Again:
         """Remove what nothing has; come again for what was sent meanwhile, and may be about to be kept."""
         keys = claim.payload["keys"]
@@ -76,7 +83,7 @@ class LooseFiles:
 
 
 def _held(session: Session, keys: Iterable[str]) -> set[str]:
-    """Return which of these files a recording, a revision or a prediction has."""
+    """Return which of these files a recording, a revision, a prediction or a segmentation has."""
     found = set[str]()
     for column in COLUMNS:
         rows = session.exec(select(col(column)).where(col(column).in_(keys)).distinct())

@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from ml.segmentation.sent import Measured, VolumeReader, image_file
 from schema.errors import ValidationFailedError
 from schema.models.models import ModelAlias
 from schema.models.predictions import ModelFamily, ModelProblem
-from schema.services.blobs import BlobMissingError, BlobStore
+from schema.services.blobs import BlobMissingError, BlobStore, key_of
 from schema.services.deployments import Deployments, NoAnswerError
 from schema.services.predictions import PATIENCE_S
 from schema.services.segmentation_input import AskedSegmentation
@@ -94,12 +94,25 @@ class ComparedMaps:
 
 
 class SegmentationDesk:
-    """Measures and compares label maps, and asks models. Slow: in a thread, never inside a transaction."""
+    """Measures and compares label maps, and asks models. Slow: in a thread, never inside a transaction.
 
-    def __init__(self, reader: VolumeReader, blobs: BlobStore, deployments: Deployments) -> None:
+    Parameters
+    ----------
+    expect
+        Told the keys of blobs before they are stored: the rows that name them are written later, if at all.
+    """
+
+    def __init__(
+        self,
+        reader: VolumeReader,
+        blobs: BlobStore,
+        deployments: Deployments,
+        expect: Callable[[Iterable[str]], None],
+    ) -> None:
         self._reader = reader
         self._blobs = blobs
         self._deployments = deployments
+        self._expect = expect
 
     def store(self, files: Mapping[str, IO[bytes]], labels: Labels) -> StoredSegmentation:
         """Measure files by what they are called, and keep the label map and the pictures.
@@ -206,10 +219,8 @@ class SegmentationDesk:
     def _put(self, names: Sequence[str], images: "Sequence[Volume]") -> dict[str, str]:
         from ml.segmentation.kept import write_image  # noqa: PLC0415 - NumPy, with the first images
 
-        return {
-            name: self._blobs.put(write_image(image), IMAGE_TYPE)
-            for name, image in zip(names, images, strict=True)
-        }
+        keys = self._put_all([(write_image(image), IMAGE_TYPE) for image in images])
+        return dict(zip(names, keys, strict=True))
 
     def _images(self, files: Mapping[str, IO[bytes]], wanted: Sequence[str]) -> "list[Volume]":
         from ml.segmentation.handed import volumes  # noqa: PLC0415 - NumPy, with the first images
@@ -226,9 +237,14 @@ class SegmentationDesk:
                 raise _refusal("images", error) from None
 
     def _stored(self, measured: Measured) -> StoredSegmentation:
-        return StoredSegmentation(
-            self._blobs.put(measured.label_map, LABEL_MAP_TYPE), _figures(measured, self._blobs)
-        )
+        pictures = [(png, PICTURE_TYPE) for _, png in measured.pictures]
+        label_map, *keys = self._put_all([(measured.label_map, LABEL_MAP_TYPE), *pictures])
+        return StoredSegmentation(label_map, _figures(measured, keys))
+
+    def _put_all(self, files: Sequence[tuple[bytes, str]]) -> list[str]:
+        """Store files given with their types; return their keys."""
+        self._expect([key_of(data) for data, _ in files])
+        return [self._blobs.put(data, media_type) for data, media_type in files]
 
     def compare(self, maps: Sequence[tuple[int, str]]) -> Iterator[ComparedMaps]:
         """Yield how far each two label maps agree, given as (prediction, key)."""
@@ -255,10 +271,10 @@ def _refusal(path: str, error: VolumeError) -> ValidationFailedError:
     return ValidationFailedError.of(path, f"volume_{error.fault.value}", **values)
 
 
-def _figures(measured: Measured, blobs: BlobStore) -> dict[str, Any]:
+def _figures(measured: Measured, keys: Sequence[str]) -> dict[str, Any]:
     """Return what is kept of what was measured, with the keys of its pictures."""
     pictures = [
-        {**asdict(figures), "key": blobs.put(png, PICTURE_TYPE)} for figures, png in measured.pictures
+        {**asdict(figures), "key": key} for (figures, _), key in zip(measured.pictures, keys, strict=True)
     ]
     return {
         "volume_cm3": measured.volume_cm3,

@@ -2,10 +2,12 @@
 
 import io
 import os
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlmodel import col, select
 
@@ -29,14 +31,24 @@ from schema.services.loose_files import KEPT, RELEASE_JOB
 from schema.services.pruning import IMAGES_KEPT, prune
 from schema.services.retraining import TrainingRules, write_corrections
 from schema.services.segmentation_tracking import SegmentationTracking
-from schema.services.segmentations import TRACK_JOB
+from schema.services.segmentations import TRACK_JOB, Segmentations
 from schema.types.base import split_id
 from tests.schema.clinic import LOADED_S, faults
 from tests.schema.conftest import World
-from tests.schema.graphql.test_segmentations import ASK, PREDICTION, TOLD, Lab, Shop, images
+from tests.schema.graphql.test_segmentations import (
+    ASK,
+    PLAIN,
+    PREDICTION,
+    RECORD,
+    TOLD,
+    Lab,
+    Shop,
+    images,
+)
 from tests.schema.people import PASSWORDS
 from tests.schema.toys import deployed, registered, toy_unet
 from tests.schema.ward import FEEDBACK, REFUSALS
+from tests.support.volumes import SHAPE, label_map, nifti
 
 FORGET = f"""mutation M($input: ForgetSegmentationImagesInput!) {{ forgetSegmentationImages(input: $input) {{
   __typename ... on SegmentationPrediction {{ id record {{ imagesKept }} }} {REFUSALS} }} }}"""
@@ -104,6 +116,22 @@ class Road:
             return list(session.exec(select(Prediction).where(col(Prediction.shadow_of).is_not(None))))
 
 
+def stored(world: World) -> set[str]:
+    """Return the keys of all files."""
+    folder: Path = world.services.blobs._folder  # type: ignore[attr-defined]  # noqa: SLF001 - on disk
+    return {path.name for path in folder.rglob("*/*")}
+
+
+def a_day_passes(world: World, keys: Iterable[str]) -> None:
+    """Have files be old, and the worker remove what nothing has."""
+    for key in keys:  # the tests' clock is not the disk's
+        path = world.services.blobs.path(key)
+        assert path is not None
+        os.utime(path, (world.clock().timestamp(),) * 2)
+    world.clock.pass_(seconds=KEPT.total_seconds())
+    run_due(world.database, {RELEASE_JOB: world.services.loose_files.work}, world.clock, 20)
+
+
 @pytest.fixture
 def road(each_world: World, volumes: VolumeReader) -> Road:
     return Road(each_world, volumes)
@@ -157,12 +185,7 @@ def test_kept_images_are_forgotten_by_whoever_sent_them_and_by_no_stranger(road:
     assert len(events) == 1
 
     def released() -> list[bool]:
-        for key in keys:  # the tests' clock is not the disk's
-            path = world.services.blobs.path(key)
-            assert path is not None
-            os.utime(path, (world.clock().timestamp(),) * 2)
-        world.clock.pass_(seconds=KEPT.total_seconds())
-        run_due(world.database, {RELEASE_JOB: world.services.loose_files.work}, world.clock, 5)
+        a_day_passes(world, keys)
         return [world.services.blobs.exists(key) for key in keys]
 
     assert released() == [True, True], "another examination has the same ones"
@@ -181,9 +204,35 @@ def test_kept_images_are_forgotten_after_a_year_and_no_sooner(road: Road) -> Non
     while prune(world.database, world.clock):
         pass
     assert (road.images(made), set(road.images(later))) == ({}, set(IMAGES))
+    due = col(Job.run_after) == world.clock() + KEPT
     with world.database.read() as session:
-        released = session.exec(select(Job).where(Job.kind == RELEASE_JOB)).all()
+        released = session.exec(select(Job).where(Job.kind == RELEASE_JOB, due)).all()
     assert [len(each.payload["keys"]) for each in released] == [len(IMAGES)]
+
+
+@pytest.mark.parametrize("lost", ["keep", "keep_asked"])
+def test_what_a_request_stored_that_was_given_up_is_removed_a_day_later_and_no_others_files(
+    road: Road, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    world, head = road.world, nifti(np.full(SHAPE, 100, np.int16))
+    road.ask()
+    road.lab.record(image=io.BytesIO(head))
+    before = stored(world)
+    mirrored = {"labelMap": io.BytesIO(nifti(label_map()[::-1])), "image": io.BytesIO(head)}
+    text, given = {
+        "keep": (RECORD, PLAIN | {"patient": "P-0042"} | mirrored),
+        "keep_asked": (KEPT_IMAGES, images(bright=900) | {"keepImages": True}),
+    }[lost]
+
+    def given_up(*_: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Segmentations, lost, given_up)
+        assert world.run(text, road.clinician, {"input": given}).errors
+    assert stored(world) > before
+    a_day_passes(world, stored(world))
+    assert stored(world) == before
 
 
 def test_the_shadow_is_asked_about_kept_images_alone_and_shown_to_nobody(road: Road) -> None:

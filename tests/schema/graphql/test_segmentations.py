@@ -308,13 +308,13 @@ ASK = f"""mutation M($input: PredictSegmentationInput!) {{ predictSegmentation(i
 AVAILABLE = "query Q { segmentationAvailable }"
 
 
-def images() -> dict[str, Any]:
+def images(bright: float = 1000) -> dict[str, Any]:
     """Return a head, dark in places, with something bright in either image."""
     flair, contrast = (np.full((10, 12, 6), 100, np.float32) for _ in range(2))
     for each in (flair, contrast):
         each[:, :, 0], each[::2, ::2, 1] = 0, 80
-    flair[2:5, 2:5, 2:5] = 1000
-    contrast[6:8, 6:8, 2:5] = 1000
+    flair[2:5, 2:5, 2:5] = bright
+    contrast[6:8, 6:8, 2:5] = bright
     files = {"flair": flair, "t1c": contrast}
     return {
         "patient": "P-0042",
