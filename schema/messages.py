@@ -214,7 +214,7 @@ MESSAGES: dict[str, str] = {
         "{value} looks like {other}: in {unit} it would be {converted}. Check, then type it again."
     ),
     "not_below": N_("The diastolic pressure ({value}) is not below the systolic one ({systolic})."),
-    "key_used": N_("This key was used for something else."),
+    "key_used": N_("This was sent before, with something else in it."),
     "pacs_unreachable": N_("The archive cannot be reached. Ask whoever runs this site to check its address."),
     "pacs_refused": N_("The archive does not let this site in. Ask whoever runs it to allow it."),
     "pacs_timed_out": N_("The archive did not answer in time. Try again in a moment."),

@@ -3,6 +3,7 @@
 Names serve to order, join and group, and go no further: they are often a patient's.
 """
 
+import hashlib
 import io
 import re
 import zipfile
@@ -93,10 +94,7 @@ class Entry:
         DecodeError
             TOO_LARGE, and what `Archive` raises.
         """
-        if self.fault:
-            raise DecodeError(self.fault)
-        if sum(part.size for part in self.parts) > MAX_FILE_BYTES:
-            raise DecodeError(DecodeFailure.TOO_LARGE)
+        self._look()
         if len(self.parts) == 1:
             return self.parts[0].read()
         output = io.BytesIO()
@@ -104,6 +102,23 @@ class Entry:
             for part in self.parts:
                 archive.writestr(part.name.name, part.read())
         return output.getvalue()
+
+    def digest(self) -> str:
+        """Return a SHA-256 of what is in its files, or of why they cannot be read; no name is in it."""
+        found = hashlib.sha256()
+        try:
+            self._look()
+            for part in self.parts:
+                found.update(hashlib.sha256(part.read()).digest())
+        except DecodeError as error:
+            found.update(error.code.value.encode())
+        return found.hexdigest()
+
+    def _look(self) -> None:
+        if self.fault:
+            raise DecodeError(self.fault)
+        if sum(part.size for part in self.parts) > MAX_FILE_BYTES:
+            raise DecodeError(DecodeFailure.TOO_LARGE)
 
 
 @contextmanager

@@ -42,7 +42,9 @@ class ImportParticipantsInput:
         description="CSV in UTF-8 with named columns, or JSON lines: `email`, or `externalId` "
         "with `displayName`; `sessionId`. At most 1 MB and 5,000 lines."
     )
-    idempotency_key: str = strawberry.field(description="Yours; the same again answers with the same job.")
+    idempotency_key: str = strawberry.field(
+        description="Yours; the same request under it answers with the same job, another one is refused."
+    )
     dry_run: bool = strawberry.field(
         default=False, description="Only says what would happen, line by line, and changes nothing."
     )
@@ -52,7 +54,9 @@ class ImportParticipantsInput:
 class ExportAttemptsInput:
     """Whose attempts."""
 
-    idempotency_key: str = strawberry.field(description="Yours; the same again answers with the same job.")
+    idempotency_key: str = strawberry.field(
+        description="Yours; the same request under it answers with the same job, another one is refused."
+    )
     session_id: strawberry.ID | None = strawberry.field(
         default=None, description="A session the viewer manages; all that they own when left out."
     )
@@ -67,7 +71,8 @@ class ImportRecordingsInput:
         "most 500 ECGs in all. They are taken in the order of their paths; their names are not kept."
     )
     idempotency_key: str = strawberry.field(
-        description="Yours; the same again answers with the same job, and goes on with what was half sent."
+        description="Yours; the same request under it answers with the same job, and goes on with what was "
+        "half sent; another one is refused."
     )
     grouping: Grouping = strawberry.field(default=Grouping.EACH, description="What belongs to one case.")
     name: str | None = strawberry.field(

@@ -29,7 +29,9 @@ class DigitiseRecordingInput:
     """A picture to read; each time from the picture, with all that is told of it."""
 
     recording_id: strawberry.ID = strawberry.field(description="A picture of one of the viewer's cases.")
-    idempotency_key: str = strawberry.field(description="Yours; the same again answers with the same job.")
+    idempotency_key: str = strawberry.field(
+        description="Yours; the same request under it answers with the same job, another one is refused."
+    )
     layout: LayoutName | None = strawberry.field(
         default=None, description="The layout; told from the rows when left out."
     )

@@ -21,7 +21,9 @@ class ImportFromPacsInput:
     series: list[str] = strawberry.field(
         description="`PacsSeries.key` of what the viewer found, at most 100; of at most 500 objects in all."
     )
-    idempotency_key: str = strawberry.field(description="Yours; the same again answers with the same job.")
+    idempotency_key: str = strawberry.field(
+        description="Yours; the same request under it answers with the same job, another one is refused."
+    )
     one_case: bool = strawberry.field(
         default=False, description="Whether all of it is one case; else each object is a case of its own."
     )

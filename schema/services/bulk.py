@@ -1,7 +1,10 @@
 """Long work someone asks for: one job for each key, a few at a time, done with the rights they then have."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, or_, select
 
@@ -26,23 +29,38 @@ MOST_EXPORTS = 20
 
 
 def ask(  # noqa: PLR0913, PLR0917 - who asks for what
-    session: Session, actor: Actor, clock: Clock, kind: str, payload: dict[str, Any], key: str
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    kind: str,
+    payload: Mapping[str, Any],
+    key: str,
+    *,
+    asked: object = None,
 ) -> Job:
-    """Queue a job for an actor; the same key again answers with the same job.
+    """Queue a job for an actor; the same request under the same key again answers with the same job.
+
+    Parameters
+    ----------
+    asked
+        What tells the request from another, as JSON has it, where that is not the payload.
 
     Raises
     ------
     ValidationFailedError
-        When the key is none, too many of the actor's jobs are not done yet, or too many exports kept.
+        When the key is none or was used for another request, too many of the actor's jobs are not done yet,
+        or too many exports kept.
     """
     tidy, problems = line(key, "idempotencyKey", LONGEST_KEY)
     if problems:
         raise ValidationFailedError(problems)
     unique = f"{kind}:{actor.account_id}:{tidy}"
     known = select(Job).where(Job.unique_key == unique)
+    told = orjson.dumps(payload if asked is None else asked, option=orjson.OPT_SORT_KEYS)
+    digest = hashlib.sha256(told).hexdigest()
     present = session.exec(known).first()
     if present is not None:
-        return present
+        return _same(present, digest)
     mine = select(func.count()).where(Job.owner_id == actor.account_id)
     unfinished = col(Job.finished_at).is_(None)
     if session.exec(mine.where(unfinished)).one() >= AT_ONCE:
@@ -50,13 +68,20 @@ def ask(  # noqa: PLR0913, PLR0917 - who asks for what
     kept = mine.where(Job.kind == EXPORT_JOB, or_(unfinished, col(Job.checkpoint).is_not(None)))
     if kind == EXPORT_JOB and session.exec(kept).one() >= MOST_EXPORTS:
         raise ValidationFailedError.of("idempotencyKey", "too_many_exports", maximum=MOST_EXPORTS)
-    whole = {**payload, "token_id": actor.token_id}
+    whole = {**payload, "token_id": actor.token_id, jobs.ASKED: digest}
     try:
         with session.begin_nested():
             jobs.enqueue(session, clock, kind, whole, unique_key=unique, owner_id=actor.account_id)
     except IntegrityError:  # asked for twice at the same moment
         pass
-    return session.exec(known).one()
+    return _same(session.exec(known).one(), digest)
+
+
+def _same(job: Job, digest: str) -> Job:
+    """Return the job of a key if it is what is asked for; of those from before digests nobody can say."""
+    if job.payload.get(jobs.ASKED, digest) != digest:
+        raise ValidationFailedError.of("idempotencyKey", "key_used")
+    return job
 
 
 def asking(session: Session, clock: Clock, claim: Claim, scope: Scope) -> Actor:

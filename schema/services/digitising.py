@@ -101,7 +101,7 @@ class Digitisations:
         return found[0], found[1]
 
     def ask(self, recording_id: int, told: Told, key: str) -> Job:
-        """Have a picture read; the same key again answers with the same job.
+        """Have a picture read; the same under the same key again answers with the same job.
 
         Raises
         ------
@@ -113,7 +113,15 @@ class Digitisations:
             raise ValidationFailedError.of("recordingId", "not_a_picture")
         asked = told.checked(recording.width, recording.height)
         payload = {"recording_id": recording_id, "picture_key": recording.rendering_key, "asked": asked}
-        job = bulk.ask(self._session, self._actor, self._clock, bulk.DIGITISE_JOB, payload, key)
+        job = bulk.ask(
+            self._session,
+            self._actor,
+            self._clock,
+            bulk.DIGITISE_JOB,
+            payload,
+            key,
+            asked=[recording_id, asked],
+        )
         if job.payload.get("recording_id") == recording_id:  # one that has ended has forgotten it
             self._replace(recording_id, job)
         return job

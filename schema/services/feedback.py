@@ -98,19 +98,22 @@ class Readers:
         ontology: Ontology,
         idempotency_key: str | None,
     ) -> Feedback:
-        """Put an opinion in force; the same one again, or the same key again, changes nothing.
+        """Put an opinion in force; the same one again changes nothing.
 
         Raises
         ------
         NotFoundError
             When the actor may not see the prediction.
         ValidationFailedError
-            For a part that there is not, a correction that is none, a text that is too long.
+            For a part that there is not, a correction that is none, a text that is too long, a key that
+            was used for another opinion.
         """
         prediction = self._predictions.get(family, prediction_id)
-        if idempotency_key is not None and (known := self._known(idempotency_key)) is not None:
-            return known
         made = self._row(prediction, opinion, ontology, idempotency_key)
+        if idempotency_key is not None and (known := self._known(idempotency_key)) is not None:
+            if _whole(known) != _whole(made):
+                raise ValidationFailedError.of("idempotencyKey", "key_used")
+            return known
         if (present := put_in_force(self._session, made)) is not None:
             return present
         Audit(self._session, self._clock, self._actor).record(
@@ -218,6 +221,10 @@ def masked_symptoms(given: Sequence[str], masker: Masker) -> tuple[list[str], li
 def _said(row: Feedback) -> tuple[object, ...]:
     corrected = row.corrected_class, row.corrected_level
     return row.type, *corrected, row.reason, row.missed_findings, row.missed_symptoms
+
+
+def _whole(row: Feedback) -> tuple[object, ...]:
+    return row.prediction_id, row.target, *_said(row)
 
 
 def _original(prediction: Prediction, target: int) -> str | None:

@@ -23,6 +23,8 @@ LEASE = timedelta(seconds=30)
 HEARTBEAT_SECONDS = 10.0
 MAX_ATTEMPTS = 5
 FIRST_DELAY = timedelta(seconds=2)
+ASKED = "asked_sha256"
+"""In a payload: what tells a request from another under the same key; all that is left once a job is done."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a standing job is due that nobody has woken."""
 
@@ -282,7 +284,8 @@ class Jobs:
 
     def _finish(self, session: Session, job: Job, state: JobState, error: str | None = None) -> None:
         job.state, job.error, job.finished_at, job.lease_until = state.value, error, self._clock(), None
-        job.payload = {}  # it may hold what people sent, and nobody needs it any more
+        # it may hold what people sent, and nobody needs it any more
+        job.payload = {name: value for name, value in job.payload.items() if name == ASKED}
         _announce(session, self._clock, job)
 
 

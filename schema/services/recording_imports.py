@@ -102,7 +102,7 @@ class RecordingImports:
         self._shelf = shelf
 
     def ask(self, actor: Actor, files: Sequence[File], grouping: Grouping, name: str, key: str) -> Job:
-        """Have files made cases called by a name and a number; the same key again answers with the same job.
+        """Have files made cases called by a name and a number; the same again under its key is the same job.
 
         What an earlier call under the key left half sent is sent anew.
 
@@ -144,8 +144,10 @@ class RecordingImports:
 
     def _asked(self, actor: Actor, entries: Sequence[Entry], name: str, key: str) -> Job:
         mine = State(secrets.token_hex(8))
+        asked = [name, [(each.group, each.digest()) for each in entries]]
         with self._database.write() as session:
-            job = bulk.ask(session, actor, self._clock, bulk.RECORDINGS_JOB, {"name": name}, key)
+            payload = {"name": name}
+            job = bulk.ask(session, actor, self._clock, bulk.RECORDINGS_JOB, payload, key, asked=asked)
             before = State.of(job.checkpoint) if job.checkpoint is not None else mine
             if job.finished_at is not None or before.ready or job.attempts:
                 return job

@@ -136,12 +136,14 @@ class TriageTraining:
     def answer(
         self, patient: str, level: TriageLevel, student_id: int | None, idempotency_key: str | None
     ) -> TriageAnswer:
-        """Keep an answer with what it is worth; the same key again changes nothing.
+        """Keep an answer with what it is worth; the same under the same key again changes nothing.
 
         Raises
         ------
         NotFoundError
             For an unknown patient, or a participant of another's.
+        ValidationFailedError
+            When the key is too long, or was used for another answer.
         """
         account_id = self._whose(student_id)
         if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
@@ -151,6 +153,8 @@ class TriageTraining:
         if idempotency_key is not None:
             same = select(TriageAnswer).where(*its, TriageAnswer.idempotency_key == idempotency_key)
             if (known := self._session.exec(same).first()) is not None:
+                if (known.patient, known.level) != (patient, level.value):
+                    raise ValidationFailedError.of("idempotencyKey", "key_used")
                 return known
         found = patients().get(patient)
         if found is None:

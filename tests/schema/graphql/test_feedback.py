@@ -98,9 +98,23 @@ def test_another_opinion_takes_the_place_of_the_first_which_is_kept(each_world: 
 def test_the_same_key_answers_with_the_same_feedback(ward: Ward, student: Actor) -> None:
     made = ward.predict()
     first = ward.feedback(made, idempotencyKey="one")
-    assert ward.feedback(made, idempotencyKey="one", type="DISAGREE")["id"] == first["id"]
+    assert ward.feedback(made, idempotencyKey="one")["id"] == first["id"]
+    ward.feedback(made, type="DISAGREE", reason="M. Durand est d'un autre avis", idempotencyKey="two")
+    assert ward.feedback(made, idempotencyKey="one")["id"] == first["id"]  # though it is in force no more
+    again = ward.feedback(made, type="DISAGREE", reason="M. Durand est d'un autre avis", idempotencyKey="two")
+    assert again["number"] == 2
     assert ward.feedback(made, student, idempotencyKey="one")["id"] != first["id"]
     assert faults(ward.feedback(made, idempotencyKey="")) == [("idempotencyKey", "too_long")]
+
+
+def test_a_key_that_was_used_for_another_opinion_is_refused(each_world: World, ward: Ward) -> None:
+    made, other = ward.predict(), ward.predict()
+    ward.feedback(made, beat=5, idempotencyKey="one")
+    used = [("idempotencyKey", "key_used")]
+    assert faults(ward.feedback(other, beat=5, idempotencyKey="one")) == used
+    for asked in ({"beat": 4}, {}, {"beat": 5, "type": "DISAGREE"}, {"beat": 5, "reason": "Net."}):
+        assert faults(ward.feedback(made, **asked, idempotencyKey="one")) == used
+    assert len(rows(each_world)) == 1
 
 
 def test_readers_are_told_apart_without_saying_who_they_are(

@@ -130,12 +130,22 @@ def test_an_answer_tells_the_key_the_rule_and_its_worth(each_world: World, stude
 
 def test_the_same_key_answers_with_the_same_answer(each_world: World, student: Actor) -> None:
     first = answer(each_world, student, of_level("1"), "TRI_1", idempotencyKey="one")
-    again = answer(each_world, student, of_level("1"), "TRI_5", idempotencyKey="one")
+    again = answer(each_world, student, of_level("1"), "TRI_1", idempotencyKey="one")
     assert again == first
     other = each_world.person(Role.STUDENT)
     assert answer(each_world, other, of_level("1"), "TRI_5", idempotencyKey="one")["id"] != first["id"]
     refused = answer(each_world, student, of_level("1"), "TRI_1", idempotencyKey="")
     assert [each["code"] for each in refused["fields"]] == ["too_long"]
+
+
+def test_a_key_that_was_used_for_another_answer_is_refused(each_world: World, student: Actor) -> None:
+    answer(each_world, student, of_level("1"), "TRI_1", idempotencyKey="one")
+    for patient, level in ((of_level("1"), "TRI_5"), (of_level("2"), "TRI_1")):
+        refused = answer(each_world, student, patient, level, idempotencyKey="one")
+        assert [(each["path"], each["code"]) for each in refused["fields"]] == [
+            (["idempotencyKey"], "key_used")
+        ]
+    assert each_world.ask(RECORD, student)["answers"]["totalCount"] == 1
 
 
 def test_figures_count_first_answers_alone(each_world: World, student: Actor) -> None:

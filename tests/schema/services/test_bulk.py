@@ -4,6 +4,7 @@ import io
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from schema.services.attempt_exports import (
 from schema.services.audit import verify
 from schema.services.blobs import FolderBlobStore
 from schema.services.enrolments import Enrolments
-from schema.services.jobs import LEASE, Jobs, LostClaimError, run_due
+from schema.services.jobs import ASKED, LEASE, Jobs, LostClaimError, run_due
 from schema.services.participant_files import MAX_FILE_BYTES, MOST_LINES, ParticipantFile, read_participants
 from schema.services.participant_imports import PAUSE_S, ParticipantImports, ask_for_import
 from schema.services.tokens import Tokens
@@ -278,7 +279,7 @@ def test_who_may_not_any_more_by_the_time_has_nothing_done(works: Works, ending:
             Tokens(session, works.clock, None).revoke(works.system.token_id or 0)
     for job in jobs:
         done = works.done(job)
-        assert (done.state, done.payload) == ("failed", {})
+        assert (done.state, list(done.payload)) == ("failed", [ASKED])
     assert (works.enrolled(training), works.stored()) == (before, 0)
 
 
@@ -323,11 +324,39 @@ def test_importing_again_changes_nothing(each: Works) -> None:
         assert (done["enrolled"], done["present"], done["fault_count"]) == (enrolled, present, 0)
 
 
-def test_the_same_key_answers_with_the_same_job(works: Works) -> None:
-    training = works.hospital.training()
-    assert works.import_(training, PARTICIPANTS).id == works.import_(training, PARTICIPANTS).id
-    assert works.export().id == works.export(training).id
-    assert works.export(actor=works.hospital.actor(Role.TEACHER)).id != works.export().id
+def test_the_same_key_answers_with_the_same_job(each: Works) -> None:
+    training = each.hospital.training()
+    asked = [partial(each.import_, training, PARTICIPANTS), partial(each.export, training)]
+    before = [ask().id for ask in asked]
+    assert [ask().id for ask in asked] == before
+    each.work()
+    assert [ask().id for ask in asked] == before
+    assert each.export(actor=each.hospital.actor(Role.TEACHER)).id not in before
+
+
+def test_a_key_that_was_used_for_something_else_is_refused(each: Works) -> None:
+    training, other = each.hospital.training(), each.hospital.training()
+    each.import_(training, PARTICIPANTS, actor=each.system, dry_run=True)
+    each.export(training)
+    for _ in range(2):  # while the jobs wait, and when they are done
+        for ask in (
+            partial(each.import_, training, PARTICIPANTS, actor=each.system),
+            partial(each.import_, other, PARTICIPANTS, actor=each.system, dry_run=True),
+            partial(each.import_, training, f"{PARTICIPANTS}p9,Neuf\n", actor=each.system, dry_run=True),
+            partial(each.export, other),
+            partial(each.export),
+        ):
+            with pytest.raises(ValidationFailedError, match="idempotencyKey:key_used"):
+                ask()
+        each.work()
+    assert each.enrolled(training) == set()
+
+
+def test_a_job_of_before_requests_were_told_apart_still_answers_for_its_key(works: Works) -> None:
+    job = works.done(works.export())
+    with works.database.write() as session:
+        session.get_one(Job, job.id).payload = {}
+    assert works.export().id == job.id
 
 
 def test_an_account_has_so_many_jobs_at_once(works: Works) -> None:
@@ -475,7 +504,7 @@ def test_an_import_whose_worker_is_killed_goes_on_and_counts_nobody_twice(
         5,
         0,
     )
-    assert done.payload == {}
+    assert list(done.payload) == [ASKED]
 
 
 @pytest.mark.usefixtures("two_at_a_time")

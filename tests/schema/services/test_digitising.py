@@ -132,7 +132,11 @@ def test_a_picture_is_read_in_a_job_and_only_proposed(desk: Desk) -> None:
 
 
 def test_the_same_key_asks_once(desk: Desk) -> None:
-    assert desk.ask(desk.paper, Told(speed_mm_s=50), "first").id == desk.reading(desk.paper).job_id
+    job_id = desk.reading(desk.paper).job_id
+    assert desk.ask(desk.paper, Told(), "first").id == job_id
+    with pytest.raises(ValidationFailedError, match="idempotencyKey:key_used"):
+        desk.ask(desk.paper, Told(speed_mm_s=50), "first")
+    assert desk.reading(desk.paper).job_id == job_id
     assert desk.reading(desk.paper).asked["speed_mm_s"] == 25
 
 

@@ -19,7 +19,7 @@ from schema.policy import Actor, Role, Scope
 from schema.services import jobs
 from schema.services import pacs as module
 from schema.services.bulk import PACS_JOB
-from schema.services.jobs import LEASE, run_due
+from schema.services.jobs import ASKED, LEASE, run_due
 from schema.services.pacs import PORT_PAUSE, Findings, Pacs
 from tests.schema.conftest import World
 from tests.schema.services.test_bulk import Killed, killed_after
@@ -172,7 +172,7 @@ def test_what_is_chosen_becomes_drafts_and_nothing_else_is_kept_of_it(
     uids += [str(each.SeriesInstanceUID).encode() for each in (first, other)]
     assert not [each for each in uids if each in ward.kept()]
     done = ward.done(job)
-    assert (done.state, done.progress, done.payload) == ("succeeded", 1.0, {})
+    assert (done.state, done.progress, list(done.payload)) == ("succeeded", 1.0, [ASKED])
     assert sorted(outcomes(done)) == [(0, "file_damaged"), (1, ""), (1, "")]
     assert list(ward.cases()) == ["Garde 1", "Garde 2"]
     counts = {"files": 3, "recordings": 2, "cases": 2, "held": 0, "faults": 1}
@@ -192,6 +192,8 @@ def test_all_that_is_chosen_may_be_one_case_and_the_same_key_asks_once(ward: War
     choice = ward.choice(WEB, first)
     job = ward.ask(choice, choice, one_case=True)
     assert ward.ask(choice, one_case=True).id == job.id
+    with pytest.raises(ValidationFailedError, match="idempotencyKey:key_used"):
+        ward.ask(choice)
     ward.done(job)
     assert ward.cases() == {"Garde 1": ["image", "image"]}
 

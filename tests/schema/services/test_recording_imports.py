@@ -16,7 +16,7 @@ from schema.policy import Actor, Role
 from schema.services import bulk, jobs, recording_imports
 from schema.services.blobs import FolderBlobStore
 from schema.services.intake import Intake
-from schema.services.jobs import LEASE, Jobs, LostClaimError, run_due
+from schema.services.jobs import ASKED, LEASE, Jobs, LostClaimError, run_due
 from schema.services.recording_imports import PATIENCE, RecordingImports, forget
 from schema.services.recordings import MOST
 from tests.ml.ecg.samples import zipped
@@ -129,7 +129,7 @@ def test_no_name_and_no_file_that_was_sent_is_kept(each: Works) -> None:
     with each.database.read() as session:
         assert NAME not in session.get_one(Job, job.id).model_dump_json()
     done = each.done(job)
-    assert (each.raw(), NAME in done.model_dump_json(), done.payload) == (0, False, {})
+    assert (each.raw(), NAME in done.model_dump_json(), list(done.payload)) == (0, False, [ASKED])
 
 
 def test_files_of_a_group_are_one_case_in_their_order(works: Works) -> None:
@@ -182,11 +182,28 @@ def test_very_many_files_and_a_long_name_are_refused(works: Works, monkeypatch: 
 
 def test_the_same_key_answers_with_the_same_job_and_imports_once(works: Works) -> None:
     job = works.ask(THREE)
-    assert works.ask({"other.tif": picture()}).id == job.id
+    assert works.ask(dict(reversed(THREE.items()))).id == job.id
     works.done(job)
     assert works.ask(THREE).id == job.id
     works.work()
     assert (len(works.cases()), works.raw()) == (2, 0)
+
+
+def test_a_key_that_was_used_for_other_files_is_refused(each: Works) -> None:
+    files = {"a_1.tif": picture(), "a_2.tif": picture(2), "b.zip": zipped({"1.dat": b"x", "1.hea": TEXT})}
+    each.ask(files)
+    for _ in range(2):  # while the job waits, and when it is done
+        for other, grouping, name in (
+            (files | {"a_2.tif": picture(3)}, Grouping.EACH, "ECG"),
+            (files | {"b.zip": zipped({"1.dat": b"y", "1.hea": TEXT})}, Grouping.EACH, "ECG"),
+            (files | {"c.txt": TEXT}, Grouping.EACH, "ECG"),
+            (files, Grouping.PREFIX, "ECG"),
+            (files, Grouping.EACH, "Garde"),
+        ):
+            with pytest.raises(ValidationFailedError, match="idempotencyKey:key_used"):
+                each.ask(other, grouping, name=name)
+        each.work()
+    assert each.ask(files).finished_at is not None
 
 
 @pytest.mark.parametrize("dying", ["_next", "_finished", "_read", "_drop"])
