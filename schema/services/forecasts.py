@@ -117,11 +117,13 @@ def _indices(
     reference = None if version_id is None else reference_of(session, version_id)
     if reference is None:
         return {}
-    found: dict[str | None, dict[date, float]] = {each.name: {} for each in reference.features}
-    for day, counted in watched_by_day(session, DayFilter(watched.family, since, until, version_id)).items():
-        for name, counts in counts_of(reference, counted).items():
-            if sum(counts) >= FEWEST_ROWS:
-                found[name][day] = psi_beyond_chance(reference.counts[name], counts)
+    watched_days = watched_by_day(session, DayFilter(watched.family, since, until, version_id))
+    days = {day: counts_of(reference, counted) for day, counted in watched_days.items()}
+    found: dict[str | None, dict[date, float]] = {}
+    for name, then in reference.counts.items():
+        enough = {day: counts[name] for day, counts in days.items() if sum(counts[name]) >= FEWEST_ROWS}
+        indices = psi_beyond_chance(then, list(enough.values())).tolist()
+        found[name] = dict(zip(enough, indices, strict=True))
     return found
 
 

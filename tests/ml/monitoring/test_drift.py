@@ -10,6 +10,7 @@ from scipy import stats
 from ml.monitoring import simulating
 from ml.monitoring.drift import FEWEST_ROWS, Drift, FeatureDrift, drift, psi, psi_beyond_chance
 from ml.monitoring.reference import Counts, Reference, Row
+from ml.registry.shipped import shipped
 
 Numbers = npt.NDArray[np.float64]
 
@@ -125,18 +126,47 @@ def test_divisions_that_have_equal_shares_hide_no_alarm() -> None:
     assert all(math.isfinite(each.statistic_threshold) for each in found.features)
 
 
+def beyond(then: npt.NDArray[np.int64], now: npt.NDArray[np.int64]) -> float:
+    (one,) = psi_beyond_chance(then.tolist(), [now.tolist()])
+    return float(one)
+
+
 def test_without_what_chance_brings_the_index_of_any_window_is_about_nothing() -> None:
     generator = np.random.default_rng(5)
     shares = np.full(10, 0.1)
     for size in (60, 2_000):
         windows = [
-            psi_beyond_chance(generator.multinomial(1_000, shares), generator.multinomial(size, shares))
+            beyond(generator.multinomial(1_000, shares), generator.multinomial(size, shares))
             for _ in range(300)
         ]
         assert abs(float(np.mean(windows))) < 0.15 * 9 * (1 / size + 1 / 1_000)
     moved = [0.19, *[0.09] * 9]
-    large = psi_beyond_chance(generator.multinomial(10**6, shares), generator.multinomial(10**6, moved))
+    large = beyond(generator.multinomial(10**6, shares), generator.multinomial(10**6, moved))
     assert large == pytest.approx(psi(np.array(shares) * 10**9, np.array(moved) * 10**9), rel=0.02)
+
+
+@pytest.mark.parametrize("rows", [50, 100])
+@pytest.mark.parametrize("name", ["sexe", "motif_consultation", "age", "glycemie"])
+def test_no_number_of_cells_moves_it_not_even_of_empty_ones(name: str, rows: int) -> None:
+    """Parts of what the shipped version learnt from are like the rest of it."""
+    version = shipped("triage")
+    assert version is not None
+    reference = Reference.from_bytes((version.folder / "reference.json").read_bytes())
+    whole = np.array(reference.counts[name], np.int64)
+    generator = np.random.default_rng(20261128)
+    windows = generator.multivariate_hypergeometric(whole, rows, size=300)
+    assert abs(np.mean([beyond(whole - each, each) for each in windows])) <= 0.02
+
+
+@pytest.mark.parametrize("then, now", [([30, 50, 0, 20], [3, 9, 0, 8]), ([900, 5_000], [400, 1_600])])
+def test_what_chance_brings_is_the_mean_over_random_divisions(then: list[int], now: list[int]) -> None:
+    both, rows = np.array(then, np.int64) + np.array(now, np.int64), sum(now)
+    generator = np.random.default_rng(9)
+    divided = generator.multivariate_hypergeometric(both, rows, size=20_000)
+    occupied = both > 0
+    indices = [psi((both - each)[occupied], each[occupied]) for each in divided]
+    told = psi(np.array(then)[occupied], np.array(now)[occupied]) - beyond(np.array(then), np.array(now))
+    assert told == pytest.approx(np.mean(indices), abs=5 * np.std(indices) / np.sqrt(len(indices)))
 
 
 @pytest.mark.parametrize(
