@@ -262,6 +262,7 @@ def test_the_teacher_reads_an_attempt_with_its_correction(
     session = school.session([school.validated("Bloc lu")], name="Revue", show_feedback=False)
     attempt = school.handed_in(session, student)
     page = teacher.get(f"/review/{attempt}")
+    assert f"/sessions/{session}" in page.links
     assert page.headings == [f"{student.name} · Revue"]
     assert "100 / 100" in page.words
     assert "Bloc lu" in page.words
