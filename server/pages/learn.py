@@ -76,7 +76,8 @@ async def save(request: Request) -> Response:
 
 async def concepts(request: Request) -> Response:
     """Return the concepts a few letters bring to mind, as buttons of the answer's form."""
-    return await render(request, "learn/_concepts.html", {"results": await _search(request)})
+    given = {"results": await _search(request), "asked": request.query_params.get("q", "")}
+    return await render(request, "learn/_concepts.html", given)
 
 
 async def hand_in(request: Request) -> Response:
@@ -171,7 +172,9 @@ def _acknowledged(request: Request, done: Submission) -> Response:
 
 def _onward(attempt_id: str, position: int, form: Any) -> str:
     here = f"/attempts/{attempt_id}/{position}"
-    if "find" in form:
+    # Enter in the search presses the first button there is, which saves: what was typed says what was meant.
+    searching = str(form.get("q", "")).strip() and not {"go", "add", "remove"} & set(form)
+    if searching or "find" in form:
         return f"{here}?q={quote(str(form.get('q', '')))}#concepts"
     if form.get("go") == "next":
         return f"/attempts/{attempt_id}/{position + 1}"

@@ -31,6 +31,11 @@ def test_a_stranger_is_sent_to_the_sign_in_page_and_back(stranger: TestClient) -
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/")
 
 
+def test_whoever_lost_the_password_or_has_no_account_is_told_whom_to_ask(stranger: TestClient) -> None:
+    page = stranger.get("/sign-in", headers={"accept-language": "fr"}).text
+    assert "Adressez-vous à votre enseignant ou à un administrateur" in page
+
+
 def test_a_stranger_on_htmx_is_sent_there_by_header(stranger: TestClient) -> None:
     answer = stranger.get("/", headers={"hx-request": "true", "hx-request-type": "partial"})
     assert answer.status_code == 204

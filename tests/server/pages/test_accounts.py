@@ -180,6 +180,24 @@ def test_only_ones_own_document_is_removed(meet: Meet, teacher: Visitor) -> None
     assert "Mine" in teacher.get("/account").words
 
 
+def asked(page: Page, question: str) -> str:
+    """Return what opens with a question that is asked before what cannot be taken back."""
+    found = [part for part in page.html.split('<details class="confirm">') if question in part]
+    assert found, question
+    return found[0].partition("</details>")[0]
+
+
+def test_revoking_and_disabling_ask_first_and_say_what_goes_with_it(
+    meet: Meet, teacher: Visitor, student: Visitor
+) -> None:
+    teacher.post("/account/tokens", {"name": "Moodle", "scopes": "CASES_READ"}, 200)
+    revoking = asked(teacher.get("/account"), "“Moodle” loses its access at once")
+    assert "webhooks that any of them made are paused" in revoking
+    assert 'action="/account/tokens/revoke"' in revoking
+    disabling = asked(meet(Role.ADMIN).get(f"/accounts?search={student.email}"), "is signed out everywhere")
+    assert 'action="/accounts/update"' in disabling
+
+
 def test_only_ones_own_token_is_revoked(meet: Meet, teacher: Visitor, school: School) -> None:
     page = Page(teacher.ask("/account/tokens", {"name": "Moodle", "scopes": "PROFILE"}).text)
     mine = dict(page.form("/account/tokens/revoke").fields)["id"]

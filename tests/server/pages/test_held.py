@@ -86,7 +86,9 @@ def test_more_lines_are_offered_and_what_was_typed_is_kept(teacher: Visitor) -> 
 
 def test_a_page_that_is_removed_is_in_no_case(teacher: Visitor, school: School) -> None:
     held = sent(teacher)
-    answer = teacher.press(teacher.get(held), held, ("discard", "1"))
+    page = teacher.get(held)
+    assert "The page is deleted and cannot be brought back." in page.html.partition('class="confirm"')[2]
+    answer = teacher.press(page, held, ("discard", "1"))
     assert teacher.follow(answer).said("done") == ["The page was removed."]
     assert school.rows(Recording, case_id=key_of(answer.headers["location"].split("/")[2])) == []
 

@@ -174,6 +174,26 @@ def test_htmx_gets_the_concepts_as_buttons_and_the_page_as_a_part(student: Visit
     found = student.part(f"/attempts/{attempt}/1/concepts?q=left+bundle")
     assert 'name="add" value="LBBB"' in found.html
     assert student.part(f"/attempts/{attempt}/1/concepts?q=").words.strip() == ""
+    for nothing in (
+        student.part(f"/attempts/{attempt}/1/concepts?q=zzzzzzzz"),
+        student.get(f"/attempts/{attempt}/1?q=zzzzzzzz"),
+    ):
+        assert "No concept found. Try another word, or write it in your reading." in nothing.words
+
+
+def test_enter_in_the_search_for_a_concept_saves_and_searches(student: Visitor, school: School) -> None:
+    attempt = school.begun(school.session(), student)
+    here = f"/attempts/{attempt}/1"
+    page = student.get(here)
+    searched = student.press(page, here, q=" bundle ", text="Écrit")
+    assert searched.headers["location"] == f"{here}?q=%20bundle%20#concepts"
+    page = student.follow(searched)
+    assert page.values["text"] == "Écrit"
+    [*_others, add] = [button for button in page.form(here).buttons if button[0] == "add"]
+    added = student.press(page, here, add)
+    assert added.headers["location"] == here
+    page = student.follow(added)
+    assert student.press(page, here, q=" ").headers["location"] == here
     part = student.part(f"/attempts/{attempt}/1")
     assert part.headings[0].startswith("Case 1 of 1")
 

@@ -172,6 +172,7 @@ def test_images_that_are_kept_are_told_of_and_forgotten_with_one_click(
     assert f"{address}/forget" not in analyst.get(address).html
     assert analyst.ask(f"{address}/forget").status_code == 303
     assert "The images are kept" in clinician.get(address).words
+    assert "The images are deleted and cannot be brought back" in clinician.get(address).words
     done = clinician.follow(clinician.press(clinician.get(address), f"{address}/forget"))
     assert "The images are forgotten." in done.words
     assert "The images are kept" not in done.words

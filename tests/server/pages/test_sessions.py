@@ -61,7 +61,7 @@ def test_before_anybody_begins_the_page_says_it_follows_by_itself(teacher: Visit
     assert page.headings == ["Vide"]
     assert "Nobody has begun yet." in page.words
     assert "Cas vu" in page.words
-    assert f'hx-sse:connect="/sessions/{session}/live' in page.html
+    assert f'hx-sse:connect="/sessions/{session}/live" hx-swap="innerMorph"' in page.html
 
 
 def test_attempts_and_what_was_found_are_shown(meet: Meet, teacher: Visitor, school: School) -> None:
@@ -262,6 +262,7 @@ def test_the_teacher_reads_an_attempt_with_its_correction(
     session = school.session([school.validated("Bloc lu")], name="Revue", show_feedback=False)
     attempt = school.handed_in(session, student)
     page = teacher.get(f"/review/{attempt}")
+    assert f"/sessions/{session}" in page.links
     assert page.headings == [f"{student.name} · Revue"]
     assert "100 / 100" in page.words
     assert "Bloc lu" in page.words
