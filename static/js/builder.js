@@ -85,7 +85,7 @@ class Upload {
   show(sent) {
     const percent = Math.floor((100 * sent.loaded) / sent.total);
     this.progress.querySelector("progress").value = percent;
-    this.progress.querySelector("[data-upload-percent]").textContent = `${percent} %`;
+    this.progress.querySelector("[data-upload-percent]").textContent = `${percent}\u00a0%`;
   }
 
   failed() {

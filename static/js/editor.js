@@ -183,7 +183,7 @@ class PictureEditor {
     for (const side of SIDES) {
       const handle = this.frame.querySelector(`[data-editor-handle="${side}"]`);
       handle.setAttribute("aria-valuenow", tidy(sides[side]));
-      handle.setAttribute("aria-valuetext", `${tidy(sides[side])} %`);
+      handle.setAttribute("aria-valuetext", `${tidy(sides[side])}\u00a0%`);
     }
   }
 

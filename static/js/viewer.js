@@ -85,7 +85,7 @@ class Viewer {
   }
 
   sayScale() {
-    this.figure.querySelector("[data-ecg-zoom]").textContent = `${Math.round(this.zoom * 100)} %`;
+    this.figure.querySelector("[data-ecg-zoom]").textContent = `${Math.round(this.zoom * 100)}\u00a0%`;
     const scale = this.figure.querySelector("[data-ecg-scale]");
     if (!scale) return;
     const millimetre = (Number(this.figure.dataset.pxPerMm) * this.image.clientWidth) / Number(this.figure.dataset.width);

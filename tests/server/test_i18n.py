@@ -69,6 +69,13 @@ def test_french_typography_keeps_signs_with_their_words() -> None:
     assert wrong == []
 
 
+def test_french_typography_keeps_units_with_their_numbers() -> None:
+    units = r"(?:%%|(?:Mo|ko|ms|s|mm|Hz|ppp|min|jours?|ans?)\b(?!’))"
+    parted = re.compile(rf"(?:\d|\)[sd]|\}}) {units}|\bTri \d| / ?100\b")
+    wrong = [text for message in french() for text in forms(message) if parted.search(text)]
+    assert wrong == []
+
+
 def test_nothing_on_our_screens_exclaims() -> None:
     assert [text for message in french() for text in forms(message) if "!" in text] == []
 
