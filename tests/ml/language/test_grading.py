@@ -54,7 +54,10 @@ def test_a_key_without_scored_items_gives_no_mark_and_says_so() -> None:
     unscored = marked("BBG", KeyItem("LBBB", 1.0, Role.DESCRIPTIVE))
     assert (unscored.score, unscored.items[0].verdict) == (None, Verdict.FOUND)
     assert marked("").score is None
-    assert feedback(unscored, ONTOLOGY, "fr").summary == "Pas de note\u00a0: le corrigé n’a plus de concept noté."
+    assert (
+        feedback(unscored, ONTOLOGY, "fr").summary
+        == "Pas de note\u00a0: le corrigé n’a plus de concept noté."
+    )
     assert feedback(unscored, ONTOLOGY, "en").summary == "No mark: the key has no scored concept left."
 
 
