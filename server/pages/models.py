@@ -12,19 +12,14 @@ from server.context import visitor_of
 from server.i18n import gettext as _
 from server.pages.model_figures import told
 from server.pages.paging import links, page_of
-from server.pages.support import form_of, found, query, redirect, render, submit
+from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 
 FAMILIES = ("beats", "triage", "segmentation")
 
 
 async def index(request: Request) -> Response:
     """Show what answers under each alias, and every version."""
-    data = await query(request, "models/list", **page_of(request))
-    for edge in data["modelVersions"]["edges"]:
-        version = edge["node"]
-        version["figures"] = told(version["model"]["family"], version["metrics"])
-    pages = links(request, data["modelVersions"]["pageInfo"])
-    return await render(request, "models/list.html", {**data, "pages": pages})
+    return await _index(request, Submission("Model"))
 
 
 async def promote(request: Request) -> Response:
@@ -110,8 +105,7 @@ def _rows(shown: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
 
 async def show_promotion(request: Request) -> Response:
     """Show how the challenger of a family stands beside its champion."""
-    data = await query(request, "models/promotion", family=_family(request))
-    return await render(request, "models/promotion.html", {"model": found(data["model"])})
+    return await _promotion(request, Submission("Model"))
 
 
 async def promote_challenger(request: Request) -> Response:
@@ -162,16 +156,35 @@ def _word(request: Request) -> str:
 
 
 async def _of_family(request: Request, operation: str, said: str) -> Response:
-    return await _decided(request, operation, said, f"/models/{_word(request)}")
-
-
-async def _decided(request: Request, operation: str, said: str, back: str = "/models") -> Response:
+    back = f"/models/{_word(request)}"
     done = await submit(request, operation)
-    if done.ok:
-        return redirect(request, back, said=said)
-    problems = " ".join(message for _path, message in done.form.summary())
-    # A refusal of fields says « some of what was sent cannot be accepted »: which and why is what helps.
-    return redirect(request, back, said=problems or done.message, kind="care")
+    return redirect(request, back, said=said) if done.ok else await _promotion(request, done)
+
+
+async def _decided(request: Request, operation: str, said: str) -> Response:
+    done = await submit(request, operation)
+    return redirect(request, "/models", said=said) if done.ok else await _index(request, done)
+
+
+async def _index(request: Request, done: Submission) -> Response:
+    data = await query(request, "models/list", **page_of(request))
+    for edge in data["modelVersions"]["edges"]:
+        version = edge["node"]
+        version["figures"] = told(version["model"]["family"], version["metrics"])
+    given = {
+        **data,
+        "pages": links(request, data["modelVersions"]["pageInfo"]),
+        "asked": f"?{request.url.query}" if request.url.query else "",
+        "form": done.form,
+        "refusal": done.message,
+    }
+    return await render(request, "models/list.html", given, status=done.status)
+
+
+async def _promotion(request: Request, done: Submission) -> Response:
+    data = await query(request, "models/promotion", family=_family(request))
+    given = {"model": found(data["model"]), "form": done.form, "refusal": done.message}
+    return await render(request, "models/promotion.html", given, status=done.status)
 
 
 routes = [

@@ -1,5 +1,6 @@
 """The panel of what a model reads, what it suggests, the student's view of it, and the page of models."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from schema.models.cases import Annotation, Case, Recording
 from schema.models.models import Deployment, Model, ModelVersion
 from schema.models.predictions import Feedback, Prediction
 from schema.policy import Role
+from schema.services.retraining import TrainingRules
 from schema.types.base import global_id
 from server.app import Application, close_services, create_app
 from tests.schema.toys import deployed, registered, toy, toy_loader
@@ -374,8 +376,24 @@ def test_only_those_who_may_see_models_do(meet: Meet, teacher: Visitor) -> None:
         assert "Champion" in page.words
         assert "Put to use" not in page.words
         assert [form.action for form in page.forms if form.action.startswith("/models/")] == []
-        refused = person.follow(person.ask("/models/promote", {"versionId": "x", "alias": "CHAMPION"}))
+        refused = person.post("/models/promote", {"versionId": "x", "alias": "CHAMPION"}, 403)
         assert "Your access does not cover this" in refused.words
+
+
+def test_a_training_that_is_refused_comes_back_as_it_was_typed(
+    meet: Meet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrainingRules, "obstacle", lambda *_: None)
+    admin = meet(Role.ADMIN)
+    page = admin.get("/models")
+    opened = '<details class="disclosure" open><summary>Train anew'
+    assert opened not in page.html
+    typed = {"minFeedbackSamples": "0", "runName": "Jeudi"}
+    refused = read(admin.press(page, "/models/retrain", **typed), 422)
+    assert opened in refused.html
+    assert refused.error("least-BEATS").startswith("Error: ")
+    assert {name: refused.values[name] for name in typed} == typed
+    assert ("includeFeedback", "true") in refused.form("/models/retrain").fields
 
 
 def test_where_nothing_is_registered_the_page_says_what_to_do(own_app: Application) -> None:
@@ -404,8 +422,12 @@ def test_an_administrator_puts_a_version_to_use_and_rolls_back(
     page = admin.get("/models")
     assert "tampered with" in page.words
     given = {"versionId": global_id("ModelVersion", version.id or 0)}
-    refused = admin.follow(admin.ask("/models/promote", given))
+    refused = admin.post("/models/promote", given | {"overrideReason": "x" * 501})
+    assert "At most 500 characters." in refused.words
+    assert refused.html.count("x" * 501) == 1, "in the form of this version alone"
+    refused = admin.post("/models/promote", given)
     assert "The rule does not let this version take" in refused.words
+    assert len(re.findall('<details class="disclosure" open><summary>Put to use', refused.html)) == 1
     after = admin.follow(admin.ask("/models/promote", given | {"overrideReason": "Essai."}))
     assert "The version answers from now on." in after.words
     assert "the store is not told yet" in after.words
@@ -417,7 +439,7 @@ def test_an_administrator_puts_a_version_to_use_and_rolls_back(
     assert "answers from now on" not in beside.words
     shadow = admin.follow(admin.ask("/models/promote", trial | {"alias": "SHADOW"}))
     assert "it is asked in silence and answers nobody" in shadow.words
-    itself = admin.follow(admin.ask("/models/promote", trial | {"versionId": champion}))
+    itself = admin.post("/models/promote", trial | {"versionId": champion}, 403)
     assert "it cannot be its own challenger or shadow" in itself.words
     looked = admin.follow(admin.press(back, "/models/sync"))
     assert "The store is being looked at." in looked.words

@@ -1,5 +1,6 @@
 """The page of champion and challenger: who sees it, what it says, and its one-click decisions."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from schema.types.base import global_id
 from server.app import Application, close_services, create_app
 from tests.schema.toys import deployed, registered, toy, toy_loader, toy_unet
 from tests.server.conftest import installed
-from tests.server.pages.conftest import Meet
+from tests.server.pages.conftest import Meet, read
 from tests.server.pages.test_every_page import english_only, in_french, leftovers
 
 
@@ -121,8 +122,13 @@ def test_a_challenger_the_rule_refuses_is_promoted_only_with_a_reason(meet: Meet
     admin = meet(Role.ADMIN)
     page = admin.get("/models/beats")
     assert "Not while the rule says no." in page.words
-    refused = admin.follow(admin.press(page, "/models/beats/promote"))
-    assert "Say why it is to be all the same." in refused.words
+    refused = read(admin.press(page, "/models/beats/promote"), 422)
+    assert "Say why it is to be all the same." in refused.error("overrideReason")
+    long = read(admin.press(page, "/models/beats/promote", overrideReason="x" * 501), 422)
+    assert long.error("overrideReason") == "Error: At most 500 characters."
+    assert long.values["overrideReason"] == "x" * 501
+    assert re.search(r'<details class="disclosure" open><summary>Promote all the same', long.html)
+    assert not re.search(r'<details class="disclosure" open><summary>Promote all the same', page.html)
     done = admin.follow(admin.press(refused, "/models/beats/promote", overrideReason="Essai."))
     assert "The challenger answers from now on." in done.words
     back = admin.follow(admin.press(done, "/models/beats/rollback"))
@@ -137,7 +143,7 @@ def test_an_a_b_test_begins_and_ends_with_one_click(app: Application, meet: Meet
     assert "0 of the 6,950 subjects" in begun.words
     ended = admin.follow(admin.press(begun, "/models/beats/stop"))
     assert "The A/B test has ended." in ended.words
-    wrong = admin.follow(admin.ask("/models/beats/trial", {"modelId": _model(app), "share": "80"}))
+    wrong = admin.post("/models/beats/trial", {"modelId": _model(app), "share": "80"})
     assert "Choose a value between 1 and 50." in wrong.words
     with app.site.services.database.read() as session:
         [trial] = session.exec(select(Trial)).all()
