@@ -105,7 +105,7 @@ def _teach(session: Session, services: Services, teacher: Actor, stored: list[Pa
     cases.validate(case_id, cases.get(case_id).revision)
     fields = SessionFields(
         name="Première lecture",
-        objectives="Lire un ECG dans l'ordre : rythme, fréquence, axe, intervalles, repolarisation.",
+        objectives="Lire un ECG dans l’ordre : rythme, fréquence, axe, intervalles, repolarisation.",
         difficulty=SessionDifficulty.BEGINNER,
         time_limit_minutes=20,
         allow_retry=True,
