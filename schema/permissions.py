@@ -104,7 +104,7 @@ def mutation_field(scope: Scope | None, description: str) -> Callable[[Any], Any
     return made
 
 
-def guarded_events(scope: Scope, context: Context) -> None:
+def guarded_events(scope: Scope | None, context: Context) -> None:
     """Check a subscription's scope as it starts, with a coded error."""
     try:
         Guard(scope).check(context)
