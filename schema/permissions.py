@@ -90,21 +90,28 @@ def _description_of(input_type: Any) -> str | None:
     return definition.description if definition else None
 
 
+def scoped(scope: Scope | None, description: str) -> str:
+    """Return a root field's description with the scope that a token needs."""
+    return description if scope is None else f"{description} Scope: `{scope}`."
+
+
 def query_field(scope: Scope | None, description: str) -> Callable[[Any], Any]:
     """Return the decorator of a root query field."""
-    made: Callable[[Any], Any] = strawberry.field(description=description, extensions=[QueryGuard(scope)])
+    made: Callable[[Any], Any] = strawberry.field(
+        description=scoped(scope, description), extensions=[QueryGuard(scope)]
+    )
     return made
 
 
 def mutation_field(scope: Scope | None, description: str) -> Callable[[Any], Any]:
     """Return the decorator of a mutation."""
     made: Callable[[Any], Any] = strawberry.mutation(
-        description=description, extensions=[MutationGuard(scope)]
+        description=scoped(scope, description), extensions=[MutationGuard(scope)]
     )
     return made
 
 
-def guarded_events(scope: Scope, context: Context) -> None:
+def guarded_events(scope: Scope | None, context: Context) -> None:
     """Check a subscription's scope as it starts, with a coded error."""
     try:
         Guard(scope).check(context)

@@ -7,7 +7,6 @@ import strawberry
 from schema.context import Info
 from schema.pagination import PageRequest
 from schema.permissions import query_field
-from schema.policy import Scope
 from schema.services.bulk import page_of_jobs
 from schema.services.jobs import job_of
 from schema.types.arguments import After, Before, First, Last
@@ -19,17 +18,21 @@ from schema.types.jobs import Job
 class JobQueries:
     """Queries about jobs."""
 
-    @query_field(Scope.PROFILE, "One job; null when there is none the viewer asked for.")
+    @query_field(None, "One job; null when there is none the viewer asked for. A token of any scope may ask.")
     async def job(
         self,
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The job's id.")],  # noqa: A002
     ) -> Job | None:
         """Return one job."""
-        key, viewer = local_key(id, "Job"), info.context.viewer
+        viewer, key = info.context.viewer, local_key(id, "Job")
         return Job.of(await info.context.read(lambda session: job_of(session, viewer, key)))
 
-    @query_field(Scope.PROFILE, "The jobs the viewer asked for, newest first; kept for 30 days once done.")
+    @query_field(
+        None,
+        "The jobs the viewer asked for, newest first; kept for 30 days once done. "
+        "A token of any scope may ask.",
+    )
     async def jobs(
         self,
         info: Info,

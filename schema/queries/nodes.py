@@ -74,12 +74,12 @@ class NodeKind:
     Parameters
     ----------
     scope
-        Without it every object of the kind is missing.
+        Without it every object of the kind is missing; None where a token of any scope may ask.
     load
         Returns the node of an id of this kind; raises NotFoundError for what the viewer may not see.
     """
 
-    scope: Scope
+    scope: Scope | None
     load: Load
 
 
@@ -272,7 +272,7 @@ KINDS: dict[str, NodeKind] = {
     "Enrolment": NodeKind(Scope.ATTEMPTS_READ, _enrolment),
     "Feedback": NodeKind(Scope.PREDICTIONS_READ, _feedback),
     "HeldPage": NodeKind(Scope.CASES_WRITE, _held_page),
-    "Job": NodeKind(Scope.PROFILE, _job),
+    "Job": NodeKind(None, _job),
     "Model": NodeKind(Scope.MODELS_READ, _model),
     "ModelVersion": NodeKind(Scope.MODELS_READ, _model_version),
     "Ontology": NodeKind(Scope.CONCEPTS_READ, _ontology),
@@ -319,7 +319,7 @@ class NodeQueries:
 
 async def _loaded(info: Info, identifier: str) -> Node | None:
     viewer, kind = info.context.viewer, KINDS.get(_type_name(identifier))
-    if kind is None or not viewer.may(kind.scope):
+    if kind is None or (kind.scope is not None and not viewer.may(kind.scope)):
         return None
     try:
         return await info.context.read(lambda session: kind.load(info, session, identifier))

@@ -15,7 +15,7 @@ POLL_S = 1.0
 
 
 @contextmanager
-def admitted(scope: Scope, context: Context) -> Iterator[None]:
+def admitted(scope: Scope | None, context: Context) -> Iterator[None]:
     """Check the scope; a domain error raised in the block, as by a missing object, gets its stable code."""
     guarded_events(scope, context)
     try:

@@ -9,6 +9,7 @@ import strawberry
 
 from schema.context import Info
 from schema.models.predictions import ModelFamily
+from schema.permissions import scoped
 from schema.policy import Scope
 from schema.services.monitoring import Watched, mark, summary
 from schema.subscriptions.following import POLL_S, admitted
@@ -28,8 +29,11 @@ class MonitoringSubscriptions:
     """What those who watch models see beside their work."""
 
     @strawberry.subscription(
-        description="A family of models in figures: as it stands at once, then after each prediction and "
-        "opinion, once a second at most."
+        description=scoped(
+            Scope.STATISTICS_READ,
+            "A family of models in figures: as it stands at once, then after each prediction and opinion, "
+            "once a second at most.",
+        )
     )
     async def monitoring_changed(
         self,

@@ -11,6 +11,7 @@ import strawberry
 from schema.context import Info
 from schema.loaders.training import attempts_by_id
 from schema.models.work import Event
+from schema.permissions import scoped
 from schema.policy import Scope
 from schema.services.attempts import topic
 from schema.services.sessions import Sessions
@@ -74,7 +75,11 @@ class SessionActivity:
 class SessionSubscriptions:
     """What those who manage sessions watch."""
 
-    @strawberry.subscription(description="What the students of a session the viewer manages are doing.")
+    @strawberry.subscription(
+        description=scoped(
+            Scope.SESSIONS_READ, "What the students of a session the viewer manages are doing."
+        )
+    )
     async def session_activity(
         self,
         info: Info,

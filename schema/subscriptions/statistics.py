@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 import strawberry
 
 from schema.context import Info
+from schema.permissions import scoped
 from schema.policy import Scope
 from schema.subscriptions.following import POLL_S, admitted, start_of
 from schema.types.arguments import Sequence
@@ -26,7 +27,9 @@ class StatisticsSubscriptions:
     """What authors see beside their work."""
 
     @strawberry.subscription(
-        description="The library's figures: those of now at once, then each time they change."
+        description=scoped(
+            Scope.STATISTICS_READ, "The library's figures: those of now at once, then each time they change."
+        )
     )
     async def statistics_changed(
         self, info: Info, after: Sequence = None

@@ -99,6 +99,12 @@ def test_the_rows_name_roles_and_scopes_that_exist() -> None:
 
 
 @each_row
+def test_a_fields_description_ends_with_the_scope_in_the_row(row: Row) -> None:
+    said = roots()[row.root][row.field].description or ""
+    assert said.endswith(f". Scope: `{row.scope}`.") if row.scope else "Scope: " not in said
+
+
+@each_row
 def test_the_roles_in_the_row_may_and_the_others_may_not(installation: World, row: Row) -> None:
     people: dict[str, Actor | None] = {role.value: installation.person(role) for role in Role}
     allowed = {name for name, actor in people.items() if not refused(installation, row, actor)}

@@ -51,10 +51,20 @@ def test_every_price_is_told_as_it_is(sentence: str) -> None:
     assert sentence in " ".join(PAGE.split())
 
 
+@pytest.mark.parametrize("points", [cost.READING, cost.HASHING])
+def test_every_field_that_is_dear_is_named_with_its_price(points: int) -> None:
+    [row] = re.findall(rf"^\| {points:,} \| (.+) \|$", PAGE, re.MULTILINE)
+    dear = [name for name in cost.DEAR if cost.DEAR[name] == points]
+    told = {re.sub("^(Query|Mutation)[.]", "", name) for name in dear}
+    assert set(re.findall(r"`([A-Za-z.]+)`", row)) == told
+
+
 def test_every_code_of_an_error_is_told() -> None:
-    told = set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE))
-    in_results = {"NOT_FOUND", "CONFLICT"}  # members of a mutation's union, null for a query
+    told = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", PAGE, re.MULTILINE))
+    in_results = {"CONFLICT"}  # a member of a mutation's union
     assert told == set(CODES.values()) - in_results | set(graphql.STATUS) | {
+        "HTTP_405",
+        "HTTP_413",
         "TOO_MUCH",
         "INTERNAL",
         "PERSISTED_QUERY_NOT_FOUND",

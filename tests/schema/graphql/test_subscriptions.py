@@ -11,12 +11,13 @@ import pytest
 from strawberry.types.execution import PreExecutionError
 
 from schema.models.work import JobState
-from schema.policy import Actor, Role
+from schema.policy import Actor, Role, Scope
 from schema.services import events
 from schema.services.attempts import topic
 from schema.services.jobs import Jobs, enqueue
 from schema.types.base import global_id
 from tests.schema.conftest import World, the_schema
+from tests.schema.people import actor_of
 from tests.schema.training import Hospital
 
 ACTIVITY = """subscription S($id: ID!, $after: Int) { sessionActivity(sessionId: $id, after: $after) {
@@ -164,6 +165,44 @@ def test_figures_come_at_once_and_again_when_they_change(each_world: World, hosp
     assert [each["statistics"]["sessionCount"] for each in (before, after, read)] == [0, 1, 1]
     assert after["sequence"] > before["sequence"]
     assert read["statistics"]["matcher"]["misses"] == after["statistics"]["matcher"]["misses"] + 1
+
+
+JOB = """query Q($id: ID!) { job(id: $id) { kind } node(id: $id) { ... on Job { kind } }
+  jobs { totalCount } }"""
+
+
+def test_a_token_of_any_scope_follows_the_jobs_of_its_account_and_no_others(
+    each_world: World, hospital: Hospital
+) -> None:
+    account, few = hospital.account(Role.TEACHER), frozenset({Scope.SESSIONS_READ})
+    with each_world.database.write() as session:
+        number = enqueue(session, each_world.clock, "export", {}, owner_id=account.id)
+    key, missing = global_id("Job", number), global_id("Job", 999_999)
+    for nobody in (key, "forged"):
+        assert each_world.codes(JOB, None, id=nobody)[0] == "UNAUTHENTICATED"
+        assert refused(each_world, PROGRESS, None, id=nobody) == "UNAUTHENTICATED"
+    admin = hospital.account(Role.ADMIN)
+    for other in (hospital.teacher, actor_of(admin, token_id=2, scopes=few)):
+        nothing = {"job": None, "node": None, "jobs": {"totalCount": 0}}
+        assert whole(each_world, other, key) == whole(each_world, other, missing) == nothing
+        assert refused(each_world, PROGRESS, other, id=key) == "NOT_FOUND"
+    told = {"job": {"kind": "export"}, "node": {"kind": "export"}}
+    mine = actor_of(account, token_id=1, scopes=few)
+    assert whole(each_world, mine, key) == told | {"jobs": {"totalCount": 1}}
+    assert whole(each_world, actor_of(admin), key) == told | {"jobs": {"totalCount": 0}}
+
+    async def scenario() -> Any:
+        async with following(each_world, PROGRESS, mine, id=key) as stream:
+            return await heard(stream, 1)
+
+    assert asyncio.run(scenario())[0]["job"]["state"] == "QUEUED"
+
+
+def whole(world: World, actor: Actor, key: str) -> Any:
+    """Return all that is asked of a job."""
+    result = world.run(JOB, actor, {"id": key})
+    assert result.errors is None
+    return result.data
 
 
 def test_a_job_is_followed_to_its_end_by_who_asked_for_it(each_world: World, hospital: Hospital) -> None:
