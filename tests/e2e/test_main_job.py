@@ -169,17 +169,21 @@ def test_a_case_made_elsewhere_shows_beside_the_page_within_two_seconds(
     expect(figure).not_to_have_text(str(before), timeout=2_000)
 
 
-def test_tracings_are_reordered_by_dragging_and_files_dropped_onto_the_page(
+def test_tracings_are_dragged_and_files_dropped_onto_the_page_and_what_was_typed_stays(
     site: Site, enter: Enter, pictures: list[Path]
 ) -> None:
     page = enter("teacher")
     steps.import_files(page, site.address, pictures[:2])
+    description = page.get_by_label("Description clinique")
+    description.fill("Femme de 70 ans, syncope.")
     grips = page.locator("[data-order-item]")
     below = grips.nth(1).bounding_box()
     assert below is not None
     place = Position(x=20, y=below["height"] - 4)
     grips.nth(0).locator("[data-order-grip]").drag_to(grips.nth(1), target_position=place)
     expect(page.locator(".ecg-title")).to_have_text(["ECG_02", "ECG_01"])
+    expect(description).to_have_value("Femme de 70 ans, syncope.")
+    description.fill("Femme de 71 ans, syncope.")
     bytes_of = list(pictures[2].read_bytes())
     dropped = page.evaluate_handle(
         """bytes => { const carried = new DataTransfer();
@@ -189,6 +193,7 @@ def test_tracings_are_reordered_by_dragging_and_files_dropped_onto_the_page(
     )
     page.dispatch_event("[data-dropzone]", "drop", {"dataTransfer": dropped})
     expect(page.locator("[data-ecg] img")).to_have_count(3, timeout=steps.READING_MS)
+    expect(description).to_have_value("Femme de 71 ans, syncope.")
 
 
 def test_an_answer_survives_a_busy_server_and_a_lost_connection_and_a_second_device_is_told(
