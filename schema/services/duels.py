@@ -47,7 +47,7 @@ class TrialFigures:
     p_value, ratio_p_value
         Of no difference, and of arms as they were to be; both bear being looked at all the time.
     needed
-        Judged subjects, in both arms, for three points to be found.
+        Judged subjects, in both arms, by which three points are found in four of five tests.
     """
 
     champion: Arm

@@ -49,7 +49,8 @@ describe_enum(
     "ModelTrialFinding",
     "What an A/B test says so far.",
     "Nothing: too few subjects were judged for a difference of three points to be found.",
-    "No difference, though enough were judged for one of three points to be found.",
+    "No difference, though enough were judged (`neededCount`) for one of three points to be found in four of "
+    "five tests.",
     "The challenger errs less often.",
     "The challenger errs more often.",
     "Nothing: subjects of one side were lost.",
@@ -179,7 +180,8 @@ class ModelTrial:
         description="Of arms as large as the share says, always valid: below 0.01 subjects were lost."
     )
     needed_count: int = strawberry.field(
-        description="Judged subjects in both arms for three points to be found (5 %, power 80 %)."
+        description="Judged subjects in both arms by which three points are found (5 %, power 80 %), looked "
+        "for all the time: about 1.9 times what a test needs that is looked at once."
     )
 
     @strawberry.field(description="Who began it.")

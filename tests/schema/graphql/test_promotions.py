@@ -12,16 +12,17 @@ import pytest
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
+from ml.judging.sequential import Arm, needed_in_all
 from ml.registry.store import StoreClosedError, StoreError
 from schema.models.accounts import AuditEvent
 from schema.models.models import Deployment, ModelAlias, ModelVersion
 from schema.models.predictions import Feedback, ModelFamily, ModelProblem, Prediction
-from schema.models.promotions import Trial
+from schema.models.promotions import Trial, TrialFinding
 from schema.models.work import Job
 from schema.policy import Actor, Role
 from schema.services import duels, jobs
 from schema.services.audit import verify
-from schema.services.duels import JUDGE_JOB, MIN_SHADOW_RUNS, SHADOW_JOB
+from schema.services.duels import JUDGE_JOB, MIN_SHADOW_RUNS, SHADOW_JOB, TrialFigures
 from schema.services.jobs import NEVER, run_due
 from schema.services.judge import Judge
 from schema.services.models import SYNC_JOB
@@ -358,7 +359,7 @@ def test_an_a_b_test_gives_a_share_to_the_challenger_for_as_long_as_it_runs(ring
         assert ring.do(START, share=share)["fields"][0]["code"] == "out_of_range"
     begun = ring.do(START, share=50)["promotion"]["trial"]
     assert (begun["share"], begun["stoppedAt"], begun["finding"]) == (50, None, "TOO_SMALL")
-    assert begun["neededCount"] == 4_448, "2,224 an arm"
+    assert begun["neededCount"] == 8_620, "4,310 an arm"
     routed = [route(ring, f"case {number}") for number in range(40)]
     assert {each.alias for each in routed} == {ModelAlias.CHAMPION, ModelAlias.CHALLENGER}
     assert [route(ring, f"case {number}") for number in range(40)] == routed, "each stays where it fell"
@@ -433,6 +434,16 @@ def test_an_a_b_test_tells_what_can_be_said(
     found = ring.standing()
     assert found["trial"]["finding"] == finding
     assert found["obstacles"] == ([obstacle] if obstacle else [])
+
+
+@pytest.mark.parametrize(
+    "subjects, finding", [(2_224, TrialFinding.TOO_SMALL), (4_310, TrialFinding.NO_DIFFERENCE)]
+)
+def test_no_difference_is_said_once_three_points_would_have_been_found_by_a_test_that_is_always_looked_at(
+    subjects: int, finding: TrialFinding
+) -> None:
+    arm = Arm(subjects, subjects, subjects * 15 // 100)
+    assert TrialFigures(arm, arm, 1.0, 1.0, needed_in_all(0.15, 0.5)).finding is finding
 
 
 def _judged(session: Session, ring: Ring, alias: str, subjects: int, errors: int) -> None:
