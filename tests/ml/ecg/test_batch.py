@@ -97,6 +97,18 @@ def test_the_files_of_a_wfdb_record_are_one_ecg_and_records_are_told_apart(tmp_p
     np.testing.assert_allclose(signal.samples_mv, counts * 0.005, atol=1e-6)
 
 
+def test_a_digest_is_of_what_the_files_hold_whatever_they_are_called() -> None:
+    def digest(name: str, data: bytes) -> str:
+        with opened([File(name, io.BytesIO(data))], Grouping.EACH) as [entry]:
+            return entry.digest()
+
+    assert digest("durand.png", b"one") == digest("other.png", b"one") != digest("durand.png", b"two")
+    assert digest("record.zip", zipped({"r.hea": b"a", "r.dat": b"b"})) != digest(
+        "record.zip", zipped({"r.hea": b"a", "r.dat": b"c"})
+    )
+    assert digest("broken.zip", b"PK\3\4") == digest("torn.zip", b"PK\3\4")
+
+
 def test_files_of_a_folder_are_read_where_they_lie(tmp_path: Path) -> None:
     put(tmp_path / "a.png", b"1")
     put(tmp_path / "b.zip", zipped({"c.png": b"2"}))
