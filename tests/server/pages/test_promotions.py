@@ -19,7 +19,7 @@ from schema.types.base import global_id
 from server.app import Application, close_services, create_app
 from tests.schema.toys import deployed, registered, toy, toy_loader, toy_unet
 from tests.server.conftest import installed
-from tests.server.pages.conftest import Meet, read
+from tests.server.pages.conftest import Meet, key_of, read
 from tests.server.pages.test_every_page import english_only, in_french, leftovers
 
 
@@ -146,7 +146,7 @@ def test_an_a_b_test_begins_and_ends_with_one_click(app: Application, meet: Meet
     wrong = admin.post("/models/beats/trial", {"modelId": _model(app), "share": "80"})
     assert "Choose a value between 1 and 50." in wrong.words
     with app.site.services.database.read() as session:
-        [trial] = session.exec(select(Trial)).all()
+        [trial] = session.exec(select(Trial).where(col(Trial.model_id) == key_of(_model(app)))).all()
     assert (trial.share, trial.stopped_at is not None) == (20, True)
 
 
