@@ -23,13 +23,8 @@ class Unit:
     name: str
     factor: float
     offset: float = 0.0
-    guessed_from: float = 0.0
-    """From this on a bare number that is out of range is taken for one in this unit."""
-
-    def guessed(self, number: float, feature: "Feature") -> float | None:
-        """Return a bare number in the feature's unit, if it can only be one in this."""
-        told = self.converted(number)
-        return told if number >= self.guessed_from and feature.low <= told <= feature.high else None
+    guessed: bool = True
+    """Whether a bare number that is out of range is taken for one in this unit, if it can be in no other."""
 
     def converted(self, number: float) -> float:
         """Return a number in this unit in the feature's own."""
@@ -50,6 +45,14 @@ class Feature:
     en: str
     whole: bool = False
     others: tuple[Unit, ...] = ()
+
+    def meant(self, number: float) -> Unit | None:
+        """Return the unit that a bare number out of range must be in.
+
+        None where it may be in several: a blood sugar of 22 is far too low in mg/dl, far too high in mmol/l.
+        """
+        possible = [each for each in self.others if self.low <= each.converted(number) <= self.high]
+        return possible[0] if len(possible) == 1 and possible[0].guessed else None
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -114,8 +117,7 @@ FEATURES: tuple[Feature, ...] = (
         "g/l",
         "glycémie",
         "blood sugar",
-        # A bare 22 may be mmol/l as well as mg/dl: much too high, or much too low. It is taken for neither.
-        others=(Unit("mg/dl", 0.01, guessed_from=40), Unit("mmol/l", 0.18, guessed_from=math.inf)),
+        others=(Unit("mg/dl", 0.01), Unit("mmol/l", 0.18, guessed=False)),
     ),
 )
 """Every feature but the complaint, which is text."""
@@ -288,9 +290,9 @@ def _number(feature: Feature, sent: object) -> float:
     if unit not in {"", feature.unit.lower().removeprefix("°")}:
         raise _UnreadableError("not_a_number", sent)
     if not feature.low <= number <= feature.high:
-        for other in feature.others:
-            if other.guessed(number, feature) is not None:
-                raise _other_unit(feature, number, other)
+        meant = feature.meant(number)
+        if meant is not None:
+            raise _other_unit(feature, number, meant)
         raise _UnreadableError(
             "out_of_range", _shown(number), _shown(feature.low), _shown(feature.high), feature.unit
         )

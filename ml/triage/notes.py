@@ -207,8 +207,8 @@ def _in_own_unit(feature: Feature, number: float, unit: str) -> float | None:
             number, unit = other.converted(number), ""
     if feature.low <= number <= feature.high:
         return round(number, 2)
-    guesses = (each.guessed(number, feature) for each in feature.others)
-    return next((round(each, 2) for each in guesses if each is not None), None)
+    meant = feature.meant(number)
+    return None if meant is None else round(meant.converted(number), 2)
 
 
 def _number(text: str) -> float:

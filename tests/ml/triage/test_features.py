@@ -65,7 +65,7 @@ def test_a_whole_visit_is_of_high_quality_and_misses_nothing() -> None:
         ("temperature", "310 K", "not_a_number", ("310 K",)),
         ("temperature", 60, "out_of_range", ("60", "20", "44", "°C")),
         ("glycemie", 110, "other_unit", ("110", "mg/dl", "g/l", "1.1")),
-        ("glycemie", 40, "other_unit", ("40", "mg/dl", "g/l", "0.4")),
+        ("glycemie", 84, "other_unit", ("84", "mg/dl", "g/l", "0.84")),
         ("glycemie", 22, "out_of_range", ("22", "0.1", "15", "g/l")),
         ("glycemie", "5,5 mmol/l", "other_unit", ("5.5", "mmol/l", "g/l", "0.99")),
         ("pression_systolique", "12", "other_unit", ("12", "cmHg", "mmHg", "120")),
