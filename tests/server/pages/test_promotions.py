@@ -140,7 +140,7 @@ def test_an_a_b_test_begins_and_ends_with_one_click(app: Application, meet: Meet
     begun = admin.follow(admin.press(admin.get("/models/beats"), "/models/beats/trial", share="20"))
     assert "the challenger answers 20% of the cases, visits and examinations" in begun.words
     assert "Too little traffic to decide yet" in begun.words
-    assert "0 of the 6,950 subjects" in begun.words
+    assert "0 of the 13,469 subjects" in begun.words
     ended = admin.follow(admin.press(begun, "/models/beats/stop"))
     assert "The A/B test has ended." in ended.words
     wrong = admin.post("/models/beats/trial", {"modelId": _model(app), "share": "80"})
