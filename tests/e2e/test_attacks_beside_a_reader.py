@@ -16,6 +16,8 @@ from tests.support.growth import crowding, slowness
 
 READ = "{ cases(first: 50) { edges { node { id name annotations { id } } } } }"
 READS = 100
+READINGS = 3
+"""Of so many 99th percentiles the least counts: what else the machine does now and then only adds to some."""
 ROUNDS = 3
 """How often each attack is sent at least."""
 LONGEST_REFUSAL_S = 0.05
@@ -76,9 +78,9 @@ def attacker(site: Site) -> Attacker:
 def test_another_clients_99th_percentile_stays_where_it_is(site: Site, attacker: Attacker) -> None:
     with client(site, "reader") as reader:
         reading(reader)  # the first ones wait for caches
-        alone = reading(reader)
+        alone = min(reading(reader) for _ in range(READINGS))
         attacker.start()
-        beside = reading(reader)
+        beside = min(reading(reader) for _ in range(READINGS))
         attacker.stop()
     scale = slowness() * crowding()
     assert {len(taken) >= ROUNDS for taken in attacker.taken.values()} == {True}
