@@ -89,7 +89,6 @@ class View(GraphQL[Context, None]):
     graphql_transport_ws_handler_class = Socket
 
     def __init__(self, schema: Schema, settings: Settings) -> None:
-        self.documents = schema.documents
         self.strict = settings.production
         super().__init__(
             schema,

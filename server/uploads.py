@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -48,3 +49,8 @@ class SignedIn:
         if visitor_of(Request(scope)).actor is None:
             raise SignInRequired
         await self._app(scope, receive, send)
+
+
+def files_of(access: Access, largest: int, ordinary: int) -> list[Middleware]:
+    """Return what stands before a form that takes files of whoever has a scope, of so many bytes at most."""
+    return [Middleware(SignedIn), Middleware(FileDoor, largest={access: largest}, ordinary=ordinary)]

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -33,17 +32,14 @@ from server.pages.support import (
     texts,
 )
 from server.site import site_of
-from server.uploads import FileDoor, SignedIn
+from server.uploads import files_of
 
 MAX_FILES_BODY = 1_050_000_000
 """Bytes sent at once: several files, each at most 200 MB."""
 MAX_FORM_BODY = 1_000_000
 SHELF_FIELDS = ("category", "search")
 SEARCH_FIELDS = ("archive", "modality", "since", "until", "description")
-TAKING_FILES = [
-    Middleware(SignedIn),
-    Middleware(FileDoor, largest={Scope.CASES_WRITE: MAX_FILES_BODY}, ordinary=MAX_FORM_BODY),
-]
+TAKING_FILES = files_of(Scope.CASES_WRITE, MAX_FILES_BODY, MAX_FORM_BODY)
 
 
 async def resume(request: Request) -> Response:

@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,7 +12,7 @@ from starlette.routing import Route
 from schema.policy import Scope
 from server.pages.support import Submission, found, query, render, submit
 from server.site import site_of
-from server.uploads import FileDoor, SignedIn
+from server.uploads import files_of
 
 MAX_FILE_BODY = 1_100_000
 """Bytes sent with a file of opinions: 1 MB and its form."""
@@ -110,10 +109,7 @@ routes = [
         take_in,
         methods=["POST"],
         max_body_size=MAX_FILE_BODY,
-        middleware=[
-            Middleware(SignedIn),
-            Middleware(FileDoor, largest={Scope.MODELS_WRITE: MAX_FILE_BODY}, ordinary=MAX_FORM_BODY),
-        ],
+        middleware=files_of(Scope.MODELS_WRITE, MAX_FILE_BODY, MAX_FORM_BODY),
     ),
     Route("/statistics/feedback.csv", table),
 ]

@@ -2,7 +2,6 @@
 
 import secrets
 
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,15 +10,12 @@ from schema.policy import Scope
 from server.pages.live import live
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, found, query, redirect, render, submit
-from server.uploads import FileDoor, SignedIn
+from server.uploads import files_of
 
 MAX_FILE_BODY = 1_100_000
 """Bytes sent with a file of participants: 1 MB and its form."""
 MAX_FORM_BODY = 1_000_000
-TAKING_A_FILE = [
-    Middleware(SignedIn),
-    Middleware(FileDoor, largest={Scope.SESSIONS_WRITE: MAX_FILE_BODY}, ordinary=MAX_FORM_BODY),
-]
+TAKING_A_FILE = files_of(Scope.SESSIONS_WRITE, MAX_FILE_BODY, MAX_FORM_BODY)
 
 
 async def index(request: Request) -> Response:

@@ -1,6 +1,5 @@
 """The platform's ontologies: imported, checked, put to use."""
 
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,15 +9,12 @@ from server.i18n import gettext as _
 from server.i18n import ngettext
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, found, mutate, query, redirect, render, submit
-from server.uploads import FileDoor, SignedIn
+from server.uploads import files_of
 
 MAX_FILE_BODY = 21_000_000
 """Bytes sent with an ontology: a file of 20 MB and its form."""
 MAX_FORM_BODY = 1_000_000
-TAKING_A_FILE = [
-    Middleware(SignedIn),
-    Middleware(FileDoor, largest={Scope.CONCEPTS_WRITE: MAX_FILE_BODY}, ordinary=MAX_FORM_BODY),
-]
+TAKING_A_FILE = files_of(Scope.CONCEPTS_WRITE, MAX_FILE_BODY, MAX_FORM_BODY)
 
 
 async def index(request: Request) -> Response:

@@ -9,7 +9,6 @@ from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,7 +21,7 @@ from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 from server.plots import round_step
 from server.site import site_of
-from server.uploads import FileDoor, SignedIn
+from server.uploads import files_of
 
 SEGMENTS = ("NECROTIC", "EDEMA", "ENHANCING")
 BRATS = {"NECROTIC": "1", "EDEMA": "2", "ENHANCING": "3, 4"}
@@ -31,10 +30,7 @@ IMAGES = ("flair", "t1c")
 MAX_FILES_BODY = 610_000_000
 """Bytes sent at once: three files, each at most 200 MB."""
 MAX_FORM_BODY = 1_000_000
-TAKING_FILES = [
-    Middleware(SignedIn),
-    Middleware(FileDoor, largest={Scope.SEGMENTATION: MAX_FILES_BODY}, ordinary=MAX_FORM_BODY),
-]
+TAKING_FILES = files_of(Scope.SEGMENTATION, MAX_FILES_BODY, MAX_FORM_BODY)
 WIDTH, HEIGHT = 640.0, 280.0
 LEFT, RIGHT, TOP, BOTTOM, MARGIN = 52.0, 16.0, 16.0, 34.0, 30.0
 """Of the plot, in its own units."""
