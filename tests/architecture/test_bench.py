@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import beats, feedback, monitoring, segmentation, triage
+from tests.bench import beats, feedback, monitoring, panel, segmentation, triage
 from tests.bench.measuring import data_of
 from tests.bench.peers import servers
 from tests.bench.peers.servers import PEERS
@@ -51,6 +51,14 @@ def test_half_an_hour_that_takes_more_than_two_seconds_is_a_bound_missed() -> No
     assert (quick.missed(), slow.missed()) == (False, True)
     assert [line.split()[0] for line in quick.lines()] == ["beats", "ours", "kept"]
     assert "2.10 s of one core" in list(slow.lines())[-1]
+
+
+def test_a_panel_of_beats_that_takes_more_than_300_milliseconds_is_a_bound_missed() -> None:
+    quick, slow = (
+        panel.Report({"the panel": (30.0, 50.0, 40.0), "a beat": (90.0, p99, 99.0)}) for p99 in (299, 301)
+    )
+    assert (quick.missed(), slow.missed()) == (False, True)
+    assert [line.split()[0] for line in slow.lines()] == ["kept", "MISSED"]
 
 
 def test_an_opinion_that_takes_more_than_fifty_milliseconds_is_a_bound_missed() -> None:

@@ -19,6 +19,8 @@ from tests.bench.measuring import FULL, QUICK, limits_alone, measure, overload_a
 from tests.bench.monitoring import Report as MonitoringReport
 from tests.bench.monitoring import measure as monitoring_alone
 from tests.bench.overload import MOST_SLOWER
+from tests.bench.panel import Report as PanelReport
+from tests.bench.panel import measure as panel_alone
 from tests.bench.report import LIMITS_PERCENT, share
 from tests.bench.rollback import Report as RollbackReport
 from tests.bench.rollback import measure as rollback_alone
@@ -33,7 +35,13 @@ SAVERS = 30
 QUICK_S, FULL_S = 5.0, 30.0
 """Of each stretch of an overload."""
 AloneReport: TypeAlias = (
-    BeatsReport | TriageReport | FeedbackReport | RollbackReport | SegmentationReport | MonitoringReport
+    BeatsReport
+    | PanelReport
+    | TriageReport
+    | FeedbackReport
+    | RollbackReport
+    | SegmentationReport
+    | MonitoringReport
 )
 KEPT = ROOT / "build" / "bench.json"
 
@@ -45,6 +53,7 @@ def main() -> int:
     parser.add_argument("--require", action="store_true", help="exit with 1 when a bound is missed")
     parser.add_argument("--limits", action="store_true", help="measure only what the API's limits cost")
     parser.add_argument("--beats", action="store_true", help="measure only the classifier of beats")
+    parser.add_argument("--panel", action="store_true", help="measure only the page's panel of beats")
     parser.add_argument("--triage", action="store_true", help="measure only the triage of visits")
     parser.add_argument("--feedback", action="store_true", help="measure only the storing of opinions")
     parser.add_argument("--rollback", action="store_true", help="measure only how long a rollback takes")
@@ -67,6 +76,7 @@ def main() -> int:
             return 1 if options.require and overloaded.slower > MOST_SLOWER else 0
         ways: dict[str, Callable[[], AloneReport]] = {
             "beats": lambda: beats_alone(Path(folder)),
+            "panel": panel_alone,
             "triage": triage_alone,
             "feedback": feedback_alone,
             "rollback": lambda: rollback_alone(Path(folder) / "rollback"),

@@ -106,7 +106,7 @@ def _kept(session: Session, accounts: list[Account]) -> list[Account]:
 def _library(session: Session, ontology: Ontology, owner_id: int) -> None:
     _insert(session, Case, _cases(owner_id))
     keys = session.exec(select(Case.id).order_by(col(Case.id))).all()
-    _insert(session, Recording, (_recording(key or 0) for key in keys))
+    _insert(session, Recording, (recording(key or 0) for key in keys))
     _insert(session, Annotation, (row for key in keys for row in _annotations(ontology, key or 0)))
 
 
@@ -133,7 +133,8 @@ def _cases(owner_id: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _recording(case_id: int) -> dict[str, Any]:
+def recording(case_id: int) -> dict[str, Any]:
+    """Return what the row of a case's one recording has."""
     return {
         "case_id": case_id,
         "label": "ECG_01",
