@@ -71,7 +71,7 @@ predict: $(BASE) ## classify the beats of ECG= (CSV, .mat, DICOM, WFDB) with MOD
 	@mkdir -p build
 	$(PYTHON) -m ml predict beats --input $(ECG) --model $(or $(MODEL),champion) $(FS:%=--fs %) --output-csv build/beats.csv --output-fig build/beats.png $(ARGS)
 
-reproduce: ## all of it in the image's target `train`: data into DATA=, runs of every protocol, figures in build/reproduced/
+reproduce: $(if $(filter none,$(CONTAINER)),$(TRAINING)) ## all of it in the image's target `train`: data into DATA=, runs of every protocol, figures in build/reproduced/
 	tools/reproduce $(abspath $(DATA)) $(RUN_OPTIONS) $(ARGS)
 
 schema: $(BASE) ## write schema.graphql

@@ -5,7 +5,7 @@ it has not seen. `external` judges one model, as it is served, on annotated reco
 Beside them, `champion` says how honest the confidence of the shipped model is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ml.beats.calibration import CalibrationReport, Interval
 from ml.beats.calibration import report as calibration_report
-from ml.beats.metrics import Figures, figures
+from ml.beats.metrics import MEASURES, Figures, figures
 from ml.beats.training import Answers
 from ml.versions import code_version
 
@@ -52,6 +52,27 @@ class Aim:
 
 
 @dataclass(frozen=True)
+class RecordAverage:
+    """How well one class is told where every record counts alike, in percent; 0 where no record counts.
+
+    Parameters
+    ----------
+    sensitivity, ppv : float
+        Means over the records.
+    having, calling : int
+        How many have beats of the class, and how many have beats called so: the records of each mean.
+    """
+
+    sensitivity: float
+    having: int
+    ppv: float
+    calling: int
+
+    def __str__(self) -> str:
+        return f"{self.sensitivity:.1f} of {self.having} | {self.ppv:.1f} of {self.calling}"
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was measured by one protocol.
 
@@ -77,6 +98,8 @@ class Evaluation:
         Whether the aims are held against the mean of the folds, not all answers together.
     databases : mapping of str to Figures
         Of each database, where there are several.
+    records : mapping of str to Figures
+        Of each record.
     """
 
     protocol: str
@@ -90,6 +113,7 @@ class Evaluation:
     latency_per_sample_ms: float = 0.0
     fold_avg: bool = False
     databases: Mapping[str, Figures] = field(default_factory=dict)
+    records: Mapping[str, Figures] = field(default_factory=dict)
 
     def headline(self, figure: str) -> float:
         """Return a figure (macro, but for accuracy) of all answers together or as the mean of the folds."""
@@ -126,6 +150,21 @@ class Evaluation:
         each = [part.accuracy if figure == "accuracy" else part.macro(figure) for part in self.parts.values()]
         return float(np.mean(each)), float(np.std(each, ddof=1)) if len(each) > 1 else 0.0
 
+    def averages(self) -> dict[str, RecordAverage]:
+        """Return sensitivity and predictive value of each class with every record counting alike.
+
+        The average statistics of ANSI/AAMI EC57, beside which all beats together are the gross ones: where
+        one record has most of a class, only these say what happens in the others.
+        """
+        each = [record.by_class for record in self.records.values()]
+        return {
+            name: RecordAverage(
+                *_mean(one[name].sensitivity for one in each if one[name].support),
+                *_mean(one[name].ppv for one in each if one[name].called),
+            )
+            for name in self.pooled.classes
+        }
+
     def metrics(self) -> dict[str, float]:
         """Return the figures by which runs are compared, under the names they are logged by."""
         pooled = self.pooled
@@ -138,9 +177,7 @@ class Evaluation:
             "latency_per_sample_ms": self.latency_per_sample_ms,
         }
         for name, each in pooled.by_class.items():
-            named |= {
-                f"{name}_{figure}": value for figure, value in asdict(each).items() if figure != "support"
-            }
+            named |= {f"{name}_{measure}": getattr(each, measure) for measure in MEASURES}
         if "Q" in pooled.classes:
             named["jk"] = pooled.jk
         if self.calibration:
@@ -158,6 +195,7 @@ class Evaluation:
             "pooled": self.pooled.figures(),
             "parts": {name: part.figures() for name, part in self.parts.items()},
             "databases": {name: each.figures() for name, each in self.databases.items()},
+            "averages": {name: asdict(each) for name, each in self.averages().items()},
             "calibration": self.calibration.figures() if self.calibration else None,
             "aims": [asdict(aim) | {"reached": aim.reached} for aim in self.aims()],
         }
@@ -168,19 +206,20 @@ class Evaluation:
         lines = [
             f"### {self.protocol}, {self.parameters['architecture']}",
             "",
-            "| class | beats | Se % | Sp % | PPV % | F1 % |",
-            "|---|---|---|---|---|---|",
+            "| class | beats | Se % | Sp % | PPV % | F1 % | Se %, records alike | PPV %, records alike |",
+            "|---|---|---|---|---|---|---|---|",
         ]
+        averages = self.averages()
         lines += [
             f"| {name} | {each.support:,} | {each.sensitivity:.2f} | {each.specificity:.2f} | {each.ppv:.2f}"
-            f" | {each.f1:.2f} |"
+            f" | {each.f1:.2f} | {averages[name]} |"
             for name, each in pooled.by_class.items()
         ]
         lines += [
             (
                 f"| macro | {pooled.counts.sum():,} | {pooled.macro('sensitivity'):.2f}"
                 f" | {pooled.macro('specificity'):.2f} | {pooled.macro('ppv'):.2f}"
-                f" | {pooled.macro('f1'):.2f} |"
+                f" | {pooled.macro('f1'):.2f} | | |"
             ),
             "",
             f"Accuracy {pooled.accuracy:.2f} %, Cohen's κ {pooled.kappa:.4f}"
@@ -227,7 +266,7 @@ def evaluate(answers: Answers, *, fold_avg: bool = False) -> Evaluation:
             segments.patients()[answers.places],
             segments.classes,
         )
-    databases = segments.databases()[answers.places]
+    databases, records = segments.databases()[answers.places], segments.records[answers.places]
     names = np.unique(databases).tolist()
     return Evaluation(
         protocol,
@@ -244,7 +283,17 @@ def evaluate(answers: Answers, *, fold_avg: bool = False) -> Evaluation:
             name: figures(labels[databases == name], called[databases == name], segments.classes)
             for name in (names if len(names) > 1 else ())
         },
+        {
+            name: figures(labels[records == name], called[records == name], segments.classes)
+            for name in np.unique(records).tolist()
+        },
     )
+
+
+def _mean(values: Iterable[float]) -> tuple[float, int]:
+    """Return the mean and how many there are."""
+    each = list(values)
+    return (float(np.mean(each)) if each else 0.0), len(each)
 
 
 def _of(figures: Figures, name: str) -> float:

@@ -71,6 +71,7 @@ def evaluate_external(
         code_version=code_version(),
         pooled=Figures(AAMI_CLASSES, total),
         parts=parts,
+        records=parts,
         latency_per_sample_ms=1000 * seconds / max(beats, 1),
     )
 

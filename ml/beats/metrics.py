@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
+MEASURES = ("sensitivity", "specificity", "ppv", "f1")
+"""Of each class."""
 
 
 @dataclass(frozen=True)
@@ -16,13 +18,14 @@ class ClassFigures:
 
     Parameters
     ----------
-    support : int
-        How many truly are of it.
+    support, called : int
+        How many truly are of it, and how many are called so.
     sensitivity, specificity, ppv, f1 : float
         Of those that are, of those that are not, of those called so; harmonic mean of the first and third.
     """
 
     support: int
+    called: int
     sensitivity: float
     specificity: float
     ppv: float
@@ -57,6 +60,7 @@ class Figures:
         return {
             name: ClassFigures(
                 int(true[place]),
+                int(called[place]),
                 _percent(right[place], true[place]),
                 _percent(total - true[place] - called[place] + right[place], total - true[place]),
                 _percent(right[place], called[place]),

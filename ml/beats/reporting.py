@@ -10,7 +10,7 @@ import numpy as np
 
 from ml.beats.drawing import draw_calibration, draw_examples, draw_histories
 from ml.beats.evaluation import Evaluation
-from ml.beats.metrics import Figures
+from ml.beats.metrics import MEASURES, Figures
 from ml.beats.training import Answers
 from ml.drawing import draw_confusion
 from ml.judging.calibration import curve
@@ -77,12 +77,11 @@ def _draw(evaluation: Evaluation, answers: Answers, folder: Path) -> Mapping[str
 
 def _write_table(pooled: Figures, path: Path) -> None:
     """Write the classification report, in percent."""
-    columns = ("sensitivity", "specificity", "ppv", "f1")
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["class", *columns, "support"])
+        table.writerow(["class", *MEASURES, "support"])
         for name, each in pooled.by_class.items():
-            table.writerow([name, *(f"{getattr(each, column):.4f}" for column in columns), each.support])
-        macro = [f"{pooled.macro(column):.4f}" for column in columns]
+            table.writerow([name, *(f"{getattr(each, column):.4f}" for column in MEASURES), each.support])
+        macro = [f"{pooled.macro(column):.4f}" for column in MEASURES]
         table.writerow(["macro", *macro, int(pooled.counts.sum())])
         table.writerow(["accuracy", f"{pooled.accuracy:.4f}", "", "", "", int(pooled.counts.sum())])

@@ -60,6 +60,25 @@ def test_all_answers_count_together_and_each_fold_by_itself(answers: Answers, ev
     assert evaluation.latency_per_sample_ms == pytest.approx(0.5)
 
 
+def test_a_record_with_most_of_a_class_does_not_decide_the_average_over_records(answers: Answers) -> None:
+    """By hand: of 100 and 10 beats of APB the 100 are missed; another record has a beat wrongly called so."""
+    labels = np.repeat([3, 3, 0, 0], 100)
+    labels[100:190] = 0
+    called = np.zeros(N, np.int64)
+    called[190:200], called[200] = 3, 3
+    records = np.repeat(["232", "209", "100", "101"], 100)
+    segments = replace(answers.segments, labels=labels, records=records)
+    parameters = dict(answers.parameters) | {"protocol": "oh2018"}
+    said = np.eye(5, dtype=np.float32)[called]
+    judged = evaluate(replace(answers, segments=segments, probabilities=said, parameters=parameters))
+
+    gross, average = judged.pooled.by_class["APB"], judged.averages()["APB"]
+    assert [gross.sensitivity, gross.ppv] == pytest.approx([100 * 10 / 110, 100 * 10 / 11])
+    assert (average.sensitivity, average.having) == (50, 2), "0 of 232, all of 209"
+    assert (average.ppv, average.calling) == (50, 2), "all of 209, 0 of 100"
+    assert "| 50.0 of 2 | 50.0 of 2 |" in judged.markdown()
+
+
 def test_figures_may_be_means_over_the_folds(answers: Answers, evaluation: Evaluation) -> None:
     averaged = evaluate(replace(answers, folds=np.repeat([1, 2], [300, 100])), fold_avg=True)
 
