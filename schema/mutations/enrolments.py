@@ -29,7 +29,8 @@ class EnrolParticipantInput:
         description="The outside system's own id of the participant; an `email` beside it is not looked at.",
     )
     display_name: str | None = strawberry.field(
-        default=None, description="With `externalId`: what teachers see."
+        default=None,
+        description="With `externalId`: what teachers see; of whoever is known already, the first one stays.",
     )
 
 
