@@ -10,13 +10,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import htmx
-from server.context import visitor_of
+from server.context import bearer_token, visitor_of
 from server.i18n import gettext as _
 from server.i18n import speaking
 from server.site import site_of
 
 WHOLE_PAGE = "_layout/base.html"
 API_PATHS = ("/graphql", "/health", "/ready")
+NO_TOKEN, BAD_TOKEN = "no token", "bad token"
+"""Details of what is refused to programs."""
+CODES = {NO_TOKEN: "FORBIDDEN", BAD_TOKEN: "UNAUTHENTICATED"}
+"""What the API calls them."""
 OVERLOADED = "overloaded"
 """The detail of a 503 by which the server protects itself; the page it is worded on stands alone."""
 
@@ -35,6 +39,16 @@ class Explanation:
 
 def explain(status: int, detail: str = "") -> Explanation:
     """Return what an error's page says, in the current language."""
+    if detail == NO_TOKEN:
+        return Explanation(
+            _("This request has no token"),
+            _("A program sends the header Authorization with Bearer and a token. Nothing was changed."),
+        )
+    if detail == BAD_TOKEN:
+        return Explanation(
+            _("This token is not good here"),
+            _("It is unknown, has expired, was revoked, or is confined to registered documents."),
+        )
     if status == 403 and detail == "forged":
         return Explanation(
             _("This request was refused"),
@@ -81,7 +95,8 @@ def refusal(request: Request, error: HTTPException) -> Response:
         said = explain(error.status_code, error.detail)
     request_id = request.scope.get("state", {}).get("request_id", "")
     if wants_json(request):
-        fault = {"message": said.title, "extensions": {"code": f"HTTP_{error.status_code}"}}
+        code = CODES.get(error.detail, f"HTTP_{error.status_code}")
+        fault = {"message": said.title, "extensions": {"code": code}}
         body = orjson.dumps({"message": f"{said.title}. {said.advice}", "errors": [fault]})
         response = Response(body, error.status_code, media_type="application/json")
     elif error.detail == OVERLOADED:
@@ -105,9 +120,10 @@ def _busy_page(request: Request, said: Explanation) -> Response:
 
 
 def wants_json(request: Request) -> bool:
-    """Return whether a program asks, such as the script that saves answers."""
+    """Return whether a program asks: another system with its token, or the script that saves answers."""
     accepted = request.headers.get("accept", "")
-    return request.url.path.startswith(API_PATHS) or accepted.startswith("application/json")
+    by_path = request.url.path.startswith(API_PATHS)
+    return by_path or bearer_token(request) is not None or accepted.startswith("application/json")
 
 
 async def on_refusal(request: Request, error: Exception) -> Response:
@@ -123,7 +139,9 @@ async def on_fault(request: Request, _error: Exception) -> Response:
 
 
 async def on_sign_in_required(request: Request, _error: Exception) -> Response:
-    """Send people to the sign-in page, and back to where they were."""
+    """Send people to the sign-in page, and back to where they were; tell programs that it is their token."""
+    if bearer_token(request) is not None:
+        return refusal(request, HTTPException(401, BAD_TOKEN, {"WWW-Authenticate": "Bearer"}))
     if wants_json(request):
         return refusal(request, HTTPException(401))
     asked = f"?{request.url.query}" if request.url.query else ""

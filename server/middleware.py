@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import traces
 from server.context import bearer_token, identify
-from server.errors import refusal
+from server.errors import NO_TOKEN, refusal
 from server.faults import log_fault
 from server.graphql import PATH
 from server.i18n import speaking
@@ -113,7 +113,8 @@ class ForgeryDoor:
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
             connection = HTTPConnection(scope)
             if not _comes_from_us(connection):
-                await refusal(Request(scope), HTTPException(403, "forged"))(scope, receive, send)
+                detail = NO_TOKEN if scope["path"] == PATH else "forged"
+                await refusal(Request(scope), HTTPException(403, detail))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

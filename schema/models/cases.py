@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from schema.models.base import DOCUMENT, instant
@@ -63,8 +63,12 @@ class AnnotationRole(StrEnum):
 
 
 class Case(SQLModel, table=True):
-    """A teaching case; `revision` is the number of its latest saved change."""
+    """A teaching case; `revision` is the number of its latest saved change.
 
+    `idempotency_key` names the request that made it and `asked_sha256` tells that from another one.
+    """
+
+    __table_args__ = (Index(None, "owner_id", "idempotency_key", unique=True),)
     id: int | None = Field(default=None, primary_key=True)
     owner_id: int = Field(foreign_key="account.id", index=True)
     name: str
@@ -75,6 +79,8 @@ class Case(SQLModel, table=True):
     status: str = Field(default=CaseStatus.DRAFT.value, index=True)
     revision: int = 1
     search_text: str = ""
+    idempotency_key: str | None = None
+    asked_sha256: str | None = None
     created_at: datetime = instant()
     updated_at: datetime = instant(index=True)
 
@@ -84,8 +90,8 @@ class Recording(SQLModel, table=True):
 
     Of an edited picture these are what its `steps` (`ml.ecg.editing`) made of `unedited_key`, which is for
     those who may change the case alone. `idempotency_key` names the import that made it, so that an import
-    sent again adds nothing. `paper` says of a signal how it was read off a picture,
-    with the points a person corrected; None where it was measured.
+    sent again adds nothing, and `asked_sha256` tells it from another one. `paper` says of a signal how it was
+    read off a picture, with the points a person corrected; None where it was measured.
     """
 
     __table_args__ = (UniqueConstraint("case_id", "idempotency_key"),)
@@ -110,6 +116,7 @@ class Recording(SQLModel, table=True):
     steps: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     paper: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
     idempotency_key: str | None = None
+    asked_sha256: str | None = None
     created_at: datetime = instant()
 
 

@@ -23,6 +23,7 @@ class HeldPage(SQLModel, table=True):
     label: str | None = None
     timing: str | None = None
     idempotency_key: str | None = None
+    asked_sha256: str | None = None
     picture_key: str
     media_type: str
     width: int

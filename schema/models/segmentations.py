@@ -49,4 +49,5 @@ class Segmentation(SQLModel, table=True):
     figures: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
     images: dict[str, str] | None = Field(default=None, sa_type=DOCUMENT)
     idempotency_key: str | None = None
+    asked_sha256: str | None = None
     run: str | None = Field(default=None, index=True)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from schema.models.base import DOCUMENT, instant
@@ -42,9 +42,13 @@ class SubmissionCause(StrEnum):
 
 
 class TrainingSession(SQLModel, table=True):
-    """A timed set of cases students read; named `Session` in the API."""
+    """A timed set of cases students read; named `Session` in the API.
+
+    `idempotency_key` names the request that made it and `asked_sha256` tells that from another one.
+    """
 
     __tablename__ = "training_session"
+    __table_args__ = (Index(None, "owner_id", "idempotency_key", unique=True),)
     id: int | None = Field(default=None, primary_key=True)
     owner_id: int = Field(foreign_key="account.id", index=True)
     name: str
@@ -60,6 +64,8 @@ class TrainingSession(SQLModel, table=True):
     join_code: str = Field(unique=True)
     revision: int = 1
     search_text: str = ""
+    idempotency_key: str | None = None
+    asked_sha256: str | None = None
     created_at: datetime = instant()
     updated_at: datetime = instant(index=True)
 

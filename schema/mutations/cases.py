@@ -30,6 +30,11 @@ class CreateCaseInput:
     description: str = strawberry.field(
         default="", description="The clinical setting, at most 5,000 characters."
     )
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="At most 100 characters: sent again under its key, it answers with the same case, as "
+        "long as there is one; another one is refused.",
+    )
 
 
 @strawberry.input(description="Fields of a case to change; what is left out stays.")
@@ -120,7 +125,7 @@ class CaseMutations:
         name = info.context.translate(NEW_CASE) if input.name is None else input.name
         case = await info.context.write(
             lambda session: cases_for(session, info.context).create(
-                name, input.category, input.difficulty, input.description
+                name, input.category, input.difficulty, input.description, input.idempotency_key
             )
         )
         return Case.of(case)

@@ -25,10 +25,12 @@ class EnrolParticipantInput:
     session_id: strawberry.ID = strawberry.field(description="The session.")
     email: str | None = strawberry.field(default=None, description="A student's address.")
     external_id: str | None = strawberry.field(
-        default=None, description="The outside system's own id of the participant."
+        default=None,
+        description="The outside system's own id of the participant; an `email` beside it is not looked at.",
     )
     display_name: str | None = strawberry.field(
-        default=None, description="With `externalId`: what teachers see."
+        default=None,
+        description="With `externalId`: what teachers see; of whoever is known already, the first one stays.",
     )
 
 

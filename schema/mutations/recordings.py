@@ -12,7 +12,7 @@ from schema.errors import DomainError, ValidationFailedError
 from schema.models.cases import RecordingTiming
 from schema.permissions import Refusal, mutation_field
 from schema.policy import Scope
-from schema.services.recordings import Recordings
+from schema.services.recordings import Recordings, import_of
 from schema.types.base import local_key
 from schema.types.cases import Case, cases_for
 
@@ -35,7 +35,9 @@ class AddRecordingInput:
         default=RecordingTiming.INITIAL, description="When in the patient's course it was taken."
     )
     idempotency_key: str | None = strawberry.field(
-        default=None, description="At most 100 characters; an import sent again under its key adds nothing."
+        default=None,
+        description="At most 100 characters, the case's own: an import sent again under its key adds "
+        "nothing, another one is refused.",
     )
 
 
@@ -94,16 +96,16 @@ class RecordingMutations:
     async def add_recording(self, info: Info, input: AddRecordingInput) -> AddRecordingResult:  # noqa: A002
         """Ask first, then decode outside any transaction, then add."""
         key, context = local_key(input.case_id, "Case"), info.context
-        once = input.idempotency_key
-        known = await context.read(lambda session: _recordings(session, context).imported(key, once))
-        if known is not None:
-            return Case.of(known)
-        await context.read(lambda session: _recordings(session, context).with_room(key))
         services = context.services
         upload: Any = input.file  # the web framework's upload, or a plain stream
         stream = getattr(upload, "file", upload)
         if not hasattr(stream, "read"):
             raise ValidationFailedError.of("file", "required")
+        once = await to_thread.run_sync(import_of, input.idempotency_key, stream, input.label, input.timing)
+        known = await context.read(lambda session: _recordings(session, context).imported(key, once))
+        if known is not None:
+            return Case.of(known)
+        await context.read(lambda session: _recordings(session, context).with_room(key))
         owner = context.viewer.account_id
         pages = await to_thread.run_sync(services.intake.take, owner, stream)
 

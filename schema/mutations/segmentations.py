@@ -72,7 +72,9 @@ class RecordSegmentationInput:
         default=None, description="The code of the physician in charge, as the patient's; not a name."
     )
     idempotency_key: str | None = strawberry.field(
-        default=None, description="At most 100 characters; sent again under its key, it adds nothing."
+        default=None,
+        description="At most 100 characters, the patient's own: sent again under its key, it adds nothing; "
+        "another segmentation is refused.",
     )
 
     def sent(self) -> SentSegmentation:
@@ -231,7 +233,8 @@ class SegmentationMutations:
         """Read what was sent, measure it outside any transaction, keep it."""
         context, files = info.context, input.files()
         services, viewer = context.services, context.viewer
-        sent = read_sent(input.sent(), files, services.clock().date())
+        today = services.clock().date()
+        sent = await to_thread.run_sync(read_sent, input.sent(), files, today)
         known = await context.read(lambda session: Segmentations(session, viewer, services.clock).known(sent))
         if known is not None:
             return SegmentationPrediction.of(known)

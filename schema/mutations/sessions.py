@@ -35,6 +35,11 @@ class CreateSessionInput:
     anonymise_titles: bool = strawberry.field(
         default=True, description="Whether titles are kept from students until corrected."
     )
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="At most 100 characters: sent again under its key, it answers with the same session; "
+        "another one is refused.",
+    )
 
 
 @strawberry.input(description="Fields of a session to change; what is left out stays.")
@@ -108,9 +113,11 @@ class SessionMutations:
         """Create a session."""
         fields = SessionFields(**{name: getattr(input, name) for name in SessionFields.__slots__})
         cases = case_keys(input.case_ids)
-        viewer, clock = info.context.viewer, info.context.services.clock
+        key, viewer, clock = input.idempotency_key, info.context.viewer, info.context.services.clock
         return Session.of(
-            await info.context.write(lambda session: Sessions(session, viewer, clock).create(fields, cases))
+            await info.context.write(
+                lambda session: Sessions(session, viewer, clock).create(fields, cases, key)
+            )
         )
 
     @mutation_field(Scope.SESSIONS_WRITE, "Changes some fields of a session.")

@@ -1,10 +1,8 @@
 """Long work someone asks for: one job for each key, a few at a time, done with the rights they then have."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, or_, select
 
@@ -16,8 +14,8 @@ from schema.services import jobs
 from schema.services.authentication import actor_now
 from schema.services.clock import Clock
 from schema.services.jobs import Claim
+from schema.services.once import FIELD, Once
 from schema.services.paging import Sort, page_of
-from schema.services.text import line
 
 IMPORT_JOB, EXPORT_JOB = "import_participants", "export_attempts"
 RECORDINGS_JOB, PACS_JOB, DIGITISE_JOB = "import_recordings", "import_from_pacs", "digitise_recording"
@@ -51,36 +49,30 @@ def ask(  # noqa: PLR0913, PLR0917 - who asks for what
         When the key is none or was used for another request, too many of the actor's jobs are not done yet,
         or too many exports kept.
     """
-    tidy, problems = line(key, "idempotencyKey", LONGEST_KEY)
-    if problems:
-        raise ValidationFailedError(problems)
-    unique = f"{kind}:{actor.account_id}:{tidy}"
+    once = Once.of(key, payload if asked is None else asked, LONGEST_KEY)
+    unique = f"{kind}:{actor.account_id}:{once.key}"
     known = select(Job).where(Job.unique_key == unique)
-    told = orjson.dumps(payload if asked is None else asked, option=orjson.OPT_SORT_KEYS)
-    digest = hashlib.sha256(told).hexdigest()
     present = session.exec(known).first()
     if present is not None:
-        return _same(present, digest)
+        return _same(present, once)
     mine = select(func.count()).where(Job.owner_id == actor.account_id)
     unfinished = col(Job.finished_at).is_(None)
     if session.exec(mine.where(unfinished)).one() >= AT_ONCE:
-        raise ValidationFailedError.of("idempotencyKey", "too_many_jobs", maximum=AT_ONCE)
+        raise ValidationFailedError.of(FIELD, "too_many_jobs", maximum=AT_ONCE)
     kept = mine.where(Job.kind == EXPORT_JOB, or_(unfinished, col(Job.checkpoint).is_not(None)))
     if kind == EXPORT_JOB and session.exec(kept).one() >= MOST_EXPORTS:
-        raise ValidationFailedError.of("idempotencyKey", "too_many_exports", maximum=MOST_EXPORTS)
-    whole = {**payload, "token_id": actor.token_id, jobs.ASKED: digest}
+        raise ValidationFailedError.of(FIELD, "too_many_exports", maximum=MOST_EXPORTS)
+    whole = {**payload, "token_id": actor.token_id, jobs.ASKED: once.sha256}
     try:
         with session.begin_nested():
             jobs.enqueue(session, clock, kind, whole, unique_key=unique, owner_id=actor.account_id)
     except IntegrityError:  # asked for twice at the same moment
         pass
-    return _same(session.exec(known).one(), digest)
+    return _same(session.exec(known).one(), once)
 
 
-def _same(job: Job, digest: str) -> Job:
-    """Return the job of a key if it is what is asked for; of those from before digests nobody can say."""
-    if job.payload.get(jobs.ASKED, digest) != digest:
-        raise ValidationFailedError.of("idempotencyKey", "key_used")
+def _same(job: Job, once: Once) -> Job:
+    once.check(job.payload.get(jobs.ASKED))
     return job
 
 

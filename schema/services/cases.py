@@ -41,6 +41,7 @@ from schema.services.clock import Clock
 from schema.services.day_books import leave
 from schema.services.intake import let_go
 from schema.services.loose_files import let_loose
+from schema.services.once import Once, added, columns_of, made_by
 from schema.services.paging import Sort, page_of
 from schema.services.text import line, prose
 
@@ -96,10 +97,30 @@ class Cases:
         order = [Sort(_SORTED[sort], descending), Sort(col(Case.id), descending)]
         return page_of(self._session, rows, order, request, sort.value)
 
-    def create(self, name: str, category: CaseCategory, difficulty: Difficulty, description: str) -> Case:
-        """Start a draft."""
+    def create(
+        self,
+        name: str,
+        category: CaseCategory,
+        difficulty: Difficulty,
+        description: str,
+        idempotency_key: str | None = None,
+    ) -> Case:
+        """Start a draft; the same under the same key again answers with the case as it is by now.
+
+        Raises
+        ------
+        ValidationFailedError
+            With every text that is too long; for a key that was used for another case.
+        """
         texts = _tidied({"name": name, "description": description})
+        asked = [texts["name"], category, difficulty, texts["description"]]
+        once = None if idempotency_key is None else Once.of(idempotency_key, asked)
+        mine = col(Case.owner_id) == self._actor.account_id
+        known = made_by(self._session, once, Case, mine)
+        if known is not None:
+            return known
         case = Case(
+            **columns_of(once),
             name=texts["name"],
             description=texts["description"],
             owner_id=self._actor.account_id,
@@ -109,9 +130,8 @@ class Cases:
             created_at=self._clock(),
             updated_at=self._clock(),
         )
-        self._session.add(case)
-        self._session.flush()
-        return self.saved(case, "case.created")
+        made = added(self._session, once, case, mine)
+        return self.saved(made, "case.created") if made is case else made
 
     def update(self, case_id: int, revision: int, changes: Mapping[str, str]) -> Case:
         """Change some fields; changing nothing makes no revision."""

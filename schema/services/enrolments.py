@@ -51,6 +51,11 @@ class Enrolments:
         order = [Sort(col(Enrolment.created_at), descending=True), Sort(col(Enrolment.id), descending=True)]
         return page_of(self._session, rows, order, request)
 
+    def page_of_session(self, session_id: int, request: PageRequest) -> Page[Enrolment]:
+        """Return a page of a session's enrolments, oldest first; the session's managers may ask."""
+        rows = select(Enrolment).where(Enrolment.session_id == session_id)
+        return page_of(self._session, rows, [Sort(col(Enrolment.id))], request)
+
     def enrol_student(self, session_id: int, email: str) -> Enrolment:
         """Enrol a student who has an account; enrolling twice does nothing.
 

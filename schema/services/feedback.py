@@ -21,12 +21,12 @@ from schema.models.predictions import (
 from schema.policy import Actor
 from schema.services.audit import Audit
 from schema.services.clock import Clock
+from schema.services.once import FIELD, read_key
 from schema.services.passwords import Passwords
 from schema.services.predictions import Predictions, kept_beats
 from schema.services.text import line, prose
 
 LONGEST_REASON = 1_000
-LONGEST_KEY = 100
 LONGEST_SYMPTOM = 100
 MOST_FINDINGS = 20
 
@@ -110,9 +110,9 @@ class Readers:
         """
         prediction = self._predictions.get(family, prediction_id)
         made = self._row(prediction, opinion, ontology, idempotency_key)
-        if idempotency_key is not None and (known := self._known(idempotency_key)) is not None:
+        if made.idempotency_key is not None and (known := self._known(made.idempotency_key)) is not None:
             if _whole(known) != _whole(made):
-                raise ValidationFailedError.of("idempotencyKey", "key_used")
+                raise ValidationFailedError.of(FIELD, "key_used")
             return known
         if (present := put_in_force(self._session, made)) is not None:
             return present
@@ -149,8 +149,8 @@ class Readers:
             or not all(code in ontology for code in opinion.missed)
         ):
             problems.append(FieldProblem(("missedFindings",), "unknown_concept"))
-        if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
-            problems.append(FieldProblem(("idempotencyKey",), "too_long", (("maximum", str(LONGEST_KEY)),)))
+        key, bad_key = read_key(idempotency_key)
+        problems += bad_key
         symptoms, faults = masked_symptoms(opinion.symptoms, self._masker)
         problems += faults
         if symptoms and not prediction.level:
@@ -171,7 +171,7 @@ class Readers:
             reason=self._masker.mask(reason),
             missed_findings=list(dict.fromkeys(opinion.missed)),
             missed_symptoms=symptoms,
-            idempotency_key=idempotency_key,
+            idempotency_key=key,
             created_at=self._clock(),
         )
 
@@ -202,7 +202,7 @@ def put_in_force(session: Session, made: Feedback) -> Feedback | None:
         with session.begin_nested():
             session.add(made)
     except IntegrityError:  # the same key was used at the same moment, on something else
-        raise ValidationFailedError.of("idempotencyKey", "key_used") from None
+        raise ValidationFailedError.of(FIELD, "key_used") from None
     return None
 
 

@@ -23,6 +23,7 @@ from schema.services.blobs import BlobMissingError, BlobStore
 from schema.services.cases import Cases
 from schema.services.clock import Clock
 from schema.services.intake import Intake, let_go, lying, refusal_of, stored
+from schema.services.once import Once
 from schema.services.paging import Sort, page_of
 from schema.services.recordings import Recordings
 from schema.services.shelf import Shelf
@@ -86,13 +87,14 @@ class HeldPages:
             raise NotFoundError from None
         with self._database.write() as session:
             row = held_page(session, actor, held_id, lock=True)
-            case_id, key, timing = row.case_id or 0, row.idempotency_key, RecordingTiming(row.timing or "")
+            case_id, timing = row.case_id or 0, RecordingTiming(row.timing or "")
+            once = Once(row.idempotency_key, row.asked_sha256) if row.idempotency_key else None
             let_go(session, row, self._clock)
             session.flush()
             counts = {"masked": len(masks), "harmless": len(set(ruling.harmless))}
             Audit(session, self._clock, actor).record("held_page.settled", "HeldPage", held_id, **counts)
             recordings = Recordings(session, self._cases(session, actor), self._clock)
-            case = recordings.add(case_id, [page], row.label, timing, key)
+            case = recordings.add(case_id, [page], row.label, timing, once)
         self._intake.remove(held)
         return case
 

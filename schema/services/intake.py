@@ -23,6 +23,7 @@ from schema.errors import ValidationFailedError
 from schema.models.held_pages import HeldPage
 from schema.services.blobs import BlobStore, key_of
 from schema.services.clock import Clock
+from schema.services.once import columns_of
 
 ARRIVING = timedelta(hours=1)
 """How long a page may take from its blob to its case before it goes; docs/operating.md says so too."""
@@ -184,7 +185,7 @@ def limits_of(code: str) -> dict[str, int]:
 
 def let_go(session: Session, held: HeldPage, clock: Clock) -> None:
     """Let nobody see a held page any more; `Intake.expire` removes its picture."""
-    held.case_id, held.idempotency_key, held.expires_at = None, None, clock()
+    held.sqlmodel_update({"case_id": None, **columns_of(None), "expires_at": clock()})
     session.add(held)
 
 

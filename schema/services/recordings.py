@@ -1,7 +1,7 @@
 """A case's ECGs: uploaded, decoded away from this process, kept without anything identifying, ordered."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
@@ -12,12 +12,12 @@ from schema.models.held_pages import HeldPage
 from schema.services.cases import Cases
 from schema.services.clock import Clock
 from schema.services.intake import HELD, Page, Staged, StoredFile
+from schema.services.once import Once, columns_of, digest_of, made_by
 from schema.services.revisions import recordings_of
 from schema.services.text import line
 
 MOST = 20
 LONGEST_LABEL = 100
-LONGEST_KEY = 100
 
 
 class Recordings:
@@ -42,19 +42,20 @@ class Recordings:
             raise ValidationFailedError.of("file", "too_many_recordings", maximum=MOST)
         return case
 
-    def imported(self, case_id: int, idempotency_key: str | None) -> Case | None:
-        """Return the case when an import under this key has added its recording already."""
-        if idempotency_key is None:
-            return None
-        if not 0 < len(idempotency_key) <= LONGEST_KEY:
-            raise ValidationFailedError.of("idempotencyKey", "too_long", maximum=LONGEST_KEY)
-        for table in (Recording, HeldPage):
-            wanted = select(table.id).where(
-                table.case_id == case_id, table.idempotency_key == idempotency_key
-            )
-            if self._session.exec(wanted).first() is not None:
-                return self._cases.to_change(case_id)
-        return None
+    def imported(self, case_id: int, once: Once | None) -> Case | None:
+        """Return the case when the same import has added its recording already.
+
+        Raises
+        ------
+        NotFoundError, NotAllowedError
+            When the actor may not add to the case.
+        ValidationFailedError
+            When its key was used for another import to the case.
+        """
+        case = self._cases.to_change(case_id)
+        added = made_by(self._session, once, Recording, col(Recording.case_id) == case_id)
+        held = made_by(self._session, once, HeldPage, col(HeldPage.case_id) == case_id)
+        return case if added or held else None
 
     def add(
         self,
@@ -62,14 +63,14 @@ class Recordings:
         pages: Sequence[Page],
         label: str | None = None,
         timing: RecordingTiming | None = None,
-        idempotency_key: str | None = None,
+        once: Once | None = None,
     ) -> Case:
-        """Add the pages of a file after the others, once for each key: one revision, all or none.
+        """Add the pages of a file after the others, once for each import: one revision, all or none.
 
         Without a label they are numbered (ECG_01); a label is followed by the number of a page but the first.
         A page that is held waits beside the case, and is no part of it.
         """
-        known = self.imported(case_id, idempotency_key)
+        known = self.imported(case_id, once)
         if known is not None:
             return known
         case = self.with_room(case_id, len(pages))
@@ -79,7 +80,7 @@ class Recordings:
                 "case_id": case_id,
                 "label": None if label is None else _label(label, number),
                 "timing": (timing or RecordingTiming.INITIAL).value,
-                "idempotency_key": idempotency_key if number == 1 else None,
+                **columns_of(once if number == 1 else None),
             }
             if isinstance(page, Staged):
                 self._hold(page, place)
@@ -143,7 +144,7 @@ class Recordings:
             When the picture was changed after it was read.
         """
         picture, case = self.to_change(proposal.recording_id)
-        once = f"digitisation:{proposal.job_id}"
+        once = Once(f"digitisation:{proposal.job_id}", proposal.picture_key)
         if self.imported(picture.case_id, once) is not None:
             return case
         if proposal.found is None:
@@ -158,7 +159,7 @@ class Recordings:
             label=picture.label,
             timing=picture.timing,
             position=len(ordered),
-            idempotency_key=once,
+            **columns_of(once),
             created_at=self._clock(),
         )
         self._session.add(kept)
@@ -176,6 +177,21 @@ class Recordings:
         if recording is None:
             raise NotFoundError
         return recording, case
+
+
+def import_of(
+    key: str | None, file: IO[bytes], label: str | None, timing: RecordingTiming | None
+) -> Once | None:
+    """Return what the import of a file is known by, should it be sent again. Slow: the file is read.
+
+    Raises
+    ------
+    ValidationFailedError
+        When the key or the label is none.
+    """
+    if key is None:
+        return None
+    return Once.of(key, [digest_of(file), None if label is None else _label(label), timing])
 
 
 def content_of(page: StoredFile) -> dict[str, Any]:

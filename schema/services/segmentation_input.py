@@ -5,17 +5,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import IO
 
 from ml.segmentation.segments import BRATS, Labels
 from ml.segmentation.sent import LABEL_MAP
 from schema.errors import FieldProblem, ValidationFailedError
 from schema.models.segmentations import SegmentationStatus
+from schema.services.once import Once, digest_of, read_key
 from schema.services.text import line
 
 LONGEST_CODE = 40
 LONGEST_MODEL = 100
 LONGEST_VERSION = 50
-LONGEST_KEY = 100
 LONGEST_PROCESSING_S = 86_400.0
 EARLIEST = date(1990, 1, 1)
 LARGEST_LABEL = 1_000_000
@@ -69,6 +70,8 @@ class SentSegmentation:
         What each number of the label map stands for.
     processing_s
         How long the model took.
+    once
+        What it is known by should it be sent again; None until it is read, and without a key.
     """
 
     patient: str
@@ -80,10 +83,11 @@ class SentSegmentation:
     physician: str | None = None
     labels: Labels | None = None
     idempotency_key: str | None = None
+    once: Once | None = None
 
 
-def read_sent(sent: SentSegmentation, files: Mapping[str, object], today: date) -> SentSegmentation:
-    """Return what was sent, tidied.
+def read_sent(sent: SentSegmentation, files: Mapping[str, IO[bytes]], today: date) -> SentSegmentation:
+    """Return what was sent, tidied. Slow where it has a key: the files are read.
 
     Raises
     ------
@@ -97,8 +101,8 @@ def read_sent(sent: SentSegmentation, files: Mapping[str, object], today: date) 
     if not (math.isfinite(sent.processing_s) and 0 <= sent.processing_s <= LONGEST_PROCESSING_S):
         limits = (("minimum", "0"), ("maximum", f"{LONGEST_PROCESSING_S:.0f}"))
         problems.append(FieldProblem(("processingSeconds",), "out_of_range", limits))
-    if sent.idempotency_key is not None and not 0 < len(sent.idempotency_key) <= LONGEST_KEY:
-        problems.append(FieldProblem(("idempotencyKey",), "too_long", (("maximum", str(LONGEST_KEY)),)))
+    key, bad_key = read_key(sent.idempotency_key)
+    problems += bad_key
     failed = sent.status is SegmentationStatus.FAILED
     if failed:
         problems += [FieldProblem((name,), "failed_has_no_file") for name in files]
@@ -106,17 +110,24 @@ def read_sent(sent: SentSegmentation, files: Mapping[str, object], today: date) 
         problems.append(FieldProblem((LABEL_MAP,), "required"))
     if problems:
         raise ValidationFailedError(problems)
-    return SentSegmentation(
-        sent.patient.strip(),
-        sent.examined_on,
-        model_name,
-        model_version,
-        sent.processing_s,
-        sent.status,
-        sent.physician.strip() if sent.physician else None,
-        sent.labels or BRATS,
-        sent.idempotency_key,
+    tidy = replace(
+        sent,
+        patient=sent.patient.strip(),
+        model_name=model_name,
+        model_version=model_version,
+        physician=sent.physician.strip() if sent.physician else None,
+        labels=sent.labels or BRATS,
     )
+    return tidy if key is None else replace(tidy, once=Once.of(key, _asked(tidy, files)))
+
+
+def _asked(sent: SentSegmentation, files: Mapping[str, IO[bytes]]) -> list[object]:
+    """Return what tells a segmentation that was sent from another of its patient."""
+    return [
+        [sent.examined_on, sent.model_name, sent.model_version, sent.processing_s],
+        [sent.status, sent.physician, sorted((sent.labels or {}).items())],
+        {name: digest_of(file) for name, file in files.items()},
+    ]
 
 
 def code_problems(code: str, path: str) -> list[FieldProblem]:

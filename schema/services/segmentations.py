@@ -18,6 +18,7 @@ from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.loose_files import release
 from schema.services.models import deployed_version
+from schema.services.once import columns_of, made_by
 from schema.services.paging import Sort, page_of
 from schema.services.predictions import WITHOUT_ANSWER, Predictions
 from schema.services.routing import Routed
@@ -88,23 +89,22 @@ class Segmentations:
         return [(each, each.input_sha256) for each in chosen[:MOST_COMPARED]]
 
     def known(self, sent: SentSegmentation) -> Prediction | None:
-        """Return what was kept under the key already."""
-        if sent.idempotency_key is None:
-            return None
-        wanted = (
-            select(Prediction)
-            .join(Segmentation, col(Segmentation.prediction_id) == Prediction.id)
-            .join(SegmentedPatient, col(SegmentedPatient.id) == Segmentation.patient_id)
-            .where(
-                SegmentedPatient.owner_id == self._actor.account_id,
-                SegmentedPatient.code == sent.patient,
-                Segmentation.idempotency_key == sent.idempotency_key,
-            )
+        """Return what was kept of the same request already; raises when its key was another's."""
+        patient = select(SegmentedPatient.id).where(
+            SegmentedPatient.owner_id == self._actor.account_id, SegmentedPatient.code == sent.patient
         )
-        return self._session.exec(wanted).first()
+        its = col(Segmentation.patient_id).in_(patient)
+        row = made_by(self._session, sent.once, Segmentation, its)
+        return None if row is None else self._session.get_one(Prediction, row.prediction_id)
 
     def keep(self, sent: SentSegmentation, stored: StoredSegmentation | None) -> Prediction:
-        """Keep a segmentation, or that there is none; it is logged to MLflow soon."""
+        """Keep a segmentation, or that there is none; it is logged to MLflow soon.
+
+        Raises
+        ------
+        ValidationFailedError
+            When its key was used for another segmentation of the patient.
+        """
         jobs.wake(self._session, self._clock, TRACK_JOB, {}, TRACK_JOB)  # also keeps others out
         known = self.known(sent)
         if known is not None:
@@ -195,7 +195,7 @@ class Segmentations:
             processing_s=sent.processing_s,
             figures=dict(stored.figures) if stored else None,
             images=dict(images) if images else None,
-            idempotency_key=sent.idempotency_key,
+            **columns_of(sent.once),
         )
         self._session.add(row)
         self._session.flush()

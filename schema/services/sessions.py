@@ -26,6 +26,7 @@ from schema.services import deadlines, events
 from schema.services.audit import Audit
 from schema.services.cases import SORTED_CHARACTERS, contains_words
 from schema.services.clock import Clock
+from schema.services.once import Once, added, columns_of, made_by, read_key
 from schema.services.paging import Sort, page_of
 from schema.services.text import line, prose
 
@@ -121,28 +122,42 @@ class Sessions:
         order = [Sort(_SORTED[sort], descending), Sort(col(TrainingSession.id), descending)]
         return page_of(self._session, rows, order, request, sort.value)
 
-    def create(self, fields: SessionFields, case_ids: Sequence[int]) -> TrainingSession:
+    def create(
+        self, fields: SessionFields, case_ids: Sequence[int], idempotency_key: str | None = None
+    ) -> TrainingSession:
         """Make a session of validated cases in the order given, open for students from its opening time on.
+
+        The same under the same key again answers with the session as it is by now.
 
         Raises
         ------
         ValidationFailedError
-            With every field that is wrong, each case by its place in the list.
+            With every field that is wrong, each case by its place in the list; for a key that was used for
+            another session.
         """
         tidy, problems = _checked(fields)
+        key, bad_key = read_key(idempotency_key)
+        problems += bad_key
+        once = None if key is None or problems else Once.of(key, [tidy, case_ids])
+        mine = col(TrainingSession.owner_id) == self._actor.account_id
+        known = made_by(self._session, once, TrainingSession, mine)
+        if known is not None:
+            return known
         pins, wrong_cases = self._pins(case_ids, {})
         if problems or wrong_cases:
             raise ValidationFailedError(problems + wrong_cases)
         now = self._clock()
         training = TrainingSession(
             **_columns(tidy),
+            **columns_of(once),
             owner_id=self._actor.account_id,
             join_code=self._free_code(),
             created_at=now,
             updated_at=now,
         )
-        self._session.add(training)
-        self._session.flush()
+        made = added(self._session, once, training, mine)
+        if made is not training:
+            return made
         self._store_cases(training, case_ids, pins)
         self._announce(training, "session.created", cases=len(case_ids))
         return training

@@ -9,16 +9,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from ml.triage.patients import Patient, patients, score
-from schema.errors import FieldProblem, NotFoundError, ValidationFailedError
+from schema.errors import NotFoundError, ValidationFailedError
 from schema.models.accounts import Account
 from schema.models.predictions import TriageLevel
 from schema.models.triage import TriageAnswer
 from schema.pagination import Page, PageRequest
 from schema.policy import Actor, Role, may_act_for
 from schema.services.clock import Clock
+from schema.services.once import FIELD, read_key
 from schema.services.paging import Sort, page_of
 
-LONGEST_KEY = 100
 FEWEST_STUDENTS = 5
 """How many students must have triaged a patient before anything is told of them together."""
 
@@ -146,15 +146,15 @@ class TriageTraining:
             When the key is too long, or was used for another answer.
         """
         account_id = self._whose(student_id)
-        if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
-            problem = FieldProblem(("idempotencyKey",), "too_long", (("maximum", str(LONGEST_KEY)),))
-            raise ValidationFailedError([problem])
+        key, problems = read_key(idempotency_key)
+        if problems:
+            raise ValidationFailedError(problems)
         its = (TriageAnswer.account_id == account_id,)
-        if idempotency_key is not None:
-            same = select(TriageAnswer).where(*its, TriageAnswer.idempotency_key == idempotency_key)
+        if key is not None:
+            same = select(TriageAnswer).where(*its, TriageAnswer.idempotency_key == key)
             if (known := self._session.exec(same).first()) is not None:
                 if (known.patient, known.level) != (patient, level.value):
-                    raise ValidationFailedError.of("idempotencyKey", "key_used")
+                    raise ValidationFailedError.of(FIELD, "key_used")
                 return known
         found = patients().get(patient)
         if found is None:
@@ -168,14 +168,14 @@ class TriageTraining:
             level=level.value,
             expected=found.level,
             score=score(level.value, found.level),
-            idempotency_key=idempotency_key,
+            idempotency_key=key,
             created_at=self._clock(),
         )
         try:
             with self._session.begin_nested():
                 self._session.add(made)
         except IntegrityError:  # the same key was used at the same moment
-            raise ValidationFailedError.of("idempotencyKey", "key_used") from None
+            raise ValidationFailedError.of(FIELD, "key_used") from None
         return made
 
     def get(self, answer_id: int) -> TriageAnswer:

@@ -22,6 +22,7 @@ from schema.models.training import SessionDifficulty, SessionStatus, TrainingSes
 from schema.policy import Scope, may_see_case
 from schema.services import results
 from schema.services.attempts import Attempts
+from schema.services.enrolments import Enrolments
 from schema.services.sessions import shown_join_code, unavailable_reason
 from schema.types.accounts import Account
 from schema.types.arguments import After, Before, First, Last, page_request
@@ -159,6 +160,26 @@ class Session(Node):
         return [SessionCase.of(row) for row in rows]
 
     @strawberry.field(description="Who takes part, in the order they came.")
+    async def participants(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Enrolment]:
+        """Load a page of enrolments."""
+        request, key = page_request(info, first, after, last, before), self.row.id or 0
+        viewer, clock = info.context.viewer, info.context.services.clock
+        page = await info.context.read(
+            lambda session: Enrolments(session, viewer, clock).page_of_session(key, request)
+        )
+        return connection(page, Enrolment.of)
+
+    @strawberry.field(
+        description="Who takes part, in the order they came, all at once.",
+        deprecation_reason="Since 2026-11-28: ask `participants`, which comes in pages.",
+    )
     async def enrolments(self, info: Info) -> list[Enrolment]:
         """Load the enrolments."""
         rows = await info.context.loaders.of(enrolments_of_sessions).load(self.row.id or 0)

@@ -11,7 +11,7 @@ from schema.policy import Scope
 from server.context import visitor_of
 from server.i18n import gettext as _
 from server.pages.model_figures import told
-from server.pages.paging import links, page_of
+from server.pages.paging import here, links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 
 FAMILIES = ("beats", "triage", "segmentation")
@@ -61,7 +61,7 @@ async def runs(request: Request) -> Response:
     actor = visitor_of(request).actor
     if actor is None or not actor.may(Scope.TECHNICAL_FILE):
         raise HTTPException(403)
-    asked = f"?{request.url.query}" if request.url.query else ""
+    asked = here(request)
     address = f"{request.url.path}/listed{asked}"
     return await render(
         request, _template(request), {**data, "family": _word(request), "listed": None, "address": address}
@@ -174,7 +174,7 @@ async def _index(request: Request, done: Submission) -> Response:
     given = {
         **data,
         "pages": links(request, data["modelVersions"]["pageInfo"]),
-        "asked": f"?{request.url.query}" if request.url.query else "",
+        "asked": here(request),
         "form": done.form,
         "refusal": done.message,
     }

@@ -8,18 +8,29 @@ from starlette.requests import Request
 PAGE_SIZE = 24
 
 
-def page_of(request: Request) -> dict[str, Any]:
+def page_of(request: Request, size: int = PAGE_SIZE) -> dict[str, Any]:
     """Return the connection's arguments that the address asks for."""
     if before := request.query_params.get("before"):
-        return {"last": PAGE_SIZE, "before": before}
-    return {"first": PAGE_SIZE, "after": request.query_params.get("after")}
+        return {"last": size, "before": before}
+    return {"first": size, "after": request.query_params.get("after")}
 
 
-def links(request: Request, page_info: dict[str, Any]) -> dict[str, str | None]:
-    """Return the addresses of the page before and the page after, keeping the filters."""
+def here(request: Request) -> str:
+    """Return what an address says of the page that is looked at, for forms that come back to it."""
+    return f"?{request.url.query}" if request.url.query else ""
+
+
+def links(request: Request, page_info: dict[str, Any], path: str = "") -> dict[str, str | None]:
+    """Return the addresses of the page before and the page after, keeping the filters.
+
+    Parameters
+    ----------
+    path
+        Where the list is, if its page may also be what answers a form that went elsewhere.
+    """
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in {"after", "before"} and v]
-    forward = f"?{urlencode([*kept, ('after', page_info['endCursor'])])}"
-    back = f"?{urlencode([*kept, ('before', page_info['startCursor'])])}"
+    forward = f"{path}?{urlencode([*kept, ('after', page_info['endCursor'])])}"
+    back = f"{path}?{urlencode([*kept, ('before', page_info['startCursor'])])}"
     return {
         "next": forward if page_info["hasNextPage"] else None,
         "previous": back if page_info["hasPreviousPage"] else None,

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from server.htmx import wants_fragment
 from server.i18n import gettext as _
-from server.pages.paging import links
+from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 
 STRIP_S = 10.0
@@ -108,7 +108,7 @@ async def _show(request: Request, done: Submission, beat: int | None = None, sai
         beat=beat or 1,
         chosen=beat is not None,
         **{"class": label},
-        **_page_of(request),
+        **page_of(request, LISTED),
     )
     prediction = found(data["prediction"])
     if prediction["__typename"] != "BeatPrediction":
@@ -132,12 +132,6 @@ async def _show(request: Request, done: Submission, beat: int | None = None, sai
     return await render(
         request, "predictions/show.html", given, status=done.status, partial="predictions/_panel.html"
     )
-
-
-def _page_of(request: Request) -> dict[str, Any]:
-    if before := request.query_params.get("before"):
-        return {"last": LISTED, "before": before}
-    return {"first": LISTED, "after": request.query_params.get("after")}
 
 
 def _champion(models: dict[str, Any]) -> dict[str, Any] | None:

@@ -11,11 +11,13 @@ from server.forms import Form
 from server.i18n import gettext as _
 from server.pages.live import live
 from server.pages.marking import pieces
-from server.pages.paging import links, page_of
+from server.pages.paging import here, links, page_of
 from server.pages.readings import readings
 from server.pages.support import Submission, found, query, redirect, render, submit, texts
 
 FILTERS = ("search", "difficulty", "status")
+PARTICIPANTS = 100
+"""On a page: most sessions have fewer."""
 
 
 async def index(request: Request) -> Response:
@@ -89,16 +91,17 @@ async def attempt(request: Request) -> Response:
 
 
 async def _show(request: Request, done: Submission) -> Response:
-    data = await query(request, "sessions/show", id=request.path_params["id"])
-    found(data["session"])
-    given = {**data, "form": done.form, "refusal": done.message}
+    key, shown = request.path_params["id"], page_of(request, PARTICIPANTS)
+    data = await query(request, "sessions/show", id=key, **shown)
+    pages = links(request, found(data["session"])["participants"]["pageInfo"], f"/sessions/{key}")
+    given = {**data, "form": done.form, "refusal": done.message, "pages": pages, "here": here(request)}
     return await render(request, "sessions/show.html", given, status=done.status)
 
 
 async def _after(request: Request, done: Submission, said: str) -> Response:
     if not done.ok:
         return await _show(request, done)
-    return redirect(request, f"/sessions/{request.path_params['id']}", said=said)
+    return redirect(request, f"/sessions/{request.path_params['id']}{here(request)}", said=said)
 
 
 routes = [

@@ -4,12 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+from graphql import build_schema, parse, validate
 
 from schema import cost, documents, pagination
 from schema.permissions import CODES
 from schema.services import metering, trusted_documents
 from server import asking, graphql, graphql_socket
 from server.settings import Settings
+from tests.schema.conftest import the_schema
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 LIMITS = {
@@ -39,6 +41,22 @@ SENTENCES = [
     f"At most {graphql.MOST_SOCKETS} sockets of a client in one process, {graphql.MAX_OPERATIONS} operations",
     f"{graphql_socket.MOST_MESSAGES} messages in {graphql_socket.MESSAGES_S:.0f} seconds",
 ]
+
+
+def operations() -> list[str]:
+    """Return what the page shows of GraphQL: indented, from its first word to the brace that closes it."""
+    code = re.findall(r"^    (?:query|mutation|subscription)\b.*(?:\n {4,}.*)*", PAGE, re.MULTILINE)
+    return [each for block in code for each in re.split(r"\n    (?=query|mutation|subscription)", block)]
+
+
+def test_every_operation_that_is_shown_is_one() -> None:
+    schema = build_schema(the_schema().as_str())
+    [refused] = re.findall(r"^    (fragment Refused .*)$", PAGE, re.MULTILINE)
+    assert len(operations()) > 20
+    for text in operations():
+        shown = re.sub(r"\n    (?:curl|fragment|\{).*", "", text)
+        whole = f"{shown}\n{refused}" if "...Refused" in shown else shown
+        assert validate(schema, parse(whole)) == [], shown
 
 
 def test_every_limit_is_told_as_it_is() -> None:

@@ -52,6 +52,16 @@ def test_only_requests_from_our_own_pages_or_with_a_token_change_anything(
     assert answer.status_code == (200 if passes else 403)
 
 
+def test_a_program_that_forgets_its_token_is_told_so(app: Application) -> None:
+    english = {"accept-language": "en"}
+    answer = bare(app).post("/graphql", json={"query": "{ viewer { id } }"}, headers=english)
+    [fault] = answer.json()["errors"]
+    assert (fault["message"], fault["extensions"]["code"]) == ("This request has no token", "FORBIDDEN")
+    assert "the header Authorization with Bearer" in answer.json()["message"]
+    page = bare(app).post("/sign-out", headers=english)
+    assert "It did not come from a page of this site" in page.text
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/preferences", "/graphql", "/nowhere"])
 def test_the_door_guards_every_path_and_multipart_too(app: Application, path: str) -> None:
     files = {"file": ("ecg.png", b"\x89PNG")}

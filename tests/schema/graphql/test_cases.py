@@ -308,6 +308,48 @@ def test_an_import_sent_again_under_its_key_adds_nothing(world: World) -> None:
     assert len(other["recordings"]) == 2
 
 
+def test_another_import_under_a_key_is_refused_and_adds_nothing(world: World) -> None:
+    teacher = world.person()
+    case = change(world, teacher, "createCase")
+    given = {"caseId": case["id"], "idempotencyKey": "a"}
+    whole = change(world, teacher, "addRecording", file=picture(), label="Avant", **given)
+    for other in (
+        {"file": picture(330), "label": "Avant"},
+        {"file": picture()},
+        {"file": picture(), "label": "Avant", "timing": "CONTROL"},
+    ):
+        assert key_faults(change(world, teacher, "addRecording", **given, **other)) == ["key_used"], other
+    again = change(world, teacher, "addRecording", file=picture(), label=" Avant ", **given)
+    assert again["recordings"] == whole["recordings"]
+    stranger = change(world, world.person(), "addRecording", file=picture(), label="Avant", **given)
+    assert stranger["__typename"] == "NotFound"
+    of_another = change(world, teacher, "createCase")["id"]
+    added = change(world, teacher, "addRecording", file=picture(330), **given | {"caseId": of_another})
+    assert len(added["recordings"]) == 1
+
+
+def test_a_case_begun_again_under_its_key_is_the_same_one(world: World) -> None:
+    teacher, given = world.person(), {"name": "Flutter", "idempotencyKey": "lms-1"}
+    assert world.codes(mutation("createCase"), None, input=given) == ["UNAUTHENTICATED"]
+    first = change(world, teacher, "createCase", **given)
+    renamed = change(world, teacher, "updateCase", id=first["id"], revision=1, name="Flutter commun")
+    again = change(world, teacher, "createCase", **given, category="OTHER")
+    assert (again["id"], again["name"]) == (first["id"], "Flutter commun")
+    assert again == renamed
+    for other in ({"name": "Flutter commun"}, {"category": "NORMAL"}, {"description": "62 ans."}):
+        assert key_faults(change(world, teacher, "createCase", **given | other)) == ["key_used"], other
+    assert change(world, teacher, "createCase", name="Flutter")["id"] != first["id"]
+    theirs = change(world, world.person(), "createCase", **given)
+    assert (theirs["id"] == first["id"], theirs["name"]) == (False, "Flutter")
+    assert key_faults(change(world, teacher, "createCase", idempotencyKey="k" * 101)) == ["too_long"]
+
+
+def key_faults(answer: Any) -> list[str]:
+    """Return what is wrong with the key, and nothing else with the request."""
+    assert {tuple(each["path"]) for each in answer["fields"]} == {("idempotencyKey",)}
+    return [each["code"] for each in answer["fields"]]
+
+
 def test_the_name_of_a_file_is_never_kept(world: World, tmp_path: Path) -> None:
     teacher = world.person()
     case = change(world, teacher, "createCase")

@@ -104,7 +104,7 @@ def test_the_same_key_answers_with_the_same_feedback(ward: Ward, student: Actor)
     again = ward.feedback(made, type="DISAGREE", reason="M. Durand est d'un autre avis", idempotencyKey="two")
     assert again["number"] == 2
     assert ward.feedback(made, student, idempotencyKey="one")["id"] != first["id"]
-    assert faults(ward.feedback(made, idempotencyKey="")) == [("idempotencyKey", "too_long")]
+    assert faults(ward.feedback(made, idempotencyKey="")) == [("idempotencyKey", "required")]
 
 
 def test_a_key_that_was_used_for_another_opinion_is_refused(each_world: World, ward: Ward) -> None:

@@ -221,7 +221,7 @@ REFUSED: tuple[tuple[dict[str, Any], tuple[str, str]], ...] = (
     ({"modelName": " "}, ("modelName", "required")),
     ({"modelVersion": "v" * 51}, ("modelVersion", "too_long")),
     ({"status": "FAILED"}, ("labelMap", "failed_has_no_file")),
-    ({"idempotencyKey": ""}, ("idempotencyKey", "too_long")),
+    ({"idempotencyKey": ""}, ("idempotencyKey", "required")),
 )
 
 
@@ -242,6 +242,25 @@ def test_the_same_key_again_adds_nothing(lab: Lab) -> None:
     assert again["id"] == first["id"]
     assert lab.record(idempotencyKey="other")["id"] != first["id"]
     assert len(lab.rows(Segmentation)) == 2
+
+
+def test_the_key_of_another_segmentation_of_the_patient_is_refused(quiet: Lab) -> None:
+    first = quiet.record(idempotencyKey="k")
+    others = np.roll(label_map(), 1, axis=0)
+    for given in (
+        {"modelVersion": "2.2"},
+        {"processingSeconds": 12.0},
+        {"physician": "D-7"},
+        {"data": others},
+        {"labels": [{"value": 1, "segment": "NECROTIC"}]},
+        {"image": io.BytesIO(nifti(np.full(label_map().shape, 100, np.int16)))},
+        {"status": "FAILED", "labelMap": None},
+    ):
+        assert faults(quiet.record(idempotencyKey="k", **given)) == [("idempotencyKey", "key_used")], given
+    assert len(quiet.rows(Segmentation)) == 1
+    theirs = quiet.record(quiet.world.person(Role.CLINICIAN), idempotencyKey="k", modelVersion="2.2")
+    of_another = quiet.record(idempotencyKey="k", patient="P-0043")
+    assert len({first["id"], theirs["id"], of_another["id"]}) == 3
 
 
 def test_nothing_that_a_header_says_of_the_patient_is_kept(quiet: Lab) -> None:

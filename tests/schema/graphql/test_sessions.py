@@ -72,7 +72,7 @@ def test_only_authors_hold_sessions(world: World, hospital: Hospital, role: Role
     assert world.codes(ONE, actor, id=key) == ["FORBIDDEN"]
     assert world.codes(LIST, actor) == ["FORBIDDEN"]
     for text, given in (
-        (CREATE, session_input(hospital)),
+        (CREATE, session_input(hospital, idempotencyKey="k")),
         (STATUS, {"id": key, "status": "CLOSED"}),
         (ENROL, {"sessionId": key, "email": "a@example.org"}),
     ):
@@ -118,6 +118,40 @@ def test_another_teachers_session_answers_like_a_missing_one(world: World, hospi
         assert changed["__typename"] == "NotFound"
         enrolled = world.ask(ENROL, colleague, input={"sessionId": identifier, "email": "a@example.org"})
         assert enrolled["__typename"] == "NotFound"
+
+
+def test_a_session_made_again_under_its_key_is_the_same_one(world: World, hospital: Hospital) -> None:
+    teacher, given = hospital.teacher, session_input(hospital, idempotencyKey="lms-1")
+    first = world.ask(CREATE, teacher, input=given)
+    closed = world.ask(STATUS, teacher, input={"id": first["id"], "status": "CLOSED"})
+    assert world.ask(CREATE, teacher, input=given) == closed
+    others = (
+        {"name": "Mardi"},
+        {"timeLimitMinutes": 21},
+        {"caseIds": given["caseIds"][:1]},
+        {"caseIds": given["caseIds"][::-1]},
+        {"closesAt": "2036-03-02T09:00:00+01:00"},
+        {"allowRetry": True},
+    )
+    for other in others:
+        refused = world.ask(CREATE, teacher, input=given | other)
+        assert [(each["path"], each["code"]) for each in refused["fields"]] == [
+            (["idempotencyKey"], "key_used")
+        ], other
+    theirs = world.ask(CREATE, world.person(), input=given)
+    assert (theirs["__typename"], theirs["id"] == first["id"]) == ("Session", False)
+    wrong = world.ask(CREATE, teacher, input=given | {"name": "", "idempotencyKey": "", "caseIds": []})
+    assert [each["path"] for each in wrong["fields"]] == [["name"], ["idempotencyKey"], ["caseIds"]]
+
+
+def test_a_session_under_its_key_answers_though_its_case_was_put_away_since(
+    world: World, hospital: Hospital
+) -> None:
+    given = session_input(hospital, idempotencyKey="lms-2")
+    first = world.ask(CREATE, hospital.teacher, input=given)
+    text = "mutation M($id: ID!) { archiveCase(input: { id: $id }) { ... on Case { status } } }"
+    assert world.ask(text, hospital.teacher, id=given["caseIds"][0]) == {"status": "ARCHIVED"}
+    assert world.ask(CREATE, hospital.teacher, input=given)["id"] == first["id"]
 
 
 def test_a_new_session_has_a_code_and_is_open_for_students(world: World, hospital: Hospital) -> None:
@@ -272,6 +306,38 @@ def test_an_outside_system_runs_a_whole_session_for_its_participant(world: World
     submit = mutation("submitAttempt", "SubmitAttemptInput", "... on Attempt { score }")
     done = world.ask(submit, token, input={"attemptId": started["id"], "idempotencyKey": "lms-17-1"})
     assert done["score"] == 50.0
+
+
+PARTICIPANTS = """query Q($id: ID!, $first: Int, $after: String, $last: Int) { session(id: $id) {
+  participants(first: $first, after: $after, last: $last) { totalCount
+    edges { node { student { displayName } } } pageInfo { hasNextPage hasPreviousPage endCursor } }
+  enrolments { student { displayName } } } }"""
+
+
+def test_participants_are_paged_in_the_order_they_came_for_whoever_holds_the_session(
+    world: World, hospital: Hospital
+) -> None:
+    training, other = hospital.training(), hospital.training()
+    key = global_id("Session", training.id or 0)
+    students = [hospital.student() for _ in range(5)]
+    for each in students:
+        hospital.enrolled(training, each)
+    hospital.enrolled(other, hospital.student())
+    assert world.codes(PARTICIPANTS, None, id=key) == ["UNAUTHENTICATED"]
+    assert world.codes(PARTICIPANTS, students[0], id=key) == ["FORBIDDEN"]
+    assert world.ask(PARTICIPANTS, world.person(), id=key) is None
+    names, after = list[str](), None
+    for more in (True, True, False):
+        page = world.ask(PARTICIPANTS, hospital.teacher, id=key, first=2, after=after)["participants"]
+        names += [edge["node"]["student"]["displayName"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+        assert (page["pageInfo"]["hasNextPage"], page["totalCount"]) == (more, 5)
+    assert names == [each.display_name for each in students]
+    session = world.ask(PARTICIPANTS, world.person(Role.ADMIN), id=key, last=2)
+    last = [edge["node"]["student"]["displayName"] for edge in session["participants"]["edges"]]
+    assert (last, session["participants"]["pageInfo"]["hasPreviousPage"]) == (names[-2:], True)
+    assert [each["student"]["displayName"] for each in session["enrolments"]] == names
+    assert world.codes(PARTICIPANTS, hospital.teacher, id=key, first=101) == ["BAD_REQUEST"]
 
 
 TAKEN = "query Q($id: ID!) { attempt(id: $id) { student { externalId } } }"

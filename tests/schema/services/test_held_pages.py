@@ -22,6 +22,7 @@ from schema.services.cases import Cases
 from schema.services.held_pages import Ruling, held_page, page_of_held
 from schema.services.intake import ARRIVING, HELD, Staged
 from schema.services.jobs import run_due
+from schema.services.once import Once
 from schema.services.recordings import Recordings
 from tests.ml.ecg import pictures, samples
 from tests.schema.conftest import World
@@ -67,7 +68,8 @@ class Desk:
         pages = self.services.intake.take(self.teacher.account_id, io.BytesIO(data or named()))
         with self.world.database.write() as session:
             recordings = Recordings(session, self.cases(session, self.teacher), self.world.clock)
-            recordings.add(self.case, pages, label, None, key)
+            once = None if key is None else Once.of(key, key)
+            recordings.add(self.case, pages, label, None, once)
         return [each.held_id for each in pages if isinstance(each, Staged)]
 
     def held(self, actor: Actor | None = None) -> list[int]:
@@ -194,10 +196,16 @@ def test_the_other_pages_of_a_file_go_on(desk: Desk, monkeypatch: pytest.MonkeyP
 
 
 def test_an_import_sent_again_holds_nothing_twice(desk: Desk) -> None:
-    desk.add(key="once")
-    with desk.world.database.read() as session:
-        recordings = Recordings(session, desk.cases(session, desk.teacher), desk.world.clock)
-        assert recordings.imported(desk.case, "once") is not None
+    [held] = desk.add(key="once")
+    for settled in (False, True):
+        if settled:
+            desk.settle(held, KEEP)
+        with desk.world.database.read() as session:
+            recordings = Recordings(session, desk.cases(session, desk.teacher), desk.world.clock)
+            assert recordings.imported(desk.case, Once.of("once", "once")) is not None, settled
+            with pytest.raises(ValidationFailedError) as refused:
+                recordings.imported(desk.case, Once.of("once", "another file"))
+            assert [each.code for each in refused.value.problems] == ["key_used"], settled
 
 
 def test_discarding_removes_page_and_picture_at_once(desk: Desk) -> None:

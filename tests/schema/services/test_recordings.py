@@ -13,6 +13,7 @@ from schema.models.cases import Case, Recording, RecordingTiming
 from schema.policy import Role
 from schema.services.blobs import FolderBlobStore
 from schema.services.intake import Intake, StoredFile
+from schema.services.once import Once
 from schema.services.recordings import MOST, Recordings
 from schema.services.revisions import recordings_of
 from tests.schema.authors import STORED, Author
@@ -213,7 +214,7 @@ def test_further_pages_are_numbered_after_the_label(author: Author) -> None:
 def test_an_upload_sent_again_adds_none_of_its_pages_again(author: Author) -> None:
     key = author.draft()
     for _ in range(2):
-        author.record(lambda recordings: recordings.add(key, STORED * 3, idempotency_key="k"))
+        author.record(lambda recordings: recordings.add(key, STORED * 3, once=Once.of("k", "file")))
     assert len(present(author, key)) == 3
 
 

@@ -17,6 +17,7 @@ from schema.types.base import global_id
 from server.app import Application
 from server.pages.live import DONE
 from server.worker import queues_of
+from tests.server.conftest import browser
 from tests.server.pages.conftest import Meet, School, Visitor
 
 
@@ -116,6 +117,12 @@ def test_an_export_is_downloaded_line_by_line(teacher: Visitor, meet: Meet, scho
     assert line["attemptId"] == attempt
     assert student.name not in answer.text
     assert job in teacher.get("/jobs").links
+    for header in ("Bearer gone", "bearer "):
+        refused = browser(teacher.app).get(where, headers={"authorization": header})
+        [fault] = refused.json()["errors"]
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer"), header
+        assert fault["extensions"]["code"] == "UNAUTHENTICATED", header
+        assert attempt not in refused.text, header
 
 
 def test_no_part_of_an_export_is_read_whole(

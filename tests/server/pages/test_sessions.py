@@ -231,6 +231,32 @@ def test_extra_time_that_cannot_be_stays_beside_its_student(
     assert typed_in == [typed, "0"]
 
 
+def test_participants_come_page_by_page_and_a_form_comes_back_to_its_page(
+    meet: Meet, teacher: Visitor, school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.pages.sessions.PARTICIPANTS", 2)
+    session, students = school.session(), [meet(Role.STUDENT) for _ in range(3)]
+    for each in students:
+        school.enrolled(session, each)
+
+    def there(page: Page) -> list[str]:
+        return [each.name for each in students if each.name in page.words]
+
+    first = teacher.get(f"/sessions/{session}")
+    assert there(first) == [each.name for each in students[:2]]
+    [following] = [link for link in first.links if "after=" in link]
+    second = teacher.get(following)
+    assert there(second) == [students[2].name]
+    action = following.replace("?", "/extra-time?")
+    wrong = Page(teacher.press(second, action, extraMinutes="181").text)
+    assert there(wrong) == [students[2].name]
+    assert wrong.error("extra_1") != ""
+    [back] = [link for link in wrong.links if "before=" in link]
+    assert there(teacher.get(back)) == [each.name for each in students[:2]]
+    saved = teacher.follow(teacher.press(second, action, extraMinutes="15"))
+    assert (there(saved), saved.values["extraMinutes"]) == ([students[2].name], "15")
+
+
 def test_who_has_not_begun_is_taken_out_and_who_has_stays(
     meet: Meet, teacher: Visitor, school: School
 ) -> None:
