@@ -64,6 +64,7 @@ DEAR = {
     "Mutation.importFeedback": HASHING,
     "Mutation.retrain": READING,
     "Query.feedbackStatistics": READING,
+    "FeedbackStatistics.byGroup": READING,
     "Mutation.digitiseRecording": READING,
     "Mutation.exportAttempts": READING,
     "Mutation.settleHeldPage": HASHING,

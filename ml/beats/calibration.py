@@ -14,10 +14,10 @@ from scipy.optimize import minimize_scalar
 
 from ml.beats.protocols import Indices
 from ml.beats.tempering import Probabilities, tempered
-from ml.judging.calibration import curve, ece
+from ml.judging.calibration import CONFIDENCE, curve, ece, ece_interval
+from ml.judging.resampling import bound, resampled
 
 COVERAGE = 0.9
-RESAMPLES = 500
 
 Floats = npt.NDArray[np.float64]
 Sets = npt.NDArray[np.bool_]
@@ -25,7 +25,7 @@ Sets = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure, and where 95 % of it lie when patients are drawn anew (percentile bootstrap)."""
+    """A figure, and where it is, but for the chance of which patients were seen, at 95 %."""
 
     value: float
     low: float
@@ -161,15 +161,15 @@ def report(
     """
     calibrated, sets = cross_fitted(probabilities, labels, folds)
     covered = sets[np.arange(len(labels)), labels]
-    resamples = Resamples.of(patients)
+    everything = np.ones(len(labels), np.bool_)
     sizes = np.bincount(sets.sum(axis=1), minlength=len(classes) + 1) / len(labels)
     return CalibrationReport(
         fitted=fit(probabilities, labels),
-        ece=resamples.ece(calibrated, labels),
-        ece_uncalibrated=resamples.ece(probabilities, labels),
-        coverage=resamples.share(covered, np.ones(len(labels), np.bool_)),
+        ece=error_of(calibrated, labels, patients),
+        ece_uncalibrated=error_of(probabilities, labels, patients),
+        coverage=share_of(covered, everything, patients),
         class_coverage={
-            name: resamples.share(covered, labels == place)
+            name: share_of(covered, labels == place, patients)
             for place, name in enumerate(classes)
             if (labels == place).any()
         },
@@ -178,46 +178,21 @@ def report(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Resamples:
-    """Patients drawn anew.
+def error_of(probabilities: Probabilities, labels: Indices, patients: npt.NDArray[np.str_]) -> Interval:
+    """Return the expected calibration error with its interval."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    return Interval(ece(curve(confidence, right)), *ece_interval(confidence, right, patients))
 
-    Parameters
-    ----------
-    whose : ndarray of int64, shape (n,)
-        The patient of each segment.
-    drawn : ndarray of int64, shape (n_resamples, n_patients)
-        How often each patient is in each resample.
+
+def share_of(true: Sets, among: Sets, patients: npt.NDArray[np.str_]) -> Interval:
+    """Return how often something is true among some segments, with its interval.
+
+    It rests on the patients who have such segments; what one patient has says nothing of others.
     """
-
-    whose: Indices
-    drawn: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, patients: npt.NDArray[np.str_], seed: int = 0) -> "Resamples":
-        """Draw resamples of the patients that segments are of."""
-        names, whose = np.unique(patients, return_inverse=True)
-        generator = np.random.default_rng(seed)
-        return cls(whose, generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES))
-
-    def ece(self, probabilities: Probabilities, labels: Indices) -> Interval:
-        """Return the expected calibration error with its interval."""
-        confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-        order = np.argsort(confidence, kind="stable")
-        confidence, right, whose = confidence[order], right[order], self.whose[order]
-        return _interval(
-            ece(curve(confidence, right)), [ece(curve(confidence, right, each[whose])) for each in self.drawn]
-        )
-
-    def share(self, true: Sets, among: Sets) -> Interval:
-        """Return how often something is true among some segments, with its interval."""
-        patients = self.drawn.shape[1]
-        hits = self.drawn @ np.bincount(self.whose[among & true], minlength=patients)
-        totals = self.drawn @ np.bincount(self.whose[among], minlength=patients)
-        some = totals > 0
-        return _interval(float(true[among].mean()), hits[some] / totals[some])
-
-
-def _interval(value: float, drawn: npt.ArrayLike) -> Interval:
-    low, high = np.percentile(np.asarray(drawn, np.float64), [2.5, 97.5]).tolist()
-    return Interval(value, low, high)
+    value = float(true[among].mean())
+    names, whose = np.unique(patients[among], return_inverse=True)
+    if len(names) == 1:
+        return Interval(value, 0.0, 1.0)
+    drawn = resampled(np.column_stack([np.bincount(whose, true[among]), np.bincount(whose)]))
+    shares, tail = drawn[:, 0] / drawn[:, 1], (1 - CONFIDENCE) / 2
+    return Interval(value, bound(shares, tail, len(names)), bound(shares, 1 - tail, len(names)))

@@ -1,10 +1,8 @@
 """Two models on the same held-out examples: by how much a figure differs, and how sure that is.
 
-Whole patients are drawn anew, the same ones for both models, so that what the two share cancels out and the
-beats of one patient do not pass for so many independent ones (Efron & Tibshirani, An introduction to the
-bootstrap, 1993, ch. 8; Field & Welsh, Bootstrapping clustered data, J R Stat Soc B 69:369, 2007). The
-challenger is non-inferior where the 5th percentile of its gain is above minus the margin: one-sided at 5 %
-(FDA, Non-inferiority clinical trials to establish effectiveness, 2016, IV).
+Whole patients are drawn anew (`ml/judging/resampling.py`), the same ones for both models, so that what the
+two share cancels out. The challenger is non-inferior where the lower bound of its gain, one-sided at 5 %, is
+above minus the margin (FDA, Non-inferiority clinical trials to establish effectiveness, 2016, IV).
 """
 
 from collections.abc import Callable
@@ -14,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-RESAMPLES = 2_000
+from ml.judging.resampling import bound, resampled
+
 ALPHA = 0.05
 
 Indices = npt.NDArray[np.integer]
@@ -88,21 +87,14 @@ def gain_of(measure: Measure, champion: Counts, challenger: Counts, *, seed: int
     Parameters
     ----------
     champion, challenger
-        Of shape (clusters, ...): what `measure` takes, patient by patient.
+        Of shape (clusters, ...): what `measure` takes, patient by patient; two clusters at least.
     """
-    n, *shape = champion.shape
-    sums = [each.reshape(n, -1) for each in (champion, challenger)]
+    both = np.stack([champion, challenger], axis=1)
     sign = -1 if measure.falls else 1
-
-    def figures(weights: Indices) -> list[Figures]:
-        return [np.asarray(measure.of((weights @ each).reshape(len(weights), *shape))) for each in sums]
-
-    generator = np.random.default_rng(seed)
-    once, drawn = np.ones((1, n), np.int64), np.full(n, 1 / n)
-    before, after = (float(each[0]) for each in figures(once))
-    resampled = figures(generator.multinomial(n, drawn, RESAMPLES))
-    low = np.quantile(sign * (resampled[1] - resampled[0]), ALPHA)
-    return Gain(before, after, sign * (after - before), float(low))
+    before, after = np.asarray(measure.of(both.sum(axis=0))).tolist()
+    drawn = np.asarray(measure.of(resampled(both, seed)))
+    low = bound(sign * (drawn[:, 1] - drawn[:, 0]), ALPHA, len(both))
+    return Gain(before, after, sign * (after - before), low)
 
 
 def macro_f1(counts: Counts) -> Figures:

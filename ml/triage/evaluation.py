@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from ml.judging.calibration import ece_interval
 from ml.triage.complaints import match
 from ml.triage.dataset import Dataset
 from ml.triage.encoding import see
@@ -31,7 +32,6 @@ from ml.triage.scale import french
 from ml.triage.trees import Floats
 
 FOLDS = 10
-_DRAWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ class Report:
         Of the level by the cost of under-triage and of the likeliest one.
     rules, combined
         Of the scale alone, where it says a level, and of both by the policy.
-    calibration_error, debiased
-        The second without what chance alone makes of the first, with its interval over resampled visits.
+    calibration_error, calibration_interval, debiased
+        The last without what chance alone makes of the first.
     fold_accuracy
         Of the likeliest level in each fold; empty where nothing was cross-validated.
     """
@@ -105,8 +105,8 @@ class Report:
     rules: Agreement
     combined: Agreement
     calibration_error: float
+    calibration_interval: tuple[float, float]
     debiased: float
-    debiased_interval: tuple[float, float]
     coverage: float
     set_size: float
     latency_per_sample_ms: float
@@ -126,7 +126,7 @@ class Report:
             faults.append(f"over-triage: {over:.1%}, aim <= {aims.over_triage:.0%}")
         if not kappa >= aims.weighted_kappa:
             faults.append(f"QWK: {kappa:.3f}, aim >= {aims.weighted_kappa}")
-        error = self.calibration_error if self.fold_accuracy else self.debiased_interval[0]
+        error = self.calibration_error if self.fold_accuracy else self.calibration_interval[0]
         if not error <= aims.calibration_error:
             faults.append(f"ECE: {error:.3f}, aim <= {aims.calibration_error}")
         return faults
@@ -134,7 +134,7 @@ class Report:
     def text(self) -> str:
         """Return the figures for a reader."""
         aims = self.aims
-        low, high = self.debiased_interval
+        low, high = self.calibration_interval
         cleaned = ", ".join(f"{name} ({times})" for name, times in self.faults.items())
         lines = [
             f"{self.visits} visits; cleaned: {cleaned or 'nothing'}",
@@ -145,7 +145,7 @@ class Report:
             self.combined.text("both, by the policy"),
             f"aims: decision missed < {aims.emergencies_missed:.0%} at over-triage <= {aims.over_triage:.0%}",
             f"aims: likeliest QWK >= {aims.weighted_kappa}, ECE <= {aims.calibration_error}",
-            f"ECE {self.calibration_error:.3f}; debiased {self.debiased:.3f} ({low:.3f}-{high:.3f})",
+            f"ECE {self.calibration_error:.3f} ({low:.3f}-{high:.3f}); debiased {self.debiased:.3f}",
             f"coverage {self.coverage:.3f} with {self.set_size:.2f} levels a set",
             f"F1 macro {self.likeliest.f1_macro:.3f}; {self.latency_per_sample_ms:.2f} ms a visit",
             "experts (rows) x decision: " + " / ".join(" ".join(map(str, row)) for row in self.confusion),
@@ -255,11 +255,7 @@ def _report(data: Dataset, found: _Found, latency: float, by_fold: Sequence[floa
         for level, model in zip(rules, said, strict=True)
     ]
     spoke = np.array([level is not None for level in rules])
-    generator = np.random.default_rng(0)
-    draws = [generator.integers(0, len(expert), len(expert)) for _ in range(_DRAWS)]
     right, confidence = likeliest == expert, found.confidence
-    errors = [debiased_calibration_error(right[draw], confidence[draw]) for draw in draws]
-    low, high = np.quantile(errors, [0.025, 0.975])
     return Report(
         len(expert),
         data.faults,
@@ -270,8 +266,8 @@ def _report(data: Dataset, found: _Found, latency: float, by_fold: Sequence[floa
         ),
         Agreement.of(expert, np.array(combined, np.int64)),
         calibration_error(right, confidence),
+        ece_interval(confidence, right, np.arange(len(expert))),
         debiased_calibration_error(right, confidence),
-        (float(low), float(high)),
         coverage(expert, sets),
         float(sets.sum(axis=1).mean()),
         latency,

@@ -18,6 +18,7 @@ class Obstacle(StrEnum):
     NOT_COMPARABLE = "not_comparable"
     FIGURES_WORSE = "figures_worse"
     TOO_FEW_SHADOW_RUNS = "too_few_shadow_runs"
+    NO_IMAGES_KEPT = "no_images_kept"
     TRIAL_WORSE = "trial_worse"
     TRIAL_UNEVEN = "trial_uneven"
 

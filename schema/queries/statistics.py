@@ -66,7 +66,7 @@ class StatisticsQueries:
         """Count by type, version, week and what was corrected."""
         chosen = FeedbackFilter(family, since, until, await version_key(info, version))
         figures = await info.context.read(lambda session: feedback_figures(session, chosen, *Part))
-        return FeedbackStatistics.of(family, figures)
+        return FeedbackStatistics.of(chosen, figures)
 
     @query_field(Scope.STATISTICS_READ, "How many opinions on predictions are in force.")
     async def feedback_count(

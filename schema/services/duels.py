@@ -9,9 +9,10 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from ml.judging.sequential import ALPHA, RATIO_ALPHA, USUAL_RATE, Arm, needed_in_all, ratio_p_value
-from schema.models.models import Deployment, Model, ModelAlias
-from schema.models.predictions import Feedback, FeedbackType, Prediction
+from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
+from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 from schema.models.promotions import Comparison, Obstacle, Trial, TrialFinding
+from schema.models.segmentations import Segmentation
 from schema.services import jobs
 from schema.services.clock import Clock
 
@@ -153,7 +154,7 @@ def obstacles(session: Session, champion_id: int, challenger_id: int) -> list[Ob
     """Return why the rule does not let a version take the champion's place; nothing where it does."""
     return [
         *_by_figures(latest_comparison(session, champion_id, challenger_id)),
-        *_by_shadow(shadow_runs(session, challenger_id)),
+        *_by_shadow(session, challenger_id),
         *_by_trial(session, latest_trial(session, champion_id, challenger_id)),
     ]
 
@@ -229,8 +230,15 @@ def _by_figures(comparison: Comparison | None) -> list[Obstacle]:
     return [] if verdict["passed"] else [Obstacle.FIGURES_WORSE]
 
 
-def _by_shadow(runs: ShadowRuns) -> list[Obstacle]:
-    return [] if runs.answered >= MIN_SHADOW_RUNS else [Obstacle.TOO_FEW_SHADOW_RUNS]
+def _by_shadow(session: Session, version_id: int) -> list[Obstacle]:
+    if shadow_runs(session, version_id).answered >= MIN_SHADOW_RUNS:
+        return []
+    family = select(Model.family).join(ModelVersion).where(ModelVersion.id == version_id)
+    if session.exec(family).one() == ModelFamily.SEGMENTATION.value:
+        kept = select(Segmentation.prediction_id).where(col(Segmentation.images).is_not(None)).limit(1)
+        if session.exec(kept).first() is None:
+            return [Obstacle.NO_IMAGES_KEPT]
+    return [Obstacle.TOO_FEW_SHADOW_RUNS]
 
 
 def _by_trial(session: Session, trial: Trial | None) -> list[Obstacle]:

@@ -17,11 +17,23 @@ from enum import Enum
 from math import sqrt
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Label, SQLColumnExpression, case, distinct, func, literal
+import orjson
+from sqlalchemy import (
+    ColumnElement,
+    Label,
+    Select,
+    SQLColumnExpression,
+    Text,
+    case,
+    cast,
+    distinct,
+    func,
+    literal,
+)
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from schema.models.predictions import Feedback, FeedbackType, ModelFamily
+from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 
 K = TypeVar("K")
 LEAST = 30
@@ -251,29 +263,59 @@ def feedback_figures(session: Session, chosen: FeedbackFilter, *parts: Part) -> 
     )
 
 
+def feedback_by_group(session: Session, chosen: FeedbackFilter) -> dict[str, ErrorRate]:
+    """Return how often predictions of each group are found wrong; only of groups that an interval is told of.
+
+    Predictions of the same groups are counted together in the database: there are few such lists.
+    """
+    key: Label[Any] = cast(col(Prediction.slices), Text).label("key")
+    grouped = (col(Prediction.id) == Feedback.prediction_id, col(Prediction.slices).is_not(None))
+    pairs = columns(key, col(Feedback.reader)).where(*_conditions(chosen), *grouped).distinct()
+    readers: dict[str, set[str]] = defaultdict(set)
+    for listed, reader in session.execute(pairs):
+        for name in orjson.loads(listed):
+            readers[name].add(reader)
+    sums: dict[str, list[int]] = {}
+    for listed, *counts in session.execute(_sums(key, *_conditions(chosen), *grouped)):
+        for name in orjson.loads(listed):
+            before = sums.get(name, [0] * len(counts))
+            sums[name] = [was + int(more) for was, more in zip(before, counts, strict=True)]
+    rates = {
+        name: ErrorRate(total, errors, Spread(judged, len(readers[name]), *squares))
+        for name, (judged, total, errors, *squares) in sums.items()
+    }
+    return {name: rate for name, rate in rates.items() if rate.firm}
+
+
 def _spreads(session: Session, chosen: FeedbackFilter, part: Part) -> dict[Any, Spread]:
     """Count how the opinions of each version or week, or all, are spread."""
     key: Label[Any] = _key(session, part).label("key")
-    wrong = case((col(Feedback.type) == FeedbackType.CORRECT.value, 0), else_=1)
-    alike = (
-        columns(key, func.count().label("total"), func.sum(wrong).label("errors"))
-        .where(*_conditions(chosen))
-        .group_by(key, col(Feedback.prediction_id))
-        .subquery()
-    )
-    total, errors = alike.c.total, alike.c.errors
-    squares = (func.sum(total * total), func.sum(errors * errors), func.sum(total * errors))
-    sums = session.execute(columns(alike.c.key, func.count(), *squares).group_by(alike.c.key)).all()
+    sums = session.execute(_sums(key, *_conditions(chosen))).all()
     counted = (
         columns(key, func.count(distinct(col(Feedback.reader)))).where(*_conditions(chosen)).group_by(key)
     )
     readers = dict(iter(session.execute(counted)))
     return {
         _date(name) if part is Part.WEEK else name: Spread(
-            judged, readers[name], *(int(each) for each in more)
+            judged, readers[name], *(int(each) for each in squares)
         )
-        for name, judged, *more in sums
+        for name, judged, _total, _errors, *squares in sums
     }
+
+
+def _sums(key: Label[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return how to ask, of each key, for predictions, opinions and errors, and the sums of a spread."""
+    wrong = case((col(Feedback.type) == FeedbackType.CORRECT.value, 0), else_=1)
+    alike = (
+        columns(key, func.count().label("total"), func.sum(wrong).label("errors"))
+        .where(*conditions)
+        .group_by(key, col(Feedback.prediction_id))
+        .subquery()
+    )
+    total, errors = alike.c.total, alike.c.errors
+    squares = (func.sum(total * total), func.sum(errors * errors), func.sum(total * errors))
+    counts = (func.count(), func.sum(total), func.sum(errors), *squares)
+    return columns(alike.c.key, *counts).group_by(alike.c.key)
 
 
 def _key(session: Session, part: Part) -> SQLColumnExpression[Any]:

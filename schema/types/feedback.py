@@ -10,7 +10,14 @@ from schema.loaders.models import versions_by_id
 from schema.messages import text_of
 from schema.models.predictions import BeatClass, FeedbackType, ModelFamily, TriageLevel
 from schema.services.feedback_files import FeedbackTally
-from schema.services.feedback_statistics import LEAST, LEAST_JUDGED, ErrorRate, FeedbackFigures
+from schema.services.feedback_statistics import (
+    LEAST,
+    LEAST_JUDGED,
+    ErrorRate,
+    FeedbackFigures,
+    FeedbackFilter,
+    feedback_by_group,
+)
 from schema.types.jobs import ImportFault
 from schema.types.models import ModelVersion
 
@@ -89,6 +96,14 @@ class VersionFeedback:
         return ModelVersion.of(await info.context.loaders.of(versions_by_id).load(self.version_id))
 
 
+@strawberry.type(description="Feedback on predictions of one group of patients or recordings.")
+class GroupFeedback:
+    """A group and its error rate."""
+
+    name: str = strawberry.field(description="As in `MonitoredSlice`.")
+    error_rate: FeedbackErrorRate = strawberry.field(description="How often they were found wrong.")
+
+
 @strawberry.type(description="Feedback of one week.")
 class WeekFeedback:
     """A week and its error rate."""
@@ -101,6 +116,7 @@ class WeekFeedback:
 class FeedbackStatistics:
     """Opinions in force, counted."""
 
+    chosen: strawberry.Private[FeedbackFilter]
     family: ModelFamily = strawberry.field(description="Of what kind of question.")
     total: int = strawberry.field(description="Opinions in force.")
     error_rate: FeedbackErrorRate = strawberry.field(description="How often predictions are found wrong.")
@@ -111,11 +127,25 @@ class FeedbackStatistics:
     by_version: list[VersionFeedback] = strawberry.field(description="Of each version, the newest first.")
     by_week: list[WeekFeedback] = strawberry.field(description="Of each week with feedback, the first first.")
 
+    @strawberry.field(
+        description="Of each group of patients or recordings that an interval can be told of (`low`), by "
+        "name; a prediction may belong to several. Of many groups one stands out by chance."
+    )
+    async def by_group(self, info: Info) -> list[GroupFeedback]:
+        """Count by group."""
+        rates = await info.context.read(lambda session: feedback_by_group(session, self.chosen))
+        return [
+            GroupFeedback(name=name, error_rate=FeedbackErrorRate.of(rate))
+            for name, rate in sorted(rates.items())
+        ]
+
     @classmethod
-    def of(cls, family: ModelFamily, figures: FeedbackFigures) -> "FeedbackStatistics":
+    def of(cls, chosen: FeedbackFilter, figures: FeedbackFigures) -> "FeedbackStatistics":
         """Return the figures."""
+        family = chosen.family
         versions = sorted(figures.by_version().items(), key=lambda each: -(each[0] or 0))
         return cls(
+            chosen=chosen,
             family=family,
             total=figures.total,
             error_rate=FeedbackErrorRate.of(figures.error_rate),

@@ -31,6 +31,8 @@ describe_enum(
     "The comparison says nothing: there are no data that neither has learnt from, or too few.",
     "On held-out data a condition fails.",
     "It has not answered often enough in the shadow.",
+    "It has not, and cannot: no images of segmentations are kept (`keepImages`) to ask it about. "
+    "Unless some are, it is promoted with an `overrideReason` only.",
     "In the A/B test it errs more often.",
     "The A/B test lost subjects of one side.",
 )

@@ -51,6 +51,12 @@ async def table(request: Request) -> Response:
     return Response(written.getvalue(), media_type="text/csv", headers=headers)
 
 
+def group_place(name: str) -> tuple[str, int, str]:
+    """Return where a group stands: those of ages and leads by their number."""
+    kind, _colon, which = name.partition(":")
+    return kind, int(which) if which.isdecimal() else 0, which
+
+
 async def _show(request: Request, done: Submission) -> Response:
     family, data = await _asked(request)
     listed = [edge["node"] for edge in data["modelVersions"]["edges"]]
@@ -63,6 +69,7 @@ async def _show(request: Request, done: Submission) -> Response:
         "versions": [each for each in listed if each["model"]["family"] == family],
         "version": request.query_params.get("version", ""),
         "figures": figures,
+        "groups": sorted(figures["byGroup"], key=lambda each: group_place(each["name"])),
         "matrix": [
             (said, [cells.get((said, right), 0) for right in (*ORDERS[family], None)])
             for said in ORDERS[family]
@@ -93,6 +100,8 @@ def _rows(figures: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     for each in figures["byVersion"]:
         number = each["version"]["number"] if each["version"] else ""
         yield "version", number, "", *_rate(each["errorRate"])
+    for each in figures["byGroup"]:
+        yield "group", each["name"], "", *_rate(each["errorRate"])
     for each in figures["byWeek"]:
         yield "week", each["week"], "", *_rate(each["errorRate"])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from server.formats import number, percent
 from server.i18n import gettext as _
-from server.pages.feedback import ORDERS
+from server.pages.feedback import ORDERS, group_place
 from server.plots import Axis, Line, Plot, Values, bars, line, middle, named
 
 Day = Mapping[str, Any]
@@ -45,7 +45,7 @@ def drawn(family: str, watched: Mapping[str, Any]) -> dict[str, Any]:
         "confidence": _confidence(watched["summary"]["figures"]["confidence"]),
         "classes": _mix(days, "classes", ORDERS[family], family),
         "quality": _mix(days, "quality", QUALITIES, family),
-        "slices": sorted(watched["summary"]["figures"]["slices"], key=lambda each: _group(each["name"])),
+        "slices": sorted(watched["summary"]["figures"]["slices"], key=lambda each: group_place(each["name"])),
         "spent": list(reversed(watched["languageModel"] or [])),
         "cost": _cost(watched["languageModel"] or []),
         "worst": max((each["figures"]["errorRate"]["high"] or 0 for each in watched["versions"]), default=0),
@@ -55,12 +55,6 @@ def drawn(family: str, watched: Mapping[str, Any]) -> dict[str, Any]:
 def kept_name(what: str, family: str, kept: str) -> str:
     """Return what the API calls a class or a quality that is kept under this name."""
     return f"TRI_{kept}" if what == "classes" and family == "TRIAGE" else kept.upper()
-
-
-def _group(name: str) -> tuple[str, int, str]:
-    """Return where a group stands: those of ages and leads by their number."""
-    kind, _colon, which = name.partition(":")
-    return kind, int(which) if which.isdecimal() else 0, which
 
 
 def _volume(days: Sequence[Day]) -> Plot:

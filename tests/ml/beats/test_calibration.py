@@ -5,11 +5,11 @@ import numpy.typing as npt
 import pytest
 
 from ml.beats.calibration import (
-    Resamples,
     conformal_threshold,
     cross_fitted,
     fit,
     report,
+    share_of,
 )
 from ml.beats.tempering import tempered
 from ml.judging.calibration import curve, ece
@@ -93,8 +93,21 @@ def test_an_interval_is_wider_where_patients_differ() -> None:
     patients = np.repeat(["1", "2", "3", "4"], 50)
     alike = np.tile([True, False], 100)
     apart = np.repeat([True, True, False, False], 50)
-    resamples = Resamples.of(patients)
     everything = np.ones(200, np.bool_)
 
-    assert resamples.share(alike, everything).low == pytest.approx(0.5)
-    assert resamples.share(apart, everything).low < 0.2
+    assert share_of(alike, everything, patients).low == pytest.approx(0.5)
+    assert share_of(apart, everything, patients).low < 0.2
+
+
+def test_a_share_rests_on_the_patients_who_have_such_segments() -> None:
+    """Of a hundred patients three have the class: the bound is that of three, as if there were no others."""
+    patients = np.repeat([f"{place:03}" for place in range(100)], 10)
+    true = np.arange(1000) % 10 < np.repeat(np.arange(100) % 4, 10)
+    among = np.repeat(np.arange(100) < 3, 10)
+    found = share_of(true, among, patients)
+
+    assert found == share_of(true[:30], among[:30], patients[:30])
+    assert found.value == pytest.approx(0.1)
+    assert (found.low, found.high) == pytest.approx((0, 0.2))
+    alone = share_of(true, np.arange(1000) < 10, patients)
+    assert (alone.low, alone.high) == (0, 1)

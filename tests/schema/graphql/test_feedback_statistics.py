@@ -22,6 +22,10 @@ FIGURES = """query Q($family: ModelFamily!, $since: DateTime, $until: DateTime, 
     total errorRate { total errors minimum share low high judgedCount readerCount } byType { type count }
     matrix { original corrected count } byVersion { version { number } errorRate { total errors share } }
     byWeek { week errorRate { total errors judgedCount } } } }"""
+GROUPS = """query Q($since: DateTime, $version: ID) {
+  feedbackStatistics(family: TRIAGE, since: $since, modelVersionId: $version) {
+    errorRate { low high }
+    byGroup { name errorRate { total errors share low high judgedCount readerCount } } } }"""
 READERS = count(1)
 UPGRADE, DOWNGRADE, CORRECT, DISAGREE = (
     FeedbackType.UPGRADE,
@@ -36,7 +40,14 @@ def analyst(each_world: World) -> Actor:
     return each_world.person(Role.ANALYST)
 
 
-def visit(session: Session, world: World, asker: int, level: str, version_id: int | None = None) -> int:
+def visit(  # noqa: PLR0917 - what matters of one
+    session: Session,
+    world: World,
+    asker: int,
+    level: str,
+    version_id: int | None = None,
+    slices: list[str] | None = None,
+) -> int:
     row = Prediction(
         family=ModelFamily.TRIAGE.value,
         visit={"values": {"age": 50.0}, "complaint": "douleur", "answers": {}, "chosen": None},
@@ -47,6 +58,7 @@ def visit(session: Session, world: World, asker: int, level: str, version_id: in
         ml_available=True,
         latency_ms=1,
         level=level,
+        slices=slices,
         created_at=world.clock(),
     )
     session.add(row)
@@ -61,12 +73,13 @@ def give(  # noqa: PLR0917 - an opinion, of so many
     corrected: str | None = None,
     version: ModelVersion | None = None,
     times: int = 1,
+    slices: list[str] | None = None,
 ) -> None:
     asker = world.person(Role.CLINICIAN).account_id
     with world.database.write() as session:
         for _ in range(times):
             row = Feedback(
-                prediction_id=visit(session, world, asker, original, version.id if version else None),
+                prediction_id=visit(session, world, asker, original, version.id if version else None, slices),
                 family="triage",
                 version_id=version.id if version else None,
                 reader=f"reader {next(READERS)}",
@@ -81,6 +94,10 @@ def give(  # noqa: PLR0917 - an opinion, of so many
 
 def figures(world: World, actor: Actor, **given: Any) -> Any:
     return world.ask(FIGURES, actor, family="TRIAGE", **given)
+
+
+def figures_by_group(world: World, actor: Actor, **given: Any) -> Any:
+    return world.ask(GROUPS, actor, **given)["byGroup"]
 
 
 def test_who_may_not_read_statistics_is_told_no_figure(each_world: World, analyst: Actor) -> None:
@@ -219,6 +236,69 @@ def test_versions_weeks_and_periods_are_told_apart(each_world: World, analyst: A
     assert figures(each_world, analyst, until=each_world.clock().isoformat())["total"] == 2
     assert figures(each_world, analyst, since=each_world.clock().isoformat())["total"] == 1
     assert figures(each_world, analyst, version=global_id("ModelVersion", old.id or 0))["total"] == 2
+
+
+def test_nobody_is_told_by_group_who_may_not_read_statistics(each_world: World) -> None:
+    assert each_world.codes(GROUPS, None) == ["UNAUTHENTICATED"]
+    assert each_world.codes(GROUPS, each_world.person(Role.CLINICIAN)) == ["FORBIDDEN"]
+
+
+def test_groups_that_enough_visits_were_judged_of_are_told_with_their_intervals(
+    each_world: World, analyst: Actor
+) -> None:
+    """Of 60 visits those of women are 40, 8 of them wrong; 29 are of people of 80 and more, and stay out."""
+    with each_world.database.write() as session:
+        version = registered(session, each_world.clock, "c" * 64, "triage")
+    give(each_world, CORRECT, times=21, slices=["sex:F", "age:18"])
+    give(each_world, CORRECT, times=11, slices=["sex:F", "age:80"])
+    give(each_world, UPGRADE, "4", "2", times=8, slices=["sex:F", "age:80"])
+    give(each_world, CORRECT, times=10, slices=["sex:M", "age:80"])
+    give(each_world, UPGRADE, "4", "2", version, times=10, slices=["sex:M", "age:18"])
+    give(each_world, UPGRADE, "4", "2", times=5)
+    groups = {each["name"]: each["errorRate"] for each in figures_by_group(each_world, analyst)}
+    assert sorted(groups) == ["age:18", "sex:F"]
+    assert {name: groups["sex:F"][name] for name in ("total", "errors", "share", "judgedCount")} == {
+        "total": 40,
+        "errors": 8,
+        "share": pytest.approx(0.2),
+        "judgedCount": 40,
+    }
+    # Wilson's of 39 with t(39) 2.0227: as many as 40 that differ from visit to visit tell.
+    assert (groups["sex:F"]["low"], groups["sex:F"]["high"]) == pytest.approx((0.1020, 0.3550), abs=1e-4)
+    assert (groups["age:18"]["total"], groups["age:18"]["errors"]) == (31, 10)
+    assert groups["age:18"]["readerCount"] == 31
+    assert figures_by_group(each_world, analyst, version=global_id("ModelVersion", version.id or 0)) == []
+    each_world.clock.pass_(days=1)
+    assert figures_by_group(each_world, analyst, since=each_world.clock().isoformat()) == []
+
+
+def test_a_group_has_the_readers_and_visits_of_all_lists_it_is_in_and_the_interval_of_all_alike(
+    each_world: World, analyst: Actor
+) -> None:
+    """Ten opinions of the same two readers on each of 40 visits; a group of all has the figures of all."""
+    asker = each_world.person(Role.CLINICIAN).account_id
+    with each_world.database.write() as session:
+        for number in range(40):
+            age = f"age:{(18, 65)[number % 2]}"
+            asked = visit(session, each_world, asker, "4", slices=["sex:M", age])
+            for target in range(10):
+                wrong = number % 4 == 0 or target == 0
+                row = Feedback(
+                    prediction_id=asked,
+                    family="triage",
+                    reader=f"one of two {target % 2}",
+                    target=target,
+                    type=(DISAGREE if wrong else CORRECT).value,
+                    original="4",
+                    created_at=each_world.clock(),
+                )
+                session.add(row)
+    told = each_world.ask(GROUPS, analyst)
+    (men,) = told["byGroup"]
+    assert men["name"] == "sex:M"
+    rate = men["errorRate"]
+    assert (rate["total"], rate["judgedCount"], rate["readerCount"]) == (400, 40, 2)
+    assert {"low": rate["low"], "high": rate["high"]} == told["errorRate"]
 
 
 def test_a_confirmation_is_on_the_diagonal_and_what_nobody_tells_beside_it(world: World) -> None:

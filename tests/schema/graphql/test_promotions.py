@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 
 from ml.judging.sequential import Arm, needed_in_all
@@ -18,6 +18,7 @@ from schema.models.accounts import AuditEvent
 from schema.models.models import Deployment, ModelAlias, ModelVersion
 from schema.models.predictions import Feedback, ModelFamily, ModelProblem, Prediction
 from schema.models.promotions import Trial, TrialFinding
+from schema.models.segmentations import Segmentation, SegmentationStatus, SegmentedPatient
 from schema.models.work import Job
 from schema.policy import Actor, Role
 from schema.services import duels, jobs
@@ -245,6 +246,61 @@ def test_an_administrator_may_override_the_rule_with_a_reason_that_stays_on_the_
         assert verify(session).ok
     assert events[-1].detail["override"] == "Le champion confond les blocs."
     assert events[-1].detail["obstacles"] == ["not_compared", "too_few_shadow_runs"]
+
+
+def test_a_challenger_that_no_kept_images_can_try_says_so_before_anybody_promotes_it(
+    each_world: World,
+) -> None:
+    """Until images are kept, it is not its runs in the shadow that are too few: there can be none."""
+    admin = each_world.person(Role.ADMIN)
+    with each_world.database.write() as session:
+        champion, challenger = (
+            registered(session, each_world.clock, each * 64, "segmentation") for each in "ab"
+        )
+        deployed(session, each_world.clock, champion)
+        deployed(session, each_world.clock, challenger, ModelAlias.CHALLENGER)
+        key = challenger.id or 0
+
+    def obstacles() -> Any:
+        return each_world.ask(MODEL, admin, family="SEGMENTATION")["promotion"]["obstacles"]
+
+    def promoted(reason: str) -> Any:
+        given = {"versionId": global_id("ModelVersion", key), "overrideReason": reason}
+        return each_world.ask(PROMOTE, admin, input=given)
+
+    assert obstacles() == ["NOT_COMPARED", "NO_IMAGES_KEPT"]
+    with each_world.database.write() as session:
+        patient = SegmentedPatient(owner_id=admin.account_id, code="P-1", created_at=each_world.clock())
+        asked = Prediction(
+            family=ModelFamily.SEGMENTATION.value,
+            asked_by=admin.account_id,
+            alias="champion",
+            input_sha256="0" * 64,
+            ml_available=True,
+            latency_ms=1,
+            created_at=each_world.clock(),
+        )
+        session.add_all([patient, asked])
+        session.flush()
+        kept = Segmentation(
+            prediction_id=asked.id or 0,
+            patient_id=patient.id or 0,
+            examined_on="2026-01-05",
+            model_name="toy",
+            model_version="1",
+            status=SegmentationStatus.SUCCEEDED.value,
+            processing_s=1,
+            images={"flair": "0" * 64},
+        )
+        session.add(kept)
+    assert obstacles() == ["NOT_COMPARED", "TOO_FEW_SHADOW_RUNS"]
+    with each_world.database.write() as session:
+        session.execute(update(Segmentation).values(images=None))
+    assert promoted("")["fields"][0]["code"] == "promotion_unearned"
+    promoted("Aucune image n’est conservée ici.")
+    with each_world.database.read() as session:
+        event = session.exec(select(AuditEvent).where(AuditEvent.action == "model.promoted")).all()[-1]
+    assert event.detail["obstacles"] == ["not_compared", "no_images_kept"]
 
 
 def test_nothing_promotes_itself_unless_the_policy_says_so(ring: Ring) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import col, delete, select, update
 from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction
 from schema.policy import Role
 from schema.services.feedback_files import MAX_FILE_BYTES
-from schema.services.feedback_statistics import LEAST
+from schema.services.feedback_statistics import LEAST, LEAST_JUDGED
 from tests.server.pages.conftest import Meet, School, Visitor
 
 PAGE, TABLE, LINES = "/statistics/feedback", "/statistics/feedback.csv", "/exports/feedback.jsonl"
@@ -106,6 +106,51 @@ def test_the_same_figures_are_a_table_to_calculate_with(meet: Meet) -> None:
     assert int(cell[3]) >= LEAST
     whole = next(row for row in rows if row[0] == "all")
     assert whole[6:] == ["", "", "1", str(LEAST)]
+
+
+@pytest.fixture
+def judged(school: School, teacher: Visitor) -> Iterator[None]:
+    """Have a reader call right what was said of so many recordings of eleven leads; gone afterwards."""
+    services, made = school.services, []
+    with services.database.write() as session:
+        for number in range(LEAST_JUDGED):
+            row = Prediction(
+                family=ModelFamily.BEATS.value,
+                asked_by=teacher.actor.account_id,
+                alias="champion",
+                input_sha256=f"{number:064}",
+                ml_available=True,
+                latency_ms=1,
+                slices=["leads:11"],
+                created_at=services.clock(),
+            )
+            session.add(row)
+            session.flush()
+            given = Feedback(
+                prediction_id=row.id or 0,
+                family=row.family,
+                reader="one",
+                type=FeedbackType.CORRECT.value,
+                created_at=services.clock(),
+            )
+            session.add(given)
+            made.append(row.id or 0)
+    yield
+    with services.database.write() as session:
+        session.execute(delete(Feedback).where(col(Feedback.prediction_id).in_(made)))
+        session.execute(delete(Prediction).where(col(Prediction.id).in_(made)))
+
+
+@pytest.mark.usefixtures("judged")
+def test_groups_of_which_enough_is_judged_are_on_the_page_and_in_the_table(meet: Meet) -> None:
+    analyst = meet(Role.ANALYST)
+    page = analyst.get(f"{PAGE}?family=BEATS")
+    assert "By group of patients or recordings" in page.words
+    assert "11 leads" in page.words
+    rows = list(csv.reader(io.StringIO(analyst.browser.get(f"{TABLE}?family=BEATS").text)))
+    (row,) = [row for row in rows if row[:2] == ["group", "leads:11"]]
+    # Wilson's upper end of none of 30: t(29) 2.0452 squared, over 30 and that.
+    assert row[2:] == ["", "30", "0", "0.0", "0.0", "0.1224", "30", "1"]
 
 
 def test_an_administrator_brings_a_file_and_reads_what_was_left_out(meet: Meet, school: School) -> None:

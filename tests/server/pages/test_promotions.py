@@ -194,6 +194,8 @@ def test_segmentations_stand_on_the_same_page_with_their_own_figures(meet: Meet)
         "90,4",
         "Rappel (sensibilité), Tumeur rehaussée",
         "dont les images sont conservées",
+        "Il n’a pas pu être essayé en mode fantôme",
+        "la règle demande 50 examens de ce genre",
     ):
         assert told in page.words, told
     done = admin.follow(admin.press(page, "/models/segmentation/promote", overrideReason="Essai."))
