@@ -15,11 +15,14 @@ def page_of(request: Request) -> dict[str, Any]:
     return {"first": PAGE_SIZE, "after": request.query_params.get("after")}
 
 
-def links(request: Request, page_info: dict[str, Any]) -> dict[str, str | None]:
-    """Return the addresses of the page before and the page after, keeping the filters."""
+def links(request: Request, page_info: dict[str, Any], at: str = "") -> dict[str, str | None]:
+    """Return the addresses of the page before and the page after, keeping the filters.
+
+    A list that also answers a refused form, which has another address, names its own: `at`.
+    """
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in {"after", "before"} and v]
-    forward = f"?{urlencode([*kept, ('after', page_info['endCursor'])])}"
-    back = f"?{urlencode([*kept, ('before', page_info['startCursor'])])}"
+    forward = f"{at}?{urlencode([*kept, ('after', page_info['endCursor'])])}"
+    back = f"{at}?{urlencode([*kept, ('before', page_info['startCursor'])])}"
     return {
         "next": forward if page_info["hasNextPage"] else None,
         "previous": back if page_info["hasPreviousPage"] else None,
