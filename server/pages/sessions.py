@@ -13,7 +13,7 @@ from server.pages.live import live
 from server.pages.marking import pieces
 from server.pages.paging import links, page_of
 from server.pages.readings import readings
-from server.pages.support import Submission, found, query, redirect, render, submit, texts
+from server.pages.support import Submission, form_of, found, query, redirect, render, submit, texts
 
 FILTERS = ("search", "difficulty", "status")
 
@@ -56,7 +56,13 @@ async def update(request: Request) -> Response:
 async def set_status(request: Request) -> Response:
     """Open, close or put away."""
     done = await submit(request, "sessions/set_status", id=request.path_params["id"])
-    return await _after(request, done, _("The session's status has changed."))
+    said = {
+        "OPEN": _("The session is open."),
+        "CLOSED": _("The session is closed: nobody can begin any more, and those at work keep their time."),
+        "ARCHIVED": _("The session is put away."),
+    }
+    form = await form_of(request)
+    return await _after(request, done, said.get(str(form.get("status")), ""))
 
 
 async def enrol(request: Request) -> Response:
