@@ -253,6 +253,11 @@ def test_on_a_phone_a_swipe_over_the_tracing_moves_the_page_and_the_last_words_g
     phone.get_by_role("button", name="Toute la largeur").tap()
     expect(tracing).to_have_css("width", f"{box['width']:g}px")
 
+    phone.get_by_label("Votre lecture").fill("Rythme")
+    phone.keyboard.press("Control+s")
+    expect(phone.locator("[data-save-state]")).to_have_attribute("data-state", "saved")
+    expect(phone.get_by_label("Votre lecture")).to_be_focused()
+
     phone.clock.pause_at(phone.evaluate("Date.now() + 1000"))
     phone.clock.fast_forward("19:50")
     while phone.locator("[data-timer-value]").inner_text() != "0:04":
@@ -270,6 +275,10 @@ def test_leaving_the_builder_and_returning_resumes_the_draft(
     steps.import_files(page, site.address, pictures[:1])
     steps.name_case(page, "Brouillon repris", "Autre", "Débutant")
     page.get_by_label("Décrivez-le avec vos mots").fill("Tachycardie sinusale à 110/min")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    with page.expect_event("dialog") as asked:
+        page.get_by_role("link", name="Sessions").click(no_wait_after=True)
+    assert asked.value.type == "beforeunload", "what was typed and not sent is not left without a question"
     page.get_by_role("button", name="Trouver les concepts").click()
     page.goto(f"{site.address}/cases")
     page.goto(f"{site.address}/builder")
