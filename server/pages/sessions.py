@@ -69,7 +69,7 @@ async def enrol(request: Request) -> Response:
     """Enrol a student by e-mail."""
     done = await submit(request, "sessions/enrol", sessionId=request.path_params["id"])
     said = _("%(name)s takes part.") % {"name": done.value["student"]["displayName"]} if done.ok else ""
-    return await _after(request, done, said)
+    return await _after(request, done, said, "#students")
 
 
 async def extra_time(request: Request) -> Response:
@@ -101,10 +101,10 @@ async def _show(request: Request, done: Submission) -> Response:
     return await render(request, "sessions/show.html", given, status=done.status)
 
 
-async def _after(request: Request, done: Submission, said: str) -> Response:
+async def _after(request: Request, done: Submission, said: str, part: str = "") -> Response:
     if not done.ok:
         return await _show(request, done)
-    return redirect(request, f"/sessions/{request.path_params['id']}", said=said)
+    return redirect(request, f"/sessions/{request.path_params['id']}{part}", said=said)
 
 
 routes = [

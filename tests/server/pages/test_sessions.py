@@ -206,7 +206,9 @@ def test_a_session_is_closed_opened_and_put_away(teacher: Visitor, school: Schoo
 def test_a_student_is_enrolled_by_e_mail(teacher: Visitor, student: Visitor, school: School) -> None:
     session = school.session()
     action = f"/sessions/{session}/enrol"
-    page = teacher.follow(teacher.press(teacher.get(f"/sessions/{session}"), action, email=student.email))
+    enrolled = teacher.press(teacher.get(f"/sessions/{session}"), action, email=student.email)
+    assert enrolled.headers["location"] == f"/sessions/{session}#students", "the next is typed at once"
+    page = teacher.follow(enrolled)
     assert page.said("done") == [f"{student.name} takes part."]
     assert student.name in page.words
     for typed, said in [
@@ -216,6 +218,7 @@ def test_a_student_is_enrolled_by_e_mail(teacher: Visitor, student: Visitor, sch
         refused = teacher.post(action, {"email": typed})
         assert refused.error("email") == f"Error: {said}"
         assert refused.values["email"] == typed
+        assert 'tabindex="-1" data-focus' in refused.html
     assert school.count(Enrolment, session_id=key_of(session)) == 1
 
 
