@@ -24,14 +24,17 @@ class Timer {
     this.block = block;
     this.value = block.querySelector("[data-timer-value]");
     const { deadline, now } = block.dataset;
-    this.end = performance.now() + (Date.parse(deadline) - Date.parse(now));
+    const span = Date.parse(deadline) - Date.parse(now);
+    this.ends = { steady: performance.now() + span, wall: Date.now() + span };
     this.toSay = [...block.querySelectorAll("template[data-say]")].filter((one) => this.left() > Number(one.dataset.say));
     this.value.hidden = false;
     this.tick();
   }
 
+  /** By the steady clock, which nobody sets; or by the other, since the steady one stands still while a phone is locked. */
   left() {
-    return Math.max(0, Math.ceil((this.end - performance.now()) / 1000));
+    const ms = Math.min(this.ends.steady - performance.now(), this.ends.wall - Date.now());
+    return Math.max(0, Math.ceil(ms / 1000));
   }
 
   tick() {
