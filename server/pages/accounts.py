@@ -130,7 +130,7 @@ async def _index(request: Request, done: Submission, reset: dict[str, Any] | Non
     data = await query(
         request, "accounts/list", filter={"search": asked} if asked else {}, **page_of(request)
     )
-    pages = links(request, data["accounts"]["pageInfo"])
+    pages = links(request, data["accounts"]["pageInfo"], "/accounts")
     given = {
         **data,
         "form": done.form,

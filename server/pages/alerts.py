@@ -98,7 +98,7 @@ async def _index(request: Request, done: Submission) -> Response:
         **_choices(data),
         "alerts": data["alerts"],
         "rules": [edge["node"] for edge in data["alertRules"]["edges"]],
-        "pages": links(request, data["alerts"]["pageInfo"]),
+        "pages": links(request, data["alerts"]["pageInfo"], "/alerts"),
         "past": past,
         "form": done.form,
         "refusal": done.message,

@@ -37,6 +37,7 @@ from server.uploads import files_of
 MAX_FILES_BODY = 1_050_000_000
 """Bytes sent at once: several files, each at most 200 MB."""
 MAX_FORM_BODY = 1_000_000
+STEPS = ("import", "annotate", "validate", "session")
 SHELF_FIELDS = ("category", "search")
 SEARCH_FIELDS = ("archive", "modality", "since", "until", "description")
 TAKING_FILES = files_of(Scope.CASES_WRITE, MAX_FILES_BODY, MAX_FORM_BODY)
@@ -133,8 +134,8 @@ async def change_import(request: Request) -> Response:
         return await _step(request, "import", done, problems)
     if files:
         return _uploaded(request, case["id"], files, held)
-    if form.get("go") == "annotate":
-        return redirect(request, address(case["id"], "annotate"))
+    if onward := _onward(form, case["id"]):
+        return redirect(request, onward)
     moved = "move" in form or "remove" in form
     said = "" if moved else _("Saved.")
     return redirect(request, f"{address(case['id'], 'import')}{'#recordings' if moved else ''}", said=said)
@@ -154,11 +155,11 @@ async def annotate(request: Request) -> Response:
         done = await mutate(request, "builder/add_annotations", input=given)
     if not done.ok:
         return await _step(request, "annotate", done)
-    if (step := form.get("go")) in {"import", "validate"}:
-        return redirect(request, address(case["id"], str(step)))
+    if onward := _onward(form, case["id"]):
+        return redirect(request, onward)
     shelf = await _shelf(request)
     same = all(shelf[name] == request.query_params.get(name, "") for name in SHELF_FIELDS)
-    focus = "proposed" if "find" in form else "kept" if same and "look" not in form else "pick"
+    focus = _source(form) or ("kept" if same and "look" not in form else "pick")
     return redirect(request, f"{address(case['id'], 'annotate')}{_asking(shelf)}#{focus}")
 
 
@@ -168,12 +169,12 @@ async def validate(request: Request) -> Response:
     done = await submit(request, "builder/validate_case", id=case_id)
     if not done.ok:
         return await _step(request, "validate", done)
-    return redirect(request, f"/builder/session?case={case_id}", said=_("The case is validated."))
+    return redirect(request, address(case_id, "session"), said=_("The case is validated."))
 
 
 def address(case_id: str, step: str) -> str:
     """Return a step's address."""
-    return f"/builder/{case_id}/{step}"
+    return f"/builder/session?case={case_id}" if step == "session" else f"/builder/{case_id}/{step}"
 
 
 async def _start(request: Request, problems: list[str] | None = None) -> Response:
@@ -412,6 +413,19 @@ def _together(answers: list[Submission]) -> Submission:
         return Submission("Case")
     problems = [problem for answer in refused for problem in answer.form.problems]
     return replace(refused[0], form=Form(refused[0].form.typed, problems))
+
+
+def _source(form: FormData) -> str:
+    """Return the part of the page that one concept is added from; empty where none is."""
+    if "add" not in form:
+        return "proposed" if "find" in form else ""
+    return ("pick", "proposed", "suggested")[str(form["add"]).count(":")]
+
+
+def _onward(form: FormData, case_id: str) -> str:
+    """Return the address of the step that was pressed; empty where none was."""
+    step = str(form.get("go", ""))
+    return address(case_id, step) if step in STEPS else ""
 
 
 def _wanted(form: FormData) -> list[Any]:

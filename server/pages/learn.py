@@ -107,7 +107,7 @@ async def contest(request: Request) -> Response:
 
 async def _index(request: Request, done: Submission) -> Response:
     data = await query(request, "learn/index", **page_of(request))
-    pages = links(request, data["enrolments"]["pageInfo"])
+    pages = links(request, data["enrolments"]["pageInfo"], "/learn")
     given = {**data, "pages": pages, "form": done.form, "refusal": done.message}
     return await render(request, "learn/index.html", given, status=done.status)
 
@@ -176,6 +176,8 @@ def _onward(attempt_id: str, position: int, form: Any) -> str:
     searching = str(form.get("q", "")).strip() and not {"go", "add", "remove"} & set(form)
     if searching or "find" in form:
         return f"{here}?q={quote(str(form.get('q', '')))}#concepts"
+    if {"add", "remove"} & set(form):
+        return f"{here}#concepts"
     if form.get("go") == "next":
         return f"/attempts/{attempt_id}/{position + 1}"
     return here

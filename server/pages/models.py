@@ -173,7 +173,7 @@ async def _index(request: Request, done: Submission) -> Response:
         version["figures"] = told(version["model"]["family"], version["metrics"])
     given = {
         **data,
-        "pages": links(request, data["modelVersions"]["pageInfo"]),
+        "pages": links(request, data["modelVersions"]["pageInfo"], "/models"),
         "asked": here(request),
         "form": done.form,
         "refusal": done.message,

@@ -20,17 +20,14 @@ def here(request: Request) -> str:
     return f"?{request.url.query}" if request.url.query else ""
 
 
-def links(request: Request, page_info: dict[str, Any], path: str = "") -> dict[str, str | None]:
+def links(request: Request, page_info: dict[str, Any], at: str = "") -> dict[str, str | None]:
     """Return the addresses of the page before and the page after, keeping the filters.
 
-    Parameters
-    ----------
-    path
-        Where the list is, if its page may also be what answers a form that went elsewhere.
+    A list that also answers a refused form, which has another address, names its own: `at`.
     """
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in {"after", "before"} and v]
-    forward = f"{path}?{urlencode([*kept, ('after', page_info['endCursor'])])}"
-    back = f"{path}?{urlencode([*kept, ('before', page_info['startCursor'])])}"
+    forward = f"{at}?{urlencode([*kept, ('after', page_info['endCursor'])])}"
+    back = f"{at}?{urlencode([*kept, ('before', page_info['startCursor'])])}"
     return {
         "next": forward if page_info["hasNextPage"] else None,
         "previous": back if page_info["hasPreviousPage"] else None,

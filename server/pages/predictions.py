@@ -123,7 +123,7 @@ async def _show(request: Request, done: Submission, beat: int | None = None, sai
         "listed": [_judged(edge["node"], mine) for edge in listed["edges"]] if listed else [],
         "label": label,
         "mine": mine,
-        "pages": links(request, listed["pageInfo"]) if listed else None,
+        "pages": links(request, listed["pageInfo"], f"/predictions/{prediction['id']}") if listed else None,
         "clock": _is_long(prediction),
         "form": done.form,
         "refusal": done.message,

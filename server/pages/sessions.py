@@ -13,7 +13,7 @@ from server.pages.live import live
 from server.pages.marking import pieces
 from server.pages.paging import here, links, page_of
 from server.pages.readings import readings
-from server.pages.support import Submission, found, query, redirect, render, submit, texts
+from server.pages.support import Submission, form_of, found, query, redirect, render, submit, texts
 
 FILTERS = ("search", "difficulty", "status")
 PARTICIPANTS = 100
@@ -58,14 +58,20 @@ async def update(request: Request) -> Response:
 async def set_status(request: Request) -> Response:
     """Open, close or put away."""
     done = await submit(request, "sessions/set_status", id=request.path_params["id"])
-    return await _after(request, done, _("The session's status has changed."))
+    said = {
+        "OPEN": _("The session is open."),
+        "CLOSED": _("The session is closed: nobody can begin any more, and those at work keep their time."),
+        "ARCHIVED": _("The session is put away."),
+    }
+    form = await form_of(request)
+    return await _after(request, done, said.get(str(form.get("status")), ""))
 
 
 async def enrol(request: Request) -> Response:
     """Enrol a student by e-mail."""
     done = await submit(request, "sessions/enrol", sessionId=request.path_params["id"])
     said = _("%(name)s takes part.") % {"name": done.value["student"]["displayName"]} if done.ok else ""
-    return await _after(request, done, said)
+    return await _after(request, done, said, "#students")
 
 
 async def extra_time(request: Request) -> Response:
@@ -98,10 +104,10 @@ async def _show(request: Request, done: Submission) -> Response:
     return await render(request, "sessions/show.html", given, status=done.status)
 
 
-async def _after(request: Request, done: Submission, said: str) -> Response:
+async def _after(request: Request, done: Submission, said: str, part: str = "") -> Response:
     if not done.ok:
         return await _show(request, done)
-    return redirect(request, f"/sessions/{request.path_params['id']}{here(request)}", said=said)
+    return redirect(request, f"/sessions/{request.path_params['id']}{here(request)}{part}", said=said)
 
 
 routes = [

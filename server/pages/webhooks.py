@@ -95,7 +95,7 @@ async def _show(request: Request, key: str, done: Submission, secret: str = "") 
     wanted = request.query_params.get("state", "")
     asked = wanted if wanted in STATES else ""
     data = await query(request, "webhooks/show", id=key, state=asked or None, **page_of(request))
-    pages = links(request, found(data["webhook"])["deliveries"]["pageInfo"])
+    pages = links(request, found(data["webhook"])["deliveries"]["pageInfo"], f"/webhooks/{key}")
     given = {
         **data,
         "pages": pages,

@@ -59,20 +59,24 @@ export class Autosave {
     return Number(this.form.elements.namedItem("revision")?.value ?? 0);
   }
 
-  /** The form goes by the ordinary way, once no save is under way (it moves the revision); its draft is needed only if
-      the server's revision has not moved. */
+  /** The button that only saves does so here, where the caret stays. Any other sends the form by the ordinary way, once
+      no save is under way (it moves the revision); its draft is needed only if the server's revision has not moved. */
   async submitted(event) {
+    if (event.submitter?.matches("[data-save-here]") && !this.refused) {
+      event.preventDefault();
+      return this.save();
+    }
     clearTimeout(this.timer);
     if (this.saving) {
       const { submitter } = event;
       event.preventDefault();
       event.stopImmediatePropagation();
       await this.saving;
-      this.form.requestSubmit(submitter);
-      return;
+      return this.form.requestSubmit(submitter);
     }
     if (this.pending()) this.keep(true);
     this.acknowledged = this.typed;
+    return undefined;
   }
 
   plan(wait) {

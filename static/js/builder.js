@@ -1,4 +1,5 @@
-// Files dropped onto a file input, their previews and their way to the server in per cent; lists ordered by dragging.
+// Files dropped onto a file input, their previews and their way to the server in per cent; lists ordered by dragging;
+// forms that are not left by mistake.
 import { sayTemplate } from "./say.js";
 
 const awake = new WeakSet();
@@ -164,7 +165,25 @@ class Ordered {
   }
 }
 
+let guarding = false;
+
+/** The browser asks before a page is left with something typed in a [data-guard] form that was not sent. */
+function guard() {
+  if (guarding) return;
+  guarding = true;
+  const mark = (typed) => (event) => {
+    const form = event.target.form ?? event.target;
+    if ("guard" in (form.dataset ?? {})) form.dataset.guard = typed;
+  };
+  document.addEventListener("input", mark("typed"));
+  document.addEventListener("submit", mark(""));
+  addEventListener("beforeunload", (event) => {
+    if (document.querySelector('form[data-guard="typed"]')) event.preventDefault();
+  });
+}
+
 export function wakeBuilder() {
+  guard();
   for (const zone of fresh("[data-dropzone]")) new DropZone(zone);
   for (const form of fresh("form[data-upload]")) new Upload(form);
   for (const list of fresh("[data-order]")) new Ordered(list);

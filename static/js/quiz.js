@@ -2,6 +2,7 @@
 import { Autosave } from "./autosave.js";
 import { sayTemplate, whisper } from "./say.js";
 
+const LAST_CALL_S = 3;
 const awake = new WeakSet();
 
 const savers = () => [...document.querySelectorAll("form[data-autosave]")].map((form) => form.autosave).filter(Boolean);
@@ -23,14 +24,17 @@ class Timer {
     this.block = block;
     this.value = block.querySelector("[data-timer-value]");
     const { deadline, now } = block.dataset;
-    this.end = performance.now() + (Date.parse(deadline) - Date.parse(now));
+    const span = Date.parse(deadline) - Date.parse(now);
+    this.ends = { steady: performance.now() + span, wall: Date.now() + span };
     this.toSay = [...block.querySelectorAll("template[data-say]")].filter((one) => this.left() > Number(one.dataset.say));
     this.value.hidden = false;
     this.tick();
   }
 
+  /** By the steady clock, which nobody sets; or by the other, since the steady one stands still while a phone is locked. */
   left() {
-    return Math.max(0, Math.ceil((this.end - performance.now()) / 1000));
+    const ms = Math.min(this.ends.steady - performance.now(), this.ends.wall - Date.now());
+    return Math.max(0, Math.ceil(ms / 1000));
   }
 
   tick() {
@@ -42,8 +46,15 @@ class Timer {
     this.value.textContent = `${minutes}:${two(left % 60)}`;
     this.block.dataset.state = left <= 60 ? "last" : left <= 300 ? "soon" : "calm";
     for (const one of this.toSay.filter((template) => left <= Number(template.dataset.say))) this.say(one);
+    if (left <= LAST_CALL_S && !this.called) this.lastCall();
     if (left > 0) setTimeout(() => this.tick(), 250);
     else this.over();
+  }
+
+  /** What is saved at zero comes too late: what was typed until now goes while there is time. */
+  lastCall() {
+    this.called = true;
+    flushAll();
   }
 
   say(template) {
@@ -51,9 +62,11 @@ class Timer {
     whisper(template.content.textContent.trim());
   }
 
-  /** The server hands in at the deadline whatever happens here; this saves the last words, then shows its answer. */
+  /** The server hands in at the deadline whatever happens here; this saves the last words, then shows its answer, once
+      there is a connection to fetch it. */
   async over() {
     await flushAll();
+    if (!navigator.onLine) await new Promise((resolve) => addEventListener("online", resolve, { once: true }));
     if (this.block.dataset.after) location.assign(this.block.dataset.after);
   }
 }

@@ -1,7 +1,7 @@
 // A tracing one can enlarge, move and measure: pointer, wheel (with Ctrl, or once the tracing has the focus), keys, pinch.
 import { Calipers } from "./calipers.js";
 
-const SMALLEST = 0.5;
+const SMALLEST = 0.25;
 const LARGEST = 8;
 const awake = new WeakSet();
 
@@ -16,6 +16,7 @@ class Viewer {
     this.calipers = figure.dataset.pxPerMm ? new Calipers(figure, this.stage, this.image) : null;
     this.stage.dataset.ready = "";
     figure.querySelector("[data-ecg-tools]").hidden = false;
+    figure.querySelector('[data-ecg-do="full"]').hidden = !document.fullscreenEnabled;
     this.listen();
     new ResizeObserver(() => this.sayScale()).observe(this.image);
   }
@@ -33,9 +34,14 @@ class Viewer {
   press(action) {
     if (action === "in") this.zoomTo(this.zoom * 1.25);
     else if (action === "out") this.zoomTo(this.zoom / 1.25);
-    else if (action === "fit") this.zoomTo(1);
+    else if (action === "fit") this.zoomTo(this.zoom === 1 ? this.wholeWidth() : 1);
     else if (action === "full") this.full();
     else if (action === "measure") this.measure();
+  }
+
+  /** 1, but on a phone, where a tracing is shown wider than its place and the whole of it is the second thing one asks for. */
+  wholeWidth() {
+    return Math.min(1, this.stage.clientWidth / this.image.clientWidth);
   }
 
   full() {
@@ -76,7 +82,7 @@ class Viewer {
     const along = (y - before.top) / before.height;
     this.zoom = Math.abs(zoom - 1) < 0.02 ? 1 : zoom;
     this.image.toggleAttribute("data-zoomed", this.zoom !== 1);
-    this.stage.style.blockSize = this.zoom === 1 ? "" : this.stage.style.blockSize || `${box.height}px`;
+    this.stage.style.blockSize = this.zoom <= 1 ? "" : this.stage.style.blockSize || `${box.height}px`;
     this.image.style.inlineSize = this.zoom === 1 ? "" : `${this.fitted * this.zoom}px`;
     const after = this.image.getBoundingClientRect();
     this.stage.scrollLeft += after.left + across * after.width - x;

@@ -230,6 +230,47 @@ def test_an_answer_survives_a_busy_server_and_a_lost_connection_and_a_second_dev
     expect(phone.get_by_label("Votre lecture")).to_have_value("Rythme sinusal, axe normal\n\nAutre chose")
 
 
+def test_on_a_phone_a_swipe_over_the_tracing_moves_the_page_and_the_last_words_go_before_the_time_is_up(
+    site: Site, enter: Enter, new_page: Callable[..., Page], student_of: Callable[[str], tuple[str, str]]
+) -> None:
+    teacher = enter("teacher")
+    teacher.goto(f"{site.address}/sessions?search=lecture")
+    code = teacher.locator("tr", has_text="Première lecture").locator("td").nth(1).inner_text()
+    phone = new_page(locale="fr-FR", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    sign_in(phone, site, *student_of("Pouce"))
+    phone.clock.install()
+    steps.join_and_begin(phone, site.address, code)
+
+    stage, tracing = phone.locator("[data-ecg-stage]"), phone.locator("[data-ecg] img")
+    box = stage.bounding_box()
+    assert box is not None
+    finger, x, y = phone.context.new_cdp_session(phone), box["x"] + 100, box["y"] + 250
+    for kind, up in [("touchStart", 0), *(("touchMove", up) for up in range(20, 220, 20)), ("touchEnd", 0)]:
+        points = [] if kind == "touchEnd" else [{"x": x, "y": y - up}]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(phone.get_by_role("heading", level=1)).not_to_be_in_viewport()
+    expect(tracing).not_to_have_css("width", f"{box['width']:g}px")
+    phone.get_by_role("button", name="Toute la largeur").tap()
+    expect(tracing).to_have_css("width", f"{box['width']:g}px")
+
+    phone.get_by_label("Votre lecture").fill("Rythme")
+    phone.keyboard.press("Control+s")
+    expect(phone.locator("[data-save-state]")).to_have_attribute("data-state", "saved")
+    expect(phone.get_by_label("Votre lecture")).to_be_focused()
+
+    now = phone.evaluate("Date.now()")
+    phone.clock.pause_at((now + 1000) / 1000)
+    phone.clock.set_system_time((now + 1_190_000) / 1000)
+    for _quarter_second in range(40):
+        phone.clock.run_for(250)
+        if phone.locator("[data-timer-value]").inner_text() == "0:04":
+            break
+    phone.clock.run_for(500)
+    phone.get_by_label("Votre lecture").fill("Rythme sinusal")
+    phone.clock.run_for(500)
+    expect(phone.locator("[data-save-state]")).to_have_attribute("data-state", "saved")
+
+
 def test_leaving_the_builder_and_returning_resumes_the_draft(
     site: Site, enter: Enter, pictures: list[Path]
 ) -> None:
@@ -237,6 +278,10 @@ def test_leaving_the_builder_and_returning_resumes_the_draft(
     steps.import_files(page, site.address, pictures[:1])
     steps.name_case(page, "Brouillon repris", "Autre", "Débutant")
     page.get_by_label("Décrivez-le avec vos mots").fill("Tachycardie sinusale à 110/min")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    with page.expect_event("dialog") as asked:
+        page.get_by_role("link", name="Sessions").click(no_wait_after=True)
+    assert asked.value.type == "beforeunload", "what was typed and not sent is not left without a question"
     page.get_by_role("button", name="Trouver les concepts").click()
     page.goto(f"{site.address}/cases")
     page.goto(f"{site.address}/builder")

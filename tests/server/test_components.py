@@ -163,9 +163,9 @@ def test_what_earned_a_verdict_is_marked_for_those_who_do_not_see_colours(render
 
 def test_the_current_step_is_said_and_only_steps_one_may_reach_are_links(render: Any) -> None:
     steps = [
-        {"name": "Importer", "state": "done", "href": "/1"},
-        {"name": "Annoter", "state": "current", "href": "/2"},
-        {"name": "Valider", "state": "todo", "href": None},
+        {"name": "Importer", "state": "done", "href": "/1", "go": None},
+        {"name": "Annoter", "state": "current", "href": "/2", "go": None},
+        {"name": "Valider", "state": "todo", "href": None, "go": None},
     ]
     page = render("navigation", '{{ part.stepper("Étapes", steps) }}', steps=steps)
     assert [attrs["href"] for attrs in page.all("a")] == ["/1"]

@@ -29,7 +29,7 @@ def only_case(page: Page) -> str:
 
 def test_who_has_no_draft_starts_with_an_empty_builder(teacher: Visitor) -> None:
     page = teacher.get("/builder")
-    assert page.headings == ["Import one or several ECGs"]
+    assert page.headings == ["Import the ECGs of a case"]
     assert "Drafts in progress" not in page.words
 
 
@@ -52,7 +52,7 @@ def test_a_new_case_in_the_menu_is_another_one_or_the_draft_as_one_chooses(
         assert "/builder/new" in menu.links
         assert "/builder" not in menu.links
     page = teacher.get("/builder/new")
-    assert page.headings[0] == "Import one or several ECGs"
+    assert page.headings[0] == "Import the ECGs of a case"
     assert re.search("Resume “.+” or begin another case:", page.words)
     assert page.links.count(f"/builder/{begun}/annotate") == 2
     assert "/builder/new" in [form.action for form in page.forms]
@@ -91,7 +91,8 @@ def test_when_no_file_can_be_read_no_case_is_begun(teacher: Visitor, school: Sch
     first, second = page.said("error")
     assert first.startswith("File 1: This is no ECG we can read. Choose a picture (PNG, JPEG, HEIC")
     assert second == "File 2: This file is empty. Export it again, then add it."
-    assert page.headings == ["Import one or several ECGs"]
+    assert 'class="faults stack stack-tight" tabindex="-1" data-focus' in page.html
+    assert page.headings == ["Import the ECGs of a case"]
     assert school.count(Case) == before
 
 
@@ -234,6 +235,39 @@ def test_what_the_case_is_gets_saved_and_leads_on(teacher: Visitor, school: Scho
     ]
 
 
+@pytest.mark.parametrize(
+    "here, action, field", [("import", "import", "description"), ("annotate", "annotations", "draftText")]
+)
+def test_going_to_another_step_by_the_line_of_steps_keeps_what_was_typed(
+    teacher: Visitor, school: School, here: str, action: str, field: str
+) -> None:
+    case = school.validated()
+    action = f"/builder/{case}/{action}"
+    others = {"import", "annotate", "validate", "session"} - {here}
+    for step in sorted(others):
+        page = teacher.get(f"/builder/{case}/{here}")
+        line = page.html.partition('<ol class="stepper">')[2].partition("</ol>")[0]
+        assert f'name="go" value="{step}"' in line
+        assert "href" not in line
+        led = teacher.press(page, action, ("go", step), **{field: f"Vers {step}"}).headers["location"]
+        assert led == (f"/builder/session?case={case}" if step == "session" else f"/builder/{case}/{step}")
+        assert teacher.get(f"/builder/{case}/{here}").values[field] == f"Vers {step}"
+    first = re.search('<button[^>]*form="step"[^>]*>', page.html)
+    assert first is not None
+    assert "name=" not in first[0], "Enter presses the first button there is: it must only save"
+    unchanged = school.row(Case, case).revision
+    teacher.press(teacher.get(f"/builder/{case}/{here}"), action, ("go", "validate"))
+    assert school.row(Case, case).revision == unchanged
+
+
+def test_the_line_of_steps_offers_none_that_is_not_reached(teacher: Visitor, school: School) -> None:
+    case = school.draft(recordings=1)
+    buttons = teacher.get(f"/builder/{case}/import").form(f"/builder/{case}/import").buttons
+    assert [value for name, value in buttons if name == "go"] == ["annotate", "annotate"]
+    led = teacher.leads(f"/builder/{case}/import", {"go": "elsewhere"})
+    assert led == f"/builder/{case}/import"
+
+
 @pytest.mark.parametrize("pressed", ["upload", "move", "remove", ""])
 def test_what_the_case_is_and_its_labels_are_kept_whatever_is_pressed(
     teacher: Visitor, school: School, pressed: str
@@ -308,7 +342,7 @@ def test_what_cannot_be_saved_is_said_beside_its_field_with_what_was_typed(
     assert long.error("name") == "Error: At most 200 characters."
     assert long.error("description") == "Error: At most 5000 characters."
     assert long.values["name"] == "z" * 201
-    assert "2 answers need a correction" in long.words
+    assert "2 fields need correcting" in long.words
     assert long.faults() == []
 
 

@@ -27,11 +27,14 @@ def test_a_description_proposes_concepts_that_are_added_one_by_one_or_all(
     proposed = [button for button in page.form(kept).buttons if button[0] == "add"]
     assert len(proposed) >= 2
     assert "Also read, not proposed" in page.words
-    page = teacher.follow(teacher.press(page, kept, proposed[0]))
+    added = teacher.press(page, kept, proposed[0])
+    assert added.headers["location"] == f"{annotate}#proposed"
+    page = teacher.follow(added)
     assert school.count(Annotation, case_id=key_of(case)) == 1
     assert "Added" in page.words
     if ("all", "proposed") in page.form(kept).buttons:
-        teacher.press(page, kept, ("all", "proposed"))
+        everything = teacher.press(page, kept, ("all", "proposed"))
+        assert everything.headers["location"] == f"{annotate}#kept"
     else:
         teacher.press(page, kept, proposed[1])
     assert school.count(Annotation, case_id=key_of(case)) == len(proposed)
@@ -68,7 +71,7 @@ def test_a_concept_is_picked_by_category_or_search_with_its_weight(teacher: Visi
     page = teacher.get(f"/builder/{case}/annotate?category=&search=left+bundle+branch+block")
     action = f"/builder/{case}/annotations?search=left+bundle+branch+block"
     added = teacher.press(page, action, ("add", "LBBB"), coefficient="0.8")
-    assert added.headers["location"].endswith("/annotate?search=left+bundle+branch+block#kept")
+    assert added.headers["location"].endswith("/annotate?search=left+bundle+branch+block#pick")
     [row] = school.rows(Annotation, case_id=key_of(case))
     assert (row.concept_id, row.coefficient, row.type) == ("LBBB", 0.8, "picked")
     assert "No concept found" in teacher.get(f"/builder/{case}/annotate?search=zzzzzzzz").words
@@ -119,6 +122,7 @@ def test_a_weight_that_cannot_be_stays_beside_its_field_and_the_others_are_saved
     again = Page(answer.text)
     assert again.error(first) == f"Error: {said}"
     assert again.values[first] == typed
+    assert f"#{first}" in again.links
     assert again.faults() == []
     assert teacher.get(f"/builder/{case}/annotate").values[second] == "0.7"
 

@@ -74,7 +74,7 @@ def test_a_session_is_made_and_the_builder_is_fresh_again(teacher: Visitor, scho
     assert f"{code[:4]}-{code[4:]}" in page.words
     assert session in page.words
     assert "The session is available to students." in page.words
-    assert teacher.get("/builder").headings == ["Import one or several ECGs"]
+    assert teacher.get("/builder").headings == ["Import the ECGs of a case"]
 
 
 def test_a_session_that_opens_later_is_not_yet_available(teacher: Visitor, school: School) -> None:

@@ -211,5 +211,5 @@ def test_many_ecgs_become_drafts_and_the_others_are_told_file_by_file(teacher: V
 
 def test_nothing_chosen_to_import_comes_back_with_the_form(teacher: Visitor) -> None:
     page = teacher.post("/builder/batch", {"grouping": "FOLDER", "name": "Garde"}, files={"files": ("", b"")})
-    assert page.headings[0] == "Import many ECGs"
+    assert page.headings[0] == "Import a batch of ECGs (several cases)"
     assert 'value="Garde"' in page.html

@@ -1,6 +1,7 @@
 """The student's pages: join, begin, answer, hand in, read the correction; never more than one may see."""
 
 import datetime as dt
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,8 @@ def test_a_wrong_code_stays_beside_its_message(student: Visitor, typed: str) -> 
     page = student.post("/learn/join", {"joinCode": typed})
     assert page.error("joinCode") == "Error: No session has this code. Check it with your teacher."
     assert page.values["joinCode"] == typed
+    assert re.search('<input[^>]* name="joinCode"[^>]* data-focus', page.html)
+    assert "data-focus" not in student.get("/learn").html
 
 
 def test_no_code_and_a_closed_session_are_refused_beside_the_field(student: Visitor, school: School) -> None:
@@ -191,8 +194,11 @@ def test_enter_in_the_search_for_a_concept_saves_and_searches(student: Visitor, 
     assert page.values["text"] == "Écrit"
     [*_others, add] = [button for button in page.form(here).buttons if button[0] == "add"]
     added = student.press(page, here, add)
-    assert added.headers["location"] == here
+    assert added.headers["location"] == f"{here}#concepts"
     page = student.follow(added)
+    removed = student.press(page, here, ("remove", add[1]))
+    assert removed.headers["location"] == f"{here}#concepts"
+    page = student.follow(removed)
     assert student.press(page, here, q=" ").headers["location"] == here
     part = student.part(f"/attempts/{attempt}/1")
     assert part.headings[0].startswith("Case 1 of 1")
@@ -449,8 +455,10 @@ def test_my_sessions_come_page_by_page(student: Visitor, school: School) -> None
     assert "Série 25" in first.words
     assert "Série 01" not in first.words
     [following] = [link for link in first.links if "after=" in link]
-    second = student.get(f"/learn{following}")
+    second = student.get(following)
     assert "Série 01" in second.words
     [back] = [link for link in second.links if "before=" in link]
-    assert "Série 25" in student.get(f"/learn{back}").words
+    assert "Série 25" in student.get(back).words
+    refused = student.post("/learn/join", {"joinCode": "ZZZZ-ZZZZ"})
+    assert following in refused.links
     assert student.get("/learn?after=nonsense", 400).headings == ["This request cannot be read"]

@@ -126,6 +126,21 @@ def test_points_names_and_scale_are_typed_without_a_script(
     assert 'value="12.5"' in teacher.get(paper).html, "points are kept as a list"
 
 
+def test_a_reading_that_failed_says_what_is_kept_and_is_started_again(
+    school: School, teacher: Visitor, case: str, paper: str
+) -> None:
+    teacher.leads(paper, {"speed": "25"})
+    [picture] = school.rows(Recording, case_id=key_of(case))
+    [row] = school.rows(Digitisation, recording_id=picture.id)
+    failed = {"state": JobState.FAILED.value, "finished_at": school.clock(), "payload": {}}
+    school.change(Job, global_id("Job", row.job_id), **failed)
+    page = teacher.get(paper)
+    [said] = page.said("error")
+    assert said.startswith("This failed. What was stored before is kept. Start it again;")
+    assert "Read the paper again" in page.words
+    assert teacher.press(page, paper).status_code == 303
+
+
 def test_a_page_that_cannot_be_read_says_why_in_the_readers_language(
     school: School, teacher: Visitor, case: str, paper: str
 ) -> None:

@@ -160,13 +160,43 @@ def test_a_stale_change_overwrites_nothing(teacher: Visitor, school: School) -> 
     assert 'class="disclosure" open' in page.html
 
 
+def test_closing_stands_above_the_students_and_each_of_their_buttons_says_whose_it_is(
+    teacher: Visitor, student: Visitor, school: School
+) -> None:
+    session = school.session()
+    school.enrolled(session, student)
+    page = teacher.get(f"/sessions/{session}")
+    assert page.html.index('value="CLOSED"') < page.html.index("/extra-time")
+    for name in (f"Save the extra minutes of {student.name}", f"Take {student.name} out"):
+        assert f'aria-label="{name}"' in page.html
+    assert f"Extra minutes of {student.name}" in page.words
+
+
+def test_closing_a_session_leaves_those_at_work_their_time(
+    teacher: Visitor, student: Visitor, school: School
+) -> None:
+    session = school.session()
+    attempt = school.begun(session, student)
+    teacher.press(teacher.get(f"/sessions/{session}"), f"/sessions/{session}/status", ("status", "CLOSED"))
+    assert (
+        student.leads(f"/attempts/{attempt}/1", {"text": "Flutter", "revision": "0"})
+        == f"/attempts/{attempt}/1"
+    )
+    assert student.get(f"/attempts/{attempt}/1").values["text"] == "Flutter"
+
+
 def test_a_session_is_closed_opened_and_put_away(teacher: Visitor, school: School) -> None:
     session = school.session()
     action = f"/sessions/{session}/status"
     page = teacher.get(f"/sessions/{session}")
-    for button, status in [("CLOSED", "closed"), ("OPEN", "open"), ("ARCHIVED", "archived")]:
+    closed = "The session is closed: nobody can begin any more, and those at work keep their time."
+    for button, status, said in [
+        ("CLOSED", "closed", closed),
+        ("OPEN", "open", "The session is open."),
+        ("ARCHIVED", "archived", "The session is put away."),
+    ]:
         page = teacher.follow(teacher.press(page, action, ("status", button)))
-        assert page.said("done") == ["The session's status has changed."]
+        assert page.said("done") == [said]
         assert school.row(TrainingSession, session).status == status
     assert ("status", "ARCHIVED") not in page.form(action).buttons
     refused = teacher.post(action, {"status": "GONE"})
@@ -176,7 +206,9 @@ def test_a_session_is_closed_opened_and_put_away(teacher: Visitor, school: Schoo
 def test_a_student_is_enrolled_by_e_mail(teacher: Visitor, student: Visitor, school: School) -> None:
     session = school.session()
     action = f"/sessions/{session}/enrol"
-    page = teacher.follow(teacher.press(teacher.get(f"/sessions/{session}"), action, email=student.email))
+    enrolled = teacher.press(teacher.get(f"/sessions/{session}"), action, email=student.email)
+    assert enrolled.headers["location"] == f"/sessions/{session}#students", "the next is typed at once"
+    page = teacher.follow(enrolled)
     assert page.said("done") == [f"{student.name} takes part."]
     assert student.name in page.words
     for typed, said in [
@@ -186,6 +218,7 @@ def test_a_student_is_enrolled_by_e_mail(teacher: Visitor, student: Visitor, sch
         refused = teacher.post(action, {"email": typed})
         assert refused.error("email") == f"Error: {said}"
         assert refused.values["email"] == typed
+        assert 'tabindex="-1" data-focus' in refused.html
     assert school.count(Enrolment, session_id=key_of(session)) == 1
 
 
