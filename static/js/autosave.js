@@ -1,5 +1,5 @@
 // A form that saves itself. What is typed lies in sessionStorage until the server has acknowledged it.
-import { say } from "./say.js";
+import { say, unsay } from "./say.js";
 
 const PAUSE_MS = 800;
 const LONGEST_MS = 5000;
@@ -120,6 +120,7 @@ export class Autosave {
   }
 
   accept(upTo, { savedAt, shown, revision }) {
+    unsay("said-offline");
     this.acknowledged = upTo;
     this.retry = FIRST_RETRY_MS;
     const field = this.form.elements.namedItem("revision");

@@ -2,15 +2,21 @@
 
 const region = () => document.getElementById("messages");
 
-function show(content) {
+function show(content, id = "") {
   region().replaceChildren(content);
+  region().dataset.said = id;
   region().scrollIntoView({ block: "nearest" });
 }
 
 /** Puts the content of a <template> into the message region; repeating it says it again. */
 export function sayTemplate(id) {
   const template = document.getElementById(id);
-  if (template) show(template.content.cloneNode(true));
+  if (template) show(template.content.cloneNode(true), id);
+}
+
+/** Takes back what a <template> said, once it holds no longer. */
+export function unsay(id) {
+  if (region().dataset.said === id) region().replaceChildren();
 }
 
 /** Says one sentence in the message region. */
