@@ -105,12 +105,18 @@ def test_what_was_typed_comes_back_with_what_is_wrong(school: School, clinician:
     assert school.count(Prediction, asked_by=clinician.actor.account_id) == 0
 
 
+def test_a_day_that_images_cannot_be_of_is_refused_as_people_write_days(clinician: Visitor) -> None:
+    page = clinician.post("/segmentations/new", GIVEN | {"examinedOn": "2999-01-01"}, files=sent())
+    assert page.error("examinedOn") == "Error: Choose a day from 1990 until today."
+
+
 def test_an_opinion_is_kept(school: School, clinician: Visitor, segmentation: str) -> None:
     page = clinician.get(segmentation)
     clinician.follow(clinician.press(page, f"{segmentation}/feedback"))
     given = {"type": "DOWNGRADE", "reason": "takes in the ventricle"}
     clinician.leads(f"{segmentation}/feedback", given)
-    assert "takes in the ventricle" in clinician.get(segmentation).words
+    said = clinician.get(segmentation).words
+    assert "The outlines take in what is no tumour. · takes in the ventricle" in said
     assert [each.type for each in school.rows(Feedback, account_id=clinician.actor.account_id)] == [
         "correct",
         "downgrade",

@@ -48,7 +48,10 @@ def test_strangers_sign_in_and_anothers_visit_does_not_exist(
 
 
 def test_students_have_the_training_and_clinicians_the_triage(meet: Meet, clinician: Visitor) -> None:
-    meet(Role.STUDENT).get("/triage/new", 403)
+    student = meet(Role.STUDENT)
+    student.get("/triage/new", 403)
+    assert "/triage/new" not in student.get("/triage").links, "nothing leads to what one may not do"
+    assert "/triage/new" in clinician.get("/triage").links
     clinician.get("/training", 403)
 
 
