@@ -147,6 +147,14 @@ def test_each_beat_has_its_letter_and_leads_to_its_details(teacher: Visitor, pan
     told = "Ventricular premature beat, 70%, several classes are not ruled out"
     assert f'aria-label="Beat 5 at 3.6\u00a0s: {told}"' in shown.html
     assert f"{panel}?beat=5#{its(panel)}-beat" in shown.links
+    there = re.findall(
+        r'<a href="[^"]*" hx-get="([^"]*)" hx-target="closest .analysis" aria-label="Beat 5 ', shown.html
+    )
+    assert there == [f"{panel}?beat=5"], "the page around it, with what was typed there, stays"
+    [of_class] = re.findall(
+        r'hx-get="([^"]*)"[^>]* aria-label="Beat 5 ', teacher.get(f"{panel}?class=PVC").html
+    )
+    assert of_class == f"{panel}?beat=5&amp;class=PVC"
 
 
 def test_the_strip_leads_on_only_as_far_as_there_is_a_recording(
