@@ -127,6 +127,13 @@ def test_htmx_gets_the_panel_in_place(teacher: Visitor, beats: str) -> None:
     assert "12 beats" in page.words
 
 
+def test_a_button_pressed_twice_asks_once(teacher: Visitor, beats: str, panel: str) -> None:
+    for address, count in ((beats, 1), (f"{panel}?beat=5", 4)):
+        forms = re.findall(r"<form[^>]* hx-post=[^>]*>", teacher.get(address).html)
+        assert len(forms) == count
+        assert all('hx-sync="drop"' in each for each in forms), "else the second waits, and is sent after all"
+
+
 def its(panel: str) -> str:
     """Return the id of the prediction a panel shows."""
     return panel.rpartition("/")[2]

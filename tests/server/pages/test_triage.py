@@ -90,6 +90,12 @@ def test_a_complaint_is_looked_up_and_asks_its_questions(clinician: Visitor) -> 
     assert "Nothing is recognised in the text" in nothing.words
 
 
+def test_a_button_pressed_twice_asks_once(clinician: Visitor) -> None:
+    assert re.search(
+        r'<form[^>]* hx-post="/triage/new"[^>]* hx-sync="drop"', clinician.get("/triage/new").html
+    ), "else the second request waits for the first one, and makes another visit"
+
+
 def test_htmx_gets_the_form_in_place(clinician: Visitor) -> None:
     page = read(clinician.ask("/triage/new", {"step": "note", "note": NOTE}, headers=FRAGMENT), 200)
     assert "<html" not in page.html
