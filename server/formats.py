@@ -38,14 +38,14 @@ class Formats:
         """Return « 21 novembre 2026 »."""
         from babel.dates import format_date  # noqa: PLC0415 - see the module's docstring
 
-        return str(format_date(instant(value).astimezone(self._zone), "long", locale=_locale()))
+        return _first(str(format_date(instant(value).astimezone(self._zone), "long", locale=_locale())))
 
     def datetime(self, value: str | dt.datetime) -> str:
         """Return « 21 nov. 2026, 10:42 »."""
         from babel.dates import format_datetime  # noqa: PLC0415 - see the module's docstring
 
         local = instant(value).astimezone(self._zone).replace(tzinfo=None)
-        return str(format_datetime(local, "d MMM y, HH:mm", locale=_locale()))
+        return _first(str(format_datetime(local, "d MMM y, HH:mm", locale=_locale())))
 
     def time(self, value: str | dt.datetime) -> str:
         """Return « 10:42 »."""
@@ -61,7 +61,12 @@ def day(value: str, length: Literal["short", "long"] = "long") -> str:
     from babel.dates import format_date  # noqa: PLC0415 - see the module's docstring
 
     form = "long" if length == "long" else "dd/MM/y"
-    return str(format_date(dt.date.fromisoformat(value), form, locale=_locale()))
+    return _first(str(format_date(dt.date.fromisoformat(value), form, locale=_locale())))
+
+
+def _first(date: str) -> str:
+    """Return a date; the first of a month in French, as CLDR has it not: « 1er novembre 2026 »."""
+    return f"1er{date[1:]}" if current_language.get() == "fr" and date.startswith("1 ") else date
 
 
 def month(value: str) -> str:

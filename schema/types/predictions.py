@@ -477,17 +477,19 @@ class BeatPrediction(Prediction):
     ) -> BeatStrip | None:
         """Read the stretch from the kept signal."""
         kept = await self._kept(info)
-        if kept is None:
+        if kept is None or not kept.leads:  # of a flat or very short recording none can be read
             return None
         long = min(max(seconds, 0.0), LONGEST_STRIP_S)
         if around is not None and 0 < around <= len(kept):
             start_seconds = beats.beat(kept, around - 1).seconds - long / 2
         start = max(start_seconds, 0.0)
-        asking = info.context.services.asking
+        stretch, key = info.context.services.asking.stretch, self.row.input_sha256
         try:
-            signal = await to_thread.run_sync(
-                asking.stretch, self.row.input_sha256, start, start + long, kept.leads[0]
-            )
+            signal = await to_thread.run_sync(stretch, key, start, start + long, kept.leads[0])
+            missing = min(long - signal.duration_s, start)
+            if around is not None and missing > 0:  # a beat near the end keeps as much around it as any other
+                start -= missing
+                signal = await to_thread.run_sync(stretch, key, start, start + long, kept.leads[0])
         except SignalUnreadableError:
             return None
         row = beats.strip(kept, signal, start)

@@ -1,7 +1,5 @@
 """What readers think of predictions, in figures; for administrators, feedback in from files and out."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from schema.policy import Scope
+from server.pages import tables
 from server.pages.support import Submission, found, query, render, submit
 from server.site import site_of
 from server.uploads import files_of
@@ -40,15 +39,8 @@ async def take_in(request: Request) -> Response:
 async def table(request: Request) -> Response:
     """Send the figures as CSV."""
     family, data = await _asked(request)
-    written = io.StringIO()
-    rows = csv.writer(written)
-    rows.writerow(COLUMNS)
-    rows.writerows(_rows(found(data["feedbackStatistics"])))
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="feedback-{family.lower()}.csv"',
-    }
-    return Response(written.getvalue(), media_type="text/csv", headers=headers)
+    rows = _rows(found(data["feedbackStatistics"]))
+    return tables.table(request, f"feedback-{family.lower()}", COLUMNS, rows)
 
 
 def group_place(name: str) -> tuple[str, int, str]:

@@ -147,9 +147,12 @@ def _said(values: Values, told: Callable[[float], str]) -> str:
     there = [each for each in values if each is not None]
     if not there:
         return _("No figure in these days.")
+    least, most = told(min(there)), told(max(there))
+    if least == most:
+        return _("Always %(value)s.") % {"value": least}
     return _("Between %(least)s and %(most)s; %(last)s at the end.") % {
-        "least": told(min(there)),
-        "most": told(max(there)),
+        "least": least,
+        "most": most,
         "last": told(there[-1]),
     }
 

@@ -1,7 +1,5 @@
 """Watching models: one page of plots with their tables, kept up to date, and the same figures as files."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,6 +14,7 @@ from server import parquet
 from server.context import visitor_of
 from server.forms import Form, Problem
 from server.i18n import gettext as _
+from server.pages import tables
 from server.pages.feedback import FAMILIES
 from server.pages.live import Event, live
 from server.pages.monitored_plots import drawn
@@ -133,23 +132,14 @@ async def _foreseen(request: Request, asked: Asked) -> list[Mapping[str, Any]]:
 async def table(request: Request) -> Response:
     """Send what is shown as CSV."""
     asked, rows = await _rows(request)
-    written = io.StringIO()
-    into = csv.writer(written)
-    into.writerow(Row._fields)
-    into.writerows(rows)
-    return _file(written.getvalue(), "text/csv", f"{asked.name}.csv")
+    return tables.table(request, asked.name, Row._fields, rows)
 
 
 async def columns(request: Request) -> Response:
     """Send what is shown as Parquet."""
     asked, rows = await _rows(request)
     cells = {name: (kind, [getattr(row, name) for row in rows]) for name, kind in KINDS.items()}
-    return _file(parquet.parquet(cells), parquet.MEDIA_TYPE, f"{asked.name}.parquet")
-
-
-def _file(content: str | bytes, media_type: str, name: str) -> Response:
-    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=media_type, headers=headers)
+    return tables.attachment(parquet.parquet(cells), parquet.MEDIA_TYPE, f"{asked.name}.parquet")
 
 
 def _asked(request: Request) -> Asked:

@@ -128,6 +128,7 @@ async def _show(request: Request, done: Submission, beat: int | None = None, sai
         "form": done.form,
         "refusal": done.message,
         "said": said,
+        "fragment": wants_fragment(request),
     }
     return await render(
         request, "predictions/show.html", given, status=done.status, partial="predictions/_panel.html"

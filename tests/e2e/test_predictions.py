@@ -69,6 +69,8 @@ def test_a_teacher_has_the_beats_read_in_the_page_and_takes_up_what_is_found(
     expect(strip.locator(".beat-mark")).to_have_count(12)
     expect(page.get_by_text("Ceci n’est pas un diagnostic").first).to_be_visible()
     assert page.url == case, "the panel came to the page"
+    strip.locator("a").nth(2).click()
+    expect(page.get_by_role("heading", name=re.compile("Battement 3"))).to_be_focused()
     page.get_by_role("link", name="Battement 10", exact=True).click()
     expect(page.get_by_role("heading", name=re.compile("Battement 10"))).to_be_focused()
     seen(page, "beats-in-the-case")

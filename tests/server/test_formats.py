@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.formats import Formats, duration, moment, number, percent
+from server.formats import Formats, day, duration, moment, number, percent
 from server.i18n import speaking
 
 PARIS = Formats(ZoneInfo("Europe/Paris"))
@@ -16,6 +16,16 @@ def test_a_date_is_written_out() -> None:
         assert PARIS.date(WINTER) == "21 novembre 2026"
     with speaking("en"):
         assert PARIS.date(WINTER) == "21 November 2026"
+
+
+def test_the_first_of_a_month_is_an_ordinal_in_french_alone() -> None:
+    with speaking("fr"):
+        assert PARIS.date("2026-11-01T09:00:00+00:00") == "1er novembre 2026"
+        assert PARIS.datetime("2026-11-01T09:00:00+00:00") == "1er nov. 2026, 10:00"
+        assert (day("2026-11-01"), day("2026-11-11")) == ("1er novembre 2026", "11 novembre 2026")
+        assert day("2026-11-01", "short") == "01/11/2026"
+    with speaking("en"):
+        assert day("2026-11-01") == "1 November 2026"
 
 
 def test_an_instant_is_shown_in_the_readers_time_zone() -> None:

@@ -217,7 +217,7 @@ def test_it_says_what_an_annex_iv_file_asks_for(reported: Reported) -> None:
         "Champion version 1 version 2",
         "Predictions 40",
         "Answered with a model 36 (90%)",
-        "Tri 3B 40",
+        "Tri 3B: 40",
         "the version was still loading 4",
         "03/02/2026 (4)",
         "Readers gave 40 opinions that are in force. 10 of them did not confirm",
@@ -261,10 +261,10 @@ def test_what_is_counted_is_told_in_words_and_not_in_codes(reported: Reported) -
     text = writer.write(replace(said, families=[triage, tumours]), "fr").html.decode()
     words = " ".join(re.sub(r"<[^>]+>", " ", text).split())
     for told in (
-        "Tri 3B 40",
-        "insuffisante 3",
+        "Tri 3B : 40",
+        "insuffisante : 3",
         "Pression systolique · Niveau du modèle",
-        "échec 2 · avec contours 5",
+        "échec : 2 · avec contours : 5",
     ):
         assert told in words, told
 

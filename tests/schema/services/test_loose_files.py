@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlmodel import select
 
 from schema.models.work import Job
@@ -113,3 +114,21 @@ def test_a_file_that_is_just_being_sent_again_is_left_until_it_is_kept_or_forgot
     assert ward.there(page) == [True, False, False]
     ward.pass_time()
     assert ward.there(page) == [False] * 3
+
+
+def test_of_files_that_are_found_no_snapshot_is_read(ward: Ward) -> None:
+    [page] = ward.stored(b"A")
+    ward.draft(page)
+    keys = (page.original_key, page.rendering_key, page.thumbnail_key)
+    ward.world.services.loose_files.expect(keys)
+    asked: list[str] = []
+
+    def keep(*given: object) -> None:
+        asked.append(str(given[2]))
+
+    event.listen(Engine, "before_cursor_execute", keep)
+    ward.pass_time()
+    event.remove(Engine, "before_cursor_execute", keep)
+    assert any("recording" in each for each in asked)
+    assert not [each for each in asked if "FROM case_revision" in each]
+    assert ward.there(page) == [True, True, True]

@@ -11,7 +11,7 @@ from schema.types.base import global_id
 from server.migrations import ROOT
 from server.pages.paging import PAGE_SIZE
 from tests.server.conftest import PASSWORD
-from tests.server.pages.conftest import Meet, School, Visitor
+from tests.server.pages.conftest import Meet, School, Visitor, key_of
 from tests.server.pages.reading import Page
 
 NEW = {"displayName": "Ana Neuve", "role": "STUDENT", "password": "a long first one"}
@@ -350,6 +350,18 @@ def test_the_audit_trail_says_who_changed_what(meet: Meet, teacher: Visitor, sch
     [following] = [link for link in page.links if "after=" in link]
     assert admin.get(f"/audit{following}").headings == ["Audit trail"]
     assert admin.get("/audit?after=nonsense", 400).headings == ["This request cannot be read"]
+
+
+def test_the_audit_trail_tells_on_what_and_what_helps_to_understand_it(meet: Meet, school: School) -> None:
+    case = school.validated("Tracé raconté")
+    deleted = school.draft("<script>alert(1)</script>")
+    school.do(lambda session: school.cases(session).delete(key_of(deleted)))
+    html = meet(Role.ADMIN).get("/audit").html
+    assert f"<code>{case}</code>" in html
+    assert f"<code>{deleted}</code>" in html
+    assert "<script>alert" not in html
+    added = meet(Role.ADMIN).get("/audit?action=case.annotated").html
+    assert "<dt>added</dt><dd>1</dd>" in added
 
 
 def test_the_audit_trail_is_narrowed_to_one_kind_of_action(meet: Meet, school: School) -> None:

@@ -1,5 +1,6 @@
 """Alerts on their page: rules written, alerts settled, the menu's number; and the letters about them."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,7 @@ def test_an_alert_is_acknowledged_and_closed_and_the_menu_counts_what_is_open(
     assert "(1 to be looked after)" not in analyst.get("/alerts").words
     assert analyst.ask(f"{alert}/acknowledge", {"revision": "1"}).status_code == 409
     page = analyst.get(alert)
+    assert re.search(r'<details class="confirm">\s*<summary[^>]*>Close the alert<', page.html), "it asks once"
     analyst.follow(analyst.press(page, f"{alert}/close", note="Relancé."))
     assert "Closed by hand" in analyst.get("/alerts?past=1").words
     assert "Relancé." in analyst.get(alert).words

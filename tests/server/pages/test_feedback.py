@@ -153,6 +153,19 @@ def test_groups_of_which_enough_is_judged_are_on_the_page_and_in_the_table(meet:
     assert row[2:] == ["", "30", "0", "0.0", "0.0", "0.1224", "30", "1"]
 
 
+@pytest.mark.usefixtures("spoken")
+def test_a_french_spreadsheet_opens_the_table(meet: Meet) -> None:
+    analyst = meet(Role.ANALYST, "fr")
+    [address] = [link for link in analyst.get(PAGE).links if TABLE in link]
+    written = analyst.browser.get(address).content.decode("utf-8-sig")
+    assert analyst.browser.get(address).content.startswith(b"\xef\xbb\xbf")
+    head, *rows = csv.reader(io.StringIO(written), delimiter=";")
+    assert head[:3] == ["figure", "of", "corrected"]
+    [plain] = [link for link in meet(Role.ANALYST).get(PAGE).links if TABLE in link]
+    usual = list(csv.reader(io.StringIO(analyst.browser.get(plain).text)))[1:]
+    assert [[cell.replace(",", ".") for cell in row] for row in rows] == usual
+
+
 def test_an_administrator_brings_a_file_and_reads_what_was_left_out(meet: Meet, school: School) -> None:
     admin = meet(Role.ADMIN)
     line = {

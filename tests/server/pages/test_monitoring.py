@@ -296,6 +296,12 @@ def test_the_same_figures_are_a_file_to_calculate_with(meet: Meet, app: Applicat
     assert levels == [("TRI_2", 15), ("TRI_3B", 45)]
     assert ("TRIAGE", 7, "version_predictions", None, None, 60, None, None, None) in rows
     assert "Durand" not in text.text
+    french = analyst.browser.get(f"{CSV}{asked}&decimal=comma").content.decode()
+    assert french.startswith("\ufefffamily;version;figure;day;")
+    cells = [row.split(";") for row in french.splitlines()[1:]]
+    assert [[cell.replace(",", ".") for cell in row] for row in cells] == lines
+    assert any("," in row[6] for row in cells)
+    analyst.get(f"{CSV}?since=2026-11-20&until=2026-11-10&decimal=comma", 400)
 
 
 def test_what_language_models_cost_is_told_by_day(meet: Meet, app: Application) -> None:

@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from ml.beats.classes import PRODUCT_CLASSES
 from ml.beats.packing import pack, unpack
+from ml.beats.quality import Reason, Verdict
 from ml.registry.home import Home
 from ml.registry.registry import Registry
 from schema.models.cases import Annotation, Case, Recording
@@ -126,6 +127,13 @@ def test_htmx_gets_the_panel_in_place(teacher: Visitor, beats: str) -> None:
     assert "12 beats" in page.words
 
 
+def test_a_button_pressed_twice_asks_once(teacher: Visitor, beats: str, panel: str) -> None:
+    for address, count in ((beats, 1), (f"{panel}?beat=5", 4)):
+        forms = re.findall(r"<form[^>]* hx-post=[^>]*>", teacher.get(address).html)
+        assert len(forms) == count
+        assert all('hx-sync="drop"' in each for each in forms), "else the second waits, and is sent after all"
+
+
 def its(panel: str) -> str:
     """Return the id of the prediction a panel shows."""
     return panel.rpartition("/")[2]
@@ -146,6 +154,14 @@ def test_each_beat_has_its_letter_and_leads_to_its_details(teacher: Visitor, pan
     told = "Ventricular premature beat, 70%, several classes are not ruled out"
     assert f'aria-label="Beat 5 at 3.6\u00a0s: {told}"' in shown.html
     assert f"{panel}?beat=5#{its(panel)}-beat" in shown.links
+    there = re.findall(
+        r'<a href="[^"]*" hx-get="([^"]*)" hx-target="closest .analysis" aria-label="Beat 5 ', shown.html
+    )
+    assert there == [f"{panel}?beat=5"], "the page around it, with what was typed there, stays"
+    [of_class] = re.findall(
+        r'hx-get="([^"]*)"[^>]* aria-label="Beat 5 ', teacher.get(f"{panel}?class=PVC").html
+    )
+    assert of_class == f"{panel}?beat=5&amp;class=PVC"
 
 
 def test_the_strip_leads_on_only_as_far_as_there_is_a_recording(
@@ -172,7 +188,7 @@ def test_the_least_certain_beats_come_first_and_a_class_may_be_chosen(teacher: V
 def test_a_beat_shows_what_it_hangs_on(teacher: Visitor, panel: str) -> None:
     shown = teacher.get(f"{panel}?beat=5")
     assert "Beat 5, at 3.6 s" in shown.words
-    assert "what this class hangs on" in shown.words
+    assert "what the model goes by for this class" in shown.words
     assert shown.html.count('class="beat-weight"') > 10
     assert teacher.get(f"{panel}?beat=99").words
 
@@ -254,6 +270,42 @@ def test_a_beat_of_which_no_class_is_likely_enough_says_so(
     assert "hollow: no class is likely enough" in shown.words
     assert "Ventricular premature beat · no class is likely enough" in shown.words
     assert "The model is unsure of most beats: 12 of 12 have a certainty below 50 %." in shown.words
+
+
+def test_of_a_recording_that_no_lead_can_be_read_of_the_page_says_why(
+    school: School, teacher: Visitor, panel: str
+) -> None:
+    kept = unpack(school.row(Prediction, its(panel)).answer or b"")
+    none = {name: getattr(kept, name)[:0] for name in ("positions", "labels", "probabilities", "sets")}
+    said = {"quality": Verdict.INSUFFICIENT.value, "quality_reasons": [Reason.TOO_SHORT.value]}
+    unread = pack(replace(kept, leads=(), **none))
+    school.change(Prediction, its(panel), answer=unread, counts={}, **said)
+    shown = teacher.get(panel)
+    assert "the recording is too short" in shown.words
+    assert "Nothing is said of beats that cannot be read." in shown.words
+    assert "This is not a diagnosis" in shown.words
+    assert "Rhythm strip" not in shown.html
+
+
+def test_the_last_beat_is_seen_among_all_the_others_of_ten_seconds(teacher: Visitor, panel: str) -> None:
+    shown = teacher.get(f"{panel}?beat=12")
+    assert "0 s to 10 s" in shown.words
+    assert shown.html.count('class="beat-mark"') == 12
+
+
+def test_the_keyboard_goes_where_the_panel_has_changed(teacher: Visitor, beats: str, panel: str) -> None:
+    def focused(html: str) -> list[str]:
+        found = re.findall(r'<(\w+)[^>]*id="[^"]*?-([a-z-]+)"[^>]* data-focus', html)
+        return [f"{element} {name}" for element, name in found]
+
+    assert focused(teacher.get(panel).html) == [], "a page that is opened is read from its top"
+    assert focused(read(teacher.ask(beats, headers=FRAGMENT), 200).html) == ["h2 panel-title"]
+    confirmed = teacher.ask(f"{panel}/feedback", {"type": "CORRECT"}, headers=FRAGMENT)
+    assert focused(read(confirmed, 200).html) == ["h2 panel-title"]
+    assert focused(teacher.part(f"{panel}?beat=5").html) == ["h3 beat-title"]
+    wrong = {"beat": "5", "correctedClass": "PVC", "type": "DISAGREE"}
+    refused = teacher.ask(f"{panel}/feedback", wrong, headers=FRAGMENT)
+    assert focused(read(refused, 422).html) == ["select beat-class"]
 
 
 def test_places_in_a_long_recording_are_told_by_minutes(

@@ -123,6 +123,7 @@ def test_a_challenger_the_rule_refuses_is_promoted_only_with_a_reason(meet: Meet
     page = admin.get("/models/beats")
     assert "Not while the rule says no." in page.words
     refused = read(admin.press(page, "/models/beats/promote"), 422)
+    assert re.search(r'<textarea[^>]*name="overrideReason"[^>]* data-focus', refused.html)
     assert "Say why it is to be all the same." in refused.error("overrideReason")
     long = read(admin.press(page, "/models/beats/promote", overrideReason="x" * 501), 422)
     assert long.error("overrideReason") == "Error: At most 500 characters."
@@ -131,17 +132,22 @@ def test_a_challenger_the_rule_refuses_is_promoted_only_with_a_reason(meet: Meet
     assert not re.search(r'<details class="disclosure" open><summary>Promote all the same', page.html)
     done = admin.follow(admin.press(refused, "/models/beats/promote", overrideReason="Essai."))
     assert "The challenger answers from now on." in done.words
+    assert "<dt>override</dt><dd>Essai.</dd>" in admin.get("/audit?action=model.promoted").html
     back = admin.follow(admin.press(done, "/models/beats/rollback"))
     assert "The version before answers again." in back.words
 
 
-def test_an_a_b_test_begins_and_ends_with_one_click(app: Application, meet: Meet) -> None:
+def test_an_a_b_test_begins_with_one_click_and_asks_before_it_ends(app: Application, meet: Meet) -> None:
     admin = meet(Role.ADMIN)
     begun = admin.follow(admin.press(admin.get("/models/beats"), "/models/beats/trial", share="20"))
     assert "the challenger answers 20% of the cases, visits and examinations" in begun.words
     assert "Too little traffic to decide yet" in begun.words
     assert "0 of the 13,469 subjects" in begun.words
+    asked = re.findall(r'<details class="confirm">\s*<summary[^>]*>([^<]+)<', begun.html)
+    assert asked == ["Stop the test", "Begin another test"]
+    assert "The test cannot go on" in begun.words
     ended = admin.follow(admin.press(begun, "/models/beats/stop"))
+    assert '<details class="confirm">' not in ended.html, "nothing is under way"
     assert "The A/B test has ended." in ended.words
     wrong = admin.post("/models/beats/trial", {"modelId": _model(app), "share": "80"})
     assert "Choose a value between 1 and 50." in wrong.words

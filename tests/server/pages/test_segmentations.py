@@ -105,12 +105,33 @@ def test_what_was_typed_comes_back_with_what_is_wrong(school: School, clinician:
     assert school.count(Prediction, asked_by=clinician.actor.account_id) == 0
 
 
+@pytest.mark.usefixtures("segmentation")
+def test_what_a_model_elsewhere_made_is_not_told_as_made_without_a_model(
+    meet: Meet, clinician: Visitor
+) -> None:
+    [kept] = [link for link in clinician.get("/segmentations").links if "/patients/" in link]
+    [made] = {link for link in clinician.get(kept).links if re.search("/segmentations/U", link)}
+    clinician.leads(f"{made}/feedback", {"type": "CORRECT"})
+    for page in ("/monitoring", "/statistics/feedback"):
+        rows = re.findall(
+            r'<th scope="row">([^<]+)</th>', meet(Role.ANALYST).get(f"{page}?family=SEGMENTATION").html
+        )
+        assert "No version of this site" in rows
+        assert "Without a model" not in rows
+
+
+def test_a_day_that_images_cannot_be_of_is_refused_as_people_write_days(clinician: Visitor) -> None:
+    page = clinician.post("/segmentations/new", GIVEN | {"examinedOn": "2999-01-01"}, files=sent())
+    assert page.error("examinedOn") == "Error: Choose a day from 1990 until today."
+
+
 def test_an_opinion_is_kept(school: School, clinician: Visitor, segmentation: str) -> None:
     page = clinician.get(segmentation)
     clinician.follow(clinician.press(page, f"{segmentation}/feedback"))
     given = {"type": "DOWNGRADE", "reason": "takes in the ventricle"}
     clinician.leads(f"{segmentation}/feedback", given)
-    assert "takes in the ventricle" in clinician.get(segmentation).words
+    said = clinician.get(segmentation).words
+    assert "The outlines take in what is no tumour. · takes in the ventricle" in said
     assert [each.type for each in school.rows(Feedback, account_id=clinician.actor.account_id)] == [
         "correct",
         "downgrade",

@@ -48,7 +48,10 @@ def test_strangers_sign_in_and_anothers_visit_does_not_exist(
 
 
 def test_students_have_the_training_and_clinicians_the_triage(meet: Meet, clinician: Visitor) -> None:
-    meet(Role.STUDENT).get("/triage/new", 403)
+    student = meet(Role.STUDENT)
+    student.get("/triage/new", 403)
+    assert "/triage/new" not in student.get("/triage").links, "nothing leads to what one may not do"
+    assert "/triage/new" in clinician.get("/triage").links
     clinician.get("/training", 403)
 
 
@@ -85,6 +88,12 @@ def test_a_complaint_is_looked_up_and_asks_its_questions(clinician: Visitor) -> 
     assert "Wound of the hand" in other.words
     nothing = read(clinician.press(form, "/triage/new", ("step", "complaint"), motifConsultation="zzz"), 200)
     assert "Nothing is recognised in the text" in nothing.words
+
+
+def test_a_button_pressed_twice_asks_once(clinician: Visitor) -> None:
+    assert re.search(
+        r'<form[^>]* hx-post="/triage/new"[^>]* hx-sync="drop"', clinician.get("/triage/new").html
+    ), "else the second request waits for the first one, and makes another visit"
 
 
 def test_htmx_gets_the_form_in_place(clinician: Visitor) -> None:
