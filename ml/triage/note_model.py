@@ -2,7 +2,7 @@
 
 It sees the note with names masked. What it says of a value counts only where the words it quotes stand in the
 note, hold that number in some unit of the feature's, or no number at all ("cent vingt"); what the rules have
-found it does not change. A person confirms either.
+found, or could make nothing certain of, it does not change. A person confirms either.
 """
 
 import json
@@ -15,7 +15,7 @@ from ml.language.endpoint import Endpoint, EndpointError
 from ml.language.masking import Masker
 from ml.triage.complaints import match
 from ml.triage.features import BY_NAME, FEATURES, Feature
-from ml.triage.notes import LONGEST_NOTE, YEARS, Found, NoteReading, read_note, stretch
+from ml.triage.notes import LONGEST_NOTE, YEARS, Found, LeftOut, NoteReading, read_note, stretch
 
 _NEAR = 0.006
 """A value may be this much off, as a share, from what its words say in another unit."""
@@ -82,14 +82,22 @@ def _together(reading: NoteReading, said: _Said, note: str) -> NoteReading:
     found = {each.feature: each for each in reading.found}
     for value in said.values:
         read = _found(value, note)
-        if read is not None:
+        if read is not None and not any(_same_number(read, each) for each in reading.left_out):
             found.setdefault(read.feature, read)
     complaint, stated = reading.complaint, reading.match
     if stated.complaint is None and said.complaint and said.complaint in note:
         quoted = match(said.complaint)
         if quoted.complaint is not None:
             complaint, stated = stretch(said.complaint, quoted.complaint), quoted
-    return NoteReading(tuple(sorted(found.values(), key=lambda each: each.start)), complaint, stated)
+    left_out = tuple(each for each in reading.left_out if each.feature not in found)
+    in_order = tuple(sorted(found.values(), key=lambda each: each.start))
+    return NoteReading(in_order, complaint, stated, left_out)
+
+
+def _same_number(read: Found, left_out: LeftOut) -> bool:
+    """Say whether a value was read from a number that the rules could make nothing certain of."""
+    numbers = set(_NUMBER.findall(read.text)) & set(_NUMBER.findall(left_out.text))
+    return read.feature == left_out.feature and bool(numbers)
 
 
 def _found(said: _Value, note: str) -> Found | None:

@@ -5,8 +5,9 @@ What a note says in the usual shorthand is converted and shown with its words: `
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ml.language.normalising import Folded, fold
 from ml.triage.complaints import Match, match
@@ -18,36 +19,45 @@ MOST_WORDS = 12
 _GAP = r"[^0-9\n.;]{0,14}?"
 _NUMBER = r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)"
 _END = r"(?![0-9]|[.,][0-9])"
+_TIME = (
+    r"(?:s|sec[a-z]*|min[a-z]*|mn|h|hrs?|heures?|hours?|j|jours?|d|days?|sem[a-z]*|wks?|weeks?|mois|months?"
+    r"|ans?|annees?|yrs?|years?)\b"
+)
+_SIGN = r"(?:ta|pa|fc|fr|t|t°|temp|sat|spo2|gcs|glasgow|gly|glycemie|dextro|pouls|pas|pad)\b"
+_PLAIN = re.compile(r"\s*(?:[:=]|(?:a|de|est|is|at|of)\b)?\s*")
+"""What may stand between a name and a number that is surely its value, be it possible or not."""
 
 
 def _named(names: str, unit: str = "") -> re.Pattern[str]:
-    """Match a number after one of some names; the second group is its unit."""
-    return re.compile(rf"\b(?:{names})\b{_GAP}\b{_NUMBER}{_END}\s*({unit})")
+    """Match a number after one of some names: what is between them, the number, its unit."""
+    return re.compile(rf"\b(?:{names})\b({_GAP})\b{_NUMBER}{_END}(?!\s*{_TIME})\s*({unit})")
 
 
 _PATTERNS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "frequence_cardiaque": (
         _named("fc|pouls|frequence cardiaque|hr|heart rate|pulse"),
-        re.compile(rf"\b{_NUMBER}\s*()bpm\b"),
+        re.compile(rf"()\b{_NUMBER}\s*()bpm\b"),
     ),
     "pression_systolique": (_named("pas|tas|sbp|systolique|systolic"),),
     "pression_diastolique": (_named("pad|tad|dbp|diastolique|diastolic"),),
     "frequence_respiratoire": (_named("fr|frequence respiratoire|rr|resp rate|respiratory rate"),),
     "temperature": (
         _named("t|t°|temp|temperature|febrile|fievre|fever|bt", "°?[cf]\\b|"),
-        re.compile(rf"\b{_NUMBER}{_END}\s*(°\s?[cf]\b)"),
+        re.compile(rf"()\b{_NUMBER}{_END}\s*(°\s?[cf]\b)"),
     ),
     "saturation_oxygene": (_named("spo2|sao2|sat|sat o2|satu|saturation|o2 sat|desature|desaturation"),),
     "echelle_douleur": (
-        _named("en|eva|evs|nrs|vas"),
-        re.compile(rf"\b(?:douleur|pain)\b{_GAP}\b{_NUMBER}\s*()/\s*10\b"),
+        _named("eva|evs|nrs|vas"),
+        # « en » is also a word: « huit kilos en 6 mois ».
+        re.compile(rf"\ben\b(\s*[:=]?\s*)\b{_NUMBER}{_END}()(?=\s*(?:[^a-z\s]|$|{_SIGN}))"),
+        re.compile(rf"\b(?:douleur|pain)\b{_GAP}()\b{_NUMBER}\s*()/\s*10\b"),
     ),
     "glasgow": (_named("gcs|glasgow|score de glasgow|cgs"),),
     "glycemie": (_named("glycemie|gly|dextro|hgt|glucose|blood sugar|bsl|bm", "g/l|mg/dl|mmol/l|mmol|"),),
 }
 _PRESSURE = re.compile(
     r"\b(?:ta|pa|tension|pression arterielle|bp|blood pressure|hta|hypotension)\b"
-    rf"{_GAP}\b{_NUMBER}\s*(?:/|sur)\s*{_NUMBER}"
+    rf"({_GAP})\b{_NUMBER}\s*(?:/|sur)\s*{_NUMBER}"
 )
 _AGE = re.compile(
     rf"\b{_NUMBER}\s*(ans?\b|years?\b|yo\b|y/o\b|yrs?\b|-year-old|mois\b|months?\b|semaines?\b|weeks?\b)"
@@ -96,44 +106,69 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A number that stands where a feature's value does, and is none it can have or is in no certain unit."""
+
+    feature: str
+    start: int
+    end: int
+    text: str
+
+
+Placed = TypeVar("Placed", Found, LeftOut)
+
+
+@dataclass(frozen=True, slots=True)
 class NoteReading:
-    """What a note states; of a feature named several times, the first plausible value."""
+    """What a note states; of a feature named several times, the first plausible value.
+
+    `left_out` has features without one: whoever wrote the number is to look at it again.
+    """
 
     found: tuple[Found, ...]
     complaint: str
     match: Match
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def read_note(text: str) -> NoteReading:
     """Read a note; beyond `LONGEST_NOTE` characters nothing is read."""
     folded = fold(text[:LONGEST_NOTE])
     best: dict[str, Found] = {}
+    doubtful: dict[str, LeftOut] = {}
     for each in (*_pressures(folded), *_measured(folded), *_ages(folded), *_sexes(folded)):
-        best.setdefault(each.feature, each)
+        if isinstance(each, Found):
+            best.setdefault(each.feature, each)
+        else:
+            doubtful.setdefault(each.feature, each)
     complaint, stated = _complaint(folded)
-    return NoteReading(tuple(sorted(best.values(), key=lambda each: each.start)), complaint, stated)
+    left_out = [each for each in doubtful.values() if each.feature not in best]
+    return NoteReading(_in_order(best.values()), complaint, stated, _in_order(left_out))
 
 
-def _measured(folded: Folded) -> Iterator[Found]:
+def _measured(folded: Folded) -> Iterator[Found | LeftOut]:
     for name, patterns in _PATTERNS.items():
         for pattern in patterns:
             for hit in pattern.finditer(folded.text):
-                value = _in_own_unit(BY_NAME[name], _number(hit[1]), hit[2])
+                value = _in_own_unit(BY_NAME[name], _number(hit[2]), hit[3])
                 if value is not None:
                     yield _found(name, value, folded, hit.span())
+                elif _PLAIN.fullmatch(hit[1]):
+                    yield _left_out(name, folded, hit.span())
 
 
-def _pressures(folded: Folded) -> Iterator[Found]:
+def _pressures(folded: Folded) -> Iterator[Found | LeftOut]:
+    names = ("pression_systolique", "pression_diastolique")
     for hit in _PRESSURE.finditer(folded.text):
-        pair = [
+        high, low = (
             _in_own_unit(BY_NAME[name], _number(number), "")
-            for name, number in zip(
-                ("pression_systolique", "pression_diastolique"), hit.groups(), strict=True
-            )
-        ]
-        if pair[0] is not None and pair[1] is not None and pair[1] < pair[0]:
-            yield _found("pression_systolique", pair[0], folded, hit.span())
-            yield _found("pression_diastolique", pair[1], folded, hit.span())
+            for name, number in zip(names, hit.groups()[1:], strict=True)
+        )
+        if high is not None and low is not None and low < high:
+            yield _found(names[0], high, folded, hit.span())
+            yield _found(names[1], low, folded, hit.span())
+        elif _PLAIN.fullmatch(hit[1]):
+            yield from (_left_out(name, folded, hit.span()) for name in names)
 
 
 def _ages(folded: Folded) -> Iterator[Found]:
@@ -215,10 +250,24 @@ def _number(text: str) -> float:
     return float(text.replace(",", "."))
 
 
+def _in_order(values: Iterable[Placed]) -> tuple[Placed, ...]:
+    return tuple(sorted(values, key=lambda each: each.start))
+
+
 def _found(name: str, value: float | str, folded: Folded, span: tuple[int, int]) -> Found:
-    start, end = folded.origin[span[0]], folded.origin[span[1] - 1] + 1
+    start, end = _place(folded, span)
     return Found(name, value, start, end, folded.source[start:end].strip())
 
 
+def _left_out(name: str, folded: Folded, span: tuple[int, int]) -> LeftOut:
+    start, end = _place(folded, span)
+    return LeftOut(name, start, end, folded.source[start:end].strip())
+
+
 def _source(folded: Folded, span: tuple[int, int]) -> str:
-    return folded.source[folded.origin[span[0]] : folded.origin[span[1] - 1] + 1]
+    start, end = _place(folded, span)
+    return folded.source[start:end]
+
+
+def _place(folded: Folded, span: tuple[int, int]) -> tuple[int, int]:
+    return folded.origin[span[0]], folded.origin[span[1] - 1] + 1

@@ -347,11 +347,24 @@ class NoteValue:
     )
 
 
+@strawberry.type(description="A number of a note that was not taken: impossible, or in no certain unit.")
+class NoteLeftOut:
+    """A number that stands where a feature's value does."""
+
+    feature: TriageFeature = strawberry.field(description="The feature, which has no value from this note.")
+    text: str = strawberry.field(description="The words.")
+    start: int = strawberry.field(description="Where they begin in the note, in characters.")
+    end: int = strawberry.field(description="Where they end.")
+
+
 @strawberry.type(description="What a free note says of a visit. Nothing of it is kept.")
 class TriageNote:
     """What was read from a note."""
 
     values: list[NoteValue] = strawberry.field(description="Vital signs and the like, in the note's order.")
+    left_out: list[NoteLeftOut] = strawberry.field(
+        description="What was not taken, in the note's order: a person looks at each again."
+    )
     motif_consultation: str = strawberry.field(
         description="The words that state the complaint, 12 at most, never the whole note; may be empty."
     )
@@ -374,6 +387,12 @@ class TriageNote:
                     read_by_model=each.by_model,
                 )
                 for each in reading.found
+            ],
+            left_out=[
+                NoteLeftOut(
+                    feature=TriageFeature(each.feature), text=each.text, start=each.start, end=each.end
+                )
+                for each in reading.left_out
             ],
             motif_consultation=reading.complaint,
             candidates=candidates_of(reading.match, context),

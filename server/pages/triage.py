@@ -111,7 +111,9 @@ async def _form(
     code, reading = typed.get("complaint", ""), step == "note"
     data = await query(request, "triage/new", text=text, code=code, asking=reading)
     read: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
     if reading:
+        left_out = {_field(each["feature"]): each["text"] for each in data["triageNote"]["leftOut"]}
         read = {_field(each["feature"]): each for each in data["triageNote"]["values"]}
         typed |= {_field(each["feature"]): _shown(each["value"]) for each in data["triageNote"]["values"]}
         typed["motifConsultation"] = data["triageNote"]["motifConsultation"]
@@ -122,6 +124,7 @@ async def _form(
     given = {
         "typed": lambda name: typed.get(name, ""),
         "read": read,
+        "left_out": left_out,
         "note": typed.get("note", ""),
         "note_read": step == "note",
         "note_open": not typed or step == "note",

@@ -94,6 +94,18 @@ def test_a_value_may_stand_in_another_unit(reader: NoteReader, chat: ChatServer)
     assert [(each.feature, each.value) for each in reading.found if each.by_model] == [("temperature", 38.3)]
 
 
+def test_a_number_in_no_certain_unit_is_not_the_models_to_settle(
+    reader: NoteReader, chat: ChatServer
+) -> None:
+    note = "Adulte somnolent, dextro 22, pouls filant à cent quarante"
+    pulse = value("frequence_cardiaque", 140, "cent quarante")
+    chat.says({"values": [value("glycemie", 0.22, "dextro 22"), pulse], "complaint": None})
+    reading = reader.read(note, MASKER)
+
+    assert [(each.feature, each.value) for each in reading.found] == [("frequence_cardiaque", 140)]
+    assert [(each.feature, each.text) for each in reading.left_out] == [("glycemie", "dextro 22")]
+
+
 def test_a_complaint_is_taken_only_from_the_note_and_only_where_the_rules_found_none(
     reader: NoteReader, chat: ChatServer
 ) -> None:

@@ -105,6 +105,52 @@ def test_shorthand_is_understood_and_what_is_implausible_left_out(
     assert found.get(feature) == value
 
 
+@pytest.mark.parametrize(
+    "note, left_out",
+    [
+        (
+            "FC 12 T 45 SpO2 30%",
+            {"frequence_cardiaque": "FC 12", "temperature": "T 45", "saturation_oxygene": "SpO2 30"},
+        ),
+        ("dextro 22", {"glycemie": "dextro 22"}),
+        ("TA 90/130", {"pression_systolique": "TA 90/130", "pression_diastolique": "TA 90/130"}),
+        ("douleur 12/10", {"echelle_douleur": "douleur 12/10"}),
+        ("FC 12 puis FC 80", {}),
+        ("fièvre depuis 3 jours, tension depuis 3/4 jours", {}),
+        ("TA imprenable", {}),
+    ],
+)
+def test_an_impossible_or_ambiguous_number_is_shown_for_somebody_to_look_at_again(
+    note: str, left_out: dict[str, str]
+) -> None:
+    reading = read_note(note)
+    assert {each.feature: each.text for each in reading.left_out} == left_out
+    assert not {each.feature for each in reading.found} & set(left_out)
+    assert all(note[each.start : each.end].strip() == each.text for each in reading.left_out)
+
+
+@pytest.mark.parametrize(
+    "note, pain",
+    [
+        ("perte de 8 kg en 6 mois", None),
+        ("fatigue apparue en 3 jours", None),
+        ("chute de 2 m en 10 s", None),
+        ("oxygène en 2 litres", None),
+        ("EN 6 FC 90", 6),
+        ("EN: 6, T 38", 6),
+        ("TA 12/8, en 6/10", 6),
+        ("EN 7", 7),
+    ],
+)
+def test_a_preposition_is_no_numeric_scale(note: str, pain: float | None) -> None:
+    found = {each.feature: each.value for each in read_note(note).found}
+    assert found.get("echelle_douleur") == pain
+
+
+def test_a_duration_is_no_heart_rate() -> None:
+    assert not read_note("pain for 2 hr 30 min").found
+
+
 @given(st.text("TAFCRSpO2EN:/,. 0123456789\nGCS°anshom", max_size=200))
 def test_whatever_a_note_states_can_be_sent(note: str) -> None:
     found = {each.feature: each.value for each in read_note(note).found}

@@ -20,7 +20,7 @@ from tests.schema.conftest import World
 from tests.support.chat_server import ChatServer
 
 NOTE = """query Q($text: String!) { triageNote(text: $text) { motifConsultation candidates { code }
-  values { feature value unit text start end } } }"""
+  values { feature value unit text start end } leftOut { feature text start end } } }"""
 COMPLAINTS = "query Q { triageComplaints { code label section median questions { code label levels } } }"
 COMPLAINT = "query Q($code: String!) { triageComplaint(code: $code) { code questions { code } } }"
 LISTED = (
@@ -361,7 +361,7 @@ def test_an_opinion_on_a_visit_that_makes_no_sense_is_refused(
 
 
 def test_a_note_is_read_and_nothing_of_it_is_kept(clinic: Clinic) -> None:
-    text = "Homme 62 ans, vient pour douleur thoracique. TA 14/8, FC 96, T 37,4, SpO2 95 %, EVA 6/10."
+    text = "Homme 62 ans, vient pour douleur thoracique. TA 14/8, FC 96, T 37,4, SpO2 95 %, EVA 6/10, FR 2."
     read = clinic.world.ask(NOTE, clinic.clinician, text=text)
     values = {each["feature"]: each["value"] for each in read["values"]}
     assert values == {
@@ -375,6 +375,9 @@ def test_a_note_is_read_and_nothing_of_it_is_kept(clinic: Clinic) -> None:
         "ECHELLE_DOULEUR": "6",
     }
     assert all(each["text"] in text[each["start"] : each["end"] + 1] for each in read["values"])
+    [left_out] = read["leftOut"]
+    assert (left_out["feature"], left_out["text"]) == ("FREQUENCE_RESPIRATOIRE", "FR 2")
+    assert text[left_out["start"] : left_out["end"]] == "FR 2"
     assert read["candidates"][0]["code"] == "douleur_thoracique_sca"
     assert rows(clinic.world) == []
     assert clinic.world.codes(NOTE, clinic.clinician, text="x" * 5_001) == ["BAD_REQUEST"]

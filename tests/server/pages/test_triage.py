@@ -67,6 +67,17 @@ def test_a_note_is_read_into_the_fields_for_confirmation(school: School, clinici
     assert school.rows(Prediction, asked_by=clinician.actor.account_id) == []
 
 
+def test_an_impossible_value_of_a_note_is_told_at_its_field(clinician: Visitor) -> None:
+    note = "FC 12, T 38,5, dextro 22"
+    page = clinician.press(clinician.get("/triage/new"), "/triage/new", ("step", "note"), note=note)
+    shown = read(page, 200)
+
+    assert "Not everything was taken" in shown.words
+    assert "Not taken: “FC 12” is impossible, or in no certain unit." in shown.words
+    assert "Not taken: “dextro 22”" in shown.words
+    assert "Not taken: “T 38,5”" not in shown.words
+
+
 def test_of_a_note_nothing_but_the_complaint_is_kept(school: School, clinician: Visitor) -> None:
     note = "M. Jean Dupont, 62 ans, habite rue des Lilas, douleur thoracique ce matin, TA 14/8"
     page = clinician.press(clinician.get("/triage/new"), "/triage/new", ("step", "note"), note=note)
