@@ -45,9 +45,7 @@ def ece(bins: Sequence[tuple[float, float, float]]) -> float:
     return sum(share * abs(sure - true) for sure, true, share in bins)
 
 
-def ece_interval(
-    confidence: Floats, right: Bools, clusters: npt.NDArray[Any], seed: int = 0
-) -> tuple[float, float]:
+def ece_interval(confidence: Floats, right: Bools, clusters: npt.NDArray[Any]) -> tuple[float, float]:
     """Return where the expected calibration error is, but for chance, at 95 %: at least so often.
 
     Parameters
@@ -65,7 +63,7 @@ def ece_interval(
     def shares(added: Floats) -> Floats:
         return added[..., :BINS] / added[..., BINS:]
 
-    found, drawn = shares(sums.sum(axis=0)), shares(resampled(sums, seed))
+    found, drawn = shares(sums.sum(axis=0)), shares(resampled(sums))
     error = float(np.abs(found).sum())
     within = 1 - 2 * expanded((1 - CONFIDENCE) / 2, len(names))  # the differences go either way
     away = float(np.quantile(np.abs(drawn - found).sum(axis=1), within))

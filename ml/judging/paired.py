@@ -61,8 +61,6 @@ def gain(  # noqa: PLR0913, PLR0917 - two models' answers beside the truth
     challenger: Indices,
     clusters: Indices,
     n_classes: int,
-    *,
-    seed: int = 0,
 ) -> Gain:
     """Return by how much a challenger is better.
 
@@ -78,10 +76,10 @@ def gain(  # noqa: PLR0913, PLR0917 - two models' answers beside the truth
     counts = [
         _counts(truth, said, whose, len(names), n_classes).reshape(shape) for said in (champion, challenger)
     ]
-    return gain_of(measure, *counts, seed=seed)
+    return gain_of(measure, *counts)
 
 
-def gain_of(measure: Measure, champion: Counts, challenger: Counts, *, seed: int = 0) -> Gain:
+def gain_of(measure: Measure, champion: Counts, challenger: Counts) -> Gain:
     """Return by how much a challenger is better, from what either adds up to in each cluster.
 
     Parameters
@@ -92,7 +90,7 @@ def gain_of(measure: Measure, champion: Counts, challenger: Counts, *, seed: int
     both = np.stack([champion, challenger], axis=1)
     sign = -1 if measure.falls else 1
     before, after = np.asarray(measure.of(both.sum(axis=0))).tolist()
-    drawn = np.asarray(measure.of(resampled(both, seed)))
+    drawn = np.asarray(measure.of(resampled(both)))
     low = bound(sign * (drawn[:, 1] - drawn[:, 0]), ALPHA, len(both))
     return Gain(before, after, sign * (after - before), low)
 

@@ -21,11 +21,14 @@ _AT_ONCE = 100
 Floats = npt.NDArray[np.float64]
 
 
-def resampled(sums: npt.NDArray[Any], seed: int = 0) -> Floats:
-    """Return what resamples add up to, shape (RESAMPLES, ...), of each cluster's sums, shape (n, ...)."""
+def resampled(sums: npt.NDArray[Any]) -> Floats:
+    """Return what resamples add up to, shape (RESAMPLES, ...), of each cluster's sums, shape (n, ...).
+
+    The same ones each time, so that a verdict can be had again.
+    """
     n, *shape = sums.shape
     flat, share = sums.reshape(n, -1).astype(np.float64), np.full(n, 1 / n)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     drawn = [
         generator.multinomial(n, share, _AT_ONCE).astype(np.float64) @ flat
         for _ in range(RESAMPLES // _AT_ONCE)

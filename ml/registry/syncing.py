@@ -60,7 +60,7 @@ def register(
     artefact = open_unsealed(folder)
     load(artefact).verify_examples()
     with _alone(home):
-        version = store.register(_sealed(home, artefact), run)
+        version = store.register(sealed(home, artefact), run)
         if alias is not None:
             store.set_alias(version.family, alias, version.version)
     return version
@@ -70,13 +70,13 @@ def _with_shipped(home: Home, store: ModelStore, family: str, pretrained: Path) 
     artefact = shipped(family, pretrained)
     if artefact is None:
         return []
-    version = store.register(_sealed(home, artefact))
+    version = store.register(sealed(home, artefact))
     store.set_alias(family, CHAMPION, version.version)
     return [version]
 
 
-def _sealed(home: Home, artefact: Artefact) -> Artefact:
-    """Return a verified artefact in the cache, under this site's seal."""
+def sealed(home: Home, artefact: Artefact) -> Artefact:
+    """Return a verified artefact in the cache, under this site's seal; left as it is where it lies."""
     home.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sealing-", dir=home.cache) as scratch:
         copy = Path(scratch) / "artefact"

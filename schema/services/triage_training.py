@@ -143,7 +143,7 @@ class TriageTraining:
         NotFoundError
             For an unknown patient, or a participant of another's.
         ValidationFailedError
-            When the key is too long, or was used for another answer.
+            When the key is none, or was used for another answer.
         """
         account_id = self._whose(student_id)
         key, problems = read_key(idempotency_key)

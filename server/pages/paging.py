@@ -23,12 +23,15 @@ def here(request: Request) -> str:
 def links(request: Request, page_info: dict[str, Any], at: str = "") -> dict[str, str | None]:
     """Return the addresses of the page before and the page after, keeping the filters.
 
-    A list that also answers a refused form, which has another address, names its own: `at`.
+    A list that also answers a refused form, which has another address, names its own: `at`. A page whose rows
+    are gone has no cursor to go on from: it leads to the first page.
     """
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in {"after", "before"} and v]
-    forward = f"{at}?{urlencode([*kept, ('after', page_info['endCursor'])])}"
-    back = f"{at}?{urlencode([*kept, ('before', page_info['startCursor'])])}"
+
+    def there(way: str, cursor: str | None) -> str:
+        return f"{at}?{urlencode([*kept, (way, cursor)] if cursor else kept)}"
+
     return {
-        "next": forward if page_info["hasNextPage"] else None,
-        "previous": back if page_info["hasPreviousPage"] else None,
+        "next": there("after", page_info["endCursor"]) if page_info["hasNextPage"] else None,
+        "previous": there("before", page_info["startCursor"]) if page_info["hasPreviousPage"] else None,
     }

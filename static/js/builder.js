@@ -89,8 +89,10 @@ class Upload {
     this.progress.querySelector("[data-upload-percent]").textContent = `${percent}\u00a0%`;
   }
 
+  /** Nobody has what was sent: the form is guarded again (see `guard`). */
   failed() {
     this.busy = false;
+    if ("guard" in this.form.dataset) this.form.dataset.guard = "typed";
     this.progress.hidden = true;
     sayTemplate("said-offline");
   }

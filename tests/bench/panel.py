@@ -17,9 +17,9 @@ import numpy as np
 
 from ml.ecg.readers import kept
 from ml.ecg.signal import Signal
-from ml.registry.artefact import copy_sealed, seal
 from ml.registry.home import Home
 from ml.registry.shipped import shipped
+from ml.registry.syncing import sealed
 from schema.models.cases import Case, CaseCategory, Difficulty, Recording
 from schema.models.models import ModelAlias
 from schema.models.predictions import ModelFamily
@@ -113,7 +113,7 @@ def _deploy(app: Application, folder: Path) -> None:
     services, home, artefact = app.site.services, Home(folder), shipped("beats")
     if artefact is None:
         raise RuntimeError("no model of beats comes with the program")
-    digest = copy_sealed(seal(artefact, home.key()).folder, home.cache, home.key()).digest
+    digest = sealed(home, artefact).digest
     with services.database.write() as session:
         version = registered(session, now, digest, architecture=artefact.manifest.architecture)
         deployed(session, now, version)

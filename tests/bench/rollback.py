@@ -11,10 +11,11 @@ from pathlib import Path
 
 from sqlmodel import Session, SQLModel, select
 
-from ml.registry.artefact import Artefact, copy_sealed, seal, write_artefact
+from ml.registry.artefact import Artefact, write_artefact
 from ml.registry.home import Home
 from ml.registry.registry import Registry
 from ml.registry.shipped import shipped
+from ml.registry.syncing import sealed
 from schema.database import Database
 from schema.models.accounts import Account
 from schema.models.models import Deployment, Model, ModelAlias, ModelVersion
@@ -49,16 +50,17 @@ class Report:
 
 
 def measure(folder: Path) -> Report:
-    """Roll each family back, twice."""
+    """Roll each family that has a shipped version back, twice."""
     home = Home(folder)
     database = Database(f"sqlite:///{folder / 'rollback.db'}")
     SQLModel.metadata.create_all(database.engine)
+    champions = {family: artefact for family in ModelFamily if (artefact := shipped(family.value))}
     with database.write() as session:
         session.add(Account(display_name="Bench", role=Role.ADMIN.value, created_at=now()))
-        for family in ModelFamily:
-            _deployed(session, home, family)
+        for artefact in champions.values():
+            _deployed(session, home, artefact)
     kept, warm, cold = _started(database, home), {}, {}
-    for family in ModelFamily:
+    for family in champions:
         kept.serving(family, ModelAlias.CHAMPION.value, PATIENCE_S)
         _rolled_back(database, kept, family)  # both have been loaded now
         warm[family.value] = _rolled_back(database, kept, family)
@@ -73,17 +75,14 @@ def _started(database: Database, home: Home) -> Deployments:
     return Deployments(database, Registry(home.cache, home.key, lambda *_: None))
 
 
-def _deployed(session: Session, home: Home, family: ModelFamily) -> None:
-    """Have the shipped version deployed, and another before it that answers the same."""
-    first = shipped(family.value)
-    if first is None:
-        raise RuntimeError(f"no model of {family.value} comes with the program")
-    model = Model(family=family.value, created_at=now())
+def _deployed(session: Session, home: Home, first: Artefact) -> None:
+    """Have a version deployed, and another before it that answers the same."""
+    model = Model(family=first.manifest.family, created_at=now())
     session.add(model)
     session.flush()
     keys = []
     for number, version in enumerate((first, _other(first)), 1):
-        digest = copy_sealed(seal(version, home.key()).folder, home.cache, home.key()).digest
+        digest = sealed(home, version).digest
         row = ModelVersion(model_id=model.id or 0, number=number, digest=digest, created_at=now())
         session.add(row)
         session.flush()

@@ -38,6 +38,14 @@ def name_case(page: Page, name: str, category: str, difficulty: str) -> None:
     page.wait_for_url(re.compile("/annotate"))
 
 
+def guarded(page: Page, link: str) -> bool:
+    """Return whether the browser asks before a link leaves the page; stay."""
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    with page.expect_event("dialog") as asked:
+        page.get_by_role("link", name=link).click(no_wait_after=True)
+    return asked.value.type == "beforeunload"
+
+
 def describe(page: Page, text: str) -> None:
     """Describe the tracing and ask for its concepts."""
     page.get_by_label("Décrivez-le avec vos mots").fill(text)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, func, select
 
-from ml.registry.artefact import copy_sealed, open_unsealed, seal
 from ml.registry.home import Home
-from ml.registry.shipped import PRETRAINED, shipped
+from ml.registry.shipped import shipped
+from ml.registry.syncing import sealed
 from schema.context import Services
 from schema.models.accounts import AuditEvent
 from schema.models.models import ModelVersion
@@ -72,10 +72,8 @@ def lived(of_demo: Settings, services: Services) -> Services:
 def deploy(services: Services, home: Home, family: str) -> None:
     artefact = shipped(family)
     assert artefact is not None
-    copy = home.cache.parent / family
-    shutil.copytree(PRETRAINED / family, copy)
-    digest = copy_sealed(seal(open_unsealed(copy), home.key()).folder, home.cache, home.key()).digest
-    reference = (copy / "reference.json").read_text(encoding="utf-8")
+    digest = sealed(home, artefact).digest
+    reference = artefact.read("reference.json").decode()
     manifest = artefact.manifest
     with services.database.write() as session:
         known = {"classes": list(manifest.classes), "architecture": manifest.architecture}

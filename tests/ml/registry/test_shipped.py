@@ -2,6 +2,7 @@
 
 import pytest
 
+from ml.registry.manifest import MANIFEST
 from ml.registry.predictor import FAMILIES, load
 from ml.registry.shipped import DIGESTS, PRETRAINED, shipped
 
@@ -21,4 +22,6 @@ def test_each_that_is_there_loads_and_answers_as_the_model_it_was_made_of(family
     assert artefact is not None or family == "segmentation", "of phantoms it would have learnt alone"
     if artefact is not None:
         assert artefact.manifest.family == family
+        there = {each.name for each in artefact.folder.iterdir()}
+        assert there == {*artefact.manifest.files, MANIFEST}, "no site's seal, least of all"
         assert load(artefact).verify_examples() < 1e-5

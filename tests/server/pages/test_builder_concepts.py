@@ -41,6 +41,13 @@ def test_a_description_proposes_concepts_that_are_added_one_by_one_or_all(
     assert school.count(Annotation, case_id=key_of(case), type="matched") == len(proposed)
 
 
+def test_what_no_button_says_beside_one_that_is_pressed_is_no_fault(teacher: Visitor, school: School) -> None:
+    case = school.draft(recordings=1)
+    sent = {"all": "proposed", "proposed": "LBBB:90", "add": "RBBB:90:SUGGESTED:1"}
+    assert teacher.leads(f"/builder/{case}/annotations", sent).startswith(f"/builder/{case}/annotate#")
+    assert [row.concept_id for row in school.rows(Annotation, case_id=key_of(case))] == ["LBBB"]
+
+
 def test_a_text_that_says_nothing_known_is_answered_too(teacher: Visitor, school: School) -> None:
     case = school.draft(recordings=1)
     page = teacher.get(f"/builder/{case}/annotate")

@@ -288,6 +288,10 @@ def test_participants_come_page_by_page_and_a_form_comes_back_to_its_page(
     assert there(teacher.get(back)) == [each.name for each in students[:2]]
     saved = teacher.follow(teacher.press(second, action, extraMinutes="15"))
     assert (there(saved), saved.values["extraMinutes"]) == ([students[2].name], "15")
+    emptied = teacher.follow(teacher.press(second, following.replace("?", "/remove?")))
+    assert there(emptied) == []
+    [back] = [link for link in emptied.links if link.startswith(f"/sessions/{session}?")]
+    assert there(teacher.get(back)) == [each.name for each in students[:2]]
 
 
 def test_who_has_not_begun_is_taken_out_and_who_has_stays(
