@@ -419,7 +419,7 @@ def _source(form: FormData) -> str:
     """Return the part of the page that one concept is added from; empty where none is."""
     if "add" not in form:
         return "proposed" if "find" in form else ""
-    return ("pick", "proposed", "suggested")[str(form["add"]).count(":")]
+    return ("pick", "proposed", "suggested")[min(str(form["add"]).count(":"), 2)]
 
 
 def _onward(form: FormData, case_id: str) -> str:

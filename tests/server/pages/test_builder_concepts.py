@@ -41,6 +41,15 @@ def test_a_description_proposes_concepts_that_are_added_one_by_one_or_all(
     assert school.count(Annotation, case_id=key_of(case), type="matched") == len(proposed)
 
 
+def test_a_concept_named_by_more_parts_than_we_write_leads_back_to_the_page(
+    teacher: Visitor, school: School
+) -> None:
+    case = school.draft(recordings=1)
+    sent = {"all": "proposed", "proposed": "SINUS_RHYTHM:100", "add": "a:b:c:d"}
+    where = teacher.leads(f"/builder/{case}/annotations", sent)
+    assert where.startswith(f"/builder/{case}/annotate")
+
+
 def test_a_text_that_says_nothing_known_is_answered_too(teacher: Visitor, school: School) -> None:
     case = school.draft(recordings=1)
     page = teacher.get(f"/builder/{case}/annotate")
