@@ -28,7 +28,7 @@ EXPOSE 5000
 FROM python:3.11-slim AS product
 RUN apt-get update && apt-get install --yes --no-install-recommends tesseract-ocr tesseract-ocr-fra \
   && rm -rf /var/lib/apt/lists/*
-RUN useradd --uid 10001 --create-home chevet && install --directory --owner chevet /data
+RUN useradd --uid 10001 --create-home chevet && install --directory --owner chevet --mode 700 /data
 WORKDIR /app
 COPY --from=vendor /app/static/vendor static/vendor
 COPY alembic.ini pyproject.toml ./

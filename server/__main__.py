@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from server.settings import StartError
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 ROLES = tuple(role.value for role in Role)
 SCOPES = tuple(scope.value for scope in Scope)
+PRIVATE = 0o077
+"""What is taken from files that are made: the database has answers, notes and hashes of passwords."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status."""
+    """Run one command and return its exit status; what it writes only its own account may read."""
+    os.umask(PRIVATE)
     options = parser().parse_args(arguments)
     module, _, name = options.run.partition(":")
     run: Callable[[argparse.Namespace], int | None] = getattr(

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from schema.policy import Scope
 from schema.services.accounts import Accounts
 from schema.services.authentication import SESSION_LIFETIME, SignInRefusedError
 from schema.services.throttle import TooManyAttemptsError
@@ -72,7 +73,7 @@ async def choose_preferences(request: Request) -> Response:
         if value:
             _keep(response, site, name, value, YEAR_S)
     actor = visitor_of(request).actor
-    if actor is not None:
+    if actor is not None and actor.may(Scope.PROFILE):
         await context_of(request).write(
             lambda session: Accounts(session, site.services.clock, actor).set_preferences(
                 actor.account_id, language, theme

@@ -198,7 +198,7 @@ class _Reader:
         if isinstance(value, UploadFile):
             return value
         convert = {"Int": _int, "Float": _float, "Boolean": _boolean, "DateTime": self._instant}.get(
-            kind.name, str
+            getattr(kind, "name", ""), str
         )
         return convert(value)
 

@@ -21,8 +21,8 @@ from ml.ecg.decoded import MAX_FILE_BYTES, DecodeError, DecodeFailure
 MOST_ENTRIES = 500
 MOST_UNPACKED_BYTES = 2_000_000_000
 _ZIP = b"PK\x03\x04"
-_PREFIX = re.compile(r".*?(?=[\s_-]+[^\s_-]*$)")
-"""A name up to its last underscore, hyphen or blank."""
+_LAST_PART = re.compile(r"[^\s_-]*[\s_-]+")
+"""From its end, a name back to before its last underscore, hyphen or blank: in one pass, however long."""
 
 _BESIDE = {".bmp", ".csv", ".dcm", ".edf", ".heic", ".jpeg", ".jpg", ".mat", ".pdf", ".png"} | {
     ".scp",
@@ -190,7 +190,8 @@ def _group(name: PurePosixPath, grouping: Grouping) -> str:
     if grouping is Grouping.FOLDER:
         return str(name.parent)
     if grouping is Grouping.PREFIX:
-        return str(name.parent / (_PREFIX.match(name.stem) or [name.stem])[0])
+        last = _LAST_PART.match(name.stem[::-1])
+        return str(name.parent / name.stem[: len(name.stem) - last.end() if last else None])
     return str(name)
 
 

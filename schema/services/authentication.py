@@ -1,5 +1,6 @@
 """Who is asking: sign-in with a password, browser sessions, API tokens."""
 
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from schema.errors import (
 from schema.models.accounts import Account, ApiToken, WebSession
 from schema.policy import Actor, Role
 from schema.services.accounts import Accounts, normal_email
+from schema.services.audit import Audit
 from schema.services.clock import Clock
 from schema.services.passwords import Passwords, digest, new_secret
 from schema.services.throttle import Throttle, TooManyAttemptsError
@@ -28,6 +30,8 @@ SESSION_LIFETIME = timedelta(days=14)
 USE_NOTED_EVERY = timedelta(minutes=1)
 TEMPORARY_BYTES = 12
 """Random bytes of a temporary password: 96 bits, 16 characters to type."""
+
+log = logging.getLogger(__name__)
 
 
 class SignInRefusedError(DomainError):
@@ -55,7 +59,9 @@ class Authentication:
     passwords: Passwords
 
     def sign_in(self, email: str, password: str, address: str) -> str:
-        """Check a password and open a browser session.
+        """Check a password and open a browser session, which the trail tells of.
+
+        A refusal is a warning in the log instead: whoever likes could fill the trail with them.
 
         Parameters
         ----------
@@ -83,6 +89,7 @@ class Authentication:
             seen = session.exec(select(Account).where(Account.email == name)).first()
         matches = self.passwords.matches(seen.password_hash if seen else None, password)
         if seen is None or not matches or seen.disabled_at is not None:
+            log.warning("a sign-in was refused: account %s", "unknown" if seen is None else seen.id)
             raise SignInRefusedError
         renewed = self._renewed(seen, password)
         with self.database.write() as session:
@@ -90,8 +97,12 @@ class Authentication:
             if account is None or account.disabled_at or account.password_hash != seen.password_hash:
                 raise SignInRefusedError
             account.password_hash = renewed
-            Throttle(session, self.clock, self.passwords).forgive(account=name, address=address)
-            return self._open(session, account)
+            failures = Throttle(session, self.clock, self.passwords).forgive(account=name, address=address)
+            token = self._open(session, account)
+            holder = Actor(account.id or 0, Role(account.role))
+            trail = Audit(session, self.clock, holder)  # appended to last: its end makes others wait
+            trail.record("account.signed_in", "Account", account.id, failures=failures - 1)
+            return token
 
     def sign_out(self, token: str) -> None:
         """End a browser session; ending it twice does nothing."""

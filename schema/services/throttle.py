@@ -63,13 +63,21 @@ class Throttle:
         for kind, row in rows:
             self._add(row, FREE_TRIES[kind])
 
-    def forgive(self, *, account: str, address: str | None = None) -> None:
-        """Forget the account's failures after a success, and take back the one counted for the address."""
-        self.session.delete(self._row("account", account))
+    def forgive(self, *, account: str, address: str | None = None) -> int:
+        """Forget the account's tries after a success, and take back the one counted for the address.
+
+        Returns
+        -------
+        int
+            How many tries were counted for the account, the one that succeeded included.
+        """
+        tries = self._row("account", account)
+        self.session.delete(tries)
         if address is not None:
             row = self._row("address", address)
             row.failures = max(0, row.failures - 1)
             row.blocked_until = None
+        return tries.failures
 
     def sweep(self) -> None:
         """Remove rows that are forgotten anyway."""

@@ -33,7 +33,10 @@ async def change_password(request: Request) -> Response:
     done = await submit(request, "accounts/change_password")
     if not done.ok:
         return await _me(request, "password", done)
-    return redirect(request, "/account", said=_("The password is changed. Other devices are signed out."))
+    said = _(
+        "The password is changed. Other devices are signed out; tokens stay good until they are revoked."
+    )
+    return redirect(request, "/account", said=said)
 
 
 async def create_token(request: Request) -> Response:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from schema.policy import Role
+from schema.policy import Role, Scope
+from schema.services.tokens import Tokens
 from server.app import Application, close_services, create_app
 from server.auth import local_address
 from server.settings import Settings
@@ -196,3 +197,17 @@ def test_appearance_is_kept_on_the_device_and_nonsense_is_ignored(stranger: Test
     assert 'data-theme="dark"' in stranger.get("/sign-in").text
     stranger.post("/preferences", data={"csrf_token": token, "theme": '"><script>'})
     assert 'data-theme="dark"' in stranger.get("/sign-in").text
+
+
+def test_a_token_without_the_scope_of_the_profile_changes_no_preference(app: Application, join: Join) -> None:
+    person, services = join(Role.TEACHER), app.site.services
+    with services.database.write() as session:
+        made = Tokens(session, services.clock, None).create(
+            person.account_id, "Moodle", frozenset({Scope.CASES_READ})
+        )
+    program = browser(app)
+    program.headers["authorization"] = f"Bearer {made.secret}"
+    token = token_of(browser(app).get("/sign-in").text)
+    answer = program.post("/preferences", data={"csrf_token": token, "language": "en"})
+    assert answer.status_code == 303
+    assert '<html lang="fr"' in person.browser.get("/").text

@@ -57,6 +57,18 @@ def authentication(settings: Settings) -> Authentication:
     return Authentication(Database(settings.database_url), now, Passwords(settings.secret))
 
 
+def test_nobody_else_on_the_machine_may_read_what_a_command_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("CHEVET_DATA_DIR", str(tmp_path / "data"))
+    command = [sys.executable, "-m", "server", "migrate"]
+    subprocess.run(command, cwd=ROOT, check=True, umask=0o022)
+    made = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert len(made) > 1
+    assert not [path.name for path in made if path.stat().st_mode & 0o077]
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -110,6 +110,13 @@ def test_every_answer_carries_the_policy(stranger: TestClient, path: str) -> Non
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
+def test_what_says_nothing_of_caches_is_kept_by_none(stranger: TestClient, join: Join) -> None:
+    asked = join(Role.STUDENT).browser.post("/graphql", json={"query": "{ viewer { displayName } }"})
+    assert asked.json()["data"]["viewer"]["displayName"]
+    for answer in (asked, stranger.get("/cases"), stranger.get("/nowhere")):
+        assert answer.headers["cache-control"] == "no-store"
+
+
 def test_refusals_and_bodies_too_large_carry_the_policy_as_well(
     app: Application, stranger: TestClient
 ) -> None:

@@ -76,3 +76,10 @@ def test_what_is_no_file_cannot_be_added_to_a_case(join: Join, given: object) ->
     variables = {"input": {"caseId": case, "file": given}}
     answer = teacher.post("/graphql", json={"query": add, "variables": variables}).json()
     assert answer["data"] == {"addRecording": {"fields": [{"path": ["file"], "code": "required"}]}}
+
+
+def test_a_list_of_lists_that_is_sent_flat_is_no_fault_of_ours(join: Join) -> None:
+    student, expert = join(Role.STUDENT).browser, join(Role.EXPERT).browser
+    for reader, status in ((student, 403), (expert, 422)):
+        data = {"csrf_token": token_of(reader.get("/account").text), "requires": "words"}
+        assert reader.post("/concepts", data=data).status_code == status

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from ml.ecg.batch import Entry, File, Grouping, TooManyError, opened
 from ml.ecg.decoded import DecodeError, DecodeFailure
 from tests.ml.ecg.reading import put, signal_of
 from tests.ml.ecg.samples import beats, wfdb_files, zipped
+from tests.support.growth import slowness
 
 
 def listed(files: dict[str, bytes], grouping: Grouping = Grouping.EACH) -> list[tuple[str, int]]:
@@ -66,6 +68,14 @@ def test_ecgs_are_grouped_as_the_rule_says(grouping: Grouping, groups: list[int]
 @pytest.mark.parametrize("separated", ["P1 1.png", "P1-1.png", "P1_1.png", "P1 - 1.png"])
 def test_a_prefix_ends_at_an_underscore_a_hyphen_or_a_blank(separated: str) -> None:
     assert {group for _, group in listed(names("P1_x.png", separated), Grouping.PREFIX)} == {0}
+
+
+def test_a_name_made_to_be_read_slowly_is_grouped_at_once() -> None:
+    long = "_" * 30_000 + "a"
+    files = {"x.zip": zipped(names(f"{long}_1.png", f"{long}_2.png"))}
+    begun = time.process_time()
+    assert [group for _name, group in listed(files, Grouping.PREFIX)] == [0, 0]
+    assert time.process_time() - begun < 2 * slowness()
 
 
 def test_zips_are_opened_among_other_files_and_are_folders_of_their_own() -> None:

@@ -107,6 +107,30 @@ def test_a_session_ends_by_itself_and_its_row_goes_with_the_next_sign_in(
         assert session.exec(select(WebSession.token_hash)).all() == [digest(new)]
 
 
+def test_a_sign_in_is_on_the_trail_with_the_tries_that_failed_before_it(
+    authentication: Authentication, database: Database, account: Account
+) -> None:
+    fail(authentication, email_of(account))
+    fail(authentication, email_of(account))
+    authentication.sign_in(email_of(account), PASSWORD, HERE)
+    authentication.sign_in(email_of(account), PASSWORD, HERE)
+    with database.read() as session:
+        trail = session.exec(select(AuditEvent).where(AuditEvent.action == "account.signed_in")).all()
+    assert [(each.actor_id, each.target_id, each.detail) for each in trail] == [
+        (account.id, account.id, {"failures": 2}),
+        (account.id, account.id, {"failures": 0}),
+    ]
+
+
+def test_a_refused_sign_in_is_a_warning_that_names_the_account_and_nothing_that_was_typed(
+    authentication: Authentication, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail(authentication, email_of(account))
+    fail(authentication, "nobody@example.org")
+    refused = "a sign-in was refused: account"
+    assert caplog.messages == [f"{refused} {account.id}", f"{refused} unknown"]
+
+
 @pytest.mark.parametrize("forged", ["", "x", "\x00", "\ud800", "a" * 10_000, "' OR 1=1 --"])
 def test_a_forged_token_is_nobodys(authentication: Authentication, forged: str) -> None:
     assert authentication.by_session_token(forged) is None

@@ -34,7 +34,9 @@ def test_the_password_is_changed(teacher: Visitor) -> None:
         page, "/account/password", currentPassword=PASSWORD, newPassword="another long one"
     )
     page = teacher.follow(changed)
-    assert page.said("done") == ["The password is changed. Other devices are signed out."]
+    assert page.said("done") == [
+        "The password is changed. Other devices are signed out; tokens stay good until they are revoked."
+    ]
     sign_in = teacher.app.site.authentication.sign_in
     assert sign_in(teacher.email, "another long one", "10.77.0.1")
 
