@@ -119,11 +119,14 @@ def main() -> None:
     asking = out.makefile("rb")
     question = json.loads(asking.readline())
     _limit(asking)
-    _say(out, {"ready": True})
     try:
-        answer(question, out)
-    except (OSError, ValueError, MemoryError):  # a key file, a certificate, or far too much
-        _say(out, {"fault": PacsFault.FAILED.value})
+        _say(out, {"ready": True})
+        try:
+            answer(question, out)
+        except (OSError, ValueError, MemoryError):  # a key file, a certificate, or far too much
+            _say(out, {"fault": PacsFault.FAILED.value})
+    except BrokenPipeError:  # whoever asked is gone
+        os._exit(1)
     out.shutdown(socket.SHUT_WR)
     os._exit(0)  # a talk that hangs keeps no thread of it waiting
 

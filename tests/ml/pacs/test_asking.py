@@ -192,12 +192,14 @@ def test_the_process_ends_with_whoever_asked() -> None:
             [sys.executable, "-m", "ml.pacs", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=environment(),
+            stderr=subprocess.PIPE,
         )
         theirs.close()
         ours.sendall(question.encode())
         assert ours.recv(100) == b'{"ready": true}\n'
         ours.close()
-        assert process.wait(30) == 1
+        _said, complaint = process.communicate(timeout=30)
+    assert (process.returncode, complaint) == (1, b""), "it goes without a word, whatever it was at"
 
 
 def test_an_authorization_that_is_gone_meanwhile_is_a_fault_of_the_site(orthanc: Orthanc) -> None:
