@@ -20,10 +20,10 @@ _GAP = r"[^0-9\n.;]{0,14}?"
 _NUMBER = r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)"
 _END = r"(?![0-9]|[.,][0-9])"
 _TIME = (
-    r"(?:s|sec[a-z]*|min[a-z]*|mn|h|hrs?|heures?|hours?|j|jours?|d|days?|sem[a-z]*|wks?|weeks?|mois|months?"
+    r"(?:h|hrs?|heures?|hours?|j|jours?|days?|sem|semaines?|wks?|weeks?|mois|months?"
     r"|ans?|annees?|yrs?|years?)\b"
 )
-_SIGN = r"(?:ta|pa|fc|fr|t|t°|temp|sat|spo2|gcs|glasgow|gly|glycemie|dextro|pouls|pas|pad)\b"
+_AMOUNT = r"(?:s|sec|secondes?|seconds?|mn|min|mins|minutes?|fois|prises?|doses?|l|litres?|kg|m|km)\b"
 _PLAIN = re.compile(r"\s*(?:[:=]|(?:a|de|est|is|at|of)\b)?\s*")
 """What may stand between a name and a number that is surely its value, be it possible or not."""
 
@@ -33,9 +33,16 @@ def _named(names: str, unit: str = "") -> re.Pattern[str]:
     return re.compile(rf"\b(?:{names})\b({_GAP})\b{_NUMBER}{_END}(?!\s*{_TIME})\s*({unit})")
 
 
+def _word(name: str) -> re.Pattern[str]:
+    """Match a number right after a name that is also a word: « huit kilos en 6 mois », "for 2 hr 30 min"."""
+    between = r"\s*(?:[:=]|(?:a|of|is)\b)?\s*"
+    return re.compile(rf"\b{name}\b({between})\b{_NUMBER}{_END}(?!\s*(?:{_TIME}|{_AMOUNT}))()")
+
+
 _PATTERNS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "frequence_cardiaque": (
-        _named("fc|pouls|frequence cardiaque|hr|heart rate|pulse"),
+        _named("fc|pouls|frequence cardiaque|heart rate|pulse"),
+        _word("hr"),
         re.compile(rf"()\b{_NUMBER}\s*()bpm\b"),
     ),
     "pression_systolique": (_named("pas|tas|sbp|systolique|systolic"),),
@@ -48,8 +55,7 @@ _PATTERNS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "saturation_oxygene": (_named("spo2|sao2|sat|sat o2|satu|saturation|o2 sat|desature|desaturation"),),
     "echelle_douleur": (
         _named("eva|evs|nrs|vas"),
-        # « en » is also a word: « huit kilos en 6 mois ».
-        re.compile(rf"\ben\b(\s*[:=]?\s*)\b{_NUMBER}{_END}()(?=\s*(?:[^a-z\s]|$|{_SIGN}))"),
+        _word("en"),
         re.compile(rf"\b(?:douleur|pain)\b{_GAP}()\b{_NUMBER}\s*()/\s*10\b"),
     ),
     "glasgow": (_named("gcs|glasgow|score de glasgow|cgs"),),

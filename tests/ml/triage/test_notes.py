@@ -151,6 +151,22 @@ def test_a_duration_is_no_heart_rate() -> None:
     assert not read_note("pain for 2 hr 30 min").found
 
 
+@pytest.mark.parametrize(
+    "note, feature, value",
+    [
+        ("FR 20 semble gêné", "frequence_respiratoire", 20),
+        ("FR 24 min", "frequence_respiratoire", 24),
+        ("sat 95 s/ O2", "saturation_oxygene", 95),
+        ("FC 90 sec et pâle", "frequence_cardiaque", 90),
+        ("HR 90, BP 120/80", "frequence_cardiaque", 90),
+        ("EN 7 à la mobilisation", "echelle_douleur", 7),
+        ("EN 8 thoracique", "echelle_douleur", 8),
+    ],
+)
+def test_a_vital_sign_is_read_whatever_word_follows(note: str, feature: str, value: float) -> None:
+    assert {each.feature: each.value for each in read_note(note).found}.get(feature) == value
+
+
 @given(st.text("TAFCRSpO2EN:/,. 0123456789\nGCS°anshom", max_size=200))
 def test_whatever_a_note_states_can_be_sent(note: str) -> None:
     found = {each.feature: each.value for each in read_note(note).found}
