@@ -10,7 +10,7 @@ before the box.
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -73,6 +73,14 @@ class Form:
     def values(self, name: str) -> list[str]:
         """Return everything sent under a name, such as every box that was ticked."""
         return self.typed.get(name, [])
+
+    def worded(self, path: str, code: str, message: str) -> "Form":
+        """Return the form with a fault of a field told in other words, where there is one."""
+        problems = [
+            replace(each, message=message) if (each.path, each.code) == (path, code) else each
+            for each in self.problems
+        ]
+        return replace(self, problems=problems)
 
     def error(self, name: str) -> str | None:
         """Return the first message for a field, or for anything inside of it."""

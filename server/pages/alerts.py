@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.forms import Form, number_of
+from server.forms import number_of
 from server.i18n import gettext as _
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
@@ -77,18 +77,8 @@ async def _rule_sent(request: Request, operation: str, **fixed: Any) -> Submissi
     if number is not None:
         fixed["threshold"] = number / 100 if share else number
     done = await submit(request, operation, readerIds=sent.getlist("readerIds"), **fixed)
-    return replace(done, form=_in_percent(done.form)) if share else done
-
-
-def _in_percent(form: Form) -> Form:
-    """Word what is wrong with a share as it was typed."""
-    worded = [
-        replace(each, message=_("Choose a percentage between 0 and 100."))
-        if (each.path, each.code) == ("threshold", "out_of_range")
-        else each
-        for each in form.problems
-    ]
-    return replace(form, problems=worded)
+    said = _("Choose a percentage between 0 and 100.")
+    return replace(done, form=done.form.worded("threshold", "out_of_range", said)) if share else done
 
 
 async def _index(request: Request, done: Submission) -> Response:

@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from statistics import median
 from typing import Any
@@ -17,7 +16,6 @@ from starlette.routing import Route
 from schema.policy import Scope
 from server.context import visitor_of
 from server.errors import SignInRequired
-from server.forms import Form
 from server.i18n import gettext as _
 from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
@@ -148,7 +146,7 @@ async def _form(request: Request, done: Submission, template: str = "segmentatio
         raise HTTPException(403)
     given = {
         "available": await _available(request),
-        "form": _dated(done.form),
+        "form": done.form.worded("examinedOn", "out_of_range", _("Choose a day from 1990 until today.")),
         "refusal": done.message,
         "labels": {each: done.form.value(f"label_{each}", BRATS[each]) for each in SEGMENTS},
         "key": secrets.token_urlsafe(16),
@@ -156,17 +154,6 @@ async def _form(request: Request, done: Submission, template: str = "segmentatio
         "today": site_of(request).today().isoformat(),
     }
     return await render(request, template, given, status=done.status)
-
-
-def _dated(form: Form) -> Form:
-    """Word the days that images may be of as people write them."""
-    worded = [
-        replace(each, message=_("Choose a day from 1990 until today."))
-        if (each.path, each.code) == ("examinedOn", "out_of_range")
-        else each
-        for each in form.problems
-    ]
-    return replace(form, problems=worded)
 
 
 async def _show(request: Request, done: Submission) -> Response:
