@@ -80,6 +80,16 @@ def test_attempts_and_what_was_found_are_shown(meet: Meet, teacher: Visitor, sch
     assert "25 / 100" in page.words
 
 
+def test_the_join_code_is_read_out_before_what_students_did(
+    meet: Meet, teacher: Visitor, school: School
+) -> None:
+    session = school.session()
+    school.begun(session, meet(Role.STUDENT))
+    page = teacher.get(f"/sessions/{session}")
+    places = [page.html.index(part) for part in ('class="join-code', 'id="activity"', "<table")]
+    assert places == sorted(places)
+
+
 def test_the_session_is_changed(teacher: Visitor, school: School) -> None:
     session = school.session(name="Avant")
     page = teacher.get(f"/sessions/{session}")
