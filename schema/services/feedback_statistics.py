@@ -39,7 +39,10 @@ K = TypeVar("K")
 LEAST = 30
 """Of fewer opinions no share is told: one more would change it by points."""
 LEAST_JUDGED = 30
-"""Of fewer predictions (recordings, visits), as evenly judged, no interval is told and no error an alert."""
+"""Of fewer predictions (recordings, visits), as evenly judged, no interval is told and no error an alert.
+
+Nor is what would be of a few patients, if somebody narrowed figures down to them: groups, the matrix.
+"""
 CONFIDENCE = 0.95
 
 
@@ -85,6 +88,7 @@ class Part(Enum):
     ALL = "all"
     VERSION = "version"
     WEEK = "week"
+    MATRIX = "matrix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +192,15 @@ class FeedbackFigures:
         """Return how many there are of each type."""
         return {kind: sum(each.count for each in self.cells if each.type is kind) for kind in FeedbackType}
 
-    def matrix(self) -> dict[tuple[str, str | None], int]:
-        """Return how many there are of what was said and what it should have been.
+    def matrix(self) -> dict[tuple[str, str | None], int] | None:
+        """Return how many there are of what was said and what it should have been; None of few predictions.
 
-        What was confirmed is on the diagonal; None stands for a correction that does not tell.
+        What was confirmed is on the diagonal; None stands for a correction that does not tell. Only opinions
+        that have a place in it count.
         """
         told = [each for each in self.cells if each.original is not None]
+        if told and not _rate(told, self.spreads.get(Part.MATRIX, {}).get(True)).firm:
+            return None
         counts = Counter[tuple[str, str | None]]()
         for each in told:
             right = each.original if each.type is FeedbackType.CORRECT else each.corrected
@@ -288,7 +295,7 @@ def feedback_by_group(session: Session, chosen: FeedbackFilter) -> dict[str, Err
 
 
 def _spreads(session: Session, chosen: FeedbackFilter, part: Part) -> dict[Any, Spread]:
-    """Count how the opinions of each version or week, or all, are spread."""
+    """Count how the opinions of each version or week, in the matrix or not, or all, are spread."""
     key: Label[Any] = _key(session, part).label("key")
     sums = session.execute(_sums(key, *_conditions(chosen))).all()
     counted = (
@@ -323,6 +330,8 @@ def _key(session: Session, part: Part) -> SQLColumnExpression[Any]:
         return literal(None)
     if part is Part.VERSION:
         return col(Feedback.version_id)
+    if part is Part.MATRIX:
+        return col(Feedback.original).is_not(None)
     if session.get_bind().dialect.name == "sqlite":
         return func.date(_utc(session), "weekday 0", "-6 days")
     return func.date(func.date_trunc("week", _utc(session)))

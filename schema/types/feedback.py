@@ -122,7 +122,11 @@ class FeedbackStatistics:
     error_rate: FeedbackErrorRate = strawberry.field(description="How often predictions are found wrong.")
     by_type: list[FeedbackTypeCount] = strawberry.field(description="How many there are of each type.")
     matrix: list[FeedbackCell] = strawberry.field(
-        description="What was said × what it should have been; whole recordings have no part in it."
+        description="What was said × what it should have been; whole recordings have no part in it. Withheld "
+        "(empty) while no interval could be told of what it counts (`judgedMinimum`)."
+    )
+    matrix_withheld: bool = strawberry.field(
+        description="Whether the matrix is empty because it would be of too few predictions."
     )
     by_version: list[VersionFeedback] = strawberry.field(description="Of each version, the newest first.")
     by_week: list[WeekFeedback] = strawberry.field(description="Of each week with feedback, the first first.")
@@ -143,6 +147,7 @@ class FeedbackStatistics:
     def of(cls, chosen: FeedbackFilter, figures: FeedbackFigures) -> "FeedbackStatistics":
         """Return the figures."""
         family = chosen.family
+        matrix = figures.matrix()
         versions = sorted(figures.by_version().items(), key=lambda each: -(each[0] or 0))
         return cls(
             chosen=chosen,
@@ -154,8 +159,9 @@ class FeedbackStatistics:
                 FeedbackCell(
                     original=_name(family, said), corrected=right and _name(family, right), count=count
                 )
-                for (said, right), count in figures.matrix().items()
+                for (said, right), count in (matrix or {}).items()
             ],
+            matrix_withheld=matrix is None,
             by_version=[
                 VersionFeedback(version_id=key, error_rate=FeedbackErrorRate.of(rate))
                 for key, rate in versions

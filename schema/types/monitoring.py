@@ -12,6 +12,7 @@ from schema.context import Info
 from schema.loaders.models import versions_by_id
 from schema.services.day_books import Slice
 from schema.services.drift import DriftReport, DriftState, ErrorChange, of_quality
+from schema.services.feedback_statistics import LEAST_JUDGED
 from schema.services.forecasts import ForecastMetric, MetricForecast
 from schema.services.monitoring import Figures
 from schema.services.spending import SpentDay
@@ -83,10 +84,11 @@ class MonitoredSlice:
 
     @classmethod
     def all_of(cls, slices: Mapping[str, Slice]) -> list["MonitoredSlice"]:
-        """Return the groups by name."""
+        """Return the groups that are of enough predictions, by name."""
         return [
             cls(name=name, count=each.count, mean_confidence=each.confidence / each.count)
             for name, each in sorted(slices.items())
+            if each.count >= LEAST_JUDGED
         ]
 
 
@@ -111,7 +113,10 @@ class MonitoredFigures:
     )
     quality: list[NamedCount] = strawberry.field(description="By how much the answer can be relied on.")
     problems: list[NamedCount] = strawberry.field(description="Why no model answered.")
-    slices: list[MonitoredSlice] = strawberry.field(description="By group of patients or recordings.")
+    slices: list[MonitoredSlice] = strawberry.field(
+        description="By group of patients or recordings; those of fewer predictions than "
+        f"{LEAST_JUDGED} are left out."
+    )
     error_rate: FeedbackErrorRate = strawberry.field(
         description="How often readers found predictions wrong, by feedback that was given in these days."
     )

@@ -9,9 +9,17 @@ import pytest
 from sqlmodel import Session, select
 
 from schema.models.models import ModelVersion
-from schema.models.predictions import Feedback, FeedbackType, ModelFamily, Prediction, TriageLevel
+from schema.models.predictions import WHOLE, Feedback, FeedbackType, ModelFamily, Prediction, TriageLevel
 from schema.policy import Actor, Role, Scope
-from schema.services.feedback_statistics import LEAST, ErrorRate, FeedbackFilter, Spread, feedback_figures
+from schema.services.feedback_statistics import (
+    LEAST,
+    LEAST_JUDGED,
+    ErrorRate,
+    FeedbackFilter,
+    Part,
+    Spread,
+    feedback_figures,
+)
 from schema.types.base import global_id
 from tests.schema.conftest import World
 from tests.schema.toys import registered
@@ -20,7 +28,8 @@ COUNT = "query Q($family: ModelFamily!) { feedbackCount(family: $family) }"
 FIGURES = """query Q($family: ModelFamily!, $since: DateTime, $until: DateTime, $version: ID) {
   feedbackStatistics(family: $family, since: $since, until: $until, modelVersionId: $version) {
     total errorRate { total errors minimum share low high judgedCount readerCount } byType { type count }
-    matrix { original corrected count } byVersion { version { number } errorRate { total errors share } }
+    matrix { original corrected count } matrixWithheld
+    byVersion { version { number } errorRate { total errors share } }
     byWeek { week errorRate { total errors judgedCount } } } }"""
 GROUPS = """query Q($since: DateTime, $version: ID) {
   feedbackStatistics(family: TRIAGE, since: $since, modelVersionId: $version) {
@@ -116,7 +125,7 @@ def test_who_may_not_read_statistics_is_told_no_figure(each_world: World, analys
 def test_opinions_in_force_are_counted_by_type_and_by_what_they_correct(
     each_world: World, analyst: Actor
 ) -> None:
-    give(each_world, CORRECT, "3B", times=3)
+    give(each_world, CORRECT, "3B", times=27)
     give(each_world, UPGRADE, "3B", "2", times=2)
     give(each_world, DISAGREE, "2")
     with each_world.database.write() as session:
@@ -126,12 +135,62 @@ def test_opinions_in_force_are_counted_by_type_and_by_what_they_correct(
             session.flush()
             session.add(changed)
     told = figures(each_world, analyst)
-    assert each_world.ask(COUNT, analyst, family="TRIAGE") == told["total"] == 6
+    assert each_world.ask(COUNT, analyst, family="TRIAGE") == told["total"] == 30
     assert each_world.ask(COUNT, analyst, family="BEATS") == 0
     by_type = {each["type"]: each["count"] for each in told["byType"]}
-    assert by_type == {"CORRECT": 3, "UPGRADE": 2, "DOWNGRADE": 1, "DISAGREE": 0}
+    assert by_type == {"CORRECT": 27, "UPGRADE": 2, "DOWNGRADE": 1, "DISAGREE": 0}
     cells = {(each["original"], each["corrected"]): each["count"] for each in told["matrix"]}
-    assert cells == {("TRI_3B", "TRI_3B"): 3, ("TRI_3B", "TRI_2"): 2, ("TRI_2", "TRI_4"): 1}
+    assert cells == {("TRI_3B", "TRI_3B"): 27, ("TRI_3B", "TRI_2"): 2, ("TRI_2", "TRI_4"): 1}
+    assert told["matrixWithheld"] is False
+
+
+def test_what_was_corrected_is_withheld_where_it_would_be_of_a_few_visits(
+    each_world: World, analyst: Actor
+) -> None:
+    with each_world.database.write() as session:
+        version = registered(session, each_world.clock, "d" * 64, "triage")
+    before = each_world.clock().isoformat()
+    assert (figures(each_world, analyst)["matrix"], figures(each_world, analyst)["matrixWithheld"]) == (
+        [],
+        False,
+    )
+    give(each_world, CORRECT, "2", version=version, times=LEAST_JUDGED - 1)
+    each_world.clock.pass_(days=1)
+    later = each_world.clock().isoformat()
+    give(each_world, UPGRADE, "4", "2")
+    counted = {(each["original"], each["count"]) for each in figures(each_world, analyst)["matrix"]}
+    assert counted == {("TRI_2", LEAST_JUDGED - 1), ("TRI_4", 1)}
+    of_version = global_id("ModelVersion", version.id or 0)
+    for narrowed in ({"since": later}, {"since": before, "until": later}, {"version": of_version}):
+        told = figures(each_world, analyst, **narrowed)
+        assert told["total"] > 0
+        assert (told["matrix"], told["matrixWithheld"]) == ([], True)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_neither_opinions_on_whole_recordings_nor_many_on_one_let_what_was_corrected_be_told(
+    each_world: World, analyst: Actor, *, whole: bool
+) -> None:
+    """One beat was corrected, beside opinions on many recordings as a whole, or on many beats of its own."""
+    asker = each_world.person(Role.CLINICIAN).account_id
+    with each_world.database.write() as session:
+        first = visit(session, each_world, asker, "")
+        for number in range(2 * LEAST_JUDGED):
+            asked = visit(session, each_world, asker, "") if whole and number else first
+            row = Feedback(
+                prediction_id=asked,
+                family="beats",
+                reader="one",
+                target=WHOLE if whole and number else number + 1,
+                type=(CORRECT if number else DISAGREE).value,
+                original=None if whole and number else "Normal",
+                corrected_class=None if number else "PVC",
+                created_at=each_world.clock(),
+            )
+            session.add(row)
+    told = each_world.ask(FIGURES, analyst, family="BEATS")
+    assert told["total"] == 2 * LEAST_JUDGED
+    assert (told["matrix"], told["matrixWithheld"]) == ([], True)
 
 
 def test_no_share_is_told_of_few_opinions_and_an_interval_of_enough(
@@ -302,10 +361,10 @@ def test_a_group_has_the_readers_and_visits_of_all_lists_it_is_in_and_the_interv
 
 
 def test_a_confirmation_is_on_the_diagonal_and_what_nobody_tells_beside_it(world: World) -> None:
-    give(world, CORRECT, TriageLevel.TRI_2.value)
+    give(world, CORRECT, TriageLevel.TRI_2.value, times=29)
     give(world, DISAGREE, TriageLevel.TRI_2.value)
     with world.database.read() as session:
-        assert feedback_figures(session, FeedbackFilter(ModelFamily.TRIAGE)).matrix() == {
-            ("2", "2"): 1,
+        assert feedback_figures(session, FeedbackFilter(ModelFamily.TRIAGE), Part.MATRIX).matrix() == {
+            ("2", "2"): 29,
             ("2", None): 1,
         }

@@ -14,6 +14,7 @@ from schema.models.predictions import Prediction
 from schema.policy import Role
 from schema.services import recounting
 from schema.services.day_books import Key, Slice, Tally, correct, counted_anew, enter, kept_days
+from schema.services.feedback_statistics import LEAST_JUDGED
 from schema.services.jobs import run_due
 from schema.services.recounting import RECOUNT_JOB, Recount, Recounted, count_once, wake_recount
 from schema.types.base import global_id
@@ -108,7 +109,9 @@ def test_what_is_asked_is_counted_as_it_is_kept(each_world: World) -> None:
     assert (figures["count"], figures["answeredCount"], figures["successRate"]) == (3, 3, 1.0)
     assert sum(each["count"] for each in figures["classes"]) == 3
     assert sum(figures["confidence"]) == pytest.approx(1)
-    assert {each["name"].partition(":")[0] for each in figures["slices"]} == {"sex", "age"}
+    with each_world.database.read() as session:
+        (day,) = session.exec(select(PredictionDay).where(PredictionDay.alias == "champion")).all()
+    assert {name.partition(":")[0] for name in day.slices} == {"sex", "age"}
     assert each_world.ask(WATCHED, analyst, family="BEATS")["summary"]["figures"]["count"] == 0
 
 
@@ -122,7 +125,7 @@ def test_a_failure_is_counted_with_its_reason(each_world: World) -> None:
 
 def test_a_visit_that_no_model_answered_has_no_confidence_however_it_was_kept(each_world: World) -> None:
     nurse, analyst = each_world.person(Role.CLINICIAN), each_world.person(Role.ANALYST)
-    keep(each_world, made(each_world.clock(), confidence=0.8))
+    keep(each_world, *(made(each_world.clock(), confidence=0.8) for _ in range(LEAST_JUDGED)))
     each_world.ask(PREDICT, nurse, input=CHEST_PAIN)
     with each_world.database.read() as session:
         by_scale = session.exec(select(Prediction).where(col(Prediction.ml_available).is_(False))).one()
@@ -132,17 +135,18 @@ def test_a_visit_that_no_model_answered_has_no_confidence_however_it_was_kept(ea
         return each_world.ask(WATCHED, analyst, family="TRIAGE")["summary"]["figures"]
 
     figures = told()
-    assert figures["count"] == 2
+    assert figures["count"] == LEAST_JUDGED + 1
     assert figures["confidence"][:1] == [0.0]  # of 0 to 0.1
     assert figures["slices"] == [
-        {"name": name, "count": 1, "meanConfidence": pytest.approx(0.8)} for name in ("age:18", "sex:F")
+        {"name": name, "count": LEAST_JUDGED, "meanConfidence": pytest.approx(0.8)}
+        for name in ("age:18", "sex:F")
     ]
     with each_world.database.write() as session:  # as it was kept until 2026-11-28, in its row and its day
         session.get_one(Prediction, by_scale.id).confidence = 0.0
         day = session.exec(select(PredictionDay).where(PredictionDay.version_id == NO_VERSION)).one()
         zero = Sketch("confidence", {place("confidence", 0.0): 1})
         correct(session, (day.family, day.day, day.version_id, day.alias), Tally(confidence=zero))
-    assert told()["confidence"][0] == 0.5
+    assert told()["confidence"][0] == pytest.approx(1 / (LEAST_JUDGED + 1))
     recount(each_world)
     assert told() == figures
 
@@ -162,6 +166,16 @@ def test_quantiles_are_those_of_all_days_together(each_world: World) -> None:
         {"name": "age:18", "count": 100, "meanConfidence": pytest.approx(0.8)},
         {"name": "sex:F", "count": 100, "meanConfidence": pytest.approx(0.8)},
     ]
+
+
+def test_a_group_of_fewer_predictions_than_an_interval_takes_is_told_in_no_period(each_world: World) -> None:
+    analyst, today = each_world.person(Role.ANALYST), each_world.clock()
+    keep(each_world, *(made(today, slices=["sex:F"]) for _ in range(LEAST_JUDGED)))
+    keep(each_world, *(made(today - timedelta(days=1), slices=["sex:M"]) for _ in range(LEAST_JUDGED - 1)))
+    keep(each_world, made(today, slices=["sex:M"], confidence=0.2))
+    told = each_world.ask(WATCHED, analyst, family="TRIAGE", days=2)
+    assert [each["name"] for each in told["summary"]["figures"]["slices"]] == ["sex:F", "sex:M"]
+    assert [each["name"] for each in told["daily"]["figures"]["slices"]] == ["sex:F"]
 
 
 def test_a_day_begins_at_midnight_in_utc_and_days_without_any_are_told(each_world: World) -> None:

@@ -18,7 +18,7 @@ from schema.models.predictions import Feedback, FeedbackType, Prediction
 from schema.policy import Role
 from schema.services.accounts import Accounts
 from schema.services.day_books import enter
-from schema.services.feedback_statistics import LEAST
+from schema.services.feedback_statistics import LEAST, LEAST_JUDGED
 from schema.types.base import global_id
 from server.app import Application, close_services, create_app
 from server.pages import live
@@ -85,7 +85,8 @@ def _predicted(app: Application) -> None:
         failed = {"version_id": None, "ml_available": False, "ml_error": "loading", "confidence": None}
         said += [visit(now, slices=["sex:M", "age:2"], **failed)]
         beats = {"version_id": None, "level": None, "counts": {"Normal": 12, "PVC": 3}, "latency_ms": 12_000}
-        said += [visit(now - timedelta(days=10), family="beats", slices=["leads:2"], **beats)]
+        earlier = {"family": "beats", "slices": ["leads:2"]}
+        said += [visit(now - timedelta(days=10), **earlier, **beats) for _ in range(LEAST_JUDGED)]
         for made in said:
             session.add(made)
             session.flush()
@@ -128,6 +129,7 @@ def test_an_analyst_sees_figures_and_no_row(meet: Meet) -> None:
         "98.4% Answers obtained",
         "The model was still loading",
         "18 to 64 years",
+        "Groups of fewer than 30 predictions are left out.",
     ):
         assert told in page.words or _turned(told) in page.words, told
     assert "Found wrong, of 30 opinions" in page.words
@@ -214,6 +216,7 @@ def test_it_speaks_french(meet: Meet) -> None:
         "Réponses obtenues",
         "De 18 à 64\u00a0ans",
         "Femmes",
+        "Les groupes de moins de 30 prédictions sont omis.",
         "Le modèle était en cours de chargement",
     ):
         assert said in page.html
