@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from schema.services.conformity import Conformity
 from schema.services.reports import Written
+from server.demo import is_demo
 from server.i18n import speaking
 from server.rendering import environment
 from server.settings import Settings
@@ -44,6 +45,7 @@ class ReportWriter:
                 language=language,
                 style=style,
                 zone=self._settings.time_zone.key,
+                demo=is_demo(self._settings),
             )
         html = text.encode()
         return Written(html, _printed(html, {"SOURCE_DATE_EPOCH": str(int(said.month.ends.timestamp()))}))

@@ -31,7 +31,9 @@ from schema.services.models import Models
 from schema.services.reports import REPORT_JOB, Reports, Written, wake_reports
 from schema.types.base import global_id
 from server.__main__ import main
-from server.app import Application, close_services, create_app
+from server.app import TEMPLATES, Application, close_services, create_app
+from server.demo import PASSWORDS
+from server.reports import ReportWriter
 from tests.schema.people import StoppedClock, actor_of
 from tests.schema.toys import registered
 from tests.server.conftest import Person, browser, installed
@@ -240,6 +242,26 @@ def test_it_is_in_french_too(reported: Reported) -> None:
     for said in ("Rapport de conformité, février 2026", "Contrôle humain", "Journal des réentraînements"):
         assert said in text, said
     assert not re.search(r"\b(Predictions|Human oversight|None\.|of nobody)\b", text)
+
+
+def test_only_the_report_of_a_demo_says_that_it_is_one(
+    reported: Reported, blank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.reports.LONGEST_PRINT_S", 0.0)
+    with reported.services.database.read() as session:
+        said = conformity(session, FEBRUARY)
+    settings = installed(blank, tmp_path)
+    writer = ReportWriter(settings, TEMPLATES)
+    sentences = {
+        "en": "This is a demo’s report: nearly all it counts was asked about made visits",
+        "fr": "Ce rapport est celui d’une démonstration\u00a0: presque tout ce qu’il compte porte sur",
+    }
+    for language, sentence in sentences.items():
+        assert sentence not in writer.write(said, language).html.decode()
+    (settings.data_dir / PASSWORDS).touch()
+    for language, sentence in sentences.items():
+        text = writer.write(said, language).html.decode()
+        assert text.index("<h1>") < text.index(sentence) < text.index("<h2>")
 
 
 def test_what_is_counted_is_told_in_words_and_not_in_codes(reported: Reported) -> None:
