@@ -166,6 +166,15 @@ def test_the_policy_is_off_until_an_administrator_says_otherwise(meet: Meet) -> 
     admin.press(saved, "/models/beats/policy", automatic="false")
 
 
+def test_in_french_the_policy_is_a_choice_of_who_decides(meet: Meet) -> None:
+    admin = meet(Role.ADMIN, "fr")
+    page = admin.get("/models/beats")
+    assert "Qui décide des promotions Promotion automatique des challengers" in page.words
+    saved = admin.follow(admin.press(page, "/models/beats/policy", automatic="false"))
+    assert "Le choix est enregistré." in saved.words
+    assert "olitique" not in saved.words
+
+
 def test_a_comparison_is_asked_for_and_its_wait_is_said(app: Application, meet: Meet) -> None:
     admin = meet(Role.ADMIN)
     asked = admin.follow(admin.press(admin.get("/models/beats"), "/models/beats/compare"))
