@@ -119,10 +119,26 @@ def test_the_panel_on_a_phone_in_the_dark_and_without_a_script(
         seen(page, f"beats-{look}")
 
 
+def test_what_moved_the_model_of_triage_fits_the_narrowest_phone(toys: Site, new_page: NewPage) -> None:
+    page = entered(new_page, toys, "clinician", viewport={"width": 320, "height": 844})
+    page.goto(f"{toys.address}/triage/new")
+    page.get_by_label("Motif de consultation").fill("douleur thoracique")
+    page.locator(".form-actions").get_by_role("button", name="Trier ce patient").click()
+    expect(page.get_by_role("columnheader", name="Contribution")).to_be_attached()
+    table, frame = (
+        page.locator(".triage-reasons").bounding_box(),
+        page.locator(".triage-model").bounding_box(),
+    )
+    assert table is not None
+    assert frame is not None
+    assert table["x"] + table["width"] <= frame["x"] + frame["width"] + 0.5
+    seen(page, "triage-narrow")
+
+
 def test_an_administrator_puts_a_version_to_use_and_rolls_back(toys: Site, new_page: NewPage) -> None:
     page = entered(new_page, toys, "admin")
     page.goto(f"{toys.address}/models")
-    expect(page.get_by_role("row", name=re.compile("Champion"))).to_contain_text("1")
+    expect(page.get_by_role("row", name=re.compile("Champion")).first).to_contain_text("1")
     page.get_by_text("Mettre en service").nth(0).click()
     page.get_by_label("Pourquoi, si la règle de promotion s’y oppose").nth(0).fill("Essai de la chaîne.")
     page.get_by_role("button", name="Mettre la version 2 en service").click()
