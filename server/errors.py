@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import htmx
+from server.addresses import here
 from server.context import bearer_token, visitor_of
 from server.i18n import gettext as _
 from server.i18n import speaking
@@ -113,8 +114,7 @@ def refusal(request: Request, error: HTTPException) -> Response:
 def _busy_page(request: Request, said: Explanation) -> Response:
     """Return a page that asks the same again; htmx swaps no 503 in, its script says what happened."""
     layout = "_layout/fragment.html" if htmx.asks(request) else WHOLE_PAGE
-    asked = f"?{request.url.query}" if request.url.query else ""
-    again = f"{request.url.path}{asked}" if request.method == "GET" else ""
+    again = f"{request.url.path}{here(request)}" if request.method == "GET" else ""
     data = {"said": said, "again": again, "layout": layout}
     return site_of(request).renderer.response(request, "errors/overloaded.html", data, 503)
 
@@ -144,8 +144,7 @@ async def on_sign_in_required(request: Request, _error: Exception) -> Response:
         return refusal(request, HTTPException(401, BAD_TOKEN, {"WWW-Authenticate": "Bearer"}))
     if wants_json(request):
         return refusal(request, HTTPException(401))
-    asked = f"?{request.url.query}" if request.url.query else ""
-    back = f"{request.url.path}{asked}" if request.method == "GET" else "/"
+    back = f"{request.url.path}{here(request)}" if request.method == "GET" else "/"
     return htmx.redirect(request, f"/sign-in?next={quote(back)}")
 
 

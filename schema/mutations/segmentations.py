@@ -92,7 +92,6 @@ class RecordSegmentationInput:
             status=self.status,
             physician=self.physician,
             labels=labels,
-            idempotency_key=self.idempotency_key,
         )
 
     def files(self) -> Mapping[str, IO[bytes]]:
@@ -234,7 +233,7 @@ class SegmentationMutations:
         context, files = info.context, input.files()
         services, viewer = context.services, context.viewer
         today = services.clock().date()
-        sent = await to_thread.run_sync(read_sent, input.sent(), files, today)
+        sent = await to_thread.run_sync(read_sent, input.sent(), files, input.idempotency_key, today)
         known = await context.read(lambda session: Segmentations(session, viewer, services.clock).known(sent))
         if known is not None:
             return SegmentationPrediction.of(known)

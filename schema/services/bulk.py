@@ -14,12 +14,11 @@ from schema.services import jobs
 from schema.services.authentication import actor_now
 from schema.services.clock import Clock
 from schema.services.jobs import Claim
-from schema.services.once import FIELD, Once
+from schema.services.once import FIELD, LONGEST_JOB_KEY, Once
 from schema.services.paging import Sort, page_of
 
 IMPORT_JOB, EXPORT_JOB = "import_participants", "export_attempts"
 RECORDINGS_JOB, PACS_JOB, DIGITISE_JOB = "import_recordings", "import_from_pacs", "digitise_recording"
-LONGEST_KEY = 200
 AT_ONCE = 5
 """Unfinished jobs of an account; docs/api.md says so too."""
 MOST_EXPORTS = 20
@@ -49,7 +48,7 @@ def ask(  # noqa: PLR0913, PLR0917 - who asks for what
         When the key is none or was used for another request, too many of the actor's jobs are not done yet,
         or too many exports kept.
     """
-    once = Once.of(key, payload if asked is None else asked, LONGEST_KEY)
+    once = Once.of(key, payload if asked is None else asked, LONGEST_JOB_KEY)
     unique = f"{kind}:{actor.account_id}:{once.key}"
     known = select(Job).where(Job.unique_key == unique)
     present = session.exec(known).first()

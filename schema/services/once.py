@@ -18,6 +18,8 @@ from schema.services.text import line
 
 FIELD = "idempotencyKey"
 LONGEST_KEY = 100
+LONGEST_JOB_KEY = 200
+"""Also of attempts that are handed in."""
 _CHUNK = 1 << 20
 _GZIP_HEAD = 10
 

@@ -82,12 +82,18 @@ class SentSegmentation:
     status: SegmentationStatus = SegmentationStatus.SUCCEEDED
     physician: str | None = None
     labels: Labels | None = None
-    idempotency_key: str | None = None
     once: Once | None = None
 
 
-def read_sent(sent: SentSegmentation, files: Mapping[str, IO[bytes]], today: date) -> SentSegmentation:
+def read_sent(
+    sent: SentSegmentation, files: Mapping[str, IO[bytes]], key: str | None, today: date
+) -> SentSegmentation:
     """Return what was sent, tidied. Slow where it has a key: the files are read.
+
+    Parameters
+    ----------
+    key
+        By which its sender knows it again.
 
     Raises
     ------
@@ -101,7 +107,7 @@ def read_sent(sent: SentSegmentation, files: Mapping[str, IO[bytes]], today: dat
     if not (math.isfinite(sent.processing_s) and 0 <= sent.processing_s <= LONGEST_PROCESSING_S):
         limits = (("minimum", "0"), ("maximum", f"{LONGEST_PROCESSING_S:.0f}"))
         problems.append(FieldProblem(("processingSeconds",), "out_of_range", limits))
-    key, bad_key = read_key(sent.idempotency_key)
+    tidy_key, bad_key = read_key(key)
     problems += bad_key
     failed = sent.status is SegmentationStatus.FAILED
     if failed:
@@ -118,7 +124,7 @@ def read_sent(sent: SentSegmentation, files: Mapping[str, IO[bytes]], today: dat
         physician=sent.physician.strip() if sent.physician else None,
         labels=sent.labels or BRATS,
     )
-    return tidy if key is None else replace(tidy, once=Once.of(key, _asked(tidy, files)))
+    return tidy if tidy_key is None else replace(tidy, once=Once.of(tidy_key, _asked(tidy, files)))
 
 
 def _asked(sent: SentSegmentation, files: Mapping[str, IO[bytes]]) -> list[object]:

@@ -20,10 +20,10 @@ from schema.services.attempts import Attempts, announce
 from schema.services.clock import Clock
 from schema.services.grading import Graded, Grader, Key, mean_score
 from schema.services.jobs import Claim
+from schema.services.once import FIELD, LONGEST_JOB_KEY
 from schema.services.text import line
 from schema.services.webhooks import emit
 
-LONGEST_KEY = 200
 OVERDUE_AT_ONCE = 100
 
 
@@ -70,7 +70,7 @@ class Submissions:
         ConflictError
             When it was submitted before with another key, or by the deadline.
         """
-        key, problems = line(idempotency_key, "idempotencyKey", LONGEST_KEY)
+        key, problems = line(idempotency_key, FIELD, LONGEST_JOB_KEY)
         if problems:
             raise ValidationFailedError(problems)
         asked_at = self._clock()

@@ -8,10 +8,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from schema.policy import Scope
+from server.addresses import here
 from server.context import visitor_of
 from server.i18n import gettext as _
 from server.pages.model_figures import told
-from server.pages.paging import here, links, page_of
+from server.pages.paging import links, page_of
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit
 
 FAMILIES = ("beats", "triage", "segmentation")

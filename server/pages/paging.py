@@ -15,11 +15,6 @@ def page_of(request: Request, size: int = PAGE_SIZE) -> dict[str, Any]:
     return {"first": size, "after": request.query_params.get("after")}
 
 
-def here(request: Request) -> str:
-    """Return what an address says of the page that is looked at, for forms that come back to it."""
-    return f"?{request.url.query}" if request.url.query else ""
-
-
 def links(request: Request, page_info: dict[str, Any], at: str = "") -> dict[str, str | None]:
     """Return the addresses of the page before and the page after, keeping the filters.
 

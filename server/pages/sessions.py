@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server.addresses import here
 from server.forms import Form
 from server.i18n import gettext as _
 from server.pages.live import live
 from server.pages.marking import pieces
-from server.pages.paging import here, links, page_of
+from server.pages.paging import links, page_of
 from server.pages.readings import readings
 from server.pages.support import Submission, form_of, found, query, redirect, render, submit, texts
 
