@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.bench import beats, feedback, monitoring, panel, segmentation, triage
+from ml.ecg.annotated import AnnotatedRecord
+from tests.bench import beats, feedback, monitoring, panel, premature, segmentation, triage
 from tests.bench.measuring import data_of
 from tests.bench.peers import servers
 from tests.bench.peers.servers import PEERS
@@ -93,3 +95,22 @@ def test_statistics_that_take_longer_than_they_may_on_either_database_are_a_boun
 
     assert (kept.missed(), slow.missed()) == (False, True)
     assert [line.split()[0] for line in slow.lines()] == ["kept", "MISSED"]
+
+
+def test_a_record_condensed_has_its_premature_beats_and_those_next_to_them_as_they_were() -> None:
+    peaks = np.arange(1, 301) * 300
+    leads = np.zeros((peaks[-1] + 300, 2))
+    leads[peaks] = 1 + np.arange(300)[:, None] / 100  # each as high as no other
+    symbols = ["A" if beat in {40, 41, 42, 90, 200} else "N" for beat in range(300)]
+    record = AnnotatedRecord(
+        "made", ("MLII", "V1"), leads, 360, np.append(peaks, len(leads) - 1), (*symbols, "+")
+    )
+    left = premature.condensed(record, np.random.default_rng(1))
+
+    assert left.symbols.count("A") == 5
+    assert 5 + 2 * 3 <= len(left.symbols) == len(left.positions) <= 5 + 5 * 3
+    assert np.diff(left.positions) == pytest.approx(300, abs=1)  # where beats are left out, too
+    heights = left.samples_mv[left.positions, 0]
+    kept = np.round(100 * (heights - 1)).astype(int)
+    assert [symbols[beat] for beat in kept] == list(left.symbols)
+    assert min(abs(kept - 41)) == min(abs(kept - 90)) == min(abs(kept - 200)) == 0

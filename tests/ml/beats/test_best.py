@@ -1,5 +1,6 @@
 """The stronger model, on made records: what it counts, what it may not know, and that it learns."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_a_run_is_answered_for_by_its_beats_however_many() -> None:
 
 def test_it_learns_made_beats_and_its_parameters_are_few(prepared: Prepared, tmp_path: Path) -> None:
     (fold, *_) = folds("champion", prepared.segments, seed=1)
-    options = Options(epochs=8, batch_size=8, learning_rate=8e-3, early_stopping=0, seed=1)
+    options = Options(epochs=12, batch_size=8, learning_rate=8e-3, early_stopping=0, seed=1)
 
     lesson = Best().lesson(prepared, fold.train, np.zeros(0, np.int64), options)
     model = learn(lesson, options, tmp_path)
@@ -139,3 +140,19 @@ def _a_beat_alone_and_many_are_answered(model: Any) -> None:
         shapes: npt.NDArray[np.float32] = generator.normal(size=(1, n, SHAPE_LENGTH, CHANNELS)).astype("f")
         rhythm = generator.normal(size=(1, n, RHYTHM_LENGTH)).astype("f")
         assert model.predict_on_batch({"shapes": shapes, "rhythm": rhythm}).shape == (1, n, 5)
+
+
+def test_with_a_block_a_patient_of_few_beats_counts_more_and_the_class_as_much(prepared: Prepared) -> None:
+    classes = prepared.segments.classes
+    block, normal = classes.index("RBBB"), classes.index("Normal")
+    labels = np.full(100 + 4, block)
+    labels[:50] = normal
+    records = np.asarray(["100"] * 100 + ["101"] * 4)
+    spans = np.stack([np.arange(104), np.arange(1, 105)], axis=1)
+    segments = replace(prepared.segments, labels=labels, records=records)
+    weights = _weights(Prepared(segments, {"spans": spans, "ends": np.asarray([100, 104])}), np.arange(104))
+
+    assert weights[100] / weights[99] == pytest.approx(np.sqrt(50 / 4))
+    assert np.unique(weights[:50]).size == 1  # of a normal beat nothing changes
+    share = (50 / 104) ** -CLASS_POWER / (54 / 104) ** -CLASS_POWER
+    assert weights[:50].mean() / weights[50:].mean() == pytest.approx(share)
