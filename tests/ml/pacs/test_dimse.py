@@ -1,5 +1,7 @@
 """Archives of DICOM's own protocol that misbehave, and strangers at our port."""
 
+import gc
+import logging
 import socket
 import ssl
 import threading
@@ -27,6 +29,17 @@ SECONDS = 5.0
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"  # pynetdicom forgets the socket of a call that fails
 )
+
+
+@pytest.fixture(autouse=True)
+def _what_was_forgotten_is_found_here() -> Iterator[None]:
+    """Have what pynetdicom forgets collected here, where that is no fault, and not within another test."""
+    logger = logging.getLogger("pynetdicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # pytest keeps records, and they keep what failed
+    yield
+    logger.setLevel(level)
+    gc.collect()
 
 
 def stranger(port: int, patience_s: float = SECONDS) -> Dimse:
@@ -98,7 +111,10 @@ def answered(**attributes: Any) -> tuple[int, Dataset]:
 def fault_of(work: Callable[[], Any]) -> PacsFault:
     with pytest.raises(PacsError) as caught:
         work()
-    return caught.value.fault
+    fault = caught.value.fault
+    del caught
+    gc.collect()
+    return fault
 
 
 def searched(port: int, patience_s: float = SECONDS) -> Any:
