@@ -267,8 +267,9 @@ def _weights(prepared: Prepared, places: Indices) -> Floats:
     _, records = np.unique(prepared.segments.records[places], return_inverse=True)
     for block in BLOCKS & set(prepared.segments.classes):
         mine = labels == prepared.segments.classes.index(block)
-        few = np.maximum(np.bincount(records[mine], each[mine]), 1)[records[mine]] ** -BLOCK_POWER
-        factors[mine] *= few * each[mine].sum() / max(float((few * each[mine]).sum()), 1e-9)
+        if mine.any():
+            few = np.bincount(records[mine], each[mine])[records[mine]] ** -BLOCK_POWER
+            factors[mine] *= few * each[mine].sum() / (few * each[mine]).sum()
     for (start, end), factor in zip(spans, factors, strict=True):
         weights[start:end] = (end - start) ** -RUN_POWER * factor
     counted = weights > 0

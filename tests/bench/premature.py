@@ -9,6 +9,7 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from ml.beats.classes import AAMI_CLASSES, AAMI_CODES
 from ml.beats.inputs import beat_inputs
 from ml.beats.metrics import Figures, figures
 from ml.beats.protocols import Data, folds, load
+from ml.beats.training import DESCRIPTION
 from ml.beats.variants import PREMATURE
 from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated
 
@@ -29,34 +31,33 @@ TIMES = 5
 
 def main() -> None:
     """Print the figures of each record, and of all together."""
+    import keras  # noqa: PLC0415 - takes seconds
+
     parser = argparse.ArgumentParser(prog="python -m tests.bench.premature", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the run's folder, with run.json")
     parser.add_argument("--data", type=Path, required=True, help="a folder with MIT-BIH")
     options = parser.parse_args()
-    parameters = json.loads((options.run / "run.json").read_text(encoding="utf-8"))
+    parameters = json.loads((options.run / DESCRIPTION).read_text(encoding="utf-8"))
     protocol = parameters["protocol"]
     segments = load(protocol, Data(options.data), options.run.parent / "cache")
     total = np.zeros((len(AAMI_CLASSES), len(AAMI_CLASSES)), np.int64)
     for number, fold in enumerate(folds(protocol, segments, parameters["seed"], parameters["fold_k"]), 1):
+        model = keras.models.load_model(options.run / f"fold_{number}.keras")
         for name in np.unique(segments.records[fold.test]).tolist():
-            each = judged(options.run / f"fold_{number}.keras", options.data, name)
+            each = judged(model, read_annotated(options.data, name))
             if each:
                 print(f"{name}: {_line(each)}")
                 total += each.counts
     print(f"all: {_line(Figures(AAMI_CLASSES, total))}")
 
 
-def judged(model_path: Path, data: Path, name: str) -> Figures | None:
+def judged(model: Any, record: AnnotatedRecord) -> Figures | None:
     """Return how a model tells a condensed record's beats; nothing where it has too few premature ones."""
-    import keras  # noqa: PLC0415 - takes seconds
-
-    record = read_annotated(data, name)
     if sum(symbol in PREMATURE for symbol in record.symbols) < FEWEST:
         return None
-    model = keras.models.load_model(model_path)
     labels, called = [], []
     for seed in range(TIMES):
-        less = condensed(record, np.random.default_rng([int(name), seed]))
+        less = condensed(record, np.random.default_rng([int(record.name), seed]))
         shown = beat_inputs(less.samples_mv[:, :2], less.sampling_rate_hz, less.beats())
         answers = model.predict_on_batch({"shapes": shown.shapes[None], "rhythm": shown.rhythm[None]})
         labels += [AAMI_CLASSES.index(AAMI_CODES[symbol]) for symbol in less.symbols]
