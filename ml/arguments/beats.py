@@ -44,7 +44,7 @@ def _add_run(command: argparse.ArgumentParser, protocols: Sequence[str]) -> None
     add_either(command, "--architecture", choices=("cnn-lstm", "best"), default="best", help="best")
     add_either(command, "--protocol", choices=protocols, default="oh2018", help="oh2018")
     add_either(command, "--data-dir", "--data", type=Path, help="folder of MIT-BIH")
-    further = "folder of LUDB or PTB-XL, whose patients are also learnt from (again for another)"
+    further = "folder of LUDB, PTB-XL or SVDB, whose patients are also learnt from (again for another)"
     add_either(command, "--further", type=Path, action="append", metavar="DIR", help=further)
     add_either(command, "--models-dir", type=Path, default=RUNS, help=f"where runs are kept ({RUNS})")
     add_either(

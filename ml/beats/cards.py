@@ -26,6 +26,13 @@ SOURCES: Mapping[str, tuple[str, str]] = {
             "(2020)."
         ),
     ),
+    "svdb": (
+        "the MIT-BIH Supraventricular Arrhythmia Database (ODC-By 1.0)",
+        (
+            "Greenwald SD. Improved detection and classification of arrhythmias in noise-corrupted "
+            "electrocardiograms using contextual information. PhD thesis, Harvard-MIT (1990)."
+        ),
+    ),
 }
 """What a model may have learnt from: its name with its licence, and how to cite it."""
 PHYSIONET = (
@@ -53,7 +60,7 @@ def card(evaluation: Evaluation) -> str:
         parameters="\n".join(f"- {name}: {value}" for name, value in evaluation.parameters.items()),
         data_hash=evaluation.data_hash,
         code_version=evaluation.code_version,
-        further=_FURTHER if len(databases) > 1 else "",
+        further="".join(text for names, text in _FURTHER.items() if names & set(databases)),
         citation=citation(databases),
         licence=licence(databases),
     )
@@ -88,6 +95,11 @@ likeliest of its classes.
 Weights: {licence}. Cite: {citation}
 """
 
-_FURTHER = """
+_FURTHER: Mapping[frozenset[str], str] = {
+    frozenset({"ludb", "ptbxl"}): """
 Besides, ten seconds each of some five hundred patients of LUDB and PTB-XL, whose beats were told by their
-diagnosis, not one by one: most are normal, few have a complete bundle branch block."""
+diagnosis, not one by one: most are normal, few have a complete bundle branch block.""",
+    frozenset({"svdb"}): """
+Besides, half an hour each of 40 patients with premature beats of the atria (SVDB, two leads at 128 Hz). Its
+annotators named a bundle branch block's beats as normal ones.""",
+}

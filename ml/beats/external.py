@@ -1,5 +1,6 @@
 """Judges a model as it is served on annotated records of whatever database: protocol `external`.
 
+Records that the version has learnt from are left out (`ml/judging/learnt.py`).
 The annotated beats are taken for the R peaks, so that only their naming is judged. Classes are the AAMI's; a
 beat that is truly F or Q cannot be named rightly by a model of the product's classes.
 """
@@ -17,8 +18,9 @@ from ml.beats.classes import AAMI_CLASSES, AAMI_CODES, AAMI_OF_PRODUCT
 from ml.beats.evaluation import Evaluation
 from ml.beats.metrics import Figures, figures
 from ml.beats.predicting import BeatAnswer, BeatPredictor
-from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, read_annotated, record_names
+from ml.ecg.annotated import BEAT_SYMBOLS, AnnotatedRecord, RecordError, read_annotated, record_names
 from ml.ecg.signal import Signal
+from ml.judging.learnt import learnt, of_record
 from ml.registry.artefact import Artefact
 from ml.versions import code_version
 
@@ -29,7 +31,7 @@ def evaluate_external(
     annotator: str = "atr",
     progress: Callable[[str], None] = lambda _name: None,
 ) -> Evaluation:
-    """Judge a verified artefact on every annotated record of a folder.
+    """Judge a verified artefact on the annotated records of a folder that it has not learnt from.
 
     Parameters
     ----------
@@ -41,11 +43,20 @@ def evaluate_external(
         The ending of the annotations.
     progress : callable
         Told each record before it is read.
+
+    Raises
+    ------
+    RecordError
+        When there is no such record, or one is damaged.
     """
+    known = learnt(artefact) or frozenset()
+    names = [name for name in record_names(data, annotator) if not _is_of(data / f"{name}.dat", known)]
+    if not names:
+        raise RecordError(f"{data}: this version has learnt from every record")
     predictor = BeatPredictor(artefact)
     parts: dict[str, Figures] = {}
     seconds, beats, digest = 0.0, 0, hashlib.sha256()
-    for name in record_names(data, annotator):
+    for name in names:
         progress(name)
         record = read_annotated(data, name, annotator)
         digest.update(repr((name, record.leads, record.sampling_rate_hz, record.symbols)).encode())
@@ -74,6 +85,11 @@ def evaluate_external(
         records=parts,
         latency_per_sample_ms=1000 * seconds / max(beats, 1),
     )
+
+
+def _is_of(signals: Path, known: frozenset[str]) -> bool:
+    """Return whether a record is one of those, by the file of its signals."""
+    return signals.exists() and of_record(signals) in known
 
 
 def classified(predictor: BeatPredictor, signal: Signal, peaks: npt.NDArray[np.int64]) -> BeatAnswer:

@@ -2,16 +2,18 @@
 
 - `oh2018`: runs, ten folds by class alone. A patient's segments are on both sides, and the length of a run
   tells the class, so its figures say little of new patients; it is here because the literature quotes it.
-- `patients`: the same runs, each patient in one fold only; with further patients (`ml/beats/diagnosed.py`),
-  where there are any, learnt from in every fold and judged on in none.
+- `patients`: the same runs, each patient in one fold only.
 - `interpatient`: single beats and the AAMI's classes; learnt on the 22 records of DS1, judged on the 22 of
   DS2 (de Chazal 2004). Nothing may be chosen by looking at DS2.
 - `development`: the same of DS1 alone, each patient in one fold only: what everything is chosen by.
 - `champion`: single beats of all records and the product's classes, each patient in one fold only: what the
-  shipped champion learns from, with further patients where there are any. Its folds calibrate its confidence.
+  shipped champion learns from. Its folds calibrate its confidence.
+
+Further patients (`ml/beats/further.py`), where any are given, are learnt from in every fold and judged on in
+none; by `champion` they are as all others, and `oh2018` is as it was published.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.beats.corrected import corrected_records
-from ml.beats.diagnosed import read_diagnosed
+from ml.beats.further import read_further, signal_files
 from ml.beats.segments import BEATS, PRODUCT_BEATS, RATE_HZ, RECORDS, RUNS, Segments, read_segments
 from ml.ecg.annotated import DS1, DS2, AnnotatedRecord
 
@@ -45,7 +47,7 @@ class Data:
     mitdb : Path
         A folder with MIT-BIH.
     further : tuple of Path
-        Folders with LUDB or PTB-XL: only `patients` and `champion` learn from these too.
+        Folders with LUDB, PTB-XL or SVDB: all but `oh2018` learn from these too.
     corrections : Path or None
         A file of what readers said of beats (`ml/beats/corrected.py`): only `champion` does.
     """
@@ -56,12 +58,17 @@ class Data:
 
     def records_beyond(self, protocol: Protocol) -> list[AnnotatedRecord]:
         """Return a protocol's records that are not MIT-BIH's."""
-        if protocol not in {"patients", "champion"}:
+        if protocol == "oh2018":
             return []
-        records = [record for folder in self.further for record in read_diagnosed(folder, RATE_HZ)]
+        records = [record for folder in self.further for record in read_further(folder, RATE_HZ)]
         if protocol == "champion" and self.corrections is not None:
             records += corrected_records(self.corrections, RATE_HZ)
         return records
+
+    def signal_files(self) -> Iterator[Path]:
+        """Yield the files of the signals that `champion` learns from, but for corrected ones."""
+        for folder in (self.mitdb, *self.further):
+            yield from signal_files(folder)
 
 
 def load(protocol: Protocol, data: Data, cache: Path) -> Segments:
@@ -72,21 +79,22 @@ def load(protocol: Protocol, data: Data, cache: Path) -> Segments:
 def cut(protocol: Protocol, mitdb: Path, cache: Path, further: Sequence[AnnotatedRecord]) -> Segments:
     """Return the segments of a protocol, its records that are not MIT-BIH's being read already."""
     if protocol in {"interpatient", "development"}:
-        return read_segments(mitdb, BEATS, cache, (*DS1, *DS2) if protocol == "interpatient" else DS1)
+        records = (*DS1, *DS2) if protocol == "interpatient" else DS1
+        return read_segments(mitdb, BEATS, cache, records, further)
     return read_segments(mitdb, PRODUCT_BEATS if protocol == "champion" else RUNS, cache, RECORDS, further)
 
 
 def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -> list[Fold]:
     """Return the folds of a protocol; the same seed gives the same ones. `interpatient` has one."""
     if protocol == "interpatient":
-        known = np.isin(segments.records, DS1)
-        return [Fold(np.flatnonzero(known), np.flatnonzero(~known))]
-    if protocol == "patients":
+        unknown = np.isin(segments.records, DS2)
+        return [Fold(np.flatnonzero(~unknown), np.flatnonzero(unknown))]
+    if protocol in {"patients", "development"}:
         own = np.flatnonzero(segments.databases() == "mitdb")
         assigned = np.full(len(segments.labels), -1)
         assigned[own] = by_patient(segments.some(own), number, seed)
         return _folds(assigned, number)
-    if protocol in {"champion", "development"}:
+    if protocol == "champion":
         return _folds(by_patient(segments, number, seed), number)
     return _folds(by_class(segments.labels, number, seed), number)
 

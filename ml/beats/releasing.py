@@ -17,7 +17,7 @@ from ml.beats.protocols import Indices
 from ml.beats.showing import SHOWN
 from ml.beats.training import Run
 from ml.ecg.annotated import read_annotated
-from ml.judging.learnt import of_records
+from ml.judging.learnt import of_record
 from ml.registry.artefact import Artefact
 
 PARITY_RECORDS = ("100", "208", "232")
@@ -57,7 +57,7 @@ def release(run: Run, evaluation: Evaluation, folder: Path) -> Artefact:
         segments.data_hash,
         card(evaluation),
         sources(evaluation),
-        of_records(run.data.mitdb, *run.data.further),
+        frozenset(of_record(each) for each in run.data.signal_files()),
     )
     return referred(package(model, folder, facts, _real_inputs(run)), run.data)
 

@@ -22,11 +22,6 @@ def fingerprint(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def of_records(*folders: Path) -> frozenset[str]:
-    """Return the fingerprints of every signal file of folders of WFDB records, those below them too."""
-    return frozenset(of_record(each) for folder in folders for each in folder.rglob("*.dat"))
-
-
 def of_record(signals: Path) -> str:
     """Return the fingerprint of a record, by the file of its signals."""
     return fingerprint(signals.read_bytes())
