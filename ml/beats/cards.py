@@ -100,6 +100,6 @@ _FURTHER: Mapping[frozenset[str], str] = {
 Besides, ten seconds each of some five hundred patients of LUDB and PTB-XL, whose beats were told by their
 diagnosis, not one by one: most are normal, few have a complete bundle branch block.""",
     frozenset({"svdb"}): """
-Besides, half an hour each of 40 patients with premature beats of the atria (SVDB, two leads at 128 Hz). Its
-annotators named a bundle branch block's beats as normal ones.""",
+Besides, half an hour each of 40 patients with premature beats of the atria (SVDB, two leads at 128 Hz). No
+bundle branch block is told there: such beats stand among the normal ones.""",
 }

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import signal
 
 from ml.beats.diagnosed import read_diagnosed
-from ml.ecg.annotated import AnnotatedRecord, RecordError, read_annotated
+from ml.ecg.annotated import AnnotatedRecord, read_annotated
 
 
 def read_further(folder: Path, rate_hz: float) -> Iterator[AnnotatedRecord]:
