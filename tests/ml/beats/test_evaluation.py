@@ -17,6 +17,8 @@ from ml.beats.segments import Segments
 from ml.beats.synthetic import write_synthetic
 from ml.beats.training import Answers
 from ml.ecg.annotated import RecordError
+from ml.judging.learnt import LEARNT, of_record, write_learnt
+from ml.registry.artefact import with_file
 from tests.support import models
 
 N = 400
@@ -187,6 +189,16 @@ def test_a_served_model_is_judged_on_records_of_any_rate_with_one_lead_or_two(
     assert judged.pooled.counts[:, 3:].sum() == 0
     assert judged.parameters["model"] == artefact.digest
     assert judged.latency_per_sample_ms > 0
+
+
+def test_what_a_version_has_learnt_from_does_not_judge_it(other_database: Path, tmp_path: Path) -> None:
+    learnt = of_record(other_database / "100.dat")
+    artefact = with_file(models.write_toy(tmp_path / "toy"), LEARNT, write_learnt([learnt]))
+    assert list(evaluate_external(artefact, other_database).parts) == ["101"]
+
+    both = write_learnt(of_record(other_database / f"{name}.dat") for name in ("100", "101"))
+    with pytest.raises(RecordError, match="has learnt from every record"):
+        evaluate_external(with_file(models.write_toy(tmp_path / "both"), LEARNT, both), other_database)
 
 
 def test_a_folder_without_annotated_records_is_named(tmp_path: Path) -> None:
