@@ -267,10 +267,10 @@ def evaluate(answers: Answers, *, fold_avg: bool = False) -> Evaluation:
             segments.classes,
         )
     databases, records = segments.databases()[answers.places], segments.records[answers.places]
-    names = np.unique(databases).tolist()
+    names, learnt = np.unique(databases).tolist(), np.unique(segments.databases()).tolist()
     return Evaluation(
         protocol,
-        answers.parameters,
+        {**answers.parameters, **({"learnt_from": ", ".join(learnt)} if len(learnt) > 1 else {})},
         segments.data_hash,
         code_version(),
         figures(labels, called, segments.classes),

@@ -50,6 +50,21 @@ def evaluation(answers: Answers) -> Evaluation:
     return evaluate(answers)
 
 
+def test_databases_that_were_learnt_from_besides_are_named(answers: Answers) -> None:
+    assert "learnt_from" not in evaluate(answers).parameters
+    records = answers.segments.records.astype("<U8")
+    records[:8] = "svdb-800"
+    judged = answers.places[8:]
+    others = replace(
+        answers,
+        segments=replace(answers.segments, records=records),
+        places=judged,
+        folds=answers.folds[8:],
+        probabilities=answers.probabilities[8:],
+    )
+    assert evaluate(others).parameters["learnt_from"] == "mitdb, svdb"
+
+
 def test_all_answers_count_together_and_each_fold_by_itself(answers: Answers, evaluation: Evaluation) -> None:
     right = answers.probabilities.argmax(axis=1) == answers.segments.labels
 
