@@ -114,7 +114,7 @@ def _compiled(models: Sequence[Any]) -> tuple[Step, Step]:
     def loss(weights: Any, others: Any, batch: Any, *, training: bool) -> Any:
         inputs, labels, counts, number = batch
         answers, others = shape.stateless_call(weights, others, inputs, training=training)
-        each = counts * keras.losses.sparse_categorical_crossentropy(labels, answers)
+        each = counts * keras.losses.get(shape.loss)(labels, answers)
         right = counts * (answers.argmax(axis=-1) == labels)
         total = each.sum()
         return total / jnp.maximum(number, 1), (others, jnp.stack([total, right.sum(), counts.sum(), number]))

@@ -10,6 +10,7 @@ or missing.
 """
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.beats.caching import keep_arrays
+from ml.beats.classes import CONDUCTIONS, PRODUCT_CLASSES, UNTOLD
 from ml.beats.inputs import CHANNELS, LEAD_RHYTHM, RHYTHM_LENGTH, SHAPE_LENGTH
 from ml.beats.learning import Arrays, Lesson, Options, Prepared
 from ml.beats.protocols import Data, Indices, Protocol, cut
@@ -25,6 +27,7 @@ from ml.beats.variants import CHANCES, Told, variants
 from ml.ecg.annotated import AnnotatedRecord, read_annotated
 
 Floats = npt.NDArray[np.float32]
+Loss = str | Callable[[Any, Any], Any]
 
 STRETCH = 32
 FILTERS = (16, 24, 32, 32, 32)
@@ -92,6 +95,7 @@ class Best:
         made = _made(segments.classes)
         learnt, watched = (_weights(prepared, some) for some in (train, watch))
         labels = _labels(prepared)
+        losses = (_untold,) if (labels == len(segments.classes)).any() else ()
         places = stretches.with_any(learnt)
         steps = options.epochs * -(-len(places) // options.batch_size)
 
@@ -103,7 +107,7 @@ class Best:
             return inputs, np.where(told > 0, np.maximum(classes, 0), labels[beats]), weights
 
         return Lesson(
-            lambda: build(len(segments.classes), options.learning_rate, steps),
+            lambda: build(len(segments.classes), options.learning_rate, steps, *losses),
             examples,
             places,
             stretches.with_any(watched),
@@ -135,8 +139,10 @@ def of_runs(beats: Floats, spans: Indices) -> Floats:
     return np.asarray(each / each.sum(axis=1, keepdims=True), np.float32)
 
 
-def build(n_classes: int, learning_rate: float, steps: int) -> Any:
-    """Return the network, compiled to learn for so many steps.
+def build(
+    n_classes: int, learning_rate: float, steps: int, loss: Loss = "sparse_categorical_crossentropy"
+) -> Any:
+    """Return the network, compiled to learn for so many steps by a loss.
 
     The shapes stand one after another for the convolutions, whose strides and pools divide a shape's length,
     so that each beat comes out by itself again.
@@ -172,7 +178,7 @@ def build(n_classes: int, learning_rate: float, steps: int) -> Any:
     )
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=1.0),
-        "sparse_categorical_crossentropy",
+        loss,
         weighted_metrics=["accuracy"],
     )
     return model
@@ -238,11 +244,29 @@ class Stretches:
 
 
 def _labels(prepared: Prepared) -> Indices:
-    """Return each beat's class, 0 where it has none."""
+    """Return each beat's class, 0 where it has none, one more than there are where it may be several."""
+    segments = prepared.segments
     labels = np.zeros(prepared.inputs["ends"][-1], np.int64)
-    for (start, end), label in zip(prepared.inputs["spans"], prepared.segments.labels, strict=True):
+    told = segments.labels.copy()
+    if set(CONDUCTIONS) <= set(segments.classes):
+        usual = told == segments.classes.index(CONDUCTIONS[0])
+        told[usual & (segments.databases() == UNTOLD)] = len(segments.classes)
+    for (start, end), label in zip(prepared.inputs["spans"], told, strict=True):
         labels[start:end] = label
     return labels
+
+
+def _untold(labels: Any, answers: Any) -> Any:
+    """Return the cross-entropy of the product's classes, where a beat's may be known as one of several only.
+
+    The probability of one more class than there are is that of all `CONDUCTIONS` together.
+    """
+    from keras import ops  # noqa: PLC0415 - as in `build`
+
+    classes = np.eye(len(PRODUCT_CLASSES) + 1, len(PRODUCT_CLASSES), dtype=np.float32)
+    classes[-1] = np.isin(PRODUCT_CLASSES, CONDUCTIONS)
+    likely = ops.sum(answers * ops.take(classes, ops.cast(labels, "int32"), axis=0), axis=-1)
+    return -ops.log(ops.maximum(likely, 1e-7))
 
 
 def _made(classes: tuple[str, ...]) -> Indices:

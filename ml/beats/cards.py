@@ -68,7 +68,8 @@ def card(evaluation: Evaluation) -> str:
 
 def sources(evaluation: Evaluation) -> tuple[str, ...]:
     """Return the names of the databases that what was evaluated learns from."""
-    return tuple(name for name in SOURCES if name == "mitdb" or name in evaluation.databases)
+    learnt = str(evaluation.parameters.get("learnt_from", "mitdb")).split(", ")
+    return tuple(name for name in SOURCES if name in learnt)
 
 
 _CARD = """# Beats, {architecture}

@@ -14,6 +14,11 @@ CHAMPION_CODES: Mapping[str, str] = {
 }
 """What the shipped champion learns from; beats of other codes it sees only around these."""
 
+CONDUCTIONS = ("Normal", "LBBB", "RBBB")
+"""What a beat that follows the usual rhythm may be."""
+UNTOLD = "svdb"
+"""The database whose annotators told no bundle branch block: its normal beats may be any of `CONDUCTIONS`."""
+
 AAMI_CLASSES = ("N", "S", "V", "F", "Q")
 AAMI_CODES: Mapping[str, str] = {
     **dict.fromkeys("NLRBejn", "N"),  # normal, bundle branch blocks, escape beats from above the ventricles

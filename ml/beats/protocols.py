@@ -10,7 +10,7 @@
   shipped champion learns from. Its folds calibrate its confidence.
 
 Further patients (`ml/beats/further.py`), where any are given, are learnt from in every fold and judged on in
-none; by `champion` they are as all others, and `oh2018` is as it was published.
+none. By `champion` those whose blocks are told are as all others; `oh2018` is as it was published.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ml.beats.classes import UNTOLD
 from ml.beats.corrected import corrected_records
 from ml.beats.further import read_further, signal_files
 from ml.beats.segments import BEATS, PRODUCT_BEATS, RATE_HZ, RECORDS, RUNS, Segments, read_segments
@@ -89,14 +90,13 @@ def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -
     if protocol == "interpatient":
         unknown = np.isin(segments.records, DS2)
         return [Fold(np.flatnonzero(~unknown), np.flatnonzero(unknown))]
-    if protocol in {"patients", "development"}:
-        own = np.flatnonzero(segments.databases() == "mitdb")
-        assigned = np.full(len(segments.labels), -1)
-        assigned[own] = by_patient(segments.some(own), number, seed)
-        return _folds(assigned, number)
-    if protocol == "champion":
-        return _folds(by_patient(segments, number, seed), number)
-    return _folds(by_class(segments.labels, number, seed), number)
+    if protocol == "oh2018":
+        return _folds(by_class(segments.labels, number, seed), number)
+    databases = segments.databases()
+    own = np.flatnonzero(databases != UNTOLD if protocol == "champion" else databases == "mitdb")
+    assigned = np.full(len(segments.labels), -1)
+    assigned[own] = by_patient(segments.some(own), number, seed)
+    return _folds(assigned, number)
 
 
 def by_class(labels: Indices, number: int, seed: int) -> Indices:
