@@ -8,7 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ml.beats.best import CLASS_POWER, PREMATURE_WEIGHT, STRETCH, Best, Stretches, _made, _weights, of_runs
+from ml.beats.best import (
+    CLASS_POWER,
+    PREMATURE_WEIGHT,
+    STRETCH,
+    Best,
+    Stretches,
+    _labels,
+    _made,
+    _untold,
+    _weights,
+    of_runs,
+)
 from ml.beats.inputs import CHANNELS, RHYTHM_LENGTH, SHAPE_LENGTH
 from ml.beats.learning import Options, Prepared, learn
 from ml.beats.protocols import Data, folds
@@ -132,6 +143,34 @@ def test_it_learns_made_beats_and_its_parameters_are_few(prepared: Prepared, tmp
     assert (answers.argmax(axis=1) == prepared.segments.labels[fold.test]).mean() > 0.9
     assert model.count_params() < 60_000
     _a_beat_alone_and_many_are_answered(model)
+
+
+def test_a_normal_beat_whose_block_nobody_told_is_learnt_as_any_of_the_three(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    answers = np.array([[[0.1, 0.2, 0.3, 0.25, 0.15]] * 3], np.float32)
+    loss = np.asarray(_untold(np.array([[0, 3, 5]]), answers))
+    assert loss == pytest.approx(-np.log([[0.1, 0.25, 0.6]]), rel=1e-5)
+
+    records = prepared.segments.records.astype("<U8")
+    one = records[prepared.segments.labels == 0][0]
+    records[records == one] = "svdb-800"
+    told, untold = prepared, replace(prepared, segments=replace(prepared.segments, records=records))
+    assert set(_labels(told)) == set(range(5))
+    changed = np.flatnonzero(_labels(untold) != _labels(told))
+    assert set(_labels(told)[changed]) == {0}
+    assert set(_labels(untold)[changed]) == {5}
+    assert set(changed) == set(
+        prepared.inputs["spans"][(told.segments.records == one) & (told.segments.labels == 0), 0]
+    )
+
+    (fold, *_) = folds("champion", untold.segments, seed=1)
+    assert not set(np.flatnonzero(records == "svdb-800")) & set(fold.test)
+    options = Options(epochs=2, batch_size=8, learning_rate=8e-3, early_stopping=0, seed=1)
+    for epochs in (1, 2):  # the second goes on with what the first kept
+        lesson = Best().lesson(untold, fold.train, np.zeros(0, np.int64), options)
+        model = learn(lesson, replace(options, epochs=epochs), tmp_path)
+    assert model.loss is _untold
 
 
 def _a_beat_alone_and_many_are_answered(model: Any) -> None:
