@@ -91,16 +91,17 @@ def test_a_script_is_told_why_nothing_is_saved(student: Visitor) -> None:
     )
 
 
-def test_the_page_has_one_form_and_says_why_in_the_persons_language(meet: Meet) -> None:
-    teacher = meet(Role.TEACHER, "fr")
-    come_back(teacher, reset(meet, teacher))
-    page = teacher.get("/account")
+@pytest.mark.parametrize("role", [Role.TEACHER, Role.ADMIN])  # whose menu counts alerts
+def test_the_page_has_one_form_and_says_why_in_the_persons_language(meet: Meet, role: Role) -> None:
+    person = meet(role, "fr")
+    come_back(person, reset(meet, person))
+    page = person.get("/account")
     assert page.headings == ["Changer le mot de passe"]
     assert page.said("care") == ["Votre mot de passe est provisoire. Changez-le pour continuer."]
     sent = {form.action for form in page.forms if form.method == "post"}
     assert sent == {"/account/password", "/preferences", "/sign-out"}
     assert set(page.links) == {"#main", "/", "/account"}
-    assert teacher.part("/account").said("care") == page.said("care")
+    assert person.part("/account").said("care") == page.said("care")
 
 
 @pytest.mark.parametrize(
