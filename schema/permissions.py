@@ -37,13 +37,21 @@ CODES: dict[type[DomainError], str] = {
 
 
 class Guard(FieldExtension):
-    """Checks the scope before the resolver runs. `scope=None` marks a field anyone may ask."""
+    """Checks the scope before the resolver runs. `scope=None` marks a field anyone may ask.
 
-    def __init__(self, scope: Scope | None) -> None:
+    `temporary_too` marks one that is open to who signed in with a temporary password, whatever the scope.
+    """
+
+    def __init__(self, scope: Scope | None, *, temporary_too: bool = False) -> None:
         self.scope = scope
+        self.temporary_too = temporary_too
 
     def check(self, context: Context) -> None:
-        """Raise when the viewer lacks the scope."""
+        """Raise when the viewer lacks the scope, or has to change their password first."""
+        if context.actor is not None and context.actor.temporary:
+            if self.temporary_too:
+                return
+            raise NotAllowedError("temporary_password")
         if self.scope is not None and not context.viewer.may(self.scope):
             raise NotAllowedError("missing_scope")
 
@@ -103,10 +111,13 @@ def query_field(scope: Scope | None, description: str) -> Callable[[Any], Any]:
     return made
 
 
-def mutation_field(scope: Scope | None, description: str) -> Callable[[Any], Any]:
+def mutation_field(
+    scope: Scope | None, description: str, *, temporary_too: bool = False
+) -> Callable[[Any], Any]:
     """Return the decorator of a mutation."""
+    guard = MutationGuard(scope, temporary_too=temporary_too)
     made: Callable[[Any], Any] = strawberry.mutation(
-        description=scoped(scope, description), extensions=[MutationGuard(scope)]
+        description=scoped(scope, description), extensions=[guard]
     )
     return made
 

@@ -116,6 +116,8 @@ class Actor:
         The browser session's hash, None for a token.
     confined
         Whether a token may send only documents its account has registered.
+    temporary
+        Whether a browser session was opened with a temporary password: all its holder may do is to change it.
     """
 
     account_id: int
@@ -126,9 +128,12 @@ class Actor:
     token_id: int | None = None
     session_token_hash: str | None = None
     confined: bool = False
+    temporary: bool = False
 
     def may(self, scope: Scope) -> bool:
-        """Return whether role and token both allow the scope."""
+        """Return whether role and token both allow the scope; nothing does before a password is changed."""
+        if self.temporary:
+            return False
         return scope in ROLE_SCOPES[self.role] and (self.scopes is None or scope in self.scopes)
 
     @property

@@ -73,7 +73,7 @@ async def choose_preferences(request: Request) -> Response:
         if value:
             _keep(response, site, name, value, YEAR_S)
     actor = visitor_of(request).actor
-    if actor is not None and actor.may(Scope.PROFILE):
+    if actor is not None and (actor.temporary or actor.may(Scope.PROFILE)):
         await context_of(request).write(
             lambda session: Accounts(session, site.services.clock, actor).set_preferences(
                 actor.account_id, language, theme

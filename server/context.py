@@ -34,6 +34,11 @@ class Visitor:
     session_token: str = ""
     csrf_token: str = ""
 
+    @property
+    def must_change_password(self) -> bool:
+        """Return whether all the visitor may do is to change a temporary password."""
+        return self.actor is not None and self.actor.temporary
+
 
 def session_cookie(settings: Settings) -> str:
     """Return the session cookie's name; a browser refuses the prefixed one over plain HTTP."""

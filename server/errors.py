@@ -20,7 +20,9 @@ WHOLE_PAGE = "_layout/base.html"
 API_PATHS = ("/graphql", "/health", "/ready")
 NO_TOKEN, BAD_TOKEN = "no token", "bad token"
 """Details of what is refused to programs."""
-CODES = {NO_TOKEN: "FORBIDDEN", BAD_TOKEN: "UNAUTHENTICATED"}
+TEMPORARY = "temporary password"
+"""The detail of what is refused to scripts of whoever must change their password first."""
+CODES = {NO_TOKEN: "FORBIDDEN", BAD_TOKEN: "UNAUTHENTICATED", TEMPORARY: "FORBIDDEN"}
 """What the API calls them."""
 OVERLOADED = "overloaded"
 """The detail of a 503 by which the server protects itself; the page it is worded on stands alone."""
@@ -49,6 +51,10 @@ def explain(status: int, detail: str = "") -> Explanation:
         return Explanation(
             _("This token is not good here"),
             _("It is unknown, has expired, was revoked, or is confined to registered documents."),
+        )
+    if detail == TEMPORARY:
+        return Explanation(
+            _("Your password is temporary"), _("Change it on “My account”, then reload this page.")
         )
     if status == 403 and detail == "forged":
         return Explanation(
@@ -146,6 +152,13 @@ async def on_sign_in_required(request: Request, _error: Exception) -> Response:
         return refusal(request, HTTPException(401))
     back = f"{request.url.path}{here(request)}" if request.method == "GET" else "/"
     return htmx.redirect(request, f"/sign-in?next={quote(back)}")
+
+
+def change_password_first(request: Request) -> Response:
+    """Lead whoever signed in with a temporary password to where they change it, and tell scripts why."""
+    if wants_json(request):
+        return refusal(request, HTTPException(403, TEMPORARY))
+    return htmx.redirect(request, "/account")
 
 
 class TooLargePage:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import traces
 from server.context import bearer_token, identify
-from server.errors import NO_TOKEN, refusal
+from server.errors import NO_TOKEN, change_password_first, refusal
 from server.faults import log_fault
 from server.graphql import PATH
 from server.i18n import speaking
@@ -44,6 +44,8 @@ STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 UNPERSONAL = ("/static/", "/health", "/ready", "/blobs/", "/metrics")
 """Paths answered alike for everyone: nobody is looked up for them."""
+TEMPORARILY_OPEN = {"/account", "/account/password", "/preferences", "/sign-in", "/sign-out", PATH}
+"""Paths open before a temporary password is changed; at the API the schema's guard refuses the rest."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 access_log = logging.getLogger("chevet.access")
@@ -121,7 +123,10 @@ class ForgeryDoor:
 
 
 class VisitorLookup:
-    """Finds out who makes a request, and speaks their language while it is answered."""
+    """Finds out who makes a request, and speaks their language while it is answered.
+
+    The one door of pages for who signed in with a temporary password: it leads them to where they change it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -136,7 +141,14 @@ class VisitorLookup:
             visitor = replace(visitor, actor=None)  # pages ask what nobody has registered
         scope.setdefault("state", {})["visitor"] = visitor
         with speaking(visitor.language):
-            await self._app(scope, receive, send)
+            app = self._app
+            if visitor.must_change_password and not _temporarily_open(scope):
+                app = change_password_first(Request(scope))
+            await app(scope, receive, send)
+
+
+def _temporarily_open(scope: Scope) -> bool:
+    return scope["type"] != "http" or scope["path"] in TEMPORARILY_OPEN
 
 
 def _comes_from_us(connection: HTTPConnection) -> bool:

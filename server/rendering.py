@@ -38,6 +38,8 @@ class Page:
         (kind, text) left by the page before, shown once; kinds are those of the `message` macro.
     alerts
         How many alerts nobody looks after yet, for those who see alerts.
+    must_change_password
+        Whether no other page is open to the viewer.
     """
 
     language: str
@@ -47,6 +49,7 @@ class Page:
     path: str
     flash: tuple[str, str] | None = None
     alerts: int = 0
+    must_change_password: bool = False
 
 
 class Environment(jinja2.Environment):
@@ -88,6 +91,7 @@ class Renderer:
             csrf_token=visitor.csrf_token,
             viewer=_shown(visitor.actor),
             path=connection.url.path,
+            must_change_password=visitor.must_change_password,
             **page,
         )
         with speaking(visitor.language):

@@ -10,7 +10,10 @@ from schema.models.base import instant
 
 
 class Account(SQLModel, table=True):
-    """Someone who may sign in, or whom an outside system enrolled (no password, `managed_by` set)."""
+    """Someone who may sign in, or whom an outside system enrolled (no password, `managed_by` set).
+
+    `password_expires_at` is set while the password is temporary: it signs nobody in from then on.
+    """
 
     __table_args__ = (UniqueConstraint("managed_by", "external_id"),)
     id: int | None = Field(default=None, primary_key=True)
@@ -20,6 +23,7 @@ class Account(SQLModel, table=True):
     language: str = "fr"
     theme: str = "auto"
     password_hash: str | None = None
+    password_expires_at: datetime | None = instant(default=None)
     managed_by: int | None = Field(default=None, foreign_key="account.id", index=True)
     external_id: str | None = Field(default=None, index=True)
     created_at: datetime = instant()

@@ -65,7 +65,10 @@ class ResetPasswordInput:
     account_id: strawberry.ID = strawberry.field(description="The account; not the viewer's own.")
 
 
-@strawberry.type(description="A new password, to be told to its account's holder and changed by them.")
+@strawberry.type(
+    description="A new password, to be told to its account's holder, "
+    "who has three days to sign in and change it."
+)
 class TemporaryPassword:
     """The account and its password."""
 
@@ -137,7 +140,9 @@ class AccountMutations:
             )
         )
 
-    @mutation_field(Scope.PROFILE, "Replace the viewer's password; their other browser sessions end.")
+    @mutation_field(
+        Scope.PROFILE, "Replace the viewer's password; their other browser sessions end.", temporary_too=True
+    )
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordResult:  # noqa: A002
         """Check the old one, slowly, outside any transaction."""
         change, viewer = _authentication(info).change_password, info.context.viewer

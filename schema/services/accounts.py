@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -25,6 +26,8 @@ LANGUAGES = ("fr", "en")
 THEMES = ("auto", "light", "dark")
 MAX_NAME = 120
 MAX_EMAIL = 254  # RFC 5321: 256 octets with the angle brackets
+TEMPORARY_FOR = timedelta(hours=72)
+"""How long a temporary password signs its holder in; pages say « three days »."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -197,13 +200,13 @@ class Accounts:
         if password.problems:
             raise ValidationFailedError(list(password.problems))
         account = self.get(account_id)
-        account.password_hash = password.hash
+        account.password_hash, account.password_expires_at = password.hash, None
         self._end_sessions(account, but=self.actor.session_token_hash if self.actor else None)
         self._record("account.password_changed", account)
         return account
 
     def reset_password(self, account_id: int, password: NewPassword) -> Account:
-        """Give someone who lost their password another one and end every browser session of theirs.
+        """Give someone who lost their password a temporary one and end every browser session of theirs.
 
         Raises
         ------
@@ -216,7 +219,7 @@ class Accounts:
             raise NotAllowedError("own_password")
         if account.email is None:
             raise NotAllowedError("no_password")
-        account.password_hash = password.hash
+        account.password_hash, account.password_expires_at = password.hash, self.clock() + TEMPORARY_FOR
         self._end_sessions(account)
         self._record("account.password_reset", account)
         return account

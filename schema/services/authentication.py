@@ -78,7 +78,8 @@ class Authentication:
         Raises
         ------
         SignInRefusedError
-            For a wrong password, an unknown or a disabled account alike, after the same work.
+            For a wrong password, one that has expired, an unknown or a disabled account alike, after the same
+            work.
         TooManyAttemptsError
             While a delay runs for the account or the address; nothing was checked.
         """
@@ -87,7 +88,7 @@ class Authentication:
             Throttle(session, self.clock, self.passwords).count(account=name, address=address)
         with self.database.read() as session:
             seen = session.exec(select(Account).where(Account.email == name)).first()
-        matches = self.passwords.matches(seen.password_hash if seen else None, password)
+        matches = self._matches(seen, password)
         if seen is None or not matches or seen.disabled_at is not None:
             log.warning("a sign-in was refused: account %s", "unknown" if seen is None else seen.id)
             raise SignInRefusedError
@@ -116,7 +117,14 @@ class Authentication:
             row = session.execute(_BY_SESSION, {"key": key, "now": self.clock()}).first()
         if row is None:
             return None
-        return Actor(row.id, Role(row.role), row.display_name, row.language, session_token_hash=key)
+        return Actor(
+            row.id,
+            Role(row.role),
+            row.display_name,
+            row.language,
+            session_token_hash=key,
+            temporary=row.password_expires_at is not None,
+        )
 
     def by_api_token(self, token: str) -> Actor | None:
         """Return whom an API token stands for; None when it expired, was revoked or its account is disabled.
@@ -145,11 +153,13 @@ class Authentication:
         ------
         ValidationFailedError
             At `currentPassword` when it is wrong or the delay of earlier failures runs, at `newPassword` when
-            it is too short or too long.
+            it is too short, too long or the current one.
         NotAllowedError
             When the account has no password.
         """
         self._confirm(actor, current)
+        if new == current:
+            raise ValidationFailedError.of("newPassword", "same_password")
         chosen = self.passwords.new(new, "newPassword")
         with self.database.write() as session:
             return Accounts(session, self.clock, actor).set_password(actor.account_id, chosen)
@@ -170,7 +180,7 @@ class Authentication:
             return Accounts(session, self.clock, actor).set_email(actor.account_id, email)
 
     def reset_password(self, actor: Actor, account_id: int) -> TemporaryPassword:
-        """Give someone who lost their password a random one, to be told to them and changed by them.
+        """Give someone who lost their password a random one for `TEMPORARY_FOR`, to be changed by them.
 
         Raises
         ------
@@ -191,10 +201,19 @@ class Authentication:
             if account.email is None or account.password_hash is None:
                 raise NotAllowedError("no_password")
             self._count(session, account.email)
-        if not self.passwords.matches(account.password_hash, current):
+        if not self._matches(account, current):
             raise ValidationFailedError.of("currentPassword", "wrong_password")
         with self.database.write() as session:
             Throttle(session, self.clock, self.passwords).forgive(account=account.email)
+
+    def _matches(self, account: Account | None, password: str) -> bool:
+        """Return whether a password is the account's and still good; false after the same work."""
+        stored = None if account is None or self._expired(account) else account.password_hash
+        return self.passwords.matches(stored, password)
+
+    def _expired(self, account: Account) -> bool:
+        until = account.password_expires_at
+        return until is not None and until <= self.clock()
 
     def _count(self, session: Session, email: str) -> None:
         try:
@@ -212,6 +231,7 @@ class Authentication:
 
     def _open(self, session: Session, account: Account) -> str:
         token, now = new_secret(), self.clock()
+        end = now + SESSION_LIFETIME
         session.exec(delete(WebSession).where(col(WebSession.expires_at) <= now))
         Throttle(session, self.clock, self.passwords).sweep()
         if account.id is None:
@@ -221,7 +241,7 @@ class Authentication:
                 token_hash=digest(token),
                 account_id=account.id,
                 created_at=now,
-                expires_at=now + SESSION_LIFETIME,
+                expires_at=min(end, account.password_expires_at or end),
             )
         )
         return token
@@ -272,7 +292,7 @@ def asking_token(session: Session, clock: Clock, actor: Actor | None) -> ApiToke
 
 _ACTOR: tuple[Any, ...] = (Account.id, Account.role, Account.display_name, Account.language)
 _BY_SESSION = (
-    columns(*_ACTOR)
+    columns(*_ACTOR, col(Account.password_expires_at))
     .join(WebSession, col(WebSession.account_id) == Account.id)
     .where(col(WebSession.token_hash) == bindparam("key"), col(WebSession.expires_at) > bindparam("now"))
     .where(col(Account.disabled_at).is_(None))

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server.context import visitor_of
 from server.errors import SignInRequired
 from server.forms import Form
 from server.i18n import gettext as _
@@ -36,7 +37,7 @@ async def change_password(request: Request) -> Response:
     said = _(
         "The password is changed. Other devices are signed out; tokens stay good until they are revoked."
     )
-    return redirect(request, "/account", said=said)
+    return redirect(request, "/" if visitor_of(request).must_change_password else "/account", said=said)
 
 
 async def create_token(request: Request) -> Response:
@@ -117,11 +118,16 @@ async def audit(request: Request) -> Response:
 
 
 async def _me(request: Request, sent: str = "", done: Submission | None = None, token: str = "") -> Response:
-    """Show the page, the form that was sent with what was typed into it and what is wrong with that."""
+    """Show the page, the form that was sent with what was typed into it and what is wrong with that.
+
+    Of whoever has to change a temporary password it is the form for that alone.
+    """
+    answer = done or Submission("Account")
+    if visitor_of(request).must_change_password:
+        return await render(request, "accounts/temporary.html", {"form": answer.form}, status=answer.status)
     data = await query(request, "accounts/me")
     if data["viewer"] is None:
         raise SignInRequired
-    answer = done or Submission("Account")
     names = ("email", "password", "token", "document")
     forms = {name: answer.form if name == sent else Form() for name in names}
     given = {**data, "forms": forms, "refusal": answer.message, "token": token}

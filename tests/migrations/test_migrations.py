@@ -126,6 +126,33 @@ def test_a_confined_token_ends_where_nothing_would_confine_it(database: Database
     assert [(token.confined, token.revoked_at is None) for token in kept] == [(False, False), (False, True)]
 
 
+def test_a_temporary_password_and_its_sessions_end_where_nothing_would_end_it(database: Database) -> None:
+    migrate(database.url, "0024")
+    account = text(
+        "INSERT INTO account (id, display_name, role, language, theme, password_hash, created_at)"
+        " VALUES (:key, 'Anne', 'teacher', 'fr', 'auto', 'hash', '2026-03-02 09:00:00.000000')"
+    )
+    opened = text(
+        "INSERT INTO web_session (token_hash, account_id, created_at, expires_at)"
+        " VALUES (:hash, :key, '2026-03-02 09:00:00.000000', '2026-03-16 09:00:00.000000')"
+    )
+    with database.write() as session:
+        for key in (7, 8):
+            session.execute(account, {"key": key})
+            session.execute(opened, {"key": key, "hash": f"of {key}"})
+    migrate(database.url)
+    with database.write() as session:
+        rows = session.execute(text("SELECT password_hash, password_expires_at FROM account")).all()
+        assert rows == [("hash", None)] * 2
+        temporary = "UPDATE account SET password_expires_at = '2026-03-05 09:00:00.000000' WHERE id = 8"
+        session.execute(text(temporary))
+    migrate(database.url, "0024", down=True)
+    with database.read() as session:
+        kept = session.execute(text("SELECT id, password_hash FROM account ORDER BY id")).all()
+        assert kept == [(7, "hash"), (8, None)]
+        assert session.execute(text("SELECT token_hash FROM web_session")).scalars().all() == ["of 7"]
+
+
 def test_feedback_given_before_is_told_which_class_it_was_about() -> None:
     path = ROOT / "migrations" / "versions" / "0013_feedback_loop.py"
     spec = importlib.util.spec_from_file_location("feedback_loop", path)

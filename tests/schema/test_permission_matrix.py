@@ -3,7 +3,7 @@
 import asyncio
 import tomllib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def refused(world: World, row: Row, actor: Actor | None) -> bool:
     result = world.run(text, actor, variables)
     answer = (result.data or {}).get(row.field)
     if isinstance(answer, dict) and answer.get("__typename") == "NotAllowed":
-        return bool(answer["code"] == "missing_scope")
+        return bool(answer["code"] in {"missing_scope", "temporary_password"})
     return is_refusal(result.errors)
 
 
@@ -121,6 +121,15 @@ def test_a_token_needs_the_scope_in_the_row_and_no_other(installation: World, ro
         assert not refused(installation, row, only), role
         others = Actor(account, Role(role), scopes=frozenset(Scope) - {row.scope}, token_id=1)
         assert refused(installation, row, others) is bool(row.scope), role
+
+
+@each_row
+def test_who_signed_in_with_a_temporary_password_may_change_it_and_nothing_else(
+    installation: World, row: Row
+) -> None:
+    role = Role(min(row.roles - {"anonymous"}))
+    actor = replace(installation.person(role), temporary=True)
+    assert refused(installation, row, actor) is (row.field != "changePassword")
 
 
 @each_row

@@ -51,21 +51,26 @@ def test_a_stranger_and_a_wrong_password_are_refused_alike(
     assert refusals[0].args == refusals[1].args == ()
 
 
+class Counting(PasswordHasher):
+    """Notes each computation."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.verified: list[str | bytes] = []
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002
+        self.verified.append(hash)
+        return bool(super().verify(hash, password))
+
+
 def test_an_unknown_account_costs_the_same_work(
     database: Database, clock: StoppedClock, account: Account
 ) -> None:
-    verified: list[str | bytes] = []
-
-    class Counting(PasswordHasher):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002
-            verified.append(hash)
-            return bool(super().verify(hash, password))
-
-    passwords = Passwords(PASSWORDS.key, Counting(time_cost=1, memory_cost=8, parallelism=1))
-    authentication = Authentication(database, clock, passwords)
+    hasher = Counting()
+    authentication = Authentication(database, clock, Passwords(PASSWORDS.key, hasher))
     for email in (email_of(account), "nobody@example.org", "\x00", "\ud800@example.org"):
         fail(authentication, email)
-    assert len(verified) == 4
+    assert len(hasher.verified) == 4
 
 
 def test_signing_in_opens_a_session_that_names_its_holder(
@@ -510,6 +515,76 @@ def test_a_reset_password_signs_in_and_ends_what_the_old_one_opened(
     assert len(kept) == 1
     assert [(row.actor_id, row.target_id, row.detail) for row in trail] == [(admin.id, account.id, {})] * 2
     assert second.password not in "".join(stored)
+
+
+def test_a_temporary_password_signs_in_for_three_days_and_is_refused_like_a_wrong_one_after(
+    authentication: Authentication,
+    database: Database,
+    clock: StoppedClock,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    admin = actor_of(person(database, clock, Role.ADMIN))
+    made = authentication.reset_password(admin, account.id or 0)
+    clock.at += timedelta(hours=72) - timedelta(seconds=1)
+    late = authentication.sign_in(email_of(account), made.password, HERE)
+    holder = authentication.by_session_token(late)
+    assert holder == actor_of(account, session_token_hash=digest(late), temporary=True)
+    clock.pass_(seconds=1)
+    assert authentication.by_session_token(late) is None  # it ends with the password that opened it
+    refusals = []
+    for password in (made.password, "not the password"):
+        with pytest.raises(SignInRefusedError) as refusal:
+            authentication.sign_in(email_of(account), password, HERE)
+        refusals.append(refusal.value.args)
+    assert refusals == [(), ()]
+    assert len(set(caplog.messages)) == 1
+    with pytest.raises(ValidationFailedError, match=r"^currentPassword:wrong_password$"):
+        authentication.change_password(holder, made.password, NEW)
+
+
+def test_an_expired_password_costs_the_same_work(
+    database: Database, clock: StoppedClock, account: Account
+) -> None:
+    hasher = Counting()
+    authentication = Authentication(database, clock, Passwords(PASSWORDS.key, hasher))
+    made = authentication.reset_password(actor_of(person(database, clock, Role.ADMIN)), account.id or 0)
+    clock.pass_(hours=72)
+    with pytest.raises(SignInRefusedError):
+        authentication.sign_in(email_of(account), made.password, HERE)
+    assert len(hasher.verified) == 1
+
+
+def test_a_temporary_password_that_was_changed_is_an_ordinary_one_and_a_new_reset_begins_anew(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    admin = actor_of(person(database, clock, Role.ADMIN))
+    made = authentication.reset_password(admin, account.id or 0)
+    token = authentication.sign_in(email_of(account), made.password, HERE)
+    holder = authentication.by_session_token(token)
+    assert holder is not None
+    with pytest.raises(ValidationFailedError, match=r"^newPassword:same_password$"):
+        authentication.change_password(holder, made.password, made.password)
+    changed = authentication.change_password(holder, made.password, NEW)
+    assert changed.password_expires_at is None
+    assert authentication.by_session_token(token) == actor_of(account, session_token_hash=digest(token))
+    clock.pass_(days=30)
+    own = authentication.by_session_token(authentication.sign_in(email_of(account), NEW, HERE))
+    assert own is not None
+    assert not own.temporary
+    again = authentication.reset_password(admin, account.id or 0)
+    assert again.account.password_expires_at == clock() + timedelta(hours=72)
+
+
+def test_tokens_do_not_hang_on_a_temporary_password(
+    authentication: Authentication, database: Database, clock: StoppedClock, account: Account
+) -> None:
+    secret = make_token(database, clock, account)
+    authentication.reset_password(actor_of(person(database, clock, Role.ADMIN)), account.id or 0)
+    clock.pass_(hours=73)
+    holder = authentication.by_api_token(secret)
+    assert holder is not None
+    assert not holder.temporary
 
 
 def test_who_forgot_their_password_and_tried_too_often_signs_in_at_once_after_a_reset(

@@ -302,7 +302,7 @@ def test_an_administrator_resets_a_password_which_is_shown_this_once(meet: Meet,
     made = Page(answer.text)
     assert made.faults() == []
     [password] = [part.split("<")[0] for part in answer.text.split('<code class="secret">')[1:]]
-    assert f"Temporary password of {student.name} ({student.email})" in made.words
+    assert f"Temporary password of {student.name} ({student.email}), good for three days" in made.words
     assert student.browser.get("/learn").status_code == 303
     assert student.app.site.authentication.sign_in(student.email, password, "10.79.0.1")
     assert password not in admin.get(f"/accounts?search={student.email}").html
