@@ -172,6 +172,8 @@ def build(
     hidden = layers.Dropout(DROPOUT / 2)(hidden)
     outputs = layers.Dense(n_classes, activation="softmax")(hidden)
     model = keras.Model([shapes, rhythm], outputs, name="best")
+    if callable(loss):
+        loss = keras.saving.register_keras_serializable("chevet")(loss)  # copies of the model look it up
     warm_up = round(WARM_UP_SHARE * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         learning_rate / 10, max(steps - warm_up, 1), 0.01, warmup_target=learning_rate, warmup_steps=warm_up
