@@ -9,8 +9,8 @@
 - `champion`: single beats of all records and the product's classes, each patient in one fold only: what the
   shipped champion learns from. Its folds calibrate its confidence.
 
-Further patients (`ml/beats/further.py`), where any are given, are learnt from in every fold and judged on in
-none. By `champion` those whose blocks are told are as all others; `oh2018` is as it was published.
+From further patients (`ml/beats/further.py`), where any are given, `patients` learns in every fold and is
+judged on none, and so does `champion` of those whose blocks nobody told; the others are there as all are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ class Data:
     mitdb : Path
         A folder with MIT-BIH.
     further : tuple of Path
-        Folders with LUDB, PTB-XL or SVDB: all but `oh2018` learn from these too.
+        Folders with LUDB, PTB-XL or SVDB: only `patients` and `champion` learn from these too.
     corrections : Path or None
         A file of what readers said of beats (`ml/beats/corrected.py`): only `champion` does.
     """
@@ -59,7 +59,7 @@ class Data:
 
     def records_beyond(self, protocol: Protocol) -> list[AnnotatedRecord]:
         """Return a protocol's records that are not MIT-BIH's."""
-        if protocol == "oh2018":
+        if protocol not in {"patients", "champion"}:
             return []
         records = [record for folder in self.further for record in read_further(folder, RATE_HZ)]
         if protocol == "champion" and self.corrections is not None:
@@ -80,16 +80,15 @@ def load(protocol: Protocol, data: Data, cache: Path) -> Segments:
 def cut(protocol: Protocol, mitdb: Path, cache: Path, further: Sequence[AnnotatedRecord]) -> Segments:
     """Return the segments of a protocol, its records that are not MIT-BIH's being read already."""
     if protocol in {"interpatient", "development"}:
-        records = (*DS1, *DS2) if protocol == "interpatient" else DS1
-        return read_segments(mitdb, BEATS, cache, records, further)
+        return read_segments(mitdb, BEATS, cache, (*DS1, *DS2) if protocol == "interpatient" else DS1)
     return read_segments(mitdb, PRODUCT_BEATS if protocol == "champion" else RUNS, cache, RECORDS, further)
 
 
 def folds(protocol: Protocol, segments: Segments, seed: int, number: int = 10) -> list[Fold]:
     """Return the folds of a protocol; the same seed gives the same ones. `interpatient` has one."""
     if protocol == "interpatient":
-        unknown = np.isin(segments.records, DS2)
-        return [Fold(np.flatnonzero(~unknown), np.flatnonzero(unknown))]
+        known = np.isin(segments.records, DS1)
+        return [Fold(np.flatnonzero(known), np.flatnonzero(~known))]
     if protocol == "oh2018":
         return _folds(by_class(segments.labels, number, seed), number)
     databases = segments.databases()

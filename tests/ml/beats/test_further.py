@@ -8,6 +8,7 @@ import wfdb
 
 from ml.beats.further import read_further, signal_files
 from ml.beats.protocols import Data
+from ml.beats.segments import product_beats
 from ml.ecg.annotated import RecordError
 
 RATE_HZ = 128
@@ -34,7 +35,8 @@ def test_the_even_records_of_svdb_are_learnt_from_at_the_rate_of_the_others(svdb
     assert (record.name, record.leads, record.sampling_rate_hz) == ("svdb-800", ("ECG1", "ECG2"), 360.0)
     assert record.samples_mv.shape == (6 * 360, 2)
     assert record.positions.tolist() == [180, 540, 816, 1260, 1620]  # 290 · 360 / 128 = 815.6
-    assert "".join(record.symbols) == "NNAVN"  # S of SVDB is any premature beat of atria or node
+    assert "".join(record.symbols) == "NNAQN"
+    assert [name for name, _, _ in product_beats(record)] == ["Normal", "Normal", "APB", "Normal"]
     for position in record.positions:
         around = record.samples_mv[position - 20 : position + 21, 0]
         assert abs(int(np.argmax(around)) - 20) <= 1
@@ -47,11 +49,12 @@ def test_only_the_files_learnt_from_are_counted_as_such(svdb: Path, shared_data:
     assert set(Data(ludb, (svdb,)).signal_files()) == {*ludb.rglob("*.dat"), svdb / "800.dat"}
 
 
-def test_every_protocol_but_the_published_one_learns_from_them(svdb: Path) -> None:
+def test_what_is_measured_as_others_do_learns_from_none_of_them(svdb: Path) -> None:
     data = Data(svdb, (svdb,))
-    for protocol in ("patients", "interpatient", "development", "champion"):
+    for protocol in ("patients", "champion"):
         assert [each.name for each in data.records_beyond(protocol)] == ["svdb-800"]
-    assert data.records_beyond("oh2018") == []
+    for protocol in ("oh2018", "interpatient", "development"):
+        assert data.records_beyond(protocol) == []
 
 
 def test_a_folder_of_nothing_known_is_named(tmp_path: Path) -> None:

@@ -177,13 +177,11 @@ def test_further_patients_are_learnt_from_in_every_fold_and_judged_in_none() -> 
     for alone, more in zip(folds("patients", own, seed=3), folds("patients", both, seed=3), strict=True):
         assert more.test.tolist() == alone.test.tolist()
         assert more.train.tolist() == [*alone.train.tolist(), 144, 145]
-    within = made([*DS1, "svdb-800"], [place % 2 for place in range(23)])
-    for fold in folds("development", within, 0, 5):
-        assert 22 in fold.train
-        assert 22 not in fold.test
-    (between,) = folds("interpatient", made([*DS1, *DS2, "svdb-800"], [place % 2 for place in range(45)]), 0)
-    assert set(between.train) == {*range(22), 44}
-    assert set(between.test) == set(range(22, 44))
+    three = made([*names, "ludb-7", "svdb-800"], [*labels, 1, 1])
+    for fold in folds("champion", three, 3, 5):
+        assert (144 in fold.train) != (144 in fold.test)
+        assert 145 in fold.train
+        assert 145 not in fold.test
 
 
 def test_a_run_is_known_by_its_first_and_last_peak(published: Segments) -> None:
