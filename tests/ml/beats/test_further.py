@@ -7,7 +7,7 @@ import pytest
 import wfdb
 
 from ml.beats.further import read_further, signal_files
-from ml.beats.protocols import Data
+from ml.beats.protocols import Data, Protocol
 from ml.beats.segments import product_beats
 from ml.ecg.annotated import RecordError
 
@@ -51,9 +51,11 @@ def test_only_the_files_learnt_from_are_counted_as_such(svdb: Path, shared_data:
 
 def test_what_is_measured_as_others_do_learns_from_none_of_them(svdb: Path) -> None:
     data = Data(svdb, (svdb,))
-    for protocol in ("patients", "champion"):
+    learning: tuple[Protocol, ...] = ("patients", "champion")
+    for protocol in learning:
         assert [each.name for each in data.records_beyond(protocol)] == ["svdb-800"]
-    for protocol in ("oh2018", "interpatient", "development"):
+    others: tuple[Protocol, ...] = ("oh2018", "interpatient", "development")
+    for protocol in others:
         assert data.records_beyond(protocol) == []
 
 
