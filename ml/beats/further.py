@@ -12,12 +12,8 @@ from pathlib import Path
 import numpy as np
 from scipy import signal
 
-from ml.beats.diagnosed import UNKNOWN, read_diagnosed
+from ml.beats.diagnosed import read_diagnosed
 from ml.ecg.annotated import AnnotatedRecord, read_annotated
-
-CODES = {"S": "A", "V": UNKNOWN}
-"""What codes of SVDB are here: S is premature, of atria or node; some V are fusion beats, which are told
-apart in MIT-BIH and next to never there (23), so that they are seen but not learnt from."""
 
 
 def read_further(folder: Path, rate_hz: float) -> Iterator[AnnotatedRecord]:
@@ -46,7 +42,7 @@ def _learnt_of_svdb(folder: Path) -> list[str]:
 
 
 def _resampled(record: AnnotatedRecord, rate_hz: float) -> AnnotatedRecord:
-    """Return a record of SVDB at another rate, by the codes of MIT-BIH."""
+    """Return a record of SVDB at another rate; its S, premature of atria or node, by a code of MIT-BIH."""
     ratio = Fraction(rate_hz / record.sampling_rate_hz).limit_denominator(1000)
     samples = signal.resample_poly(
         record.samples_mv, ratio.numerator, ratio.denominator, axis=0, padtype="line"
@@ -58,5 +54,5 @@ def _resampled(record: AnnotatedRecord, rate_hz: float) -> AnnotatedRecord:
         samples_mv=samples,
         sampling_rate_hz=rate_hz,
         positions=np.minimum(positions, len(samples) - 1),
-        symbols=tuple(CODES.get(symbol, symbol) for symbol in record.symbols),
+        symbols=tuple("A" if symbol == "S" else symbol for symbol in record.symbols),
     )

@@ -35,8 +35,8 @@ def test_the_even_records_of_svdb_are_learnt_from_at_the_rate_of_the_others(svdb
     assert (record.name, record.leads, record.sampling_rate_hz) == ("svdb-800", ("ECG1", "ECG2"), 360.0)
     assert record.samples_mv.shape == (6 * 360, 2)
     assert record.positions.tolist() == [180, 540, 816, 1260, 1620]  # 290 · 360 / 128 = 815.6
-    assert "".join(record.symbols) == "NNAQN"
-    assert [name for name, _, _ in product_beats(record)] == ["Normal", "Normal", "APB", "Normal"]
+    assert "".join(record.symbols) == "NNAVN"
+    assert [name for name, _, _ in product_beats(record)] == ["Normal", "Normal", "APB", "PVC", "Normal"]
     for position in record.positions:
         around = record.samples_mv[position - 20 : position + 21, 0]
         assert abs(int(np.argmax(around)) - 20) <= 1
