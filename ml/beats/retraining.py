@@ -20,7 +20,7 @@ from ml.retraining import Order, Tell
 
 ARCHITECTURE = "best"
 PROTOCOL: Protocol = "champion"
-FURTHER = ("ludb", "ptbxl")
+FURTHER = ("ludb", "ptbxl", "svdb")
 FOLDS_SHARE = 0.8
 """How far it has come when the folds are trained: the model itself takes about as long as one."""
 
