@@ -31,7 +31,7 @@ def test_every_figure_of_the_versions_that_come_with_the_program_is_known(family
 def test_shares_are_told_in_per_cent_whatever_scale_they_were_logged_in(family: str) -> None:
     shares = {each["name"]: each["value"] for each in told(family.upper(), shipped(family))["whole"]}
     assert 70 < shares["accuracy"] < 90
-    assert 90 < shares["coverage"] < 91
+    assert 89 < shares["coverage"] < 91
 
 
 def test_the_classes_of_beats_are_rows_in_the_order_of_their_family() -> None:
