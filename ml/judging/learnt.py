@@ -1,8 +1,8 @@
 """What a version has learnt from, kept with it, so that it is never judged on that.
 
 `learnt.json` of an artefact has a fingerprint of every recording or visit that the version learnt from, was
-calibrated on or was chosen by: 64 bits of a SHA-256, which tell the same again and give nothing away. What
-the shipped versions learnt from lies in `ml/pretrained/learnt/`, under their digests.
+calibrated on or was chosen by: 64 bits of a SHA-256, which tell the same again and give nothing away. Of
+versions that shipped before it was kept it lies in `ml/pretrained/learnt/`, under their digests.
 """
 
 import hashlib

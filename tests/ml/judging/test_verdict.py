@@ -148,7 +148,7 @@ def test_what_the_shipped_versions_learnt_from_is_known() -> None:
     for family in ("triage", "beats"):
         version = shipped(family)
         assert version is not None
-        assert len(learnt(version) or ()) > 500, f"tools/learnt writes the list of {family}"
+        assert len(learnt(version) or ()) > 500, f"nobody kept what {family} learnt from"
 
 
 def test_a_list_that_names_nothing_is_refused(tmp_path: Path) -> None:
