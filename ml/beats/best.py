@@ -10,7 +10,6 @@ or missing.
 """
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from ml.beats.variants import CHANCES, Told, variants
 from ml.ecg.annotated import AnnotatedRecord, read_annotated
 
 Floats = npt.NDArray[np.float32]
-Loss = str | Callable[[Any, Any], Any]
 
 STRETCH = 32
 FILTERS = (16, 24, 32, 32, 32)
@@ -95,7 +93,7 @@ class Best:
         made = _made(segments.classes)
         learnt, watched = (_weights(prepared, some) for some in (train, watch))
         labels = _labels(prepared)
-        losses = (_untold,) if (labels == len(segments.classes)).any() else ()
+        untold = bool((labels == len(segments.classes)).any())
         places = stretches.with_any(learnt)
         steps = options.epochs * -(-len(places) // options.batch_size)
 
@@ -107,7 +105,7 @@ class Best:
             return inputs, np.where(told > 0, np.maximum(classes, 0), labels[beats]), weights
 
         return Lesson(
-            lambda: build(len(segments.classes), options.learning_rate, steps, *losses),
+            lambda: build(len(segments.classes), options.learning_rate, steps, untold=untold),
             examples,
             places,
             stretches.with_any(watched),
@@ -139,10 +137,8 @@ def of_runs(beats: Floats, spans: Indices) -> Floats:
     return np.asarray(each / each.sum(axis=1, keepdims=True), np.float32)
 
 
-def build(
-    n_classes: int, learning_rate: float, steps: int, loss: Loss = "sparse_categorical_crossentropy"
-) -> Any:
-    """Return the network, compiled to learn for so many steps by a loss.
+def build(n_classes: int, learning_rate: float, steps: int, *, untold: bool = False) -> Any:
+    """Return the network, compiled to learn for so many steps, also from `untold` beats (`_untold`).
 
     The shapes stand one after another for the convolutions, whose strides and pools divide a shape's length,
     so that each beat comes out by itself again.
@@ -172,8 +168,9 @@ def build(
     hidden = layers.Dropout(DROPOUT / 2)(hidden)
     outputs = layers.Dense(n_classes, activation="softmax")(hidden)
     model = keras.Model([shapes, rhythm], outputs, name="best")
-    if callable(loss):
-        loss = keras.saving.register_keras_serializable("chevet")(loss)  # copies of the model look it up
+    loss = "sparse_categorical_crossentropy"
+    if untold:
+        loss = keras.saving.register_keras_serializable("chevet")(_untold)  # copies of the model look it up
     warm_up = round(WARM_UP_SHARE * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         learning_rate / 10, max(steps - warm_up, 1), 0.01, warmup_target=learning_rate, warmup_steps=warm_up

@@ -6,18 +6,17 @@ leads are left out. Each is taken for a patient of its own, so that no beat of i
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import signal as processing
 
 from ml.beats.classes import FAMILY, PRODUCT_CODES
 from ml.beats.diagnosed import LEADS, UNKNOWN
 from ml.corrections import SIGNALS, Corrections, Opinion, Settled, read_corrections
 from ml.ecg.annotated import AnnotatedRecord
 from ml.ecg.readers import read_stretch
+from ml.ecg.resampling import at_rate
 from ml.ecg.rpeaks.detector import detect_r_peaks
 
 LONGEST_S = 3600.0
@@ -45,8 +44,7 @@ def corrected_records(path: Path, rate_hz: float) -> Iterator[AnnotatedRecord]:
         if not set(LEADS) <= set(recording.leads):
             continue
         leads = np.stack([recording.lead(lead) for lead in LEADS], axis=1).astype(np.float64)
-        ratio = Fraction(rate_hz / recording.sampling_rate_hz).limit_denominator(1000)
-        samples = processing.resample_poly(leads, ratio.numerator, ratio.denominator, axis=0, padtype="line")
+        samples, _ = at_rate(leads, recording.sampling_rate_hz, rate_hz)
         peaks = detect_r_peaks(samples[:, 0], rate_hz)
         symbols = np.full(len(peaks), UNKNOWN)
         for each in beats:

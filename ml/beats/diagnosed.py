@@ -10,15 +10,14 @@ import ast
 import csv
 import re
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from scipy import signal as processing
 
 from ml.ecg.annotated import AnnotatedRecord, RecordError
 from ml.ecg.decoded import DecodeError
 from ml.ecg.readers.wfdb import read_record
+from ml.ecg.resampling import at_rate
 from ml.ecg.rpeaks.detector import detect_r_peaks
 
 LEADS = ("II", "V1")
@@ -96,8 +95,7 @@ def _read(diagnosed: Diagnosed, rate_hz: float) -> AnnotatedRecord:
         leads = np.stack([recording.lead(lead) for lead in LEADS], axis=1).astype(np.float64)
     except (OSError, LookupError, DecodeError) as error:
         raise RecordError(f"record {name}: {path} cannot be read ({error})") from error
-    ratio = Fraction(rate_hz / recording.sampling_rate_hz).limit_denominator(1000)
-    samples = processing.resample_poly(leads, ratio.numerator, ratio.denominator, axis=0, padtype="line")
+    samples, _ = at_rate(leads, recording.sampling_rate_hz, rate_hz)
     peaks = detect_r_peaks(samples[:, 0], rate_hz)
     intervals = np.diff(peaks)
     off = np.abs(intervals / np.median(intervals) - 1) > UNEVEN if len(intervals) else np.zeros(0, np.bool_)

@@ -6,14 +6,14 @@ are learnt from, so that the others are there to be judged on.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from scipy import signal
 
+from ml.beats.classes import UNTOLD
 from ml.beats.diagnosed import read_diagnosed
 from ml.ecg.annotated import AnnotatedRecord, read_annotated
+from ml.ecg.resampling import at_rate
 
 
 def read_further(folder: Path, rate_hz: float) -> Iterator[AnnotatedRecord]:
@@ -43,14 +43,11 @@ def _learnt_of_svdb(folder: Path) -> list[str]:
 
 def _resampled(record: AnnotatedRecord, rate_hz: float) -> AnnotatedRecord:
     """Return a record of SVDB at another rate; its S, premature of atria or node, by a code of MIT-BIH."""
-    ratio = Fraction(rate_hz / record.sampling_rate_hz).limit_denominator(1000)
-    samples = signal.resample_poly(
-        record.samples_mv, ratio.numerator, ratio.denominator, axis=0, padtype="line"
-    )
-    positions = np.round(record.positions * float(ratio)).astype(np.int64)
+    samples, factor = at_rate(record.samples_mv, record.sampling_rate_hz, rate_hz)
+    positions = np.round(record.positions * factor).astype(np.int64)
     return replace(
         record,
-        name=f"svdb-{record.name}",
+        name=f"{UNTOLD}-{record.name}",
         samples_mv=samples,
         sampling_rate_hz=rate_hz,
         positions=np.minimum(positions, len(samples) - 1),

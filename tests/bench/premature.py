@@ -42,7 +42,7 @@ def main() -> None:
     segments = load(protocol, Data(options.data), options.run.parent / "cache")
     total = np.zeros((len(AAMI_CLASSES), len(AAMI_CLASSES)), np.int64)
     for number, fold in enumerate(folds(protocol, segments, parameters["seed"], parameters["fold_k"]), 1):
-        model = keras.models.load_model(options.run / f"fold_{number}.keras", compile=False)
+        model = keras.models.load_model(options.run / f"fold_{number}.keras")
         for name in np.unique(segments.records[fold.test]).tolist():
             each = judged(model, read_annotated(options.data, name))
             if each:
